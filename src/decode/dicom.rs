@@ -1,0 +1,643 @@
+//! DICOM: the few header elements that a slice needs, and uncompressed pixel data.
+//!
+//! The data set is walked element by element and what is not needed is skipped: no name, id or date is ever read, and a
+//! declared length takes no memory before it was held against the bytes that are there.
+
+use std::io::Cursor;
+
+use dicom_core::Tag;
+use dicom_dictionary_std::{tags, uids};
+use dicom_encoding::transfer_syntax::TransferSyntaxIndex;
+use dicom_parser::StatefulDecode;
+use dicom_parser::dataset::LazyDataToken;
+use dicom_parser::dataset::lazy_read::LazyDataSetReader;
+use dicom_transfer_syntax_registry::TransferSyntaxRegistry;
+
+use super::Limits;
+use crate::error::{Error, Result};
+use crate::slice::{Origin, Pixels, Slice};
+
+const FORMAT: &str = "DICOM";
+/// Retired, and still in archives.
+const EXPLICIT_VR_BIG_ENDIAN: &str = "1.2.840.10008.1.2.2";
+/// The transfer syntaxes whose pixel data are the stored values.
+const UNCOMPRESSED: [&str; 3] =
+    [uids::EXPLICIT_VR_LITTLE_ENDIAN, uids::IMPLICIT_VR_LITTLE_ENDIAN, EXPLICIT_VR_BIG_ENDIAN];
+const PREAMBLE: usize = 128;
+const MAGIC: &[u8] = b"DICM";
+/// The longest header value that is read, in bytes; those that a slice needs are far shorter.
+const LONGEST_VALUE: u32 = 1024;
+
+/// Where the elements of a DICOM file start, and how they are encoded if there is no file meta group to say so.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Start {
+    at: usize,
+    syntax: Option<&'static str>,
+}
+
+/// Recognises DICOM with and without preamble and file meta group.
+pub(super) fn sniff(bytes: &[u8]) -> Option<Start> {
+    if bytes.get(PREAMBLE..)?.starts_with(MAGIC) {
+        return Some(Start { at: PREAMBLE + MAGIC.len(), syntax: None });
+    }
+    let at = if bytes.starts_with(MAGIC) { MAGIC.len() } else { 0 };
+    let element = bytes.get(at..at + 8)?;
+    let group = u16::from_le_bytes([element[0], element[1]]);
+    let explicit = element[4..6].iter().all(u8::is_ascii_uppercase);
+    let length = u32::from_le_bytes([element[4], element[5], element[6], element[7]]);
+    match (group, explicit) {
+        (0x0002, true) => Some(Start { at, syntax: None }),
+        // A bare data set starts with the identifying group; its first elements are short.
+        (0x0008, true) => Some(Start { at, syntax: Some(uids::EXPLICIT_VR_LITTLE_ENDIAN) }),
+        (0x0008, false) if length < LONGEST_VALUE && element[3] == 0 => {
+            Some(Start { at, syntax: Some(uids::IMPLICIT_VR_LITTLE_ENDIAN) })
+        }
+        _ => None,
+    }
+}
+
+/// What a file says of its frames; [`Header::slice`] reads one.
+#[derive(Debug, Clone)]
+pub(super) struct Header {
+    pub(super) frames: usize,
+    width: usize,
+    height: usize,
+    layout: Layout,
+    meaning: Meaning,
+    /// Byte of the file at which the pixel data start.
+    pixels_at: usize,
+    origin: Origin,
+}
+
+/// How a stored value lies in the file.
+#[derive(Debug, Clone, Copy)]
+struct Layout {
+    bytes: usize,
+    big_endian: bool,
+    shift: u32,
+    bits: u32,
+    signed: bool,
+}
+
+/// What a stored value means.
+#[derive(Debug, Clone, Copy)]
+enum Meaning {
+    /// Hounsfield units: `value * slope + intercept`.
+    Hu { slope: f32, intercept: f32 },
+    /// Anything else: gray from the frame's least to its greatest value.
+    Gray { inverted: bool },
+}
+
+/// The elements as they stand in the data set.
+#[derive(Debug, Default)]
+struct Elements {
+    transfer_syntax: Option<String>,
+    modality: Option<String>,
+    image_type: Option<String>,
+    photometric: Option<String>,
+    frames: Option<String>,
+    samples: Option<u16>,
+    rows: Option<u16>,
+    columns: Option<u16>,
+    bits_allocated: Option<u16>,
+    bits_stored: Option<u16>,
+    high_bit: Option<u16>,
+    representation: Option<u16>,
+    slope: Option<String>,
+    intercept: Option<String>,
+    has_modality_lut: bool,
+    has_functional_groups: bool,
+    pixels: Option<PixelData>,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum PixelData {
+    Native { at: u64, length: u32 },
+    Encapsulated,
+}
+
+impl Header {
+    /// Reads the header; the pixel data are only located.
+    pub(super) fn read(bytes: &[u8], start: Start, limits: &Limits) -> Result<Header> {
+        let mut elements = Elements::default();
+        let (syntax, at) = match start.syntax {
+            Some(syntax) => (syntax.to_string(), start.at as u64),
+            None => {
+                let end = elements.walk(bytes, start.at as u64, uids::EXPLICIT_VR_LITTLE_ENDIAN, Walk::FileMeta)?;
+                let syntax = elements.transfer_syntax.clone().ok_or_else(|| damaged("it names no transfer syntax"))?;
+                (syntax, end)
+            }
+        };
+        if syntax == uids::DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN {
+            // Its elements cannot be walked: the whole data set is compressed.
+            return Err(unsupported_syntax(&syntax));
+        }
+        elements.walk(bytes, at, &syntax, Walk::DataSet)?;
+        elements.transfer_syntax = Some(syntax);
+        elements.into_header(bytes, limits)
+    }
+
+    /// Decodes one frame, `frame < self.frames`.
+    pub(super) fn slice(&self, bytes: &[u8], frame: usize) -> Result<Slice> {
+        let length = self.width * self.height * self.layout.bytes;
+        let at = self.pixels_at + frame * length;
+        let stored = bytes.get(at..at + length).ok_or_else(|| damaged(&format!("it ends inside frame {frame}")))?;
+        let values = stored.chunks_exact(self.layout.bytes).map(|value| self.layout.value(value) as f32);
+        let pixels = match self.meaning {
+            Meaning::Hu { slope, intercept } => Pixels::Hu(values.map(|value| value * slope + intercept).collect()),
+            Meaning::Gray { inverted } => Pixels::Gray(stretch(values, inverted)),
+        };
+        Ok(Slice { width: self.width, height: self.height, pixels, origin: self.origin.clone() })
+    }
+}
+
+impl Layout {
+    /// The stored value in `bytes` of them.
+    fn value(self, bytes: &[u8]) -> i32 {
+        let raw = match (bytes, self.big_endian) {
+            ([one], _) => u32::from(*one),
+            ([a, b], false) => u32::from(u16::from_le_bytes([*a, *b])),
+            ([a, b], true) => u32::from(u16::from_be_bytes([*a, *b])),
+            _ => unreachable!("one or two bytes a value"),
+        };
+        let unused = 32 - self.bits;
+        let high = (raw >> self.shift) << unused;
+        if self.signed { (high as i32) >> unused } else { (high >> unused) as i32 }
+    }
+}
+
+/// Gray levels from the least to the greatest value.
+fn stretch(values: impl Iterator<Item = f32> + Clone, inverted: bool) -> Vec<u8> {
+    let least = values.clone().fold(f32::INFINITY, f32::min);
+    let greatest = values.clone().fold(f32::NEG_INFINITY, f32::max);
+    let range = (greatest - least).max(1.0);
+    values
+        .map(|value| {
+            let level = ((value - least) / range * 255.0).round() as u8;
+            if inverted { 255 - level } else { level }
+        })
+        .collect()
+}
+
+/// Which part of the file [`Elements::walk`] reads.
+#[derive(PartialEq)]
+enum Walk {
+    FileMeta,
+    DataSet,
+}
+
+impl Elements {
+    /// Reads elements from byte `at` on; returns where it stopped: behind the file meta group, or at the pixel data.
+    fn walk(&mut self, bytes: &[u8], at: u64, syntax: &str, walk: Walk) -> Result<u64> {
+        let transfer_syntax = TransferSyntaxRegistry.get(syntax).ok_or_else(|| unsupported_syntax(syntax))?;
+        let big_endian = syntax == EXPLICIT_VR_BIG_ENDIAN;
+        let mut cursor = Cursor::new(bytes);
+        cursor.set_position(at);
+        let mut reader =
+            LazyDataSetReader::new_with_ts(cursor, transfer_syntax).map_err(|error| damaged(&error.to_string()))?;
+        let mut depth = 0usize;
+        let mut end = at;
+        while let Some(token) = reader.advance() {
+            match token.map_err(|error| damaged(&error.to_string()))? {
+                LazyDataToken::ElementHeader(header) => {
+                    if walk == Walk::FileMeta && header.tag.group() != 0x0002 {
+                        return Ok(end);
+                    }
+                }
+                LazyDataToken::PixelSequenceStart if depth == 0 => {
+                    self.pixels = Some(PixelData::Encapsulated);
+                    return Ok(end);
+                }
+                LazyDataToken::SequenceStart { tag, .. } => {
+                    if depth == 0 {
+                        self.has_modality_lut |= tag == tags::MODALITY_LUT_SEQUENCE;
+                        self.has_functional_groups |= tag == tags::SHARED_FUNCTIONAL_GROUPS_SEQUENCE
+                            || tag == tags::PER_FRAME_FUNCTIONAL_GROUPS_SEQUENCE;
+                    }
+                    depth += 1;
+                }
+                LazyDataToken::PixelSequenceStart => depth += 1,
+                LazyDataToken::SequenceEnd => depth = depth.saturating_sub(1),
+                LazyDataToken::LazyValue { header, decoder } => {
+                    let length = header.len.get().ok_or_else(|| damaged("an element has no length"))?;
+                    let position = decoder.position();
+                    if depth == 0 && header.tag == tags::PIXEL_DATA {
+                        self.pixels = Some(PixelData::Native { at: position, length });
+                        return Ok(position);
+                    }
+                    if u64::from(length) > (bytes.len() as u64).saturating_sub(position) {
+                        return Err(damaged(&format!("it ends inside element {}", header.tag)));
+                    }
+                    if depth == 0 && length <= LONGEST_VALUE && is_needed(header.tag) {
+                        let mut value = Vec::new();
+                        decoder.read_to_vec(length, &mut value).map_err(|error| damaged(&error.to_string()))?;
+                        self.take(header.tag, &value, big_endian);
+                    } else {
+                        decoder.skip_bytes(length).map_err(|error| damaged(&error.to_string()))?;
+                    }
+                    end = decoder.position();
+                }
+                LazyDataToken::LazyItemValue { len, decoder } => {
+                    if u64::from(len) > (bytes.len() as u64).saturating_sub(decoder.position()) {
+                        return Err(damaged("it ends inside an item"));
+                    }
+                    decoder.skip_bytes(len).map_err(|error| damaged(&error.to_string()))?;
+                }
+                _ => {}
+            }
+        }
+        Ok(end)
+    }
+
+    fn take(&mut self, tag: Tag, value: &[u8], big_endian: bool) {
+        let text = || {
+            let text = String::from_utf8_lossy(value);
+            Some(text.trim_matches(['\0', ' ']).to_string()).filter(|text| !text.is_empty())
+        };
+        let number = || {
+            let bytes = value.first_chunk::<2>()?;
+            Some(if big_endian { u16::from_be_bytes(*bytes) } else { u16::from_le_bytes(*bytes) })
+        };
+        match tag {
+            tags::TRANSFER_SYNTAX_UID => self.transfer_syntax = text(),
+            tags::MODALITY => self.modality = text(),
+            tags::IMAGE_TYPE => self.image_type = text(),
+            tags::PHOTOMETRIC_INTERPRETATION => self.photometric = text(),
+            tags::NUMBER_OF_FRAMES => self.frames = text(),
+            tags::RESCALE_SLOPE => self.slope = text(),
+            tags::RESCALE_INTERCEPT => self.intercept = text(),
+            tags::SAMPLES_PER_PIXEL => self.samples = number(),
+            tags::ROWS => self.rows = number(),
+            tags::COLUMNS => self.columns = number(),
+            tags::BITS_ALLOCATED => self.bits_allocated = number(),
+            tags::BITS_STORED => self.bits_stored = number(),
+            tags::HIGH_BIT => self.high_bit = number(),
+            tags::PIXEL_REPRESENTATION => self.representation = number(),
+            _ => {}
+        }
+    }
+
+    fn into_header(self, bytes: &[u8], limits: &Limits) -> Result<Header> {
+        let syntax = self.transfer_syntax.clone().unwrap_or_default();
+        let Some(pixels) = self.pixels else {
+            return Err(Error::Unsupported {
+                what: "a DICOM file without pixel data".to_string(),
+                advice: "choose the image objects of the study, not its reports or plans",
+            });
+        };
+        let PixelData::Native { at, length } = pixels else {
+            return Err(unsupported_syntax(&syntax));
+        };
+        if !UNCOMPRESSED.contains(&syntax.as_str()) {
+            return Err(unsupported_syntax(&syntax));
+        }
+        let samples = self.samples.unwrap_or(1);
+        let photometric = self.photometric.clone().unwrap_or_default();
+        if samples != 1 || photometric == "PALETTE COLOR" {
+            return Err(Error::Unsupported {
+                what: format!("a colour DICOM image ({photometric})"),
+                advice: "CT slices are gray: choose the original series",
+            });
+        }
+        let (Some(rows), Some(columns)) = (self.rows, self.columns) else {
+            return Err(damaged("it does not say how large the image is"));
+        };
+        let (width, height) = (usize::from(columns), usize::from(rows));
+        limits.check_frame(FORMAT, width as u64, height as u64)?;
+
+        let frames = match self.frames.as_deref() {
+            None => 1,
+            Some(text) => text.parse::<usize>().ok().filter(|frames| *frames > 0).ok_or_else(|| {
+                damaged(&format!("its number of frames is \"{}\"", text.chars().take(16).collect::<String>()))
+            })?,
+        };
+        Limits::check("the number of frames", frames as u64, limits.frames)?;
+
+        let layout = self.layout(&syntax)?;
+        let expected = (width * height * layout.bytes) as u64 * frames as u64;
+        let present = u64::from(length).min((bytes.len() as u64).saturating_sub(at));
+        if present < expected {
+            return Err(damaged(&format!("it holds {present} of {expected} bytes of pixel data")));
+        }
+        let meaning = self.meaning(&photometric)?;
+        let localizer =
+            self.image_type.as_deref().is_some_and(|kinds| kinds.split('\\').any(|kind| kind.trim() == "LOCALIZER"));
+        let origin =
+            Origin { format: FORMAT, modality: self.modality, transfer_syntax: Some(syntax), localizer, colour: 0.0 };
+        Ok(Header { frames, width, height, layout, meaning, pixels_at: at as usize, origin })
+    }
+
+    fn layout(&self, syntax: &str) -> Result<Layout> {
+        let allocated = self.bits_allocated.unwrap_or(16);
+        if allocated != 8 && allocated != 16 {
+            return Err(Error::Unsupported {
+                what: format!("{allocated} bits a pixel"),
+                advice: "export the series with 16 bits a pixel",
+            });
+        }
+        let stored = self.bits_stored.unwrap_or(allocated);
+        let high = self.high_bit.unwrap_or(stored.saturating_sub(1));
+        if stored == 0 || stored > allocated || high >= allocated || high + 1 < stored {
+            return Err(damaged(&format!("{stored} bits up to bit {high} do not fit in {allocated}")));
+        }
+        Ok(Layout {
+            bytes: usize::from(allocated / 8),
+            big_endian: syntax == EXPLICIT_VR_BIG_ENDIAN,
+            shift: u32::from(high + 1 - stored),
+            bits: u32::from(stored),
+            signed: self.representation == Some(1),
+        })
+    }
+
+    fn meaning(&self, photometric: &str) -> Result<Meaning> {
+        let is_ct = self.modality.as_deref().is_none_or(|modality| modality == "CT");
+        let rescaled = self.slope.is_some() || self.intercept.is_some();
+        if !is_ct || (self.bits_stored.is_some_and(|bits| bits <= 8) && !rescaled) {
+            return Ok(Meaning::Gray { inverted: photometric == "MONOCHROME1" });
+        }
+        if !rescaled && (self.has_modality_lut || self.has_functional_groups) {
+            return Err(Error::Unsupported {
+                what: "a DICOM image whose Hounsfield scale stands in a table or in functional groups".to_string(),
+                advice: "export it as ordinary CT images, one a slice",
+            });
+        }
+        let number = |text: &Option<String>, default: f32, name: &str| match text {
+            None => Ok(default),
+            Some(text) => text
+                .parse::<f32>()
+                .ok()
+                .filter(|value| value.is_finite())
+                .ok_or_else(|| damaged(&format!("its {name} is no number"))),
+        };
+        // MONOCHROME1 turns the display over, not the Hounsfield scale.
+        Ok(Meaning::Hu {
+            slope: number(&self.slope, 1.0, "rescale slope")?,
+            intercept: number(&self.intercept, 0.0, "rescale intercept")?,
+        })
+    }
+}
+
+fn is_needed(tag: Tag) -> bool {
+    matches!(
+        tag,
+        tags::TRANSFER_SYNTAX_UID
+            | tags::MODALITY
+            | tags::IMAGE_TYPE
+            | tags::PHOTOMETRIC_INTERPRETATION
+            | tags::NUMBER_OF_FRAMES
+            | tags::RESCALE_SLOPE
+            | tags::RESCALE_INTERCEPT
+            | tags::SAMPLES_PER_PIXEL
+            | tags::ROWS
+            | tags::COLUMNS
+            | tags::BITS_ALLOCATED
+            | tags::BITS_STORED
+            | tags::HIGH_BIT
+            | tags::PIXEL_REPRESENTATION
+    )
+}
+
+fn damaged(reason: &str) -> Error {
+    Error::Unreadable { format: FORMAT, reason: reason.to_string() }
+}
+
+fn unsupported_syntax(uid: &str) -> Error {
+    let uid: String = uid.chars().filter(|c| c.is_ascii_digit() || *c == '.').take(64).collect();
+    let what = match TransferSyntaxRegistry.get(&uid) {
+        Some(syntax) => format!("the DICOM transfer syntax {} ({uid})", syntax.name()),
+        None => format!("the DICOM transfer syntax \"{uid}\""),
+    };
+    Error::Unsupported { what, advice: "export the series uncompressed (Explicit VR Little Endian)" }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::decode::Source;
+
+    const EXPLICIT: &str = uids::EXPLICIT_VR_LITTLE_ENDIAN;
+    const IMPLICIT: &str = uids::IMPLICIT_VR_LITTLE_ENDIAN;
+
+    /// Writes a data set element by element, in the encoding of its transfer syntax.
+    struct Writer {
+        syntax: &'static str,
+        bytes: Vec<u8>,
+    }
+
+    impl Writer {
+        fn element(&mut self, tag: Tag, vr: &str, value: &[u8]) -> &mut Self {
+            self.header(tag, vr, value.len() as u32);
+            self.bytes.extend_from_slice(value);
+            self
+        }
+
+        fn header(&mut self, tag: Tag, vr: &str, length: u32) {
+            self.short(tag.group());
+            self.short(tag.element());
+            if self.syntax == IMPLICIT {
+                self.long(length);
+                return;
+            }
+            self.bytes.extend_from_slice(vr.as_bytes());
+            if matches!(vr, "OW" | "OB" | "SQ") {
+                self.short(0);
+                self.long(length);
+            } else {
+                self.short(length as u16);
+            }
+        }
+
+        fn short(&mut self, value: u16) {
+            let big = self.syntax == EXPLICIT_VR_BIG_ENDIAN;
+            self.bytes.extend_from_slice(&if big { value.to_be_bytes() } else { value.to_le_bytes() });
+        }
+
+        fn long(&mut self, value: u32) {
+            let big = self.syntax == EXPLICIT_VR_BIG_ENDIAN;
+            self.bytes.extend_from_slice(&if big { value.to_be_bytes() } else { value.to_le_bytes() });
+        }
+
+        fn number(&mut self, tag: Tag, value: u16) -> &mut Self {
+            self.header(tag, "US", 2);
+            self.short(value);
+            self
+        }
+
+        fn text(&mut self, tag: Tag, vr: &str, value: &str) -> &mut Self {
+            let padded = if value.len() % 2 == 0 { value.to_string() } else { format!("{value} ") };
+            self.element(tag, vr, padded.as_bytes())
+        }
+    }
+
+    /// A CT file of 2 x 1 pixels; `change` adds or replaces what a test is about.
+    struct File {
+        syntax: &'static str,
+        modality: &'static str,
+        photometric: &'static str,
+        stored: u16,
+        high: u16,
+        signed: u16,
+        frames: Option<&'static str>,
+        rescale: Option<(&'static str, &'static str)>,
+        values: Vec<u16>,
+    }
+
+    impl Default for File {
+        fn default() -> File {
+            File {
+                syntax: EXPLICIT,
+                modality: "CT",
+                photometric: "MONOCHROME2",
+                stored: 16,
+                high: 15,
+                signed: 1,
+                frames: None,
+                rescale: Some(("1", "0")),
+                values: vec![(-1000i16) as u16, 40],
+            }
+        }
+    }
+
+    impl File {
+        fn data_set(&self) -> Vec<u8> {
+            let mut writer = Writer { syntax: self.syntax, bytes: Vec::new() };
+            writer.text(tags::IMAGE_TYPE, "CS", "ORIGINAL\\PRIMARY\\AXIAL").text(tags::MODALITY, "CS", self.modality);
+            writer.text(tags::PATIENT_NAME, "PN", "NOBODY^SHALL^READ^THIS").number(tags::SAMPLES_PER_PIXEL, 1);
+            writer.text(tags::PHOTOMETRIC_INTERPRETATION, "CS", self.photometric);
+            if let Some(frames) = self.frames {
+                writer.text(tags::NUMBER_OF_FRAMES, "IS", frames);
+            }
+            writer.number(tags::ROWS, 1).number(tags::COLUMNS, 2).number(tags::BITS_ALLOCATED, 16);
+            writer.number(tags::BITS_STORED, self.stored).number(tags::HIGH_BIT, self.high);
+            writer.number(tags::PIXEL_REPRESENTATION, self.signed);
+            if let Some((slope, intercept)) = self.rescale {
+                writer.text(tags::RESCALE_INTERCEPT, "DS", intercept).text(tags::RESCALE_SLOPE, "DS", slope);
+            }
+            writer.header(tags::PIXEL_DATA, "OW", self.values.len() as u32 * 2);
+            for value in &self.values {
+                writer.short(*value);
+            }
+            writer.bytes
+        }
+
+        fn bytes(&self) -> Vec<u8> {
+            let mut meta = Writer { syntax: EXPLICIT, bytes: [vec![0; PREAMBLE], MAGIC.to_vec()].concat() };
+            meta.text(tags::TRANSFER_SYNTAX_UID, "UI", self.syntax);
+            [meta.bytes, self.data_set()].concat()
+        }
+
+        fn read(&self) -> Result<Vec<Vec<f32>>> {
+            values(self.bytes())
+        }
+    }
+
+    fn values(bytes: Vec<u8>) -> Result<Vec<Vec<f32>>> {
+        let source = Source::open(bytes, Limits::default())?;
+        (0..source.frames())
+            .map(|frame| {
+                Ok(match source.slice(frame)?.pixels {
+                    Pixels::Hu(values) => values,
+                    Pixels::Gray(levels) => levels.into_iter().map(f32::from).collect(),
+                })
+            })
+            .collect()
+    }
+
+    #[test]
+    fn uncompressed_syntaxes_give_the_same_values() {
+        for syntax in [EXPLICIT, IMPLICIT, EXPLICIT_VR_BIG_ENDIAN] {
+            let file = File { syntax, ..File::default() };
+            assert_eq!(file.read().unwrap(), [[-1000.0, 40.0]], "{syntax}");
+        }
+    }
+
+    #[test]
+    fn preamble_and_file_meta_group_may_be_missing() {
+        let file = File::default();
+        assert_eq!(values(file.bytes()[PREAMBLE..].to_vec()).unwrap(), [[-1000.0, 40.0]]);
+        assert_eq!(values(file.bytes()[PREAMBLE + MAGIC.len()..].to_vec()).unwrap(), [[-1000.0, 40.0]]);
+        assert_eq!(values(file.data_set()).unwrap(), [[-1000.0, 40.0]]);
+        let implicit = File { syntax: IMPLICIT, ..File::default() };
+        assert_eq!(values(implicit.data_set()).unwrap(), [[-1000.0, 40.0]]);
+    }
+
+    #[test]
+    fn slope_and_intercept_make_hounsfield_units_of_stored_values() {
+        let file = File { signed: 0, values: vec![24, 1064], rescale: Some(("1", "-1024")), ..File::default() };
+        assert_eq!(file.read().unwrap(), [[-1000.0, 40.0]]);
+        let turned = File { photometric: "MONOCHROME1", rescale: Some(("-1", "0")), ..File::default() };
+        assert_eq!(turned.read().unwrap(), [[1000.0, -40.0]]);
+    }
+
+    #[test]
+    fn bits_beside_the_stored_ones_are_ignored() {
+        // 12 bits at the top, and 12 at the bottom with an overlay above.
+        let top = File { stored: 12, high: 15, values: vec![0xC18F, 0x028A], ..File::default() };
+        assert_eq!(top.read().unwrap(), [[-1000.0, 40.0]]);
+        let bottom = File { stored: 12, high: 11, values: vec![0x5C18, 0xF028], ..File::default() };
+        assert_eq!(bottom.read().unwrap(), [[-1000.0, 40.0]]);
+    }
+
+    #[test]
+    fn frames_are_read_one_by_one() {
+        let file = File { frames: Some("2"), values: vec![1, 2, 3, 4], ..File::default() };
+        assert_eq!(file.read().unwrap(), [[1.0, 2.0], [3.0, 4.0]]);
+    }
+
+    #[test]
+    fn other_modalities_are_gray_from_their_least_to_their_greatest_value() {
+        let file = File { modality: "MR", values: vec![10, 500], ..File::default() };
+        assert_eq!(file.read().unwrap(), [[0.0, 255.0]]);
+        let turned = File { photometric: "MONOCHROME1", ..file };
+        assert_eq!(turned.read().unwrap(), [[255.0, 0.0]]);
+    }
+
+    #[test]
+    fn too_little_pixel_data_is_an_error() {
+        let mut bytes = File::default().bytes();
+        bytes.truncate(bytes.len() - 1);
+        assert_eq!(values(bytes).unwrap_err().code(), "unreadable");
+        let more = File { frames: Some("70000"), ..File::default() };
+        assert_eq!(more.read().unwrap_err().code(), "too_large");
+        let nonsense = File { frames: Some("many"), ..File::default() };
+        assert_eq!(nonsense.read().unwrap_err().code(), "unreadable");
+    }
+
+    #[test]
+    fn a_length_that_is_not_there_takes_no_memory() {
+        let mut writer = Writer { syntax: EXPLICIT, bytes: [vec![0; PREAMBLE], MAGIC.to_vec()].concat() };
+        writer.text(tags::TRANSFER_SYNTAX_UID, "UI", EXPLICIT);
+        writer.header(Tag(0x0009, 0x0010), "OB", 0xFFFF_FFF0);
+        let error = values(writer.bytes).unwrap_err();
+        assert_eq!(error.code(), "unreadable", "{error}");
+    }
+
+    #[test]
+    fn what_cannot_be_decoded_is_named() {
+        let compressed = File { syntax: "1.2.840.10008.1.2.4.80", ..File::default() };
+        let error = compressed.read().unwrap_err();
+        assert_eq!(error.code(), "unsupported");
+        let unknown = File { syntax: "1.2.3", ..File::default() };
+        assert!(unknown.read().unwrap_err().to_string().contains("1.2.3"));
+        let palette = File { photometric: "PALETTE COLOR", ..File::default() };
+        assert!(palette.read().unwrap_err().to_string().contains("PALETTE COLOR"));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn damaged_files_are_errors_and_no_panic(
+            flips in proptest::collection::vec((0usize..1000, 0u8..), 0..12),
+            cut in 0usize..1000,
+            implicit in proptest::bool::ANY,
+        ) {
+            let syntax = if implicit { IMPLICIT } else { EXPLICIT };
+            let mut bytes = File { syntax, ..File::default() }.bytes();
+            for (at, value) in flips {
+                let at = PREAMBLE + at % (bytes.len() - PREAMBLE);
+                bytes[at] = value;
+            }
+            bytes.truncate(bytes.len() - cut % bytes.len());
+            let _ = values(bytes);
+        }
+    }
+}

@@ -1,0 +1,190 @@
+//! Pictures: PNG, JPEG, BMP, GIF (its first frame), TIFF (its first page), WebP.
+
+use std::io::Cursor;
+
+use image::error::{ImageError, LimitErrorKind};
+use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader};
+
+use super::Limits;
+use crate::error::{Error, Result};
+use crate::slice::{COLOURED, Origin, Pixels, Slice};
+
+/// The formats that are built in, with the name that readings give them.
+const FORMATS: [(ImageFormat, &str); 6] = [
+    (ImageFormat::Png, "PNG"),
+    (ImageFormat::Jpeg, "JPEG"),
+    (ImageFormat::Bmp, "BMP"),
+    (ImageFormat::Gif, "GIF"),
+    (ImageFormat::Tiff, "TIFF"),
+    (ImageFormat::WebP, "WebP"),
+];
+
+/// Bytes that a decoder may take beside the frame itself, for a pixel: 16-bit RGBA and one working copy.
+const BYTES_PER_PIXEL: u64 = 16;
+
+/// The format of `bytes`, if it is one of ours.
+pub(super) fn sniff(bytes: &[u8]) -> Option<ImageFormat> {
+    let format = image::guess_format(bytes).ok()?;
+    FORMATS.iter().any(|(known, _)| *known == format).then_some(format)
+}
+
+fn name(format: ImageFormat) -> &'static str {
+    FORMATS.iter().find(|(known, _)| *known == format).map_or("image", |(_, name)| name)
+}
+
+/// Decodes a picture: alpha over black, colour by Rec. 601, EXIF orientation applied, 16 bits rounded to 8.
+pub(super) fn read(bytes: &[u8], format: ImageFormat, limits: &Limits) -> Result<Slice> {
+    let fail = |error| translate(name(format), error);
+    if format == ImageFormat::Jpeg && is_cut_off(bytes) {
+        let reason = "it ends before the image does".to_string();
+        return Err(Error::Unreadable { format: name(format), reason });
+    }
+    let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
+    // The size is checked below, by our own limits; until then the decoder may hold the header.
+    reader.limits(decoder_limits(limits));
+    let mut decoder = reader.into_decoder().map_err(fail)?;
+    let (width, height) = decoder.dimensions();
+    limits.check_frame(name(format), width.into(), height.into())?;
+    let orientation = decoder.orientation().map_err(fail)?;
+    let mut image = DynamicImage::from_decoder(decoder).map_err(fail)?;
+    image.apply_orientation(orientation);
+
+    let (width, height) = (image.width() as usize, image.height() as usize);
+    let (gray, colour) = to_gray(image);
+    let origin = Origin { format: name(format), colour, ..Origin::default() };
+    Ok(Slice { width, height, pixels: Pixels::Gray(gray), origin })
+}
+
+fn decoder_limits(limits: &Limits) -> image::Limits {
+    let mut decoder = image::Limits::default();
+    decoder.max_alloc = Some(limits.pixels * BYTES_PER_PIXEL);
+    decoder
+}
+
+/// Whether a JPEG has no end-of-image marker behind its last scan. The decoder would fill the missing part with gray.
+fn is_cut_off(bytes: &[u8]) -> bool {
+    let last = |marker: u8| bytes.windows(2).rposition(|pair| pair == [0xFF, marker]);
+    match (last(0xD9), last(0xDA)) {
+        (Some(end), Some(scan)) => end < scan,
+        (None, _) => true,
+        (_, None) => false,
+    }
+}
+
+/// Gray levels, and the share of coloured pixels.
+fn to_gray(image: DynamicImage) -> (Vec<u8>, f32) {
+    if let DynamicImage::ImageLuma8(gray) = image {
+        return (gray.into_raw(), 0.0);
+    }
+    let rgba = image.into_rgba8();
+    let pixels = rgba.len() / 4;
+    let mut coloured = 0usize;
+    let mut gray = Vec::with_capacity(pixels);
+    for pixel in rgba.pixels() {
+        let [r, g, b, a] = pixel.0;
+        coloured += usize::from(r.max(g).max(b) - r.min(g).min(b) > COLOURED && a > 0);
+        let luma = 0.299 * f32::from(r) + 0.587 * f32::from(g) + 0.114 * f32::from(b);
+        gray.push((luma * f32::from(a) / 255.0).round() as u8);
+    }
+    (gray, coloured as f32 / pixels as f32)
+}
+
+fn translate(format: &'static str, error: ImageError) -> Error {
+    match error {
+        ImageError::Limits(limit) => match limit.kind() {
+            LimitErrorKind::Unsupported { .. } => Error::Internal(limit.to_string()),
+            _ => Error::TooLarge {
+                what: "the memory that decoding takes in bytes",
+                value: u64::MAX,
+                limit: Limits::default().pixels * BYTES_PER_PIXEL,
+            },
+        },
+        ImageError::Unsupported(what) => {
+            Error::Unsupported { what: what.to_string(), advice: "save it as an ordinary 8-bit PNG" }
+        }
+        other => Error::Unreadable { format, reason: reason(&other) },
+    }
+}
+
+/// The innermost cause, which is the one that says something.
+fn reason(error: &dyn std::error::Error) -> String {
+    let mut cause = error;
+    while let Some(inner) = cause.source() {
+        cause = inner;
+    }
+    cause.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use image::{Rgba, RgbaImage};
+
+    fn encode(image: &DynamicImage, format: ImageFormat) -> Vec<u8> {
+        let mut bytes = Cursor::new(Vec::new());
+        image.write_to(&mut bytes, format).unwrap();
+        bytes.into_inner()
+    }
+
+    fn pixels(bytes: &[u8]) -> (Vec<u8>, f32) {
+        let slice = read(bytes, sniff(bytes).unwrap(), &Limits::default()).unwrap();
+        match slice.pixels {
+            Pixels::Gray(gray) => (gray, slice.origin.colour),
+            Pixels::Hu(_) => panic!("a picture has no HU"),
+        }
+    }
+
+    #[test]
+    fn alpha_is_over_black_and_colour_by_rec_601() {
+        let image = RgbaImage::from_vec(
+            4,
+            1,
+            [[255, 255, 255, 255], [255, 255, 255, 0], [255, 0, 0, 255], [200, 200, 200, 128]].concat(),
+        )
+        .unwrap();
+        let (gray, colour) = pixels(&encode(&image.into(), ImageFormat::Png));
+        assert_eq!(gray, [255, 0, 76, 100]);
+        assert_eq!(colour, 0.25);
+    }
+
+    #[test]
+    fn sixteen_bits_are_rounded() {
+        let image = image::ImageBuffer::<image::Luma<u16>, _>::from_vec(3, 1, vec![0, 0x8080, 0xFFFF]).unwrap();
+        assert_eq!(pixels(&encode(&image.into(), ImageFormat::Png)).0, [0, 128, 255]);
+    }
+
+    #[test]
+    fn a_jpeg_that_was_cut_off_is_an_error() {
+        let image =
+            DynamicImage::from(RgbaImage::from_fn(64, 64, |x, y| Rgba([x as u8, y as u8, 90, 255]))).into_rgb8();
+        let bytes = encode(&image.into(), ImageFormat::Jpeg);
+        assert!(read(&bytes, ImageFormat::Jpeg, &Limits::default()).is_ok());
+        let cut = &bytes[..bytes.len() * 3 / 4];
+        let error = read(cut, ImageFormat::Jpeg, &Limits::default()).unwrap_err();
+        assert_eq!(error.code(), "unreadable", "{error}");
+    }
+
+    #[test]
+    fn a_picture_over_the_limit_is_refused_by_its_header() {
+        let limits = Limits { pixels: 100, ..Limits::default() };
+        let bytes = encode(&RgbaImage::new(20, 20).into(), ImageFormat::Png);
+        let error = read(&bytes, ImageFormat::Png, &limits).unwrap_err();
+        assert_eq!(error, Error::TooLarge { what: "the number of pixels", value: 400, limit: 100 });
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn damaged_bytes_are_errors_and_no_panic(flips in proptest::collection::vec((0usize..5000, 0u8..), 1..20), cut in 0usize..5000) {
+            for format in [ImageFormat::Png, ImageFormat::Jpeg, ImageFormat::Bmp, ImageFormat::Gif, ImageFormat::Tiff, ImageFormat::WebP] {
+                let image = DynamicImage::from(RgbaImage::from_fn(24, 24, |x, y| Rgba([(x * 9) as u8, (y * 9) as u8, 90, 255])));
+                let mut bytes = encode(&image.into_rgb8().into(), format);
+                for (at, value) in &flips {
+                    let at = at % bytes.len();
+                    bytes[at] = *value;
+                }
+                bytes.truncate(bytes.len() - cut % bytes.len());
+                let _ = read(&bytes, format, &Limits::default());
+            }
+        }
+    }
+}

@@ -1,0 +1,46 @@
+//! What can go wrong between bytes and a reading, in kinds that a user can act on.
+
+/// An error that the user sees: `Display` says what is wrong and what to do, [`Error::code`] is for programs.
+///
+/// The name of the file is not part of it: the host that knows the name puts it in front.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum Error {
+    /// The bytes are of no format that LungGlass knows.
+    #[error("this is not an image that LungGlass knows; give it a {FORMATS} file")]
+    NotAnImage,
+    /// The format is known, its content is damaged or makes no sense.
+    #[error("the {format} data cannot be read: {reason}; export the slice again from its source")]
+    Unreadable { format: &'static str, reason: String },
+    /// Reading it would take more than [`Limits`](crate::decode::Limits) allows. Nothing was allocated.
+    #[error("{what} is {value}, more than the limit of {limit}; export it smaller")]
+    TooLarge { what: &'static str, value: u64, limit: u64 },
+    /// A valid file that uses something LungGlass cannot decode.
+    #[error("{what} is not supported; {advice}")]
+    Unsupported { what: String, advice: &'static str },
+    /// The network or its model.toml is damaged or does not fit.
+    #[error("the model cannot be used: {0}")]
+    Model(String),
+    /// A fault of LungGlass itself.
+    #[error("LungGlass failed: {0}; please report it")]
+    Internal(String),
+}
+
+/// The formats of [`Error::NotAnImage`]'s advice.
+const FORMATS: &str = "PNG, JPEG, BMP, GIF, TIFF, WebP or DICOM";
+
+impl Error {
+    /// A stable word for programs.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Error::NotAnImage => "not_an_image",
+            Error::Unreadable { .. } => "unreadable",
+            Error::TooLarge { .. } => "too_large",
+            Error::Unsupported { .. } => "unsupported",
+            Error::Model(_) => "model",
+            Error::Internal(_) => "internal",
+        }
+    }
+}
+
+/// A [`Result`](std::result::Result) with [`Error`].
+pub type Result<T> = std::result::Result<T, Error>;

@@ -1,0 +1,69 @@
+//! A slice: one gray image and what its file said of it. Knows nothing of files or networks.
+
+use serde::Serialize;
+
+use crate::window::Window;
+
+/// One axial slice as its file holds it.
+#[derive(Debug, Clone)]
+pub struct Slice {
+    /// In pixels, at least 1.
+    pub width: usize,
+    /// In pixels, at least 1.
+    pub height: usize,
+    /// Row by row, `width * height` values.
+    pub pixels: Pixels,
+    /// What the file said.
+    pub origin: Origin,
+}
+
+/// The values of a slice.
+#[derive(Debug, Clone)]
+pub enum Pixels {
+    /// Gray levels of a picture that somebody has windowed already.
+    Gray(Vec<u8>),
+    /// Hounsfield units.
+    Hu(Vec<f32>),
+}
+
+/// What a file says of its slice. Holds no name, id or date of a patient.
+#[derive(Debug, Clone, Default)]
+pub struct Origin {
+    /// "PNG", "JPEG", "DICOM", ...
+    pub format: &'static str,
+    /// DICOM (0008,0060).
+    pub modality: Option<String>,
+    /// UID of the DICOM transfer syntax.
+    pub transfer_syntax: Option<String>,
+    /// DICOM (0008,0008) says that this is a scout view.
+    pub localizer: bool,
+    /// Share of the pixels whose channels differ by more than [`COLOURED`] levels, 0..1.
+    pub colour: f32,
+}
+
+/// Levels (of 255) by which the channels of a coloured pixel differ; JPEG's chroma noise stays below.
+pub const COLOURED: u8 = 24;
+
+/// An 8-bit gray picture, row by row: what a person sees and what the network is fed from.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Picture {
+    pub width: usize,
+    pub height: usize,
+    pub gray: Vec<u8>,
+}
+
+impl Slice {
+    /// The slice as a picture: Hounsfield units through `window`, gray levels as they are.
+    pub fn into_picture(self, window: Window) -> Picture {
+        let gray = match self.pixels {
+            Pixels::Gray(gray) => gray,
+            Pixels::Hu(hu) => hu.into_iter().map(|value| window.level(value)).collect(),
+        };
+        Picture { width: self.width, height: self.height, gray }
+    }
+
+    /// The window that [`Slice::into_picture`] would use, `None` where the file's levels stay.
+    pub fn window(&self, window: Window) -> Option<Window> {
+        matches!(self.pixels, Pixels::Hu(_)).then_some(window)
+    }
+}
