@@ -1,0 +1,96 @@
+//! The pipeline in one place: source, slice, input, graph, reading. Every host calls this and nothing beside it.
+
+use std::collections::BTreeMap;
+
+use crate::decode::Source;
+use crate::error::{Error, Result};
+use crate::gate;
+use crate::graph::Graph;
+use crate::model::Model;
+use crate::preprocess::Scaled;
+use crate::reading::{Milliseconds, Reading, SourceInfo, Verdict, score};
+
+/// The network that ships, as it was exported.
+pub const NETWORK: &[u8] = include_bytes!("../model/lungglass.onnx");
+/// The settings that belong to [`NETWORK`].
+pub const SETTINGS: &str = include_str!("../model/model.toml");
+
+/// A network with its settings, ready to read slices.
+#[derive(Clone)]
+pub struct Classifier {
+    pub model: Model,
+    pub graph: Graph,
+    /// What runs the graph, as readings name it.
+    pub device: &'static str,
+    /// Milliseconds from any fixed moment on; the core has no clock of its own.
+    pub clock: fn() -> f64,
+}
+
+impl Classifier {
+    /// Compiles `onnx` and holds it against its settings.
+    ///
+    /// # Errors
+    /// [`Error::Model`] when the two do not belong together or the network lacks an input or output.
+    pub fn new(onnx: &[u8], model: Model, device: &'static str, clock: fn() -> f64) -> Result<Classifier> {
+        model.check_network(onnx)?;
+        let graph = Graph::compile(onnx, model.size)?;
+        // Run once: a network whose outputs do not fit fails here, and the first slice is as fast as the next.
+        let outputs =
+            graph.run(&vec![0.0; model.size * model.size]).map_err(|error| Error::Model(error.to_string()))?;
+        let expected = model.gate.embedding.mean.len();
+        if outputs.embedding.len() != expected {
+            let got = outputs.embedding.len();
+            return Err(Error::Model(format!("its embedding has {got} values, the gate knows {expected}")));
+        }
+        Ok(Classifier { model, graph, device, clock })
+    }
+
+    /// Reads one frame of a source. A frame that cannot be read gives a reading with the verdict "error".
+    pub fn read(&self, source: &Source, frame: usize, file: &str) -> Reading {
+        let number = source.is_multi_frame().then_some(frame);
+        self.try_read(source, frame, file, number)
+            .unwrap_or_else(|error| Reading::unreadable(file, number, &error, &self.model, self.device))
+    }
+
+    fn try_read(&self, source: &Source, frame: usize, file: &str, number: Option<usize>) -> Result<Reading> {
+        let start = (self.clock)();
+        let slice = source.slice(frame)?;
+        let decoded = (self.clock)();
+        let origin = slice.origin.clone();
+        let window = slice.window(self.model.window);
+        let picture = slice.into_picture(self.model.window);
+        let scaled = Scaled::new(&picture, self.model.size);
+        let input = scaled.input(self.model.normalise);
+        let preprocessed = (self.clock)();
+        let outputs = self.graph.run(&input)?;
+        let done = (self.clock)();
+
+        let refusal = gate::check_origin(&origin, &picture)
+            .or_else(|| self.model.gate.check_statistics(&gate::statistics(&scaled, &origin, &picture)))
+            .or_else(|| self.model.gate.check_embedding(&outputs.embedding));
+        if !outputs.logit.is_finite() {
+            return Err(Error::Internal(format!("the logit is {}", outputs.logit)));
+        }
+        let score = refusal.is_none().then(|| score(outputs.logit, self.model.calibration.temperature));
+        Ok(Reading {
+            file: file.to_string(),
+            frame: number,
+            verdict: score.map_or(Verdict::Refused, |score| Verdict::of(score, &self.model.operating_point)),
+            score,
+            logit: Some(outputs.logit),
+            findings: BTreeMap::new(),
+            refusal,
+            error: None,
+            source: Some(SourceInfo::new(&origin, window, &picture)),
+            model: (&self.model).into(),
+            device: self.device,
+            ms: Milliseconds {
+                decode: decoded - start,
+                preprocess: preprocessed - decoded,
+                graph: done - preprocessed,
+            },
+            map: Some(outputs.map),
+            picture: Some(picture),
+        })
+    }
+}

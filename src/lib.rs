@@ -1,0 +1,26 @@
+//! LungGlass reads chest-CT slices on the device that holds them.
+//!
+//! Data flows one way, and every host (the page, the command, the tests) takes the same way:
+//!
+//! ```text
+//! bytes --decode--> Slice --window--> Picture --preprocess--> input --graph--> Outputs --gate, reading--> Reading
+//! ```
+//!
+//! [`classifier`] is that way in one function. The core knows no browser, no file system and no clock.
+
+pub mod classifier;
+pub mod decode;
+pub mod error;
+pub mod gate;
+pub mod graph;
+pub mod model;
+pub mod preprocess;
+pub mod reading;
+pub mod slice;
+pub mod window;
+
+#[cfg(not(target_arch = "wasm32"))]
+pub mod metrics;
+
+#[cfg(target_arch = "wasm32")]
+mod browser;

@@ -1,0 +1,186 @@
+//! Outputs to a reading: calibrated score, verdict, refusal, map. Its JSON is the contract's line.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use crate::error::Error;
+use crate::gate::Refusal;
+use crate::graph::Map;
+use crate::model::{Model, OperatingPoint};
+use crate::slice::{Origin, Picture};
+use crate::window::Window;
+
+/// What LungGlass says of one slice.
+#[derive(Debug, Clone, Serialize)]
+pub struct Reading {
+    /// As the host named it.
+    pub file: String,
+    /// From 0, `None` for single frames.
+    pub frame: Option<usize>,
+    pub verdict: Verdict,
+    /// Calibrated, 0..1; `None` when refused or unreadable.
+    pub score: Option<f32>,
+    /// Given for every slice that was decoded, refused ones too.
+    pub logit: Option<f32>,
+    /// By name; empty while the network has no such output.
+    pub findings: BTreeMap<&'static str, f32>,
+    pub refusal: Option<Refusal>,
+    pub error: Option<Failure>,
+    pub source: Option<SourceInfo>,
+    pub model: ModelName,
+    /// What ran the network.
+    pub device: &'static str,
+    pub ms: Milliseconds,
+    /// Where the logit comes from; `None` when unreadable. Not part of the JSON line.
+    #[serde(skip)]
+    pub map: Option<Map>,
+    /// The slice as it was windowed; `None` when unreadable. Not part of the JSON line.
+    #[serde(skip)]
+    pub picture: Option<Picture>,
+}
+
+/// The verdict on one slice; not a diagnosis.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Verdict {
+    Positive,
+    Negative,
+    /// The score lies in the uncertain band.
+    Uncertain,
+    /// The gate let it not pass.
+    Refused,
+    /// The slice could not be read.
+    Error,
+}
+
+/// An [`Error`] in a reading.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Failure {
+    pub code: &'static str,
+    pub message: String,
+}
+
+/// What the file said, as readings show it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct SourceInfo {
+    pub format: &'static str,
+    pub modality: Option<String>,
+    pub transfer_syntax: Option<String>,
+    /// The window that made gray levels of Hounsfield units; `None` where the file had gray levels.
+    pub window: Option<Window>,
+    pub width: usize,
+    pub height: usize,
+}
+
+/// Which network it was.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ModelName {
+    pub name: String,
+    pub version: String,
+    pub sha256: String,
+}
+
+/// How long each step took.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+pub struct Milliseconds {
+    pub decode: f64,
+    pub preprocess: f64,
+    pub graph: f64,
+}
+
+impl Verdict {
+    /// The verdict on a score that passed the gate.
+    pub fn of(score: f32, point: &OperatingPoint) -> Verdict {
+        let [lo, hi] = point.uncertain;
+        if lo < hi && (lo..=hi).contains(&score) {
+            Verdict::Uncertain
+        } else if score >= point.threshold {
+            Verdict::Positive
+        } else {
+            Verdict::Negative
+        }
+    }
+
+    /// The word of the JSON line.
+    pub fn word(self) -> &'static str {
+        match self {
+            Verdict::Positive => "positive",
+            Verdict::Negative => "negative",
+            Verdict::Uncertain => "uncertain",
+            Verdict::Refused => "refused",
+            Verdict::Error => "error",
+        }
+    }
+}
+
+/// The calibrated score of a logit, 0..1.
+pub fn score(logit: f32, temperature: f32) -> f32 {
+    1.0 / (1.0 + (-logit / temperature).exp())
+}
+
+impl Reading {
+    /// The reading of a slice, or of a whole file, that could not be read.
+    pub fn unreadable(file: &str, frame: Option<usize>, error: &Error, model: &Model, device: &'static str) -> Reading {
+        Reading {
+            file: file.to_string(),
+            frame,
+            verdict: Verdict::Error,
+            score: None,
+            logit: None,
+            findings: BTreeMap::new(),
+            refusal: None,
+            error: Some(Failure { code: error.code(), message: error.to_string() }),
+            source: None,
+            model: model.into(),
+            device,
+            ms: Milliseconds::default(),
+            map: None,
+            picture: None,
+        }
+    }
+}
+
+impl SourceInfo {
+    /// What `origin` says of a slice that became `picture` through `window`.
+    pub fn new(origin: &Origin, window: Option<Window>, picture: &Picture) -> SourceInfo {
+        SourceInfo {
+            format: origin.format,
+            modality: origin.modality.clone(),
+            transfer_syntax: origin.transfer_syntax.clone(),
+            window,
+            width: picture.width,
+            height: picture.height,
+        }
+    }
+}
+
+impl From<&Model> for ModelName {
+    fn from(model: &Model) -> ModelName {
+        ModelName { name: model.name.clone(), version: model.version.clone(), sha256: model.sha256.clone() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn verdicts_follow_the_operating_point() {
+        let point = OperatingPoint { threshold: 0.5, uncertain: [0.4, 0.6], chosen: String::new() };
+        let verdicts = [0.0, 0.39, 0.4, 0.5, 0.6, 0.61, 1.0].map(|score| Verdict::of(score, &point));
+        use Verdict::*;
+        assert_eq!(verdicts, [Negative, Negative, Uncertain, Uncertain, Uncertain, Positive, Positive]);
+        let without_band = OperatingPoint { uncertain: [0.5, 0.5], ..point };
+        assert_eq!(Verdict::of(0.5, &without_band), Positive);
+        assert_eq!(Verdict::of(0.4999, &without_band), Negative);
+    }
+
+    #[test]
+    fn scores_are_shares() {
+        assert_eq!(score(0.0, 2.0), 0.5);
+        assert!((score(2.0, 2.0) - 0.731).abs() < 1e-3);
+        assert_eq!(score(f32::MAX, 1.0), 1.0);
+        assert_eq!(score(f32::MIN, 1.0), 0.0);
+    }
+}
