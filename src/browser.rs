@@ -1,0 +1,163 @@
+//! The boundary to JavaScript, and nothing else.
+
+use std::rc::Rc;
+
+use js_sys::{Float32Array, Object, Reflect, Uint8Array};
+use serde::Serialize;
+use wasm_bindgen::prelude::*;
+
+use crate::classifier::{self, NETWORK, SETTINGS};
+use crate::decode::{self, Limits};
+use crate::error::Error;
+use crate::model::Model;
+use crate::reading::Reading;
+
+const DEVICE: &str = "wasm simd128";
+
+/// A panic ends the instance with a trap; its message goes to the console first.
+#[wasm_bindgen(start)]
+fn start() {
+    console_error_panic_hook::set_once();
+}
+
+#[wasm_bindgen]
+extern "C" {
+    #[wasm_bindgen(js_namespace = performance, js_name = now)]
+    fn now() -> f64;
+}
+
+/// The network, compiled and ready to read.
+#[wasm_bindgen]
+pub struct Classifier(Rc<classifier::Classifier>);
+
+#[wasm_bindgen]
+impl Classifier {
+    /// Compiles the network inside this module; takes about half a second.
+    #[wasm_bindgen(constructor)]
+    pub fn new() -> Result<Classifier, JsValue> {
+        let model = Model::parse(SETTINGS).map_err(throw)?;
+        let classifier = classifier::Classifier::new(NETWORK, model, DEVICE, now).map_err(throw)?;
+        Ok(Classifier(Rc::new(classifier)))
+    }
+
+    /// Recognises a file. Its frames are read one at a time, so that a host can show progress and stop.
+    ///
+    /// @throws Error with a `code` when the file cannot be read at all
+    pub fn open(&self, bytes: Vec<u8>, name: String) -> Result<Source, JsValue> {
+        let source = decode::Source::open(bytes, Limits::default()).map_err(throw)?;
+        Ok(Source { classifier: self.0.clone(), source, name })
+    }
+
+    /// Reads every frame of a small file.
+    ///
+    /// @returns Reading[]
+    /// @throws Error with a `code` when the file cannot be read at all
+    #[wasm_bindgen(unchecked_return_type = "any[]")]
+    pub fn classify(&self, bytes: Vec<u8>, name: String) -> Result<Vec<JsValue>, JsValue> {
+        let source = self.open(bytes, name)?;
+        (0..source.length()).map(|frame| source.read(frame)).collect()
+    }
+
+    /// Runs the network alone on the S*S values that preprocess gives; returns [logit].
+    ///
+    /// @throws Error with a `code` for another number of values
+    pub fn logits(&self, input: Vec<f32>) -> Result<Vec<f32>, JsValue> {
+        self.0.graph.run(&input).map(|outputs| vec![outputs.logit]).map_err(throw)
+    }
+
+    /// What the network is: name, version, sha256, size (S), calibration, operating point, metrics.
+    pub fn model(&self) -> Result<JsValue, JsValue> {
+        #[derive(Serialize)]
+        struct ModelInfo<'a> {
+            name: &'a str,
+            version: &'a str,
+            sha256: &'a str,
+            size: usize,
+            temperature: f32,
+            threshold: f32,
+            uncertain: [f32; 2],
+            window: crate::window::Window,
+            training: &'a toml::Table,
+            metrics: &'a toml::Table,
+        }
+        let model = &self.0.model;
+        to_js(&ModelInfo {
+            name: &model.name,
+            version: &model.version,
+            sha256: &model.sha256,
+            size: model.size,
+            temperature: model.calibration.temperature,
+            threshold: model.operating_point.threshold,
+            uncertain: model.operating_point.uncertain,
+            window: model.window,
+            training: &model.training,
+            metrics: &model.metrics,
+        })
+    }
+}
+
+/// A recognised file.
+#[wasm_bindgen]
+pub struct Source {
+    classifier: Rc<classifier::Classifier>,
+    source: decode::Source,
+    name: String,
+}
+
+#[wasm_bindgen]
+impl Source {
+    /// The number of frames, at least 1.
+    #[wasm_bindgen(getter)]
+    pub fn length(&self) -> usize {
+        self.source.frames()
+    }
+
+    /// Reads frame `index`, from 0; one that cannot be read gives a reading with the verdict "error".
+    ///
+    /// @returns Reading
+    /// @throws Error with a `code` for an index out of range
+    pub fn read(&self, index: usize) -> Result<JsValue, JsValue> {
+        if index >= self.length() {
+            return Err(throw(Error::Internal(format!("there is no frame {index}"))));
+        }
+        reading(self.classifier.read(&self.source, index, &self.name))
+    }
+}
+
+/// The JSON line's object, with the map and the picture as typed arrays.
+fn reading(reading: Reading) -> Result<JsValue, JsValue> {
+    let object = to_js(&reading)?;
+    let map = match &reading.map {
+        Some(map) => image(map.width, map.height, "values", Float32Array::from(&map.values[..]).into())?,
+        None => JsValue::NULL,
+    };
+    let picture = match &reading.picture {
+        Some(picture) => image(picture.width, picture.height, "gray", Uint8Array::from(&picture.gray[..]).into())?,
+        None => JsValue::NULL,
+    };
+    Reflect::set(&object, &"map".into(), &map)?;
+    Reflect::set(&object, &"picture".into(), &picture)?;
+    Ok(object)
+}
+
+fn image(width: usize, height: usize, key: &str, values: JsValue) -> Result<JsValue, JsValue> {
+    let object = Object::new();
+    Reflect::set(&object, &"width".into(), &(width as f64).into())?;
+    Reflect::set(&object, &"height".into(), &(height as f64).into())?;
+    Reflect::set(&object, &key.into(), &values)?;
+    Ok(object.into())
+}
+
+fn to_js(value: &impl Serialize) -> Result<JsValue, JsValue> {
+    value
+        .serialize(&serde_wasm_bindgen::Serializer::json_compatible())
+        .map_err(|error| throw(Error::Internal(error.to_string())))
+}
+
+/// An `Error` with the message and a `code`.
+fn throw(error: Error) -> JsValue {
+    let exception = js_sys::Error::new(&error.to_string());
+    // Setting a property of a new object cannot fail.
+    let _ = Reflect::set(&exception, &"code".into(), &error.code().into());
+    exception.into()
+}
