@@ -1,0 +1,119 @@
+//! The command line.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::failure::{Failure, Outcome};
+use crate::{classify, preprocess, validate};
+
+/// Reads chest-CT slices: a COVID-19 score, where it comes from, or a refusal with its reason.
+///
+/// For research and education. Not a medical device, and no score is a diagnosis.
+#[derive(Parser)]
+#[command(name = "lungglass", version)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Read slices and print a line for each
+    Classify(Classify),
+    /// Measure the network on a manifest of labelled slices
+    Validate(Validate),
+    /// Write the network's inputs as arrays, for training
+    Preprocess(Preprocess),
+}
+
+#[derive(Args)]
+pub struct Classify {
+    /// Image files, folders, or - for standard input
+    #[arg(required = true)]
+    pub inputs: Vec<PathBuf>,
+    /// One JSON object a line
+    #[arg(long, conflicts_with = "csv")]
+    pub json: bool,
+    /// One CSV row a line
+    #[arg(long)]
+    pub csv: bool,
+    /// Write each slice's activation map to DIR/<stem>.png
+    #[arg(long, value_name = "DIR")]
+    pub map_dir: Option<PathBuf>,
+    #[command(flatten)]
+    pub network: Network,
+}
+
+#[derive(Args)]
+pub struct Validate {
+    /// CSV with the columns path,label,split,group (label 1 = COVID-19; paths relative to it or absolute)
+    #[arg(long, value_name = "CSV")]
+    pub manifest: PathBuf,
+    /// Only the rows of this split
+    #[arg(long, value_name = "NAME")]
+    pub split: Option<String>,
+    /// Folder for predictions.csv and metrics.json
+    #[arg(long, value_name = "DIR", default_value = "validation")]
+    pub out: PathBuf,
+    #[command(flatten)]
+    pub network: Network,
+}
+
+#[derive(Args)]
+pub struct Preprocess {
+    /// CSV with at least the column path (relative to it or absolute)
+    #[arg(long, value_name = "CSV")]
+    pub manifest: PathBuf,
+    /// Width and height of the arrays; the network's own if left out
+    #[arg(long, value_name = "PIXELS", value_parser = clap::value_parser!(u32).range(32..=1024))]
+    pub size: Option<u32>,
+    /// Folder for inputs.npy, index.csv and errors.csv
+    #[arg(long, value_name = "DIR")]
+    pub out: PathBuf,
+}
+
+/// Which network runs, and on what.
+#[derive(Args)]
+pub struct Network {
+    /// What runs the network
+    #[arg(long, value_enum, default_value_t = Device::Cpu)]
+    pub device: Device,
+    /// Let a software adapter count as a GPU
+    #[arg(long)]
+    pub allow_software: bool,
+    /// Another network (ONNX); its settings are read from model.toml beside it
+    #[arg(long, value_name = "FILE")]
+    pub model: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, PartialEq, ValueEnum)]
+pub enum Device {
+    Cpu,
+    Wgpu,
+    Cuda,
+}
+
+/// Parses the command line and runs it. Exit code 0 when all was read, 2 when some could not be, 1 for wrong usage.
+pub fn main() -> ExitCode {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            let _ = error.print();
+            return if error.use_stderr() { ExitCode::from(1) } else { ExitCode::SUCCESS };
+        }
+    };
+    let outcome: Result<Outcome, Failure> = match &arguments.command {
+        Command::Classify(arguments) => classify::run(arguments),
+        Command::Validate(arguments) => validate::run(arguments),
+        Command::Preprocess(arguments) => preprocess::run(arguments),
+    };
+    outcome.map_or_else(
+        |failure| {
+            eprintln!("lungglass: {failure}");
+            ExitCode::from(1)
+        },
+        ExitCode::from,
+    )
+}

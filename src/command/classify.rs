@@ -1,0 +1,184 @@
+//! `lungglass classify`: a line a slice, in the order of the inputs.
+
+use std::fs;
+use std::io::{self, Write};
+use std::path::Path;
+
+use image::GrayImage;
+use image::imageops::{self, FilterType};
+use lungglass::classifier::Classifier;
+use lungglass::decode::{Limits, Source};
+use lungglass::error::Error;
+use lungglass::graph::Map;
+use lungglass::reading::{Failure as Unreadable, Reading, Verdict};
+use rayon::prelude::*;
+
+use crate::args::Classify;
+use crate::failure::{Failure, Outcome, failed};
+use crate::inputs::{self, Input};
+use crate::network;
+
+/// Files that are read at once, for each core.
+const BATCH: usize = 4;
+
+/// Reads every input. One that cannot be read gets a line that says why, and stops nothing.
+pub fn run(arguments: &Classify) -> Result<Outcome, Failure> {
+    let classifier = network::load(&arguments.network)?;
+    if let Some(folder) = &arguments.map_dir {
+        fs::create_dir_all(folder).map_err(failed(folder.display()))?;
+    }
+    let inputs = inputs::expand(&arguments.inputs);
+    let format = match (arguments.json, arguments.csv) {
+        (true, _) => Format::Json,
+        (_, true) => Format::Csv,
+        _ => Format::Text,
+    };
+    let mut out = io::stdout().lock();
+    let (mut unreadable, mut skipped) = (0usize, 0usize);
+    if format == Format::Csv {
+        writeln!(out, "{}", CSV_HEADER.join(",")).map_err(failed("standard output"))?;
+    }
+    for batch in inputs.chunks(BATCH * rayon::current_num_threads()) {
+        let batch: Vec<_> =
+            batch.par_iter().map(|input| read(&classifier, input, arguments.map_dir.as_deref())).collect();
+        for readings in batch {
+            let readings = readings?;
+            skipped += usize::from(readings.is_empty());
+            for reading in readings {
+                unreadable += usize::from(reading.verdict == Verdict::Error);
+                format.write(&mut out, &reading).map_err(failed("standard output"))?;
+            }
+        }
+    }
+    if skipped > 0 {
+        eprintln!("lungglass: skipped {skipped} files that are no image");
+    }
+    Ok(if unreadable == 0 { Outcome::AllRead } else { Outcome::SomeUnreadable })
+}
+
+/// The readings of one file; none where a file in a folder is no image.
+fn read(classifier: &Classifier, input: &Input, map_dir: Option<&Path>) -> Result<Vec<Reading>, Failure> {
+    let broken =
+        |error: &Error| vec![Reading::unreadable(&input.name, None, error, &classifier.model, classifier.device)];
+    let bytes = match input.bytes() {
+        Ok(bytes) => bytes,
+        Err(error) => {
+            let mut readings = broken(&Error::NotAnImage);
+            readings[0].error = Some(Unreadable { code: "io", message: format!("the file cannot be opened: {error}") });
+            return Ok(readings);
+        }
+    };
+    let source = match Source::open(bytes, Limits::default()) {
+        Ok(source) => source,
+        Err(Error::NotAnImage) if !input.named => return Ok(Vec::new()),
+        Err(error) => return Ok(broken(&error)),
+    };
+    (0..source.frames())
+        .map(|frame| {
+            let reading = classifier.read(&source, frame, &input.name);
+            if let (Some(folder), Some(map), Some(picture)) = (map_dir, &reading.map, &reading.picture) {
+                let stem = input.stem();
+                let name = reading.frame.map_or_else(|| format!("{stem}.png"), |frame| format!("{stem}_{frame}.png"));
+                let path = folder.join(name);
+                map_picture(map, picture.width as u32, picture.height as u32)
+                    .save(&path)
+                    .map_err(|error| Failure(format!("{}: {error}", path.display())))?;
+            }
+            Ok(reading)
+        })
+        .collect()
+}
+
+/// The map at the slice's size, gray from its lowest to its highest cell.
+fn map_picture(map: &Map, width: u32, height: u32) -> GrayImage {
+    let least = map.values.iter().copied().fold(f32::INFINITY, f32::min);
+    let greatest = map.values.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let range = (greatest - least).max(f32::MIN_POSITIVE);
+    let levels = map.values.iter().map(|value| ((value - least) / range * 255.0).round() as u8).collect();
+    let cells =
+        GrayImage::from_raw(map.width as u32, map.height as u32, levels).expect("a map holds width * height cells");
+    imageops::resize(&cells, width, height, FilterType::Triangle)
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Format {
+    Json,
+    Csv,
+    Text,
+}
+
+const CSV_HEADER: [&str; 10] =
+    ["file", "frame", "verdict", "score", "logit", "reason", "message", "model", "version", "sha256"];
+
+impl Format {
+    fn write(self, out: &mut impl Write, reading: &Reading) -> io::Result<()> {
+        match self {
+            Format::Json => {
+                serde_json::to_writer(&mut *out, reading)?;
+                writeln!(out)
+            }
+            Format::Csv => {
+                let mut row = csv::Writer::from_writer(Vec::new());
+                row.write_record(csv_cells(reading))?;
+                out.write_all(&row.into_inner().map_err(|error| io::Error::other(error.to_string()))?)
+            }
+            Format::Text => {
+                let frame = reading.frame.map(|frame| format!(" [{frame}]")).unwrap_or_default();
+                let score = reading.score.map(|score| format!(" score {score:.3}")).unwrap_or_default();
+                let (_, message) = reason(reading);
+                let message = if message.is_empty() { String::new() } else { format!(": {message}") };
+                writeln!(out, "{}{frame}: {}{score}{message}", reading.file, reading.verdict.word())
+            }
+        }
+    }
+}
+
+fn reason(reading: &Reading) -> (&str, &str) {
+    let refusal = reading.refusal.as_ref().map(|refusal| (refusal.code, refusal.message.as_str()));
+    let error = reading.error.as_ref().map(|error| (error.code, error.message.as_str()));
+    refusal.or(error).unwrap_or_default()
+}
+
+fn csv_cells(reading: &Reading) -> [String; CSV_HEADER.len()] {
+    let number = |value: Option<f32>| value.map(|value| value.to_string()).unwrap_or_default();
+    let (code, message) = reason(reading);
+    [
+        defuse(&reading.file),
+        reading.frame.map(|frame| frame.to_string()).unwrap_or_default(),
+        reading.verdict.word().to_string(),
+        number(reading.score),
+        number(reading.logit),
+        code.to_string(),
+        defuse(message),
+        defuse(&reading.model.name),
+        defuse(&reading.model.version),
+        reading.model.sha256.clone(),
+    ]
+}
+
+/// Keeps a spreadsheet from taking text for a formula.
+fn defuse(text: &str) -> String {
+    if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{text}") } else { text.to_string() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn formulas_are_defused() {
+        assert_eq!(defuse("=1+1.png"), "'=1+1.png");
+        assert_eq!(defuse("@a"), "'@a");
+        assert_eq!(defuse("scan-1.png"), "scan-1.png");
+    }
+
+    #[test]
+    fn a_map_is_drawn_from_its_lowest_to_its_highest_cell() {
+        let map = Map { width: 2, height: 1, values: vec![-3.0, 5.0] };
+        let picture = map_picture(&map, 100, 40);
+        assert_eq!(picture.dimensions(), (100, 40));
+        assert_eq!((picture.get_pixel(0, 0).0, picture.get_pixel(99, 39).0), ([0], [255]));
+        let flat = map_picture(&Map { width: 2, height: 2, values: vec![1.0; 4] }, 8, 8);
+        assert!(flat.pixels().all(|pixel| pixel.0 == [0]));
+    }
+}

@@ -1,0 +1,35 @@
+//! How the command ends: everything read (0), wrong usage (1), some input unreadable (2).
+
+use std::fmt;
+use std::process::ExitCode;
+
+/// What stops the command before its work is done; always exit code 1.
+#[derive(Debug)]
+pub struct Failure(pub String);
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Stops with a message that names `what`.
+pub fn failed(what: impl fmt::Display) -> impl FnOnce(std::io::Error) -> Failure {
+    move |error| Failure(format!("{what}: {error}"))
+}
+
+/// How a command that did its work ends.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Outcome {
+    AllRead,
+    SomeUnreadable,
+}
+
+impl From<Outcome> for ExitCode {
+    fn from(outcome: Outcome) -> ExitCode {
+        match outcome {
+            Outcome::AllRead => ExitCode::SUCCESS,
+            Outcome::SomeUnreadable => ExitCode::from(2),
+        }
+    }
+}

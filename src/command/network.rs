@@ -1,0 +1,63 @@
+//! Which network the command runs, and on what.
+
+use std::fs;
+use std::path::Path;
+use std::sync::OnceLock;
+use std::time::Instant;
+
+use lungglass::classifier::{Classifier, NETWORK, SETTINGS};
+use lungglass::model::{Model, sha256};
+
+use crate::args::{Device, Network};
+use crate::failure::{Failure, failed};
+
+/// The network that the command line asks for, compiled. Never falls back to another device.
+pub fn load(arguments: &Network) -> Result<Classifier, Failure> {
+    let (onnx, model) = match &arguments.model {
+        None => (NETWORK.to_vec(), parse(SETTINGS, "the built-in model")?),
+        Some(path) => candidate(path)?,
+    };
+    match arguments.device {
+        Device::Cpu => {}
+        Device::Wgpu => {
+            return Err(Failure("--device wgpu: this build runs on the CPU only; leave --device out".to_string()));
+        }
+        Device::Cuda => {
+            return Err(Failure("--device cuda: this build runs on the CPU only; leave --device out".to_string()));
+        }
+    }
+    let name = arguments.model.as_ref().map_or("the built-in model".to_string(), |path| path.display().to_string());
+    Classifier::new(&onnx, model, "cpu", milliseconds).map_err(|error| Failure(format!("{name}: {error}")))
+}
+
+/// A network from a file, with the settings beside it.
+fn candidate(path: &Path) -> Result<(Vec<u8>, Model), Failure> {
+    let onnx = fs::read(path).map_err(failed(path.display()))?;
+    let beside = path.with_file_name("model.toml");
+    if beside.exists() {
+        let text = fs::read_to_string(&beside).map_err(failed(beside.display()))?;
+        return Ok((onnx, parse(&text, &beside.display().to_string())?));
+    }
+    eprintln!(
+        "lungglass: there is no {}: the built-in calibration, operating point and gate are used",
+        beside.display()
+    );
+    let built_in = parse(SETTINGS, "the built-in model")?;
+    let model = Model {
+        name: path.file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into_owned()),
+        version: "candidate".to_string(),
+        sha256: sha256(&onnx),
+        ..built_in
+    };
+    Ok((onnx, model))
+}
+
+fn parse(text: &str, name: &str) -> Result<Model, Failure> {
+    Model::parse(text).map_err(|error| Failure(format!("{name}: {error}")))
+}
+
+/// Since the first call.
+fn milliseconds() -> f64 {
+    static START: OnceLock<Instant> = OnceLock::new();
+    START.get_or_init(Instant::now).elapsed().as_secs_f64() * 1e3
+}

@@ -1,0 +1,128 @@
+//! `lungglass preprocess`: the very inputs that the network will get, as arrays, so that training cannot drift from the browser.
+
+use std::fs::{self, File};
+use std::io::BufWriter;
+
+use lungglass::classifier::SETTINGS;
+use lungglass::decode::{Limits, Source};
+use lungglass::gate::{self, STATISTICS};
+use lungglass::model::Model;
+use lungglass::preprocess::Scaled;
+use npyz::WriterBuilder;
+use rayon::prelude::*;
+
+use crate::args::Preprocess;
+use crate::failure::{Failure, Outcome, failed};
+use crate::manifest::Manifest;
+
+/// One slice of the array.
+struct Row {
+    path: String,
+    frame: usize,
+    width: usize,
+    height: usize,
+    format: &'static str,
+    statistics: [f32; STATISTICS.len()],
+    input: Vec<f32>,
+}
+
+/// Writes inputs.npy (f32, `[rows, 1, size, size]`), index.csv (what each row is, with the gate's statistics) and errors.csv.
+pub fn run(arguments: &Preprocess) -> Result<Outcome, Failure> {
+    let model = Model::parse(SETTINGS).map_err(|error| Failure(error.to_string()))?;
+    let size = arguments.size.map_or(model.size, |size| size as usize);
+    let manifest = Manifest::read(&arguments.manifest, &["path"])?;
+    let files: Vec<_> = manifest.rows().map(|row| (row.value("path").to_string(), row.path())).collect();
+    let read: Vec<Result<Vec<Row>, (String, String)>> = files
+        .into_par_iter()
+        .map(|(name, path)| {
+            let bytes = fs::read(path).map_err(|error| (name.clone(), error.to_string()))?;
+            slices(&name, bytes, &model, size).map_err(|error| (name, error.to_string()))
+        })
+        .collect();
+
+    let (mut rows, mut errors) = (Vec::new(), Vec::new());
+    for file in read {
+        match file {
+            Ok(slices) => rows.extend(slices),
+            Err(error) => errors.push(error),
+        }
+    }
+    write(arguments, size, &rows, &errors)?;
+    eprintln!(
+        "{} slices at {size} x {size} in {}, {} files unreadable",
+        rows.len(),
+        arguments.out.display(),
+        errors.len()
+    );
+    Ok(if errors.is_empty() { Outcome::AllRead } else { Outcome::SomeUnreadable })
+}
+
+fn slices(path: &str, bytes: Vec<u8>, model: &Model, size: usize) -> lungglass::error::Result<Vec<Row>> {
+    let source = Source::open(bytes, Limits::default())?;
+    (0..source.frames())
+        .map(|frame| {
+            let slice = source.slice(frame)?;
+            let origin = slice.origin.clone();
+            let picture = slice.into_picture(model.window);
+            let scaled = Scaled::new(&picture, size);
+            // The gate sees the slice at the network's own size.
+            let statistics = gate::statistics(&Scaled::new(&picture, model.size), &origin, &picture);
+            let input = scaled.input(model.normalise);
+            Ok(Row {
+                path: path.to_string(),
+                frame,
+                width: picture.width,
+                height: picture.height,
+                format: origin.format,
+                statistics,
+                input,
+            })
+        })
+        .collect()
+}
+
+fn write(arguments: &Preprocess, size: usize, rows: &[Row], errors: &[(String, String)]) -> Result<(), Failure> {
+    let out = &arguments.out;
+    fs::create_dir_all(out).map_err(failed(out.display()))?;
+    let array = out.join("inputs.npy");
+    let file = BufWriter::new(File::create(&array).map_err(failed(array.display()))?);
+    let shape = [rows.len() as u64, 1, size as u64, size as u64];
+    let mut npy = npyz::WriteOptions::new()
+        .default_dtype()
+        .shape(&shape)
+        .writer(file)
+        .begin_nd()
+        .map_err(failed(array.display()))?;
+    for row in rows {
+        npy.extend(row.input.iter().copied()).map_err(failed(array.display()))?;
+    }
+    npy.finish().map_err(failed(array.display()))?;
+
+    let table = |name: &str, header: Vec<String>, lines: &mut dyn Iterator<Item = Vec<String>>| {
+        let path = out.join(name);
+        let mut writer =
+            csv::Writer::from_path(&path).map_err(|error| Failure(format!("{}: {error}", path.display())))?;
+        for line in std::iter::once(header).chain(lines) {
+            writer.write_record(line).map_err(|error| Failure(format!("{}: {error}", path.display())))?;
+        }
+        writer.flush().map_err(failed(path.display()))
+    };
+    let columns = ["row", "path", "frame", "width", "height", "format"].map(String::from).into_iter();
+    let header = columns.chain(STATISTICS.iter().map(|name| format!("stat_{name}"))).collect();
+    table(
+        "index.csv",
+        header,
+        &mut rows.iter().enumerate().map(|(at, row)| {
+            let Row { path, frame, width, height, format, .. } = row;
+            let mut line = vec![at.to_string(), path.clone(), frame.to_string(), width.to_string(), height.to_string()];
+            line.push((*format).to_string());
+            line.extend(row.statistics.iter().map(f32::to_string));
+            line
+        }),
+    )?;
+    table(
+        "errors.csv",
+        vec!["path".to_string(), "message".to_string()],
+        &mut errors.iter().map(|(path, message)| vec![path.clone(), message.clone()]),
+    )
+}
