@@ -1,0 +1,267 @@
+//! The `lungglass` command as scripts use it: lines, files, exit codes.
+#![cfg(not(target_arch = "wasm32"))]
+
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use serde_json::Value;
+
+fn lungglass(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_lungglass"))
+        .args(arguments)
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .output()
+        .unwrap()
+}
+
+fn lines(output: &Output) -> Vec<Value> {
+    let text = std::str::from_utf8(&output.stdout).unwrap();
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// A new folder that belongs to one test.
+fn scratch(test: &str) -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(test);
+    let _ = fs::remove_dir_all(&folder);
+    fs::create_dir_all(&folder).unwrap();
+    folder
+}
+
+const SLICE: &str = "tests/cases/lidc-lung-window/input.png";
+const DICOM: &str = "tests/cases/lidc-explicit-le/input.dcm";
+const PHOTO: &str = "tests/cases/photo-cat/input.png";
+const BROKEN: &str = "tests/cases/bad-crc/input.png";
+
+fn keys(value: &Value) -> Vec<&str> {
+    value.as_object().unwrap().keys().map(String::as_str).collect()
+}
+
+#[test]
+fn a_line_holds_what_the_contract_names() {
+    let output = lungglass(&["classify", "--json", DICOM]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let line = &lines(&output)[0];
+    let mut found = keys(line);
+    found.sort_unstable();
+    let mut contract = [
+        "file", "frame", "verdict", "score", "logit", "findings", "refusal", "error", "source", "model", "device", "ms",
+    ];
+    contract.sort_unstable();
+    assert_eq!(found, contract);
+    assert_eq!(line["file"], DICOM);
+    assert_eq!(line["frame"], Value::Null);
+    assert!(["positive", "negative", "uncertain"].contains(&line["verdict"].as_str().unwrap()));
+    let score = line["score"].as_f64().unwrap();
+    assert!((0.0..=1.0).contains(&score));
+    assert_eq!(line["source"]["format"], "DICOM");
+    assert_eq!(line["source"]["transfer_syntax"], "1.2.840.10008.1.2.1");
+    assert_eq!((&line["source"]["width"], &line["source"]["height"]), (&512.into(), &512.into()));
+    assert_eq!(line["source"]["window"]["center"], -600.0);
+    assert_eq!(line["device"], "cpu");
+    for step in ["decode", "preprocess", "graph"] {
+        assert!(line["ms"][step].as_f64().unwrap() >= 0.0);
+    }
+    for key in ["name", "version", "sha256"] {
+        assert!(line["model"][key].is_string());
+    }
+}
+
+#[test]
+fn one_broken_file_stops_nothing_and_every_named_file_gets_a_line_in_order() {
+    let files = [SLICE, BROKEN, PHOTO, "no/such/file.png", "Cargo.toml", DICOM];
+    let output = lungglass(&[&["classify", "--json"], &files[..]].concat());
+    assert_eq!(output.status.code(), Some(2));
+    let lines = lines(&output);
+    assert_eq!(lines.iter().map(|line| line["file"].as_str().unwrap()).collect::<Vec<_>>(), files);
+    let codes: Vec<_> = lines.iter().map(|line| line["error"]["code"].as_str()).collect();
+    assert_eq!(codes, [None, Some("unreadable"), None, Some("io"), Some("not_an_image"), None]);
+    let photo = &lines[2];
+    assert_eq!((&photo["verdict"], &photo["score"]), (&"refused".into(), &Value::Null));
+    assert!(photo["logit"].is_number() && photo["refusal"]["message"].is_string());
+    let broken = &lines[1];
+    assert_eq!(
+        (&broken["verdict"], &broken["logit"], &broken["source"]),
+        (&"error".into(), &Value::Null, &Value::Null)
+    );
+}
+
+#[test]
+fn refusals_are_readings() {
+    assert_eq!(lungglass(&["classify", "--json", PHOTO]).status.code(), Some(0));
+}
+
+#[test]
+fn a_folder_is_read_in_order_and_what_is_no_image_is_skipped() {
+    let folder = scratch("a_folder_is_read");
+    fs::create_dir(folder.join("b")).unwrap();
+    fs::copy(SLICE, folder.join("c.png")).unwrap();
+    fs::copy(DICOM, folder.join("b/slice")).unwrap();
+    fs::write(folder.join("a.txt"), "notes").unwrap();
+    let given = folder.to_str().unwrap();
+    let output = lungglass(&["classify", "--json", given]);
+    assert_eq!(output.status.code(), Some(0));
+    let files: Vec<_> = lines(&output).iter().map(|line| line["file"].as_str().unwrap().to_string()).collect();
+    assert_eq!(files, [format!("{given}/b/slice"), format!("{given}/c.png")]);
+    assert!(stderr(&output).contains("skipped 1 file"), "{}", stderr(&output));
+}
+
+#[test]
+fn standard_input_is_a_file() {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_lungglass"))
+        .args(["classify", "--json", "-"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(&fs::read(SLICE).unwrap()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    let named = lungglass(&["classify", "--json", SLICE]);
+    assert_eq!(lines(&output)[0]["file"], "-");
+    assert_eq!(lines(&output)[0]["logit"], lines(&named)[0]["logit"]);
+}
+
+#[test]
+fn csv_has_a_header_and_a_row_a_slice() {
+    let output = lungglass(&["classify", "--csv", SLICE, BROKEN]);
+    let mut reader = csv::Reader::from_reader(&output.stdout[..]);
+    assert_eq!(
+        reader.headers().unwrap().iter().take(5).collect::<Vec<_>>(),
+        ["file", "frame", "verdict", "score", "logit"]
+    );
+    let rows: Vec<_> = reader.records().map(Result::unwrap).collect();
+    assert_eq!(rows.len(), 2);
+    assert_eq!((&rows[0][0], &rows[1][2], &rows[1][5]), (SLICE, "error", "unreadable"));
+}
+
+#[test]
+fn maps_are_pictures_of_the_slices_size_for_refused_slices_too() {
+    let folder = scratch("maps");
+    let output = lungglass(&["classify", "--json", "--map-dir", folder.to_str().unwrap(), PHOTO]);
+    assert_eq!(output.status.code(), Some(0));
+    let map = image::open(folder.join("input.png")).unwrap();
+    assert_eq!((map.width(), map.height(), map.color()), (451, 300, image::ColorType::L8));
+    let levels = map.into_luma8();
+    assert_eq!((levels.iter().min(), levels.iter().max()), (Some(&0), Some(&255)));
+}
+
+#[test]
+fn wrong_usage_is_one_clear_line_and_code_1() {
+    for (arguments, word) in [
+        (&["classify"][..], "INPUTS"),
+        (&["classify", "--device", "abacus", SLICE], "abacus"),
+        (&["classify", "--device", "wgpu", SLICE], "wgpu"),
+        (&["classify", "--device", "cuda", SLICE], "cuda"),
+        (&["classify", "--model", "no/such.onnx", SLICE], "no/such.onnx"),
+        (&["classify", "--model", "README.md", SLICE], "README.md"),
+        (&["validate", "--manifest", "no/such.csv"], "no/such.csv"),
+        (&["validate", "--manifest", "tests/cases/logo/case.toml"], "column"),
+    ] {
+        let output = lungglass(arguments);
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}");
+        assert!(stderr(&output).contains(word), "{arguments:?}: {}", stderr(&output));
+        assert!(output.stdout.is_empty(), "{arguments:?}");
+    }
+    assert_eq!(lungglass(&["--version"]).status.code(), Some(0));
+}
+
+#[test]
+fn a_candidate_network_brings_its_settings() {
+    let built_in = lungglass(&["classify", "--json", SLICE]);
+    let beside = lungglass(&["classify", "--json", "--model", "model/lungglass.onnx", SLICE]);
+    assert_eq!(lines(&beside)[0]["score"], lines(&built_in)[0]["score"]);
+
+    let folder = scratch("candidate");
+    fs::copy("model/lungglass.onnx", folder.join("mine.onnx")).unwrap();
+    let model = folder.join("mine.onnx");
+    let alone = lungglass(&["classify", "--json", "--model", model.to_str().unwrap(), SLICE]);
+    assert_eq!(lines(&alone)[0]["logit"], lines(&built_in)[0]["logit"]);
+    assert_eq!(lines(&alone)[0]["model"]["name"], "mine");
+    assert!(stderr(&alone).contains("model.toml"));
+
+    let settings = fs::read_to_string("model/model.toml").unwrap().replacen("sha256 = \"", "sha256 = \"0", 1);
+    fs::write(folder.join("model.toml"), settings).unwrap();
+    let strange = lungglass(&["classify", "--model", model.to_str().unwrap(), SLICE]);
+    assert_eq!(strange.status.code(), Some(1));
+    assert!(stderr(&strange).contains("SHA-256"), "{}", stderr(&strange));
+}
+
+#[test]
+fn validation_counts_every_row() {
+    let folder = scratch("validation");
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases");
+    let mut manifest = "path,label,split,group\n".to_string();
+    for (name, label, split) in [
+        ("luna-1/input.png", 0, "test"),
+        ("luna-2/input.png", 0, "test"),
+        ("lidc-lung-window/input.png", 1, "test"),
+        ("photo-cat/input.png", 1, "test"),
+        ("bad-crc/input.png", 0, "test"),
+        ("luna-3/input.png", 0, "train"),
+    ] {
+        manifest += &format!("{},{label},{split},\n", root.join(name).display());
+    }
+    let path = folder.join("manifest.csv");
+    fs::write(&path, manifest).unwrap();
+    let out = folder.join("out");
+    let output = lungglass(&[
+        "validate",
+        "--manifest",
+        path.to_str().unwrap(),
+        "--split",
+        "test",
+        "--out",
+        out.to_str().unwrap(),
+    ]);
+    assert_eq!(output.status.code(), Some(2), "{}", stderr(&output));
+    assert!(stderr(&output).contains("bad-crc"));
+
+    let metrics: Value = serde_json::from_slice(&fs::read(out.join("metrics.json")).unwrap()).unwrap();
+    assert_eq!((&metrics["n"], &metrics["positives"], &metrics["device"]), (&5.into(), &2.into(), &"cpu".into()));
+    assert_eq!(metrics["coverage"], 0.6);
+    for measure in ["auc", "f1", "accuracy", "sensitivity", "specificity", "ppv", "npv", "brier", "ece"] {
+        assert!(metrics[measure]["method"].as_str().unwrap().contains("5 groups"), "{measure}");
+        assert!(metrics["accepted"][measure].is_object(), "{measure}");
+    }
+    // A refused positive and an unreadable negative are wrong, whatever the network says of the others.
+    assert!(metrics["accuracy"]["value"].as_f64().unwrap() <= 0.6);
+    assert!(metrics["auc"]["value"].as_f64().unwrap() <= 2.0 / 6.0);
+
+    let mut predictions = csv::Reader::from_path(out.join("predictions.csv")).unwrap();
+    let header = predictions.headers().unwrap().iter().collect::<Vec<_>>().join(",");
+    assert_eq!(header, "path,label,split,group,verdict,score,logit");
+    let rows: Vec<_> = predictions.records().map(Result::unwrap).collect();
+    assert_eq!(rows.iter().map(|row| row[4].to_string()).filter(|verdict| verdict == "error").count(), 1);
+    assert_eq!((&rows[3][4], &rows[3][5], rows[3][6].is_empty()), ("refused", "", false));
+    assert_eq!((&rows[4][4], &rows[4][5], &rows[4][6]), ("error", "", ""));
+}
+
+#[test]
+fn preprocess_writes_the_inputs_of_the_network() {
+    let folder = scratch("preprocess");
+    let slice = Path::new(env!("CARGO_MANIFEST_DIR")).join(SLICE);
+    fs::write(folder.join("m.csv"), format!("path\n{}\nmissing.png\n", slice.display())).unwrap();
+    let (manifest, out) = (folder.join("m.csv"), folder.join("out"));
+    let output = lungglass(&[
+        "preprocess",
+        "--manifest",
+        manifest.to_str().unwrap(),
+        "--size",
+        "64",
+        "--out",
+        out.to_str().unwrap(),
+    ]);
+    assert_eq!(output.status.code(), Some(2), "{}", stderr(&output));
+    let bytes = fs::read(out.join("inputs.npy")).unwrap();
+    let array = npyz::NpyFile::new(&bytes[..]).unwrap();
+    assert_eq!(array.shape(), [1, 1, 64, 64]);
+    let values: Vec<f32> = array.into_vec().unwrap();
+    assert!(values.iter().all(|value| (-127.0 / 128.0..=1.0).contains(value)));
+    assert!(fs::read_to_string(out.join("errors.csv")).unwrap().contains("missing.png"));
+    assert_eq!(csv::Reader::from_path(out.join("index.csv")).unwrap().records().count(), 1);
+}
