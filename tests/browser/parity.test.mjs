@@ -1,0 +1,63 @@
+// The browser's module and the native command read the same files: their logits differ by no more than 1e-4.
+
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { readFile } from 'node:fs/promises';
+import { after, before, test } from 'node:test';
+import { cases, isError } from './cases.mjs';
+import { openBrowser, PAGE } from './visit.mjs';
+
+const COMMAND = process.env.LUNGGLASS_COMMAND;
+const BOUND = 1e-4;
+const LEAST = 10;
+
+let browser;
+
+before(async () => { browser = await openBrowser(); });
+after(() => browser?.close());
+
+test('logits of the browser and of the command', { skip: COMMAND ? false : 'LUNGGLASS_COMMAND is not set' }, async () => {
+  const readable = (await cases()).filter((one) => !isError(one));
+  const native = await classify(readable.map((one) => one.input));
+
+  const visit = await browser.visit();
+  await visit.page.evaluate(async (library) => {
+    const { default: init, Classifier } = await import(library);
+    await init({ module_or_path: new URL('lungglass_bg.wasm', library) });
+    window.classifier = new Classifier();
+  }, new URL('pkg/lungglass.js', PAGE).href);
+
+  const far = [];
+  let compared = 0;
+  for (const one of readable) {
+    const bytes = (await readFile(one.input)).toString('base64');
+    const readings = await visit.page.evaluate((text, name) => {
+      const data = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+      return window.classifier.classify(data, name).map(({ frame, verdict, logit, model }) => ({ frame, verdict, logit, model }));
+    }, bytes, one.name);
+    const expected = native.filter((line) => line.file === one.input);
+    assert.deepEqual(readings.map((reading) => reading.frame), expected.map((line) => line.frame), one.name);
+    for (const [at, reading] of readings.entries()) {
+      assert.deepEqual(reading.model, expected[at].model, `${one.name}: the same network`);
+      if (reading.logit === null && expected[at].logit === null) continue;
+      compared++;
+      const apart = Math.abs(reading.logit - expected[at].logit);
+      if (!(apart <= BOUND) || reading.logit === null || expected[at].logit === null) {
+        far.push(`${one.name} frame ${reading.frame}: ${reading.logit} in the browser, ${expected[at].logit} natively`);
+      }
+      assert.equal(reading.verdict, expected[at].verdict, `${one.name}: the same verdict`);
+    }
+  }
+  assert.deepEqual(far, []);
+  assert.ok(compared >= LEAST, `only ${compared} slices were compared`);
+  assert.deepEqual(visit.complaints(), []);
+});
+
+function classify(paths) {
+  return new Promise((resolve, reject) => {
+    execFile(COMMAND, ['classify', '--json', ...paths], { maxBuffer: 1 << 26 }, (failure, output, told) => {
+      if (failure) reject(new Error(`${failure.message}\n${told}`));
+      else resolve(output.trim().split('\n').map((line) => JSON.parse(line)));
+    });
+  });
+}

@@ -1,0 +1,172 @@
+// Wires the page: each module owns one thing, this one owns which element belongs to which.
+
+import { consent } from './consent.js';
+import { diagnostics } from './diagnostics.js';
+import { element } from './dom.js';
+import { save, toCsv, toJson } from './export.js';
+import { intake } from './intake.js';
+import { modelCard } from './model-card.js';
+import { Queue } from './queue.js';
+import { Results } from './results.js';
+import { sheet } from './sheet.js';
+import { format, words } from './words.js';
+import { WorkerClient } from './worker-client.js';
+
+const $ = (id) => document.getElementById(id);
+const failures = [];
+
+$('unstarted').remove();
+
+const results = new Results($('cards'));
+
+const client = new WorkerClient({ onState: showState, onProgress: showLoading });
+
+const queue = new Queue(client, {
+  onReading(reading) {
+    results.add(reading, client.model);
+    showResults();
+  },
+  onChange: showQueue,
+});
+
+// Starting
+
+function showState(state, failure) {
+  const pill = element('span.pill', words.state[state]);
+  pill.dataset.state = state;
+  if (state === 'ready') pill.dataset.testid = 'ready';
+  $('state').replaceChildren(pill);
+  // A restart takes half a second from the kept module: the progress line tells enough.
+  $('loading').hidden = state !== 'loading' || client.model !== null;
+  $('failure').hidden = state !== 'failed';
+  if (state === 'loading') showText($('loading-text'), words.loading.starting);
+  if (state === 'failed') {
+    failures.push(failure.code);
+    showFailure(words.failure.title, words.failure[failure.code] ?? format.sentence(failure.message), () => client.start());
+  }
+  if (state === 'ready') {
+    const { name, version, sha256 } = client.model;
+    $('model-card-body').replaceChildren(...modelCard(client.model));
+    $('footer-model').replaceChildren('Model: ', `${name} ${version} `, element('code', sha256.slice(0, 12)));
+  }
+}
+
+function showLoading(loaded, total) {
+  const bar = $('loading-bar');
+  const complete = total !== null && loaded >= total;
+  if (total === null || complete) bar.removeAttribute('value');
+  else bar.value = Math.min(1, loaded / total);
+  if (complete) showText($('loading-text'), words.loading.preparing);
+  else showText($('loading-text'), total === null ? words.loading.bytes(loaded) : words.loading.of(loaded, total));
+}
+
+let again = () => {};
+
+function showFailure(title, text, retry) {
+  $('failure-title').textContent = title;
+  $('failure-text').textContent = text;
+  $('failure').hidden = false;
+  again = retry;
+}
+
+$('retry').addEventListener('click', () => {
+  $('failure').hidden = true;
+  again();
+});
+
+// Reading
+
+// A screen reader repeats a status whenever it is set, so it is set only when it says something new.
+function showText(node, text) {
+  if (node.textContent !== text) node.textContent = text;
+}
+
+function showQueue({ waiting, done, total, secondsLeft, cancelled }) {
+  const busy = waiting.length > 0;
+  $('queue').hidden = total === 0;
+  $('queue').classList.toggle('busy', busy);
+  $('cancel').hidden = !busy;
+  $('queue-bar').hidden = !busy;
+  $('queue-bar').value = total > 0 ? done / total : 0;
+  $('waiting').hidden = !busy;
+  showWaiting(waiting);
+  if (cancelled) showText($('queue-text'), words.progress.cancelled(done, total));
+  else if (!busy) showText($('queue-text'), words.progress.done(total));
+  else if (client.state !== 'ready' && done === 0) showText($('queue-text'), words.progress.waiting(waiting.length));
+  else showText($('queue-text'), words.progress.reading(done, total, waiting[0]) + (secondsLeft === null ? '' : words.progress.left(secondsLeft)));
+}
+
+// Files leave at the front and join at the end, or all go.
+function showWaiting(names) {
+  const list = $('waiting');
+  while (list.children.length > 0 && list.children.length > names.length) list.firstElementChild.remove();
+  while (list.firstElementChild && list.firstElementChild.textContent !== names[0]) list.firstElementChild.remove();
+  for (const name of names.slice(list.children.length)) {
+    const item = element('li', name);
+    item.dataset.testid = 'queued';
+    list.append(item);
+  }
+}
+
+function showResults() {
+  const count = results.readings.length;
+  $('results').hidden = count === 0;
+  document.body.classList.toggle('has-results', count > 0);
+  showText($('results-count'), words.counts(results.counts()));
+}
+
+$('cancel').addEventListener('click', () => queue.cancel());
+
+$('clear').addEventListener('click', () => {
+  if (queue.busy) queue.cancel();
+  results.clear();
+  showResults();
+  $('queue').hidden = true;
+  $('intake').focus();
+});
+
+// The map over the pictures
+
+function showMaps() {
+  $('cards').style.setProperty('--map', $('map-shown').checked ? String($('map-strength').value / 100) : '0');
+  $('map-strength').disabled = !$('map-shown').checked;
+}
+$('map-shown').addEventListener('change', showMaps);
+$('map-strength').addEventListener('input', showMaps);
+showMaps();
+
+// What can be taken away
+
+$('export-csv').addEventListener('click', () => save('lungglass-readings.csv', 'text/csv', toCsv(results.readings)));
+$('export-json').addEventListener('click', () => save('lungglass-readings.json', 'application/json', toJson(results.readings)));
+$('print').addEventListener('click', () => print());
+
+sheet($('model-card'), $('model-card-open'));
+
+sheet($('diagnostics'), $('diagnostics-open'), () => {
+  $('diagnostics-text').textContent = diagnostics({ client, counts: results.counts(), readings: results.readings, failures });
+  $('diagnostics-copied').textContent = '';
+});
+
+$('diagnostics-copy').addEventListener('click', async () => {
+  try {
+    await navigator.clipboard.writeText($('diagnostics-text').textContent);
+    $('diagnostics-copied').textContent = words.copied;
+  } catch {
+    getSelection().selectAllChildren($('diagnostics-text'));
+    $('diagnostics-copied').textContent = words.notCopied;
+  }
+});
+
+// Order matters: the reader loads while the person reads the consent.
+
+client.start();
+
+const consented = consent($('consent'), $('consent-accept'));
+
+intake({
+  input: $('file-input'),
+  sample: $('sample'),
+  onFiles: (files) => consented.then(() => queue.add(files)),
+  onSampleFailure: () => showFailure('', words.failure.sample, () => $('sample').click()),
+});

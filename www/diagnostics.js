@@ -1,0 +1,33 @@
+// A text for problem reports: this browser, the reader and its counts. No picture, no file name, no patient data.
+
+import { hasSimd } from './worker-client.js';
+
+export function diagnostics({ client, counts, readings, failures }) {
+  const graph = readings.map((reading) => reading.ms?.graph).filter((ms) => typeof ms === 'number').sort((a, b) => a - b);
+  const codes = readings.map((reading) => (reading.error ?? reading.refusal)?.code).filter(Boolean);
+  const model = client.model;
+  return Object.entries({
+    Page: location.protocol === 'file:' ? 'file:' : location.origin,
+    Browser: navigator.userAgent,
+    Languages: navigator.languages?.join(', '),
+    Cores: navigator.hardwareConcurrency,
+    'Memory (GB, rounded)': navigator.deviceMemory ?? 'not told',
+    Screen: `${screen.width} x ${screen.height}, ${devicePixelRatio} device pixels a pixel`,
+    'WebAssembly SIMD': hasSimd() ? 'yes' : 'no',
+    Model: model ? `${model.name} ${model.version}` : 'not loaded',
+    'Model SHA-256': model?.sha256 ?? 'not loaded',
+    Reader: client.state,
+    'Reader starts': client.starts,
+    'First start (ms)': client.loadMs === null ? 'none' : Math.round(client.loadMs),
+    Slices: `${counts.judged} judged, ${counts.refused} refused, ${counts.error} unreadable`,
+    'Network, median (ms)': graph.length > 0 ? graph[graph.length >> 1].toFixed(1) : 'none',
+    'Refusals and errors': tally(codes),
+    'Start failures': tally(failures),
+  }).map(([name, value]) => `${name}: ${value}`).join('\n');
+}
+
+function tally(codes) {
+  const counts = new Map();
+  for (const code of codes) counts.set(code, (counts.get(code) ?? 0) + 1);
+  return [...counts].map(([code, count]) => `${code} ${count}`).join(', ') || 'none';
+}

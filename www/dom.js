@@ -1,0 +1,30 @@
+// Building elements without markup strings: whatever comes from a file can only become text.
+
+/** element('p.help', 'text', child): a tag with classes, then texts and elements; null and '' are left out. */
+export function element(selector, ...children) {
+  const [tag, ...classes] = selector.split('.');
+  const node = document.createElement(tag);
+  if (classes.length > 0) node.className = classes.join(' ');
+  node.append(...children.filter((child) => child !== null && child !== ''));
+  return node;
+}
+
+/** A list of terms and descriptions; pairs whose description is null are left out. */
+export function terms(selector, pairs) {
+  return element(selector, ...pairs
+    .filter(([, description]) => description !== null)
+    .map(([term, description]) => element('div', element('dt', term), element('dd', description))));
+}
+
+const SVG = 'http://www.w3.org/2000/svg';
+
+/** A 16 x 16 drawing that says nothing to a screen reader. */
+export function icon(path) {
+  const svg = document.createElementNS(SVG, 'svg');
+  svg.setAttribute('viewBox', '0 0 16 16');
+  svg.setAttribute('aria-hidden', 'true');
+  const shape = document.createElementNS(SVG, 'path');
+  shape.setAttribute('d', path);
+  svg.append(shape);
+  return svg;
+}

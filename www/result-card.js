@@ -1,0 +1,128 @@
+// One reading as a card. Owns the card's elements and its pixels; knows nothing of the other cards.
+
+import { element, icon, terms } from './dom.js';
+import { paintMap } from './heatmap.js';
+import { paintPicture } from './picture.js';
+import { format, words } from './words.js';
+
+const SHAPES = {
+  positive: 'M8 2.500 14.500 13.500H1.500z',
+  negative: 'M8 13.500 1.500 2.500h13z',
+  uncertain: 'M8 1 15 8 8 15 1 8z',
+  refused: 'M8 1a7 7 0 1 0 0 14A7 7 0 0 0 8 1zm0 2a5 5 0 0 1 3 1L4 11A5 5 0 0 1 8 3zm0 10a5 5 0 0 1-3-1l7-7a5 5 0 0 1-4 8z',
+  error: 'M8 1a7 7 0 1 0 0 14A7 7 0 0 0 8 1zM7 4h2v5H7zm0 6h2v2H7z',
+};
+
+/** { node, show(), hide() }: `hide` gives the memory of the canvases back until the next `show`. */
+export function resultCard(reading, model) {
+  const node = element('article.card');
+  node.dataset.testid = 'result';
+  node.dataset.verdict = reading.verdict;
+  node.dataset.score = reading.score === null ? '' : String(reading.score);
+  node.dataset.file = reading.file;
+  if (reading.frame !== null) node.dataset.frame = String(reading.frame);
+
+  const pixels = stage(reading);
+  node.append(pixels.node, element('div.facts',
+    verdict(reading),
+    title(reading),
+    reading.score === null ? null : score(reading.score, model),
+    reason(reading),
+    reading.score === null ? null : findings(reading.findings),
+    details(reading)));
+  return { node, show: pixels.show, hide: pixels.hide };
+}
+
+function stage({ file, picture, map, score }) {
+  if (!picture) return { node: element('div.stage.empty', element('span', words.card.noPicture)), show() {}, hide() {} };
+  const { width, height } = picture;
+  const shown = canvas(words.card.picture(file));
+  const layers = [{ canvas: shown, paint: () => paintPicture(shown, picture) }];
+  if (map && score !== null) {
+    const heat = canvas(words.card.map);
+    heat.dataset.testid = 'heatmap';
+    heat.className = 'heat';
+    // A map this smooth looks the same at half the picture's size.
+    layers.push({ canvas: heat, paint: () => paintMap(heat, map, Math.ceil(width / 2), Math.ceil(height / 2)) });
+  }
+  const frame = element('div.frame', ...layers.map((layer) => layer.canvas));
+  // The stylesheet fits the frame into the square stage by these two.
+  frame.style.setProperty('--width', String(Math.min(1, width / height)));
+  frame.style.setProperty('--ratio', String(width / height));
+  let painted = false;
+  return {
+    node: element('div.stage', frame),
+    show() {
+      if (painted) return;
+      for (const layer of layers) layer.paint();
+      painted = true;
+    },
+    hide() {
+      for (const layer of layers) layer.canvas.width = layer.canvas.height = 0;
+      painted = false;
+    },
+  };
+}
+
+function canvas(label) {
+  const node = document.createElement('canvas');
+  node.setAttribute('role', 'img');
+  node.setAttribute('aria-label', label);
+  return node;
+}
+
+function title({ file, frame }) {
+  return element('h3', element('span.name', file), frame === null ? null : element('span.frame-number', words.card.frame(frame)));
+}
+
+function verdict({ verdict: kind }) {
+  return element('p.verdict', icon(SHAPES[kind]), words.verdict[kind]);
+}
+
+function score(value, { threshold, uncertain }) {
+  const [low, high] = uncertain;
+  const band = element('span.scale-band');
+  band.style.setProperty('--from', String(low));
+  band.style.setProperty('--to', String(high));
+  const tick = element('span.scale-threshold');
+  tick.style.setProperty('--at', String(threshold));
+  const mark = element('span.scale-mark');
+  mark.style.setProperty('--at', String(value));
+  const scale = element('div.scale', band, tick, mark);
+  scale.setAttribute('role', 'img');
+  scale.setAttribute('aria-label', words.card.scale(value, threshold, uncertain));
+  return element('div.score',
+    element('p.score-line', element('span', words.card.score), element('strong', format.score(value))),
+    scale,
+    element('p.scale-key',
+      element('span.key-threshold', words.card.threshold(threshold)),
+      low < high ? element('span.key-band', words.card.band(uncertain)) : null));
+}
+
+function reason({ refusal, error }) {
+  const told = refusal ?? error;
+  if (!told) return null;
+  const node = element('div.reason', element('p', format.sentence(told.message)));
+  node.dataset.testid = refusal ? 'refusal' : 'error';
+  node.dataset.code = told.code;
+  return node;
+}
+
+function findings(found) {
+  const entries = Object.entries(found ?? {}).filter(([, value]) => typeof value === 'number');
+  if (entries.length === 0) return null;
+  const list = terms('dl.findings', entries.map(([name, value]) => [name.replaceAll('_', ' '), format.percent(value)]));
+  return element('div', element('h4', words.card.findings), list);
+}
+
+function details({ source, ms }) {
+  if (!source) return null;
+  const { center, width } = source.window ?? {};
+  const spent = [ms?.decode, ms?.preprocess, ms?.graph].filter((part) => typeof part === 'number');
+  return terms('dl.details', [
+    [words.card.size, source.width && source.height ? `${source.width} × ${source.height}` : null],
+    [words.card.format, [source.format?.toUpperCase(), source.modality].filter(Boolean).join(', ') || null],
+    [words.card.window, center === undefined ? words.card.asStored : words.card.windowOf(center, width)],
+    [words.card.time, spent.length > 0 ? format.ms(spent.reduce((sum, part) => sum + part, 0)) : null],
+  ]);
+}

@@ -1,0 +1,54 @@
+// The list of results: readings in input order, their cards, and which cards hold painted pixels.
+
+import { resultCard } from './result-card.js';
+
+// So many cards stay painted wherever they are. In a longer list only those near the window do.
+const ALWAYS_PAINTED = 48;
+
+export class Results {
+  readings = [];
+  #cards = [];
+  #byNode = new Map();
+  #list;
+  #observer;
+
+  constructor(list) {
+    this.#list = list;
+    this.#observer = new IntersectionObserver((entries) => {
+      for (const { target, isIntersecting } of entries) {
+        const card = this.#byNode.get(target);
+        if (!card) continue;
+        card.near = isIntersecting;
+        if (isIntersecting) card.show();
+        else if (this.#cards.length > ALWAYS_PAINTED) card.hide();
+      }
+    }, { rootMargin: '100% 0px' });
+    addEventListener('beforeprint', () => this.#cards.forEach((card) => card.show()));
+  }
+
+  add(reading, model) {
+    const { map, picture, ...kept } = reading;
+    this.readings.push(kept);
+    const card = resultCard(reading, model);
+    this.#cards.push(card);
+    if (this.#cards.length <= ALWAYS_PAINTED) card.show();
+    if (this.#cards.length === ALWAYS_PAINTED + 1) this.#cards.filter((other) => !other.near).forEach((other) => other.hide());
+    this.#byNode.set(card.node, card);
+    this.#list.append(card.node);
+    this.#observer.observe(card.node);
+  }
+
+  clear() {
+    this.#observer.disconnect();
+    this.#list.replaceChildren();
+    this.readings = [];
+    this.#cards = [];
+    this.#byNode.clear();
+  }
+
+  counts() {
+    const counts = { judged: 0, refused: 0, error: 0 };
+    for (const { verdict } of this.readings) counts[verdict in counts ? verdict : 'judged']++;
+    return counts;
+  }
+}

@@ -1,0 +1,131 @@
+// The page's side of worker.js: starts it, numbers the requests, and starts a new one after a cancel or a crash.
+// The compiled module is kept, so that a new worker neither fetches nor compiles again.
+
+const WORKER = new URL('./worker.js', import.meta.url).href;
+
+const policy = globalThis.trustedTypes?.createPolicy('lungglass', {
+  createScriptURL(url) {
+    if (url !== WORKER) throw new TypeError('only the reading worker may be started');
+    return url;
+  },
+});
+
+// (module (func (result v128) (i8x16.popcnt (i8x16.splat (i32.const 0)))))
+const SIMD = new Uint8Array([0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10, 10, 1, 8, 0, 65, 0, 253, 15, 253, 98, 11]);
+
+export function hasSimd() {
+  return typeof WebAssembly === 'object' && WebAssembly.validate(SIMD);
+}
+
+/** Why a request got no answer. `code` is the worker's, or 'crashed' or 'stopped'. */
+export class RequestError extends Error {
+  constructor(code, message) {
+    super(message);
+    this.code = code;
+  }
+}
+
+export class WorkerClient {
+  state = 'idle';           // idle, loading, ready, failed
+  model = null;
+  loadMs = null;            // of the first start
+  starts = 0;
+
+  #worker = null;
+  #module = null;
+  #pending = new Map();
+  #nextId = 1;
+  #waiters = [];
+  #onState;
+  #onProgress;
+
+  /** onState(state, failure|null), onProgress(loaded, total|null) */
+  constructor({ onState, onProgress }) {
+    this.#onState = onState;
+    this.#onProgress = onProgress;
+  }
+
+  async start() {
+    this.stop();
+    this.#enter('loading');
+    if (!hasSimd()) return this.#enter('failed', new RequestError('no_simd', ''));
+    const began = performance.now();
+    const worker = this.#spawn();
+    try {
+      const { model, module } = await this.#request('load', { module: this.#module });
+      this.model = model;
+      this.#module = module;
+      this.loadMs ??= performance.now() - began;
+      this.starts++;
+      this.#enter('ready');
+    } catch (failure) {
+      if (this.#worker !== worker && failure.code === 'stopped') return;
+      this.stop();
+      this.#enter('failed', failure);
+    }
+  }
+
+  /** Terminates the worker; whatever it was doing fails with `stopped`. */
+  stop(failure = new RequestError('stopped', 'stopped')) {
+    this.#worker?.terminate();
+    this.#worker = null;
+    const pending = [...this.#pending.values()];
+    this.#pending.clear();
+    for (const { reject } of pending) reject(failure);
+  }
+
+  /** Resolves when the worker can read; stays pending while it cannot. */
+  whenReady() {
+    if (this.state === 'ready') return Promise.resolve();
+    return new Promise((resolve) => this.#waiters.push(resolve));
+  }
+
+  open(name, file) { return this.#request('open', { name, file }); }
+  read(frame) { return this.#request('read', { frame }); }
+  close() { return this.#request('close', {}); }
+
+  #enter(state, failure = null) {
+    this.state = state;
+    this.#onState(state, failure);
+    if (state === 'ready') for (const resolve of this.#waiters.splice(0)) resolve();
+  }
+
+  #spawn() {
+    const worker = new Worker(policy ? policy.createScriptURL(WORKER) : WORKER, { type: 'module', name: 'lungglass' });
+    this.#worker = worker;
+    worker.addEventListener('message', ({ data }) => this.#receive(data));
+    worker.addEventListener('error', (event) => {
+      event.preventDefault();
+      // An error without a message is a script that did not load.
+      if (worker === this.#worker) this.#crash(event.message ?? '', event.message ? 'crashed' : 'missing');
+    });
+    worker.addEventListener('messageerror', () => {
+      if (worker === this.#worker) this.#crash('a message could not be read');
+    });
+    return worker;
+  }
+
+  #request(type, payload) {
+    const id = this.#nextId++;
+    return new Promise((resolve, reject) => {
+      this.#pending.set(id, { resolve, reject });
+      this.#worker.postMessage({ id, type, ...payload });
+    });
+  }
+
+  #receive({ id, type, ...rest }) {
+    const request = this.#pending.get(id);
+    if (!request) return;
+    if (type === 'progress') return this.#onProgress(rest.loaded, rest.total);
+    if (type === 'failed' && rest.fatal) return this.#crash(rest.message);
+    this.#pending.delete(id);
+    if (type === 'done') request.resolve(rest.value);
+    else request.reject(new RequestError(rest.code, rest.message));
+  }
+
+  #crash(message, code = 'crashed') {
+    const loading = this.state === 'loading';
+    this.stop(new RequestError(loading ? code : 'crashed', message));
+    if (!loading) this.start();
+  }
+}

@@ -1,0 +1,147 @@
+// The reading worker: owns the wasm instance and one open source. Knows no page.
+//
+// Protocol. Every request carries an `id`, and gets exactly one `done` or `failed` with that id.
+//
+// Page to worker:
+//   { id, type: 'load', module }        module: a WebAssembly.Module compiled earlier, or null to fetch it
+//   { id, type: 'open', name, file }    file: Blob; closes what was open
+//   { id, type: 'read', frame }         frame counts from 0
+//   { id, type: 'close' }
+// Worker to page:
+//   { id, type: 'progress', loaded, total }        bytes of the module; total is null where it is not known
+//   { id, type: 'done', value }
+//        load:  { model, module }
+//        open:  { frames }
+//        read:  a Reading; the buffers of its map and its picture are transferred
+//        close: null
+//   { id, type: 'failed', code, message, fatal }   fatal: this instance must not be used again
+//
+// There is no cancel message: a forward pass cannot be interrupted, so the page terminates the worker.
+
+import { shrink } from './picture.js';
+
+const MODULE = new URL('./pkg/lungglass_bg.wasm', import.meta.url);
+
+// The file, its copy inside the instance and its pixels must fit one 32-bit memory.
+const LARGEST_FILE = 512 * 1024 * 1024;
+
+// The longest side of a picture handed to the page: what a card can show.
+const LONGEST_SIDE = 512;
+
+class Coded extends Error {
+  constructor(code, message) {
+    super(message);
+    this.code = code;
+  }
+}
+
+let classifier = null;
+let source = null;
+
+async function fetchModule(onProgress) {
+  let response;
+  try {
+    response = await fetch(MODULE);
+  } catch (cause) {
+    throw new Coded('network', String(cause?.message ?? cause));
+  }
+  if (!response.ok) throw new Coded('missing', `${response.status} ${response.statusText}`.trim());
+  // With a content encoding the header counts compressed bytes, the stream plain ones.
+  const length = response.headers.has('content-encoding') ? 0 : Number(response.headers.get('content-length'));
+  const total = length > 0 ? length : null;
+  let loaded = 0;
+  const counted = response.body.pipeThrough(new TransformStream({
+    transform(chunk, controller) {
+      loaded += chunk.byteLength;
+      onProgress(loaded, total);
+      controller.enqueue(chunk);
+    },
+  }));
+  // A response of our own makes streaming compilation independent of the server's media type.
+  const wasm = new Response(counted, { headers: { 'content-type': 'application/wasm' } });
+  try {
+    return await WebAssembly.compileStreaming(wasm);
+  } catch (cause) {
+    throw new Coded(cause instanceof WebAssembly.CompileError ? 'damaged' : 'network', String(cause?.message ?? cause));
+  }
+}
+
+async function load({ id, module }) {
+  let library;
+  try {
+    library = await import('./pkg/lungglass.js');
+  } catch (cause) {
+    throw new Coded('missing', String(cause?.message ?? cause));
+  }
+  const compiled = module ?? await fetchModule((loaded, total) => postMessage({ id, type: 'progress', loaded, total }));
+  await library.default({ module_or_path: compiled });
+  classifier = new library.Classifier();
+  return { value: { model: classifier.model(), module: compiled } };
+}
+
+async function open({ name, file }) {
+  close();
+  if (file.size > LARGEST_FILE) {
+    throw new Coded('too_large', `The file has ${Math.round(file.size / 1048576)} MB, and a browser can take at most ${LARGEST_FILE / 1048576} MB at once. Export fewer frames, or use the command-line program.`);
+  }
+  let buffer;
+  try {
+    buffer = await file.arrayBuffer();
+  } catch {
+    throw new Coded('unreadable', 'The browser could not read this file. If it is a folder, choose the files inside it; if it was moved or changed, choose it again.');
+  }
+  source = classifier.open(new Uint8Array(buffer), name);
+  return { value: { frames: source.length } };
+}
+
+function read({ frame }) {
+  const reading = source.read(frame);
+  const transfer = [];
+  if (reading.picture) {
+    reading.picture = shrink(reading.picture, LONGEST_SIDE);
+    reading.picture.gray = owned(reading.picture.gray);
+    transfer.push(reading.picture.gray.buffer);
+  }
+  if (reading.map) {
+    reading.map.values = owned(reading.map.values);
+    transfer.push(reading.map.values.buffer);
+  }
+  return { value: reading, transfer };
+}
+
+function close() {
+  source?.free();
+  source = null;
+  return { value: null };
+}
+
+// A view into the instance's memory cannot be transferred.
+function owned(array) {
+  return array.byteLength === array.buffer.byteLength ? array : array.slice();
+}
+
+const handlers = { load, open, read, close };
+
+async function answer(request) {
+  const { id, type } = request;
+  try {
+    const { value, transfer = [] } = await handlers[type](request);
+    postMessage({ id, type: 'done', value }, transfer);
+  } catch (failure) {
+    // The library gives every error that it expects a code; anything else is a trap.
+    const coded = typeof failure?.code === 'string';
+    postMessage({
+      id,
+      type: 'failed',
+      code: coded ? failure.code : 'crashed',
+      message: String(failure?.message ?? failure),
+      fatal: !coded,
+    });
+  }
+}
+
+// One request at a time, in the order of arrival.
+let last = Promise.resolve();
+addEventListener('message', ({ data }) => {
+  last = last.then(() => answer(data));
+});
