@@ -12,8 +12,13 @@ pub enum Error {
     #[error("the {format} data cannot be read: {reason}; export the slice again from its source")]
     Unreadable { format: &'static str, reason: String },
     /// Reading it would take more than [`Limits`](crate::decode::Limits) allows. Nothing was allocated.
-    #[error("{what} is {value}, more than the limit of {limit}; export it smaller")]
-    TooLarge { what: &'static str, value: u64, limit: u64 },
+    #[error("{what} is {}more than the limit of {limit}; export it smaller", .value.map(|value| format!("{value}, ")).unwrap_or_default())]
+    TooLarge {
+        what: &'static str,
+        /// `None` where a decoder says only that it is too much.
+        value: Option<u64>,
+        limit: u64,
+    },
     /// A valid file that uses something LungGlass cannot decode.
     #[error("{what} is not supported; {advice}")]
     Unsupported { what: String, advice: &'static str },

@@ -192,8 +192,7 @@ impl Gate {
             .zip(&self.statistics.precision)
             .map(|(a, row)| a * row.iter().zip(&off).map(|(p, b)| p * b).sum::<f32>())
             .sum();
-        // A distance that is not a number is no distance within the limit.
-        (!(distance <= self.statistics.limit)).then(|| Refusal {
+        is_beyond(distance, self.statistics.limit).then(|| Refusal {
             code: "not_like_ct",
             message: "The picture does not look like an axial chest-CT slice (gray levels, texture or layout). \
                       Choose a slice that shows both lungs, without screenshots or photographs of a screen around it."
@@ -210,13 +209,18 @@ impl Gate {
             .zip(&gate.std)
             .map(|((value, mean), std)| ((value - mean) / std).powi(2))
             .sum();
-        (!(distance <= gate.limit)).then(|| Refusal {
+        is_beyond(distance, gate.limit).then(|| Refusal {
             code: "unfamiliar",
             message: "The network was trained on nothing like this picture, so its score would mean nothing. \
                       Choose an axial slice of a chest CT that shows the lungs."
                 .to_string(),
         })
     }
+}
+
+/// A distance that is not a number is not within any limit.
+fn is_beyond(distance: f32, limit: f32) -> bool {
+    distance.is_nan() || distance > limit
 }
 
 #[cfg(test)]

@@ -199,10 +199,8 @@ impl Elements {
         let mut end = at;
         while let Some(token) = reader.advance() {
             match token.map_err(|error| damaged(&error.to_string()))? {
-                LazyDataToken::ElementHeader(header) => {
-                    if walk == Walk::FileMeta && header.tag.group() != 0x0002 {
-                        return Ok(end);
-                    }
+                LazyDataToken::ElementHeader(header) if walk == Walk::FileMeta && header.tag.group() != 0x0002 => {
+                    return Ok(end);
                 }
                 LazyDataToken::PixelSequenceStart if depth == 0 => {
                     self.pixels = Some(PixelData::Encapsulated);
@@ -464,7 +462,7 @@ mod tests {
         }
 
         fn text(&mut self, tag: Tag, vr: &str, value: &str) -> &mut Self {
-            let padded = if value.len() % 2 == 0 { value.to_string() } else { format!("{value} ") };
+            let padded = if value.len().is_multiple_of(2) { value.to_string() } else { format!("{value} ") };
             self.element(tag, vr, padded.as_bytes())
         }
     }

@@ -28,7 +28,7 @@ impl Default for Limits {
 
 impl Limits {
     fn check(what: &'static str, value: u64, limit: u64) -> Result<()> {
-        if value > limit { Err(Error::TooLarge { what, value, limit }) } else { Ok(()) }
+        if value > limit { Err(Error::TooLarge { what, value: Some(value), limit }) } else { Ok(()) }
     }
 
     /// Fails for a frame that is empty or too large; `format` names it in the error.

@@ -94,8 +94,8 @@ fn translate(format: &'static str, error: ImageError) -> Error {
         ImageError::Limits(limit) => match limit.kind() {
             LimitErrorKind::Unsupported { .. } => Error::Internal(limit.to_string()),
             _ => Error::TooLarge {
-                what: "the memory that decoding takes in bytes",
-                value: u64::MAX,
+                what: "the memory that the picture takes, in bytes,",
+                value: None,
                 limit: Limits::default().pixels * BYTES_PER_PIXEL,
             },
         },
@@ -112,7 +112,7 @@ fn reason(error: &dyn std::error::Error) -> String {
     while let Some(inner) = cause.source() {
         cause = inner;
     }
-    cause.to_string()
+    cause.to_string().trim_end_matches('.').to_string()
 }
 
 #[cfg(test)]
@@ -169,7 +169,7 @@ mod tests {
         let limits = Limits { pixels: 100, ..Limits::default() };
         let bytes = encode(&RgbaImage::new(20, 20).into(), ImageFormat::Png);
         let error = read(&bytes, ImageFormat::Png, &limits).unwrap_err();
-        assert_eq!(error, Error::TooLarge { what: "the number of pixels", value: 400, limit: 100 });
+        assert_eq!(error, Error::TooLarge { what: "the number of pixels", value: Some(400), limit: 100 });
     }
 
     proptest::proptest! {
