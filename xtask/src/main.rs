@@ -1,0 +1,98 @@
+//! `cargo xtask`: what a developer does with this repository beyond `cargo build`. This file owns the command line and nothing else.
+
+mod process;
+mod server;
+mod setup;
+mod test;
+mod toolchain;
+mod wasm;
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+/// Builds, serves and tests LungGlass.
+#[derive(Parser)]
+#[command(name = "xtask", bin_name = "cargo xtask")]
+struct Arguments {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Get what building and testing need and this machine lacks: the wasm32 target, Chromium with its driver, Node.js, rustfmt and clippy.
+    ///
+    /// The wasm32 target comes from rustup. Where rustup cannot download, it is made from the source of std that Debian packages.
+    /// Nothing is installed that is already there. Without root the commands that need it are printed.
+    Setup,
+    /// Build the page's module: www/pkg/lungglass.js and www/pkg/lungglass_bg.wasm.
+    Build,
+    /// Build the page's module and serve www/ on 127.0.0.1.
+    Serve {
+        /// The port to listen on.
+        #[arg(long, default_value_t = 8080)]
+        port: u16,
+    },
+    /// Check format and lints, and test everywhere: the library and the command natively, the library in headless Chromium, the page end to end.
+    Test {
+        /// Run the slow tests too, those marked #[ignore].
+        #[arg(long)]
+        all: bool,
+    },
+    /// Rewrite the expected outputs of the cases under tests/ from what the code gives now. Read the difference before you commit it.
+    Bless,
+    /// The runner that cargo calls for each test binary of wasm32.
+    #[command(hide = true)]
+    WasmTestRunner {
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
+}
+
+fn main() -> ExitCode {
+    match perform(Arguments::parse().task) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn perform(task: Task) -> Result<ExitCode> {
+    match task {
+        Task::Setup => setup::everything()?,
+        Task::Build => wasm::build(&toolchain::obtain()?)?,
+        Task::Serve { port } => {
+            // The port comes first: if it is taken, that is said before a build of minutes, not after.
+            let listener = server::listen(port)?;
+            wasm::build(&toolchain::obtain()?)?;
+            let server = server::Server::start(listener, &root().join("www"))?;
+            println!("{}", server.url());
+            server.wait()?;
+        }
+        // It has said by itself what failed: nothing may follow its last line.
+        Task::Test { all } if !test::everything(all) => return Ok(ExitCode::FAILURE),
+        Task::Test { .. } => {}
+        Task::Bless => test::bless()?,
+        Task::WasmTestRunner { arguments } => wasm::run_tests(arguments)?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The root of the repository.
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask lies in the repository")
+}
+
+/// Where cargo puts what it builds.
+fn target() -> PathBuf {
+    match std::env::var_os("CARGO_TARGET_DIR") {
+        Some(path) => root().join(path),
+        None => root().join("target"),
+    }
+}

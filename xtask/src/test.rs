@@ -1,0 +1,277 @@
+//! The suites: what is checked, in which order, and how it is counted.
+
+use std::env;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail, ensure};
+
+use crate::server::{self, Server};
+use crate::toolchain::{self, TARGET, Toolchain};
+use crate::{process, root, setup, target, wasm};
+
+const PACKAGES: [&str; 2] = ["lungglass", "xtask"];
+
+/// Runs every suite, stops at the first that fails, and gives whether none did. The last line that it prints holds the totals of the tests.
+pub fn everything(all: bool) -> bool {
+    let mut run = Run { all, steps: Vec::new(), tally: Tally::default() };
+    let outcome = run.run();
+    if let Err(error) = &outcome {
+        eprintln!("error: {error:#}");
+    }
+    run.summarise();
+    outcome.is_ok()
+}
+
+/// Runs the cases with the order to rewrite what they expect.
+pub fn bless() -> Result<()> {
+    let mut cargo = process::cargo();
+    cargo.args(["test", "--release", "--package", "lungglass", "--test", "cases"]).env("LUNGGLASS_BLESS", "1");
+    process::run(&mut cargo)
+}
+
+/// How many tests passed, failed and were skipped.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+struct Tally {
+    passed: u64,
+    failed: u64,
+    skipped: u64,
+}
+
+impl Tally {
+    fn add(&mut self, other: Tally) {
+        self.passed += other.passed;
+        self.failed += other.failed;
+        self.skipped += other.skipped;
+    }
+}
+
+struct Step {
+    name: &'static str,
+    took: Duration,
+    outcome: &'static str,
+}
+
+struct Run {
+    all: bool,
+    steps: Vec<Step>,
+    tally: Tally,
+}
+
+impl Run {
+    fn run(&mut self) -> Result<()> {
+        let (toolchain, browser) = self.step("setup", |_| {
+            let toolchain = toolchain::obtain()?;
+            setup::lints()?;
+            let browser = setup::browser()?;
+            setup::node()?;
+            Ok((toolchain, browser))
+        })?;
+        self.step("format", |_| process::run(process::cargo().args(["fmt", "--all", "--check"])))?;
+        // Each package by itself, here and below: together they would share the features of their dependencies, and cargo would build
+        // those a second time.
+        self.step("lints", |_| {
+            PACKAGES.iter().try_for_each(|package| {
+                let mut cargo = process::cargo();
+                cargo.args(["clippy", "--release", "--package", package, "--all-targets", "--", "-D", "warnings"]);
+                process::run(&mut cargo)
+            })
+        })?;
+        let linted = self.step("lints for wasm32", |_| {
+            let Some(mut clippy) = toolchain.clippy()? else {
+                println!("NOT CHECKED: the toolchain for wasm32 has no clippy, and none is to be had here");
+                return Ok(false);
+            };
+            clippy.args([
+                "--release",
+                "--package",
+                "lungglass",
+                "--target",
+                TARGET,
+                "--lib",
+                "--tests",
+                "--",
+                "-D",
+                "warnings",
+            ]);
+            process::run(&mut clippy)?;
+            Ok(true)
+        })?;
+        if let (false, Some(step)) = (linted, self.steps.last_mut()) {
+            step.outcome = "NOT CHECKED";
+        }
+        self.step("native tests", |run| {
+            process::run(process::cargo().args(["build", "--release", "--package", "lungglass"]))?;
+            PACKAGES.iter().try_for_each(|package| {
+                let mut cargo = process::cargo();
+                cargo.args(["test", "--release", "--package", package, "--no-fail-fast"]);
+                run.cargo_tests(&mut cargo)
+            })
+        })?;
+        self.step("tests in Chromium", |run| run.cargo_tests(&mut wasm_tests(&toolchain, &browser)?))?;
+        self.step("page", |_| wasm::build(&toolchain))?;
+        self.step("page end to end", |run| run.page_tests(&browser))
+    }
+
+    /// Runs a step under a heading, and keeps how long it took and how it ended.
+    fn step<T>(&mut self, name: &'static str, work: impl FnOnce(&mut Run) -> Result<T>) -> Result<T> {
+        println!("\n== {name} ==");
+        let failed_before = self.tally.failed;
+        let start = Instant::now();
+        let result = work(self);
+        let outcome = if result.is_ok() { "ok" } else { "FAILED" };
+        // A step that fails without a failed test (it did not compile, or it is no test) must not leave a total without failures.
+        if result.is_err() && self.tally.failed == failed_before {
+            self.tally.failed += 1;
+        }
+        self.steps.push(Step { name, took: start.elapsed(), outcome });
+        result
+    }
+
+    fn summarise(&self) {
+        println!("\n== summary ==");
+        for Step { name, took, outcome } in &self.steps {
+            println!("{name:<20} {:>7.1} s  {outcome}", took.as_secs_f64());
+        }
+        let Tally { passed, failed, skipped } = self.tally;
+        println!("\n{passed} passed, {failed} failed, {skipped} skipped");
+    }
+
+    /// Runs `cargo test`, the slow tests too if they are wanted, and counts.
+    fn cargo_tests(&mut self, cargo: &mut Command) -> Result<()> {
+        if self.all {
+            cargo.args(["--", "--include-ignored"]);
+        }
+        process::run_and_read(cargo, |line| {
+            if let Some(tally) = cargo_tally(line) {
+                self.tally.add(tally);
+            }
+        })
+    }
+
+    /// Serves the page on a free port and runs the suites of tests/browser against it.
+    fn page_tests(&mut self, browser: &setup::Browser) -> Result<()> {
+        let folder = root().join("tests/browser");
+        let suites = suites(&folder)?;
+        install_packages(&folder)?;
+        let server = Server::start(server::listen(0)?, &root().join("www"))?;
+        let report = target().join("xtask/page.tap");
+        fs::create_dir_all(target().join("xtask"))?;
+
+        let mut node = process::command("node");
+        node.current_dir(&folder)
+            .args([
+                "--test",
+                "--test-concurrency=1",
+                "--test-reporter=spec",
+                "--test-reporter-destination=stdout",
+                "--test-reporter=tap",
+            ])
+            .arg(format!("--test-reporter-destination={}", report.display()))
+            .args(suites)
+            .env("LUNGGLASS_PAGE", server.url())
+            .env("LUNGGLASS_COMMAND", target().join("release/lungglass").with_extension(env::consts::EXE_EXTENSION))
+            .env("CHROMIUM", &browser.chromium);
+        let outcome = process::run(&mut node);
+        let report = fs::read_to_string(&report).unwrap_or_default();
+        let tally = node_tally(&report);
+        self.tally.add(tally);
+        outcome?;
+        ensure!(tally.passed > 0, "node ended well but ran no test");
+        Ok(())
+    }
+}
+
+/// `cargo test` for wasm32 with xtask itself as the runner.
+fn wasm_tests(toolchain: &Toolchain, browser: &setup::Browser) -> Result<Command> {
+    let xtask = env::current_exe().context("cannot find the path of xtask")?;
+    let xtask = xtask.to_str().context("the path of xtask is not UTF-8")?;
+    // By --config, because the variable for it splits at spaces. A TOML string is quoted as Rust quotes one.
+    let runner = format!("target.{TARGET}.runner = [{xtask:?}, \"wasm-test-runner\"]");
+    let mut cargo = toolchain.cargo();
+    cargo
+        .arg("--config")
+        .arg(runner)
+        .args(["test", "--release", "--package", "lungglass", "--target", TARGET, "--lib", "--tests", "--no-fail-fast"])
+        .env("CHROMEDRIVER", &browser.driver)
+        .env("WASM_BINDGEN_USE_DEDICATED_WORKER", "1")
+        .env("WASM_BINDGEN_TEST_TIMEOUT", "600")
+        .env("WASM_BINDGEN_TEST_DRIVER_TIMEOUT", "60");
+    Ok(cargo)
+}
+
+/// The test files of `folder`, in the order of their names.
+fn suites(folder: &Path) -> Result<Vec<PathBuf>> {
+    let mut suites = Vec::new();
+    let entries = fs::read_dir(folder).with_context(|| format!("cannot read {}", folder.display()))?;
+    for entry in entries {
+        let name = PathBuf::from(entry?.file_name());
+        if name.to_string_lossy().ends_with(".test.mjs") {
+            suites.push(name);
+        }
+    }
+    if suites.is_empty() {
+        bail!("no *.test.mjs in {}", folder.display());
+    }
+    suites.sort();
+    Ok(suites)
+}
+
+/// `npm ci`, unless what it installed last is newer than the lock file.
+fn install_packages(folder: &Path) -> Result<()> {
+    let modified = |file: &str| fs::metadata(folder.join(file)).and_then(|metadata| metadata.modified()).ok();
+    let lock = modified("package-lock.json").context("tests/browser has no package-lock.json")?;
+    if modified("node_modules/.package-lock.json").is_some_and(|installed| installed >= lock) {
+        return Ok(());
+    }
+    let mut npm = process::command("npm");
+    npm.current_dir(folder).args(["ci", "--no-audit", "--no-fund"]);
+    process::run(&mut npm)
+}
+
+/// The totals in a line such as `test result: ok. 5 passed; 0 failed; 1 ignored; ...`.
+fn cargo_tally(line: &str) -> Option<Tally> {
+    let (_, counts) = line.strip_prefix("test result: ")?.split_once(". ")?;
+    let count = |what: &str| {
+        let part = counts.split(';').find_map(|part| part.trim().strip_suffix(what))?;
+        part.trim().parse().ok()
+    };
+    Some(Tally { passed: count("passed")?, failed: count("failed")?, skipped: count("ignored")? })
+}
+
+/// The totals at the end of Node's report in the Test Anything Protocol.
+fn node_tally(report: &str) -> Tally {
+    let count = |what: &str| -> u64 {
+        let lines = report.lines().rev();
+        let mut counts = lines.filter_map(|line| line.strip_prefix("# ")?.strip_prefix(what)?.trim().parse().ok());
+        counts.next().unwrap_or(0)
+    };
+    Tally {
+        passed: count("pass "),
+        failed: count("fail ") + count("cancelled "),
+        skipped: count("skipped ") + count("todo "),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn totals_of_cargo_are_read() {
+        let line = "test result: FAILED. 5 passed; 2 failed; 1 ignored; 0 measured; 3 filtered out; finished in 0.01s";
+        assert_eq!(cargo_tally(line), Some(Tally { passed: 5, failed: 2, skipped: 1 }));
+        let in_chromium = "test result: ok. 3 passed; 0 failed; 0 ignored; 0 filtered out; finished in 0.01s";
+        assert_eq!(cargo_tally(in_chromium), Some(Tally { passed: 3, failed: 0, skipped: 0 }));
+        assert_eq!(cargo_tally("test passed ... ok"), None);
+    }
+
+    #[test]
+    fn totals_of_node_are_read() {
+        let report = "TAP version 13\n# pass 99\nok 1 - a\n1..7\n# tests 8\n# suites 0\n# pass 3\n# fail 1\n# cancelled 1\n# skipped 2\n# todo 1\n# duration_ms 5.2\n";
+        assert_eq!(node_tally(report), Tally { passed: 3, failed: 2, skipped: 3 });
+        assert_eq!(node_tally(""), Tally::default());
+    }
+}

@@ -1,0 +1,59 @@
+//! The library compiled for the browser: the module with its bindings in www/pkg, and the runner of its tests.
+
+use std::ffi::OsString;
+use std::fs;
+use std::path::Path;
+use std::time::SystemTime;
+
+use anyhow::{Context, Result};
+use wasm_bindgen_cli::wasm_bindgen_test_runner;
+use wasm_bindgen_cli_support::Bindgen;
+
+use crate::toolchain::{TARGET, Toolchain};
+use crate::{process, root, target};
+
+const NAME: &str = "lungglass";
+
+/// Compiles the library for wasm32 and writes www/pkg.
+pub fn build(toolchain: &Toolchain) -> Result<()> {
+    let mut cargo = toolchain.cargo();
+    cargo.args(["build", "--release", "--package", NAME, "--lib", "--target", TARGET]);
+    process::run(&mut cargo)?;
+
+    let compiled = target().join(TARGET).join("release").join(NAME).with_extension("wasm");
+    let package = root().join("www/pkg");
+    let script = package.join(NAME).with_extension("js");
+    let module = package.join(format!("{NAME}_bg.wasm"));
+    // The generator is part of xtask: what an older xtask wrote is out of date too.
+    let newest_source = modified(&compiled).max(std::env::current_exe().ok().and_then(|xtask| modified(&xtask)));
+    if [&script, &module].into_iter().any(|output| modified(output) < newest_source) {
+        write_bindings(&compiled, &package)?;
+    }
+    for output in [script, module] {
+        let bytes = fs::metadata(&output).with_context(|| format!("cannot read {}", output.display()))?.len();
+        println!("{}: {bytes} bytes", output.strip_prefix(root()).unwrap_or(&output).display());
+    }
+    Ok(())
+}
+
+fn write_bindings(compiled: &Path, package: &Path) -> Result<()> {
+    // What an earlier build left there, such as a snippet that is no longer used, would be published with the rest.
+    if package.exists() {
+        fs::remove_dir_all(package).with_context(|| format!("cannot remove {}", package.display()))?;
+    }
+    let mut generator = Bindgen::new();
+    generator.input_path(compiled).web(true)?.typescript(true).remove_name_section(true).remove_producers_section(true);
+    // `init()` without an argument then takes the module beside the script.
+    generator.omit_default_module_path(false);
+    generator.generate(package).with_context(|| format!("cannot make the bindings of {}", compiled.display()))
+}
+
+fn modified(path: &Path) -> Option<SystemTime> {
+    fs::metadata(path).and_then(|metadata| metadata.modified()).ok()
+}
+
+/// Runs one test binary for wasm32; `arguments` are its path and those of the test harness.
+pub fn run_tests(arguments: Vec<OsString>) -> Result<()> {
+    let program = OsString::from("wasm-bindgen-test-runner");
+    wasm_bindgen_test_runner::run_cli_with_args(std::iter::once(program).chain(arguments))
+}
