@@ -146,8 +146,9 @@ fn maps_are_pictures_of_the_slices_size_for_refused_slices_too() {
     assert_eq!(output.status.code(), Some(0));
     let map = image::open(folder.join("input.png")).unwrap();
     assert_eq!((map.width(), map.height(), map.color()), (451, 300, image::ColorType::L8));
+    // No pixel need lie on the middle of the lowest or the highest cell.
     let levels = map.into_luma8();
-    assert_eq!((levels.iter().min(), levels.iter().max()), (Some(&0), Some(&255)));
+    assert!(*levels.iter().min().unwrap() < 5 && *levels.iter().max().unwrap() > 250);
 }
 
 #[test]

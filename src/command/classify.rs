@@ -4,8 +4,8 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::Path;
 
-use image::GrayImage;
 use image::imageops::{self, FilterType};
+use image::{GrayImage, ImageBuffer, Luma};
 use lungglass::classifier::Classifier;
 use lungglass::decode::{Limits, Source};
 use lungglass::error::Error;
@@ -94,10 +94,12 @@ fn map_picture(map: &Map, width: u32, height: u32) -> GrayImage {
     let least = map.values.iter().copied().fold(f32::INFINITY, f32::min);
     let greatest = map.values.iter().copied().fold(f32::NEG_INFINITY, f32::max);
     let range = (greatest - least).max(f32::MIN_POSITIVE);
-    let levels = map.values.iter().map(|value| ((value - least) / range * 255.0).round() as u8).collect();
-    let cells =
-        GrayImage::from_raw(map.width as u32, map.height as u32, levels).expect("a map holds width * height cells");
-    imageops::resize(&cells, width, height, FilterType::Triangle)
+    let shares = map.values.iter().map(|value| (value - least) / range).collect();
+    let cells: ImageBuffer<Luma<f32>, Vec<f32>> =
+        ImageBuffer::from_raw(map.width as u32, map.height as u32, shares).expect("a map holds width * height cells");
+    let scaled = imageops::resize(&cells, width, height, FilterType::Triangle);
+    let levels = scaled.into_raw().into_iter().map(|share| (share * 255.0).round() as u8).collect();
+    GrayImage::from_raw(width, height, levels).expect("as many levels as pixels")
 }
 
 #[derive(Clone, Copy, PartialEq)]

@@ -16,19 +16,20 @@ let browser;
 before(async () => { browser = await openBrowser(); });
 after(() => browser?.close());
 
-test('logits of the browser and of the command', { skip: COMMAND ? false : 'LUNGGLASS_COMMAND is not set' }, async () => {
+test('logits of the browser and of the command', { skip: COMMAND ? false : 'LUNGGLASS_COMMAND is not set' }, async (context) => {
   const readable = (await cases()).filter((one) => !isError(one));
   const native = await classify(readable.map((one) => one.input));
 
   const visit = await browser.visit();
   await visit.page.evaluate(async (library) => {
     const { default: init, Classifier } = await import(library);
-    await init({ module_or_path: new URL('lungglass_bg.wasm', library) });
+    await init();
     window.classifier = new Classifier();
   }, new URL('pkg/lungglass.js', PAGE).href);
 
   const far = [];
   let compared = 0;
+  let furthest = 0;
   for (const one of readable) {
     const bytes = (await readFile(one.input)).toString('base64');
     const readings = await visit.page.evaluate((text, name) => {
@@ -42,12 +43,14 @@ test('logits of the browser and of the command', { skip: COMMAND ? false : 'LUNG
       if (reading.logit === null && expected[at].logit === null) continue;
       compared++;
       const apart = Math.abs(reading.logit - expected[at].logit);
+      furthest = Math.max(furthest, apart);
       if (!(apart <= BOUND) || reading.logit === null || expected[at].logit === null) {
         far.push(`${one.name} frame ${reading.frame}: ${reading.logit} in the browser, ${expected[at].logit} natively`);
       }
       assert.equal(reading.verdict, expected[at].verdict, `${one.name}: the same verdict`);
     }
   }
+  context.diagnostic(`${compared} slices, largest difference of logits ${furthest.toExponential(1)}`);
   assert.deepEqual(far, []);
   assert.ok(compared >= LEAST, `only ${compared} slices were compared`);
   assert.deepEqual(visit.complaints(), []);
