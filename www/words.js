@@ -48,7 +48,7 @@ export const words = {
     reading: (done, total, name) => `Reading ${Math.min(done + 1, total)} of ${total}: ${name}`,
     waiting: (total) => `${format.count(total, 'file is', 'files are')} waiting for the reader`,
     left: (seconds) => `, about ${format.seconds(seconds)} left`,
-    done: (total) => `${format.count(total, 'slice', 'slices')} read.`,
+    done: (total) => `${format.count(total, 'slice', 'slices')} done.`,
     cancelled: (done, total) => `Cancelled after ${done} of ${total}. What was not read was removed.`,
   },
 

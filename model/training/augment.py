@@ -1,0 +1,120 @@
+"""Random views of input batches: geometry, display window, resolution, noise, holes, mixup.
+
+All functions take and give float tensors [N,1,H,W] of input values (gray - 127) / 128 and draw from
+a torch.Generator, so that a run is repeatable. The display window is varied because in COVID-CT it
+tells the classes apart by itself; resolution and blur because file format and size do.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Generator, Tensor
+from torch.nn import functional
+
+
+def uniform(generator: Generator, count: int, low: float, high: float) -> Tensor:
+    """[count] draws from [low, high)."""
+    return low + (high - low) * torch.rand(count, generator=generator)
+
+
+def chosen(generator: Generator, count: int, share: float) -> Tensor:
+    """bool [count,1,1,1], true for about `share` of the samples."""
+    return (torch.rand(count, generator=generator) < share).view(-1, 1, 1, 1)
+
+
+def crop(x: Tensor, size: int, generator: Generator) -> Tensor:
+    """Random crop, stretch, rotation and mirror image, sampled to [N,1,size,size]; outside is black.
+
+    The crop holds 0.72 to 1.05 of each side, the stretch up to 10 %, the rotation up to 15 degrees.
+    """
+    count = len(x)
+    scale = uniform(generator, count, 0.72, 1.05)
+    stretch = torch.exp(uniform(generator, count, -0.1, 0.1))
+    angle = uniform(generator, count, -math.pi / 12, math.pi / 12)
+    mirror = torch.where(torch.rand(count, generator=generator) < 0.5, -1.0, 1.0)
+    slack = (1.05 - scale).clamp(min=0)
+    shift_x = slack * uniform(generator, count, -1, 1)
+    shift_y = slack * uniform(generator, count, -1, 1)
+    width, height = scale * stretch, scale / stretch
+    cos, sin = torch.cos(angle), torch.sin(angle)
+    theta = torch.stack(
+        [mirror * width * cos, -height * sin, shift_x, mirror * width * sin, height * cos, shift_y], dim=1
+    ).view(count, 2, 3)
+    grid = functional.affine_grid(theta, [count, 1, size, size], align_corners=False)
+    # Shifted so that zero padding means black.
+    return functional.grid_sample(x + 1, grid, align_corners=False) - 1
+
+
+def window(x: Tensor, generator: Generator) -> Tensor:
+    """A random display window over the gray range with a random gamma, or brightness and contrast.
+
+    Half of the samples get a window: its lower end lies in 0 to 0.2 of the range, the upper in 0.55 to 1.05,
+    gamma in 0.7 to 1.4.
+    """
+    count = len(x)
+    gray = ((x * 128 + 127) / 255).clamp(0, 1)
+    low = uniform(generator, count, 0, 0.2).view(-1, 1, 1, 1)
+    high = uniform(generator, count, 0.55, 1.05).view(-1, 1, 1, 1)
+    gamma = torch.exp(uniform(generator, count, math.log(0.7), math.log(1.4))).view(-1, 1, 1, 1)
+    windowed = ((gray - low) / (high - low)).clamp(0, 1) ** gamma
+    contrast = uniform(generator, count, 0.75, 1.25).view(-1, 1, 1, 1)
+    offset = uniform(generator, count, -0.12, 0.12).view(-1, 1, 1, 1)
+    shaded = ((gray - 0.5) * contrast + 0.5 + offset).clamp(0, 1)
+    gray = torch.where(chosen(generator, count, 0.5), windowed, shaded)
+    return (gray * 255 - 127) / 128
+
+
+def soften(x: Tensor, generator: Generator) -> Tensor:
+    """Three batches in ten lose resolution: shrunk to 0.4 to 0.9 of the size and stretched back."""
+    if torch.rand(1, generator=generator) >= 0.3:
+        return x
+    size = x.shape[-1]
+    small = int(size * uniform(generator, 1, 0.4, 0.9).item())
+    down = functional.interpolate(x, size=(small, small), mode="bilinear", antialias=True)
+    return functional.interpolate(down, size=(size, size), mode="bilinear")
+
+
+def noise(x: Tensor, generator: Generator) -> Tensor:
+    """Gaussian noise of up to 8 gray levels on half of the samples."""
+    count = len(x)
+    amount = uniform(generator, count, 0, 8 / 128).view(-1, 1, 1, 1) * chosen(generator, count, 0.5)
+    return x + amount * torch.randn(x.shape, generator=generator)
+
+
+def cutout(x: Tensor, generator: Generator) -> Tensor:
+    """A gray rectangle of 0.1 to 0.35 of each side on half of the samples (DeVries and Taylor 2017, arXiv 1708.04552)."""
+    count, size = len(x), x.shape[-1]
+    axis = torch.arange(size).view(1, -1)
+
+    def span() -> Tensor:
+        length = uniform(generator, count, 0.1, 0.35) * size
+        start = uniform(generator, count, 0, 1) * (size - length)
+        return (axis >= start.view(-1, 1)) & (axis < (start + length).view(-1, 1))
+
+    hole = (span()[:, :, None] & span()[:, None, :])[:, None] & chosen(generator, count, 0.5)
+    fill = uniform(generator, count, -1, 1).view(-1, 1, 1, 1)
+    return torch.where(hole, fill, x)
+
+
+def mixup(x: Tensor, target: Tensor, generator: Generator) -> tuple[Tensor, Tensor]:
+    """Half of the batches are blended with a shuffled copy (Zhang et al. 2018, arXiv 1710.09412).
+
+    The share of the copy is uniform in 0 to 0.3; targets [N] are blended alike.
+    """
+    if torch.rand(1, generator=generator) < 0.5:
+        return x, target
+    order = torch.randperm(len(x), generator=generator)
+    share = uniform(generator, len(x), 0, 0.3)
+    pixels = share.view(-1, 1, 1, 1)
+    return (1 - pixels) * x + pixels * x[order], (1 - share) * target + share * target[order]
+
+
+def view(x: Tensor, size: int, generator: Generator) -> Tensor:
+    """One random view of a batch [N,1,H,W] at [N,1,size,size]; values stay in the range of real inputs."""
+    x = crop(x, size, generator)
+    x = window(x, generator)
+    x = soften(x, generator)
+    x = noise(x, generator)
+    return cutout(x.clamp(-127 / 128, 1), generator)

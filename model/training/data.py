@@ -1,0 +1,168 @@
+"""The manifest of all pictures, and the arrays that the shipped preprocessing makes of it.
+
+Pictures are never opened here: `lungglass preprocess` reads them, so that the network is trained
+and judged on exactly the values that it gets in the browser. The data's folder is named by the
+environment variable LUNGGLASS_DATA.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import hashlib
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+COLUMNS = ("path", "label", "split", "group", "clean", "collection")
+# Folders of ood that hold renderings of a real chest-CT slice.
+REFERENCES = ("chest-ct-reference", "formats")
+# One LUNA16 series in ten is kept from the gate's fit.
+HELD_SHARE = 0.1
+
+
+def covid_ct_rows(root: Path) -> list[dict]:
+    """COVID-CT by its official split; `clean` is 1 for the audited lists without leaks and doubtful labels."""
+    with open(root / "covid-ct" / "audit.csv", newline="") as file:
+        audit = {row["file"]: row for row in csv.DictReader(file)}
+    rows = []
+    for split in ("train", "val", "test"):
+        for label, kind, folder in ((1, "covid", "CT_COVID"), (0, "noncovid", "CT_NonCOVID")):
+            clean = set(read_list(root, f"{split}_clean_{kind}"))
+            for name in read_list(root, f"{split}_{kind}"):
+                rows.append(
+                    {
+                        "path": root / "covid-ct" / folder / name,
+                        "label": label,
+                        "split": split,
+                        "group": audit[name]["group_id"],
+                        "clean": int(name in clean),
+                        "collection": "covid-ct",
+                    }
+                )
+    return rows
+
+
+def read_list(root: Path, name: str) -> list[str]:
+    """File names of one list of covid-ct/split."""
+    lines = (root / "covid-ct" / "split" / f"{name}.txt").read_text().splitlines()
+    return [line.strip() for line in lines if line.strip()]
+
+
+def luna_rows(root: Path) -> list[dict]:
+    """luna-256, split by series into `luna_fit` and `luna_held` by a hash of the series' UID."""
+    rows = []
+    for path in sorted((root / "luna-256").glob("*.png")):
+        series = path.name.split(".mhd")[0]
+        draw = int(hashlib.sha256(series.encode()).hexdigest()[:8], 16) / 2**32
+        split = "luna_held" if draw < HELD_SHARE else "luna_fit"
+        rows.append(
+            {"path": path, "label": 0, "split": split, "group": series, "clean": 1, "collection": "luna-256"}
+        )
+    return rows
+
+
+def ood_rows(root: Path) -> list[dict]:
+    """Pictures that are no axial chest-CT slice (`ood`), and a real slice in several guises (`reference`)."""
+    rows = []
+    for path in sorted((root / "ood").glob("*/*")):
+        folder = path.parent.name
+        if folder == "broken":
+            continue
+        split = "reference" if folder in REFERENCES else "ood"
+        rows.append({"path": path, "label": 0, "split": split, "group": path.name, "clean": 1, "collection": folder})
+    return rows
+
+
+def write_manifest(out: Path) -> None:
+    """Writes the manifest that `lungglass preprocess` reads; paths are absolute."""
+    root = Path(os.environ["LUNGGLASS_DATA"]).resolve()
+    rows = covid_ct_rows(root) + luna_rows(root) + ood_rows(root)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with open(out, "w", newline="") as file:
+        writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+    print(f"{out}: {len(rows)} pictures")
+
+
+@dataclass
+class Arrays:
+    """Rows of the manifest with what the preprocessing made of them, in the same order.
+
+    inputs: float32 [N,1,S,S], (gray - 127) / 128, memory-mapped.
+    label: int [N], 1 = COVID-19. split, group, path: str [N]. clean: bool [N].
+    extent: float64 [N,2], width and height of the picture in pixels.
+    statistics: float64 [N,K], the gate's picture statistics; names: their K names.
+    """
+
+    inputs: np.ndarray
+    label: np.ndarray
+    split: np.ndarray
+    group: np.ndarray
+    path: np.ndarray
+    collection: np.ndarray
+    clean: np.ndarray
+    extent: np.ndarray
+    statistics: np.ndarray
+    names: list[str]
+
+    def take(self, mask: np.ndarray) -> Arrays:
+        """The rows where `mask` holds; the inputs are copied into memory."""
+        columns = ("label", "split", "group", "path", "collection", "clean", "extent", "statistics")
+        return Arrays(
+            inputs=np.ascontiguousarray(self.inputs[mask]),
+            names=self.names,
+            **{name: getattr(self, name)[mask] for name in columns},
+        )
+
+    def of(self, split: str, clean: bool = False) -> Arrays:
+        """The rows of one split; only the audited ones if `clean`."""
+        mask = self.split == split
+        return self.take(mask & self.clean if clean else mask)
+
+
+def load(manifest: Path, folder: Path) -> Arrays:
+    """Joins the manifest with inputs.npy and index.csv of `lungglass preprocess --out folder`.
+
+    Raises ValueError when a picture of a labelled split is missing.
+    """
+    with open(manifest, newline="") as file:
+        wanted = {row["path"]: row for row in csv.DictReader(file)}
+    with open(folder / "index.csv", newline="") as file:
+        index = list(csv.DictReader(file))
+    rows = [wanted[entry["path"]] for entry in index]
+    missing = wanted.keys() - {entry["path"] for entry in index}
+    lost = [path for path in missing if wanted[path]["split"] in ("train", "val", "test")]
+    if lost:
+        raise ValueError(f"{len(lost)} labelled pictures could not be read, first {lost[0]}")
+    names = [name for name in index[0] if name.startswith("stat_")]
+    inputs = np.load(folder / "inputs.npy", mmap_mode="r")
+    order = [int(entry["row"]) for entry in index]
+    if order != list(range(len(inputs))):
+        raise ValueError("index.csv and inputs.npy disagree")
+    text = {name: np.array([row[name] for row in rows]) for name in COLUMNS}
+    return Arrays(
+        inputs=inputs,
+        label=text["label"].astype(int),
+        split=text["split"],
+        group=text["group"],
+        path=text["path"],
+        collection=text["collection"],
+        clean=text["clean"] == "1",
+        extent=np.array([[float(entry["width"]), float(entry["height"])] for entry in index]),
+        statistics=np.array([[float(entry[name]) for name in names] for entry in index]),
+        names=[name.removeprefix("stat_") for name in names],
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Writes the manifest of all pictures in LUNGGLASS_DATA.")
+    parser.add_argument("--out", type=Path, required=True, help="manifest.csv")
+    write_manifest(parser.parse_args().out)
+
+
+if __name__ == "__main__":
+    main()

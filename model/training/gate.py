@@ -1,0 +1,76 @@
+"""Fits the gate: one Gaussian over picture statistics, one over the network's embedding.
+
+Both are fitted to train_clean and luna_fit. The statistics refuse only what is further off than every
+slice of the fit and of val_clean and luna_held, which the fit did not see; the embedding, which tells
+more, is limited by a quantile of the latter. Squared Mahalanobis distance: Mahalanobis 1936; over features of a network: Lee et al.
+2018 (arXiv 1807.03888). Nothing foreign is used for the fit or the limits.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from data import Arrays
+
+# Share of LUNA16 in the fit: one scanner protocol and one size, so it counts less than its number.
+LUNA_SHARE = 0.25
+# Share of the off-diagonal covariance that is dropped.
+SHRINKAGE = 0.1
+# The statistics' limit stands this much above the furthest slice.
+MARGIN = 1.05
+# The share of the slices kept for it that the embedding's limit lets pass.
+QUANTILE = 0.99
+
+
+def collection_weights(arrays: Arrays) -> np.ndarray:
+    """[N], sum 1: the weight of each slice in the fit, 0 for slices outside it."""
+    train = (arrays.split == "train") & arrays.clean
+    luna = arrays.split == "luna_fit"
+    return (1 - LUNA_SHARE) * train / train.sum() + LUNA_SHARE * luna / luna.sum()
+
+
+def kept_for_limits(arrays: Arrays) -> np.ndarray:
+    """bool [N]: the slices that set the limits."""
+    return ((arrays.split == "val") & arrays.clean) | (arrays.split == "luna_held")
+
+
+def fit_statistics(arrays: Arrays) -> dict:
+    """[gate.statistics] of model.toml: names, mean [K], precision [K,K] and limit."""
+    weights = collection_weights(arrays)
+    mean = weights @ arrays.statistics
+    centred = arrays.statistics - mean
+    covariance = (centred * weights[:, None]).T @ centred
+    variance = np.diag(np.diag(covariance))
+    precision = np.linalg.inv((1 - SHRINKAGE) * covariance + SHRINKAGE * variance)
+    section = {"names": arrays.names, "mean": mean.tolist(), "precision": precision.tolist()}
+    distances = statistics_distance(section, arrays.statistics)
+    section["limit"] = float(distances[(weights > 0) | kept_for_limits(arrays)].max() * MARGIN)
+    return section
+
+
+def statistics_distance(section: dict, statistics: np.ndarray) -> np.ndarray:
+    """Squared Mahalanobis distance [N] of statistics [N,K]."""
+    off = statistics - np.array(section["mean"])
+    return np.einsum("ni,ij,nj->n", off, np.array(section["precision"]), off)
+
+
+def fit_embedding(arrays: Arrays, embedding: np.ndarray) -> dict:
+    """[gate.embedding] of model.toml for embeddings [N,D] of all slices: mean [D], std [D] and limit."""
+    weights = collection_weights(arrays)
+    mean = weights @ embedding
+    std = np.sqrt(weights @ (embedding - mean) ** 2)
+    section = {"mean": mean.tolist(), "std": std.tolist()}
+    section["limit"] = float(np.quantile(embedding_distance(section, embedding)[kept_for_limits(arrays)], QUANTILE))
+    return section
+
+
+def embedding_distance(section: dict, embedding: np.ndarray) -> np.ndarray:
+    """Sum of squared deviations [N], in standard deviations, of embeddings [N,D]."""
+    return (((embedding - np.array(section["mean"])) / np.array(section["std"])) ** 2).sum(1)
+
+
+def refused(gate: dict, statistics: np.ndarray, embedding: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """bool [N] each: refused by the statistics, refused by the embedding."""
+    by_statistics = statistics_distance(gate["statistics"], statistics) > gate["statistics"]["limit"]
+    by_embedding = embedding_distance(gate["embedding"], embedding) > gate["embedding"]["limit"]
+    return by_statistics, by_embedding
