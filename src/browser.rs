@@ -118,7 +118,7 @@ impl Source {
     /// @throws Error with a `code` for an index out of range
     pub fn read(&self, index: usize) -> Result<JsValue, JsValue> {
         if index >= self.length() {
-            return Err(throw(Error::Internal(format!("there is no frame {index}"))));
+            return Err(throw(Error::Argument(format!("there is no frame {index}"))));
         }
         reading(self.classifier.read(&self.source, index, &self.name))
     }

@@ -8,6 +8,12 @@ pub enum Error {
     /// The bytes are of no format that LungGlass knows.
     #[error("this is not an image that LungGlass knows; give it a {FORMATS} file")]
     NotAnImage,
+    /// A DICOM object that holds no image: a report, a plan, a directory.
+    #[error("this DICOM object holds no image; choose the image objects of the study, not its reports or plans")]
+    NoPixels,
+    /// The file is not there or may not be read.
+    #[error("the file cannot be opened: {0}")]
+    Io(String),
     /// The format is known, its content is damaged or makes no sense.
     #[error("the {format} data cannot be read: {reason}; export the slice again from its source")]
     Unreadable { format: &'static str, reason: String },
@@ -25,6 +31,9 @@ pub enum Error {
     /// The network or its model.toml is damaged or does not fit.
     #[error("the model cannot be used: {0}")]
     Model(String),
+    /// A caller asked for what does not exist.
+    #[error("{0}")]
+    Argument(String),
     /// A fault of LungGlass itself.
     #[error("LungGlass failed: {0}; please report it")]
     Internal(String),
@@ -38,10 +47,13 @@ impl Error {
     pub fn code(&self) -> &'static str {
         match self {
             Error::NotAnImage => "not_an_image",
+            Error::NoPixels => "no_pixels",
+            Error::Io(_) => "io",
             Error::Unreadable { .. } => "unreadable",
             Error::TooLarge { .. } => "too_large",
             Error::Unsupported { .. } => "unsupported",
             Error::Model(_) => "model",
+            Error::Argument(_) => "argument",
             Error::Internal(_) => "internal",
         }
     }

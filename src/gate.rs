@@ -22,7 +22,7 @@ pub struct Refusal {
 /// The shortest side, in pixels, in which lungs can be judged.
 pub const SHORTEST_SIDE: usize = 64;
 
-/// What the file says: modality, scout view, size. `None` lets the slice pass.
+/// What the file says: modality, scout view, orientation, size. `None` lets the slice pass.
 pub fn check_origin(origin: &Origin, picture: &Picture) -> Option<Refusal> {
     let (code, message) = match origin.modality.as_deref() {
         Some(modality) if modality != "CT" => (
@@ -34,6 +34,10 @@ pub fn check_origin(origin: &Origin, picture: &Picture) -> Option<Refusal> {
         _ if origin.localizer => (
             "localizer",
             "This is the scout view that the scan was planned on. Choose an axial slice of the series.".to_string(),
+        ),
+        _ if origin.oblique => (
+            "not_axial",
+            "The file says that this slice does not lie across the body. Choose an axial slice.".to_string(),
         ),
         _ if picture.width.min(picture.height) < SHORTEST_SIDE => (
             "too_small",
@@ -181,6 +185,10 @@ impl Gate {
         if embedding.mean.len() != embedding.std.len() || embedding.std.iter().any(|std| std.is_nan() || *std <= 0.0) {
             return Err(Error::Model("[gate.embedding] needs as many means as positive deviations".to_string()));
         }
+        let numbers = statistics.mean.iter().chain(statistics.precision.iter().flatten()).chain(&embedding.mean);
+        if !numbers.chain(&embedding.std).chain([&statistics.limit, &embedding.limit]).all(|value| value.is_finite()) {
+            return Err(Error::Model("a number of its gate is not finite".to_string()));
+        }
         Ok(())
     }
 
@@ -284,6 +292,9 @@ mod tests {
             embedding: EmbeddingGate { mean: vec![0.0; 2], std: vec![1.0; 2], limit: 4.0 },
         };
         gate.check().unwrap();
+        let mut open = gate.clone();
+        open.embedding.limit = f32::NAN;
+        assert_eq!(open.check().unwrap_err().code(), "model");
         assert!(gate.check_statistics(&[0.5; 13]).is_none());
         assert_eq!(gate.check_statistics(&[1.0; 13]).unwrap().code, "not_like_ct");
         assert_eq!(gate.check_statistics(&[f32::NAN; 13]).unwrap().code, "not_like_ct");

@@ -73,6 +73,12 @@ impl Model {
             ));
         }
         let positive = |value: f32| value > 0.0 && value.is_finite();
+        let window_fits =
+            model.window.width >= 1.0 && model.window.width.is_finite() && model.window.center.is_finite();
+        if !window_fits || !model.normalise.mean.is_finite() {
+            let text = "window and normalise.mean must be numbers, and the window's width at least 1";
+            return Err(Error::Model(text.to_string()));
+        }
         if !positive(model.calibration.temperature)
             || !positive(model.normalise.std)
             || !(32..=1024).contains(&model.size)

@@ -37,6 +37,8 @@ pub struct Origin {
     pub transfer_syntax: Option<String>,
     /// DICOM (0008,0008) says that this is a scout view.
     pub localizer: bool,
+    /// DICOM (0020,0037) says that the slice is not across the body.
+    pub oblique: bool,
     /// Share of the pixels whose channels differ by more than [`COLOURED`] levels, 0..1.
     pub colour: f32,
 }

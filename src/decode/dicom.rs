@@ -105,6 +105,10 @@ struct Elements {
     representation: Option<u16>,
     slope: Option<String>,
     intercept: Option<String>,
+    rescale_type: Option<String>,
+    orientation: Option<String>,
+    /// The walk ended inside a sequence.
+    is_open: bool,
     has_modality_lut: bool,
     has_functional_groups: bool,
     pixels: Option<PixelData>,
@@ -244,6 +248,7 @@ impl Elements {
                 _ => {}
             }
         }
+        self.is_open = depth > 0;
         Ok(end)
     }
 
@@ -258,12 +263,17 @@ impl Elements {
         };
         match tag {
             tags::TRANSFER_SYNTAX_UID => self.transfer_syntax = text(),
-            tags::MODALITY => self.modality = text(),
+            // Users see it as it stands: what is no code word may be anything, a name too.
+            tags::MODALITY => {
+                self.modality = text().map(|text| if is_code(&text) { text } else { "unknown".to_string() })
+            }
             tags::IMAGE_TYPE => self.image_type = text(),
             tags::PHOTOMETRIC_INTERPRETATION => self.photometric = text(),
             tags::NUMBER_OF_FRAMES => self.frames = text(),
             tags::RESCALE_SLOPE => self.slope = text(),
             tags::RESCALE_INTERCEPT => self.intercept = text(),
+            tags::RESCALE_TYPE => self.rescale_type = text(),
+            tags::IMAGE_ORIENTATION_PATIENT => self.orientation = text(),
             tags::SAMPLES_PER_PIXEL => self.samples = number(),
             tags::ROWS => self.rows = number(),
             tags::COLUMNS => self.columns = number(),
@@ -278,17 +288,15 @@ impl Elements {
     fn into_header(self, bytes: &[u8], limits: &Limits) -> Result<Header> {
         let syntax = self.transfer_syntax.clone().unwrap_or_default();
         let Some(pixels) = self.pixels else {
-            return Err(Error::Unsupported {
-                what: "a DICOM file without pixel data".to_string(),
-                advice: "choose the image objects of the study, not its reports or plans",
-            });
-        };
-        let PixelData::Native { at, length } = pixels else {
-            return Err(unsupported_syntax(&syntax));
+            let cut = self.is_open || self.rows.is_some();
+            return Err(if cut { damaged("it ends before the pixel data") } else { Error::NoPixels });
         };
         if !UNCOMPRESSED.contains(&syntax.as_str()) {
             return Err(unsupported_syntax(&syntax));
         }
+        let PixelData::Native { at, length } = pixels else {
+            return Err(damaged("its pixel data have no length"));
+        };
         let samples = self.samples.unwrap_or(1);
         let photometric = self.photometric.clone().unwrap_or_default();
         if samples != 1 || photometric == "PALETTE COLOR" {
@@ -320,8 +328,14 @@ impl Elements {
         let meaning = self.meaning(&photometric)?;
         let localizer =
             self.image_type.as_deref().is_some_and(|kinds| kinds.split('\\').any(|kind| kind.trim() == "LOCALIZER"));
-        let origin =
-            Origin { format: FORMAT, modality: self.modality, transfer_syntax: Some(syntax), localizer, colour: 0.0 };
+        let origin = Origin {
+            format: FORMAT,
+            oblique: self.orientation.as_deref().is_some_and(is_oblique),
+            modality: self.modality,
+            transfer_syntax: Some(syntax),
+            localizer,
+            colour: 0.0,
+        };
         Ok(Header { frames, width, height, layout, meaning, pixels_at: at as usize, origin })
     }
 
@@ -349,9 +363,24 @@ impl Elements {
 
     fn meaning(&self, photometric: &str) -> Result<Meaning> {
         let is_ct = self.modality.as_deref().is_none_or(|modality| modality == "CT");
+        let gray = Meaning::Gray { inverted: photometric == "MONOCHROME1" };
+        if !is_ct {
+            return Ok(gray);
+        }
         let rescaled = self.slope.is_some() || self.intercept.is_some();
-        if !is_ct || (self.bits_stored.is_some_and(|bits| bits <= 8) && !rescaled) {
-            return Ok(Meaning::Gray { inverted: photometric == "MONOCHROME1" });
+        let slope = number(&self.slope, 1.0, "rescale slope")?;
+        let intercept = number(&self.intercept, 0.0, "rescale intercept")?;
+        // Eight bits as they stand are levels of a picture that was windowed before it was stored.
+        if self.bits_stored.is_some_and(|bits| bits <= 8) && (slope, intercept) == (1.0, 0.0) {
+            return Ok(gray);
+        }
+        // "US" is unspecified, which in CT means Hounsfield units.
+        if let Some(unit) = self.rescale_type.as_deref().filter(|unit| !["HU", "US"].contains(unit)) {
+            let unit = if is_code(unit) { unit } else { "unknown" };
+            return Err(Error::Unsupported {
+                what: format!("a CT image whose values are not Hounsfield units ({unit})"),
+                advice: "choose the series in Hounsfield units",
+            });
         }
         if !rescaled && (self.has_modality_lut || self.has_functional_groups) {
             return Err(Error::Unsupported {
@@ -359,20 +388,29 @@ impl Elements {
                 advice: "export it as ordinary CT images, one a slice",
             });
         }
-        let number = |text: &Option<String>, default: f32, name: &str| match text {
-            None => Ok(default),
-            Some(text) => text
-                .parse::<f32>()
-                .ok()
-                .filter(|value| value.is_finite())
-                .ok_or_else(|| damaged(&format!("its {name} is no number"))),
-        };
         // MONOCHROME1 turns the display over, not the Hounsfield scale.
-        Ok(Meaning::Hu {
-            slope: number(&self.slope, 1.0, "rescale slope")?,
-            intercept: number(&self.intercept, 0.0, "rescale intercept")?,
-        })
+        Ok(Meaning::Hu { slope, intercept })
     }
+}
+
+/// A decimal string, or `default` where there is none.
+fn number(text: &Option<String>, default: f32, name: &str) -> Result<f32> {
+    let Some(text) = text else { return Ok(default) };
+    let value = text.parse().ok().filter(|value: &f32| value.is_finite());
+    value.ok_or_else(|| damaged(&format!("its {name} is no number")))
+}
+
+/// A code string of DICOM PS3.5 6.2.
+fn is_code(text: &str) -> bool {
+    text.len() <= 16 && text.chars().all(|c| matches!(c, 'A'..='Z' | '0'..='9' | '_' | ' '))
+}
+
+/// Whether the plane of rows and columns, given by their direction cosines, is more than 37 degrees off the axial one. A gantry
+/// tilts by 30 at most.
+fn is_oblique(orientation: &str) -> bool {
+    let cosines: Vec<f32> = orientation.split('\\').filter_map(|text| text.trim().parse().ok()).collect();
+    let [rx, ry, _, cx, cy, _] = cosines[..] else { return false };
+    (rx * cy - ry * cx).abs() < 0.8
 }
 
 fn is_needed(tag: Tag) -> bool {
@@ -385,6 +423,8 @@ fn is_needed(tag: Tag) -> bool {
             | tags::NUMBER_OF_FRAMES
             | tags::RESCALE_SLOPE
             | tags::RESCALE_INTERCEPT
+            | tags::RESCALE_TYPE
+            | tags::IMAGE_ORIENTATION_PATIENT
             | tags::SAMPLES_PER_PIXEL
             | tags::ROWS
             | tags::COLUMNS
@@ -471,6 +511,8 @@ mod tests {
     struct File {
         syntax: &'static str,
         modality: &'static str,
+        orientation: Option<&'static str>,
+        rescale_type: Option<&'static str>,
         photometric: &'static str,
         stored: u16,
         high: u16,
@@ -485,6 +527,8 @@ mod tests {
             File {
                 syntax: EXPLICIT,
                 modality: "CT",
+                orientation: None,
+                rescale_type: None,
                 photometric: "MONOCHROME2",
                 stored: 16,
                 high: 15,
@@ -500,7 +544,11 @@ mod tests {
         fn data_set(&self) -> Vec<u8> {
             let mut writer = Writer { syntax: self.syntax, bytes: Vec::new() };
             writer.text(tags::IMAGE_TYPE, "CS", "ORIGINAL\\PRIMARY\\AXIAL").text(tags::MODALITY, "CS", self.modality);
-            writer.text(tags::PATIENT_NAME, "PN", "NOBODY^SHALL^READ^THIS").number(tags::SAMPLES_PER_PIXEL, 1);
+            writer.text(tags::PATIENT_NAME, "PN", "NOBODY^SHALL^READ^THIS");
+            if let Some(orientation) = self.orientation {
+                writer.text(tags::IMAGE_ORIENTATION_PATIENT, "DS", orientation);
+            }
+            writer.number(tags::SAMPLES_PER_PIXEL, 1);
             writer.text(tags::PHOTOMETRIC_INTERPRETATION, "CS", self.photometric);
             if let Some(frames) = self.frames {
                 writer.text(tags::NUMBER_OF_FRAMES, "IS", frames);
@@ -510,6 +558,9 @@ mod tests {
             writer.number(tags::PIXEL_REPRESENTATION, self.signed);
             if let Some((slope, intercept)) = self.rescale {
                 writer.text(tags::RESCALE_INTERCEPT, "DS", intercept).text(tags::RESCALE_SLOPE, "DS", slope);
+            }
+            if let Some(unit) = self.rescale_type {
+                writer.text(tags::RESCALE_TYPE, "LO", unit);
             }
             writer.header(tags::PIXEL_DATA, "OW", self.values.len() as u32 * 2);
             for value in &self.values {
@@ -588,6 +639,39 @@ mod tests {
         assert_eq!(file.read().unwrap(), [[0.0, 255.0]]);
         let turned = File { photometric: "MONOCHROME1", ..file };
         assert_eq!(turned.read().unwrap(), [[255.0, 0.0]]);
+    }
+
+    #[test]
+    fn headers_say_what_is_not_axial_and_not_in_hounsfield_units() {
+        let oblique = |orientation| {
+            let bytes = File { orientation: Some(orientation), ..File::default() }.bytes();
+            Source::open(bytes, Limits::default()).unwrap().slice(0).unwrap().origin.oblique
+        };
+        assert!(!oblique("1\\0\\0\\0\\1\\0"), "axial");
+        assert!(!oblique("1\\0\\0\\0\\0.9\\0.43"), "a tilted gantry");
+        assert!(!oblique("nonsense"), "nothing that is known");
+        assert!(oblique("1\\0\\0\\0\\0\\-1"), "coronal");
+        assert!(oblique("0\\1\\0\\0\\0\\-1"), "sagittal");
+        let energy = File { rescale_type: Some("Z_EFF"), ..File::default() };
+        assert!(energy.read().unwrap_err().to_string().contains("Z_EFF"));
+        assert!(File { rescale_type: Some("HU"), ..File::default() }.read().is_ok());
+    }
+
+    #[test]
+    fn a_modality_that_is_no_code_is_not_shown() {
+        let bytes = File { modality: "Doe^John 19700101", ..File::default() }.bytes();
+        let slice = Source::open(bytes, Limits::default()).unwrap().slice(0).unwrap();
+        assert_eq!(slice.origin.modality.as_deref(), Some("unknown"));
+    }
+
+    #[test]
+    fn what_holds_no_image_is_told_from_what_was_cut() {
+        let whole = File::default().bytes();
+        let pixels_at = whole.len() - 2 * 2 - 12;
+        assert_eq!(values(whole[..pixels_at].to_vec()).unwrap_err().code(), "unreadable");
+        let mut report = Writer { syntax: EXPLICIT, bytes: [vec![0; PREAMBLE], MAGIC.to_vec()].concat() };
+        report.text(tags::TRANSFER_SYNTAX_UID, "UI", EXPLICIT).text(tags::MODALITY, "CS", "SR");
+        assert_eq!(values(report.bytes).unwrap_err(), Error::NoPixels);
     }
 
     #[test]

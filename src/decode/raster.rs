@@ -61,13 +61,32 @@ fn decoder_limits(limits: &Limits) -> image::Limits {
     decoder
 }
 
-/// Whether a JPEG has no end-of-image marker behind its last scan. The decoder would fill the missing part with gray.
+/// Whether a JPEG ends before its end-of-image marker. The decoder would fill the missing part with gray.
+///
+/// Walks the markers (ITU T.81, B.1.1); what is no marker where one must be is left to the decoder to judge.
 fn is_cut_off(bytes: &[u8]) -> bool {
-    let last = |marker: u8| bytes.windows(2).rposition(|pair| pair == [0xFF, marker]);
-    match (last(0xD9), last(0xDA)) {
-        (Some(end), Some(scan)) => end < scan,
-        (None, _) => true,
-        (_, None) => false,
+    const END: u8 = 0xD9;
+    const SCAN: u8 = 0xDA;
+    let restart = |code: u8| (0xD0..=0xD7).contains(&code);
+    let mut at = 2;
+    loop {
+        let Some(&[prefix, code]) = bytes.get(at..).and_then(|rest| rest.first_chunk::<2>()) else { return true };
+        match code {
+            _ if prefix != 0xFF => return false,
+            END => return false,
+            0xFF => at += 1,
+            0x01 => at += 2,
+            code if restart(code) => at += 2,
+            code => {
+                let Some(length) = bytes.get(at + 2..).and_then(|rest| rest.first_chunk::<2>()) else { return true };
+                at += 2 + usize::from(u16::from_be_bytes(*length));
+                if code == SCAN {
+                    let rest = bytes.get(at..).unwrap_or_default();
+                    let marker = |pair: &[u8]| pair[0] == 0xFF && pair[1] != 0 && !restart(pair[1]);
+                    at += rest.windows(2).position(marker).unwrap_or(rest.len());
+                }
+            }
+        }
     }
 }
 
@@ -159,6 +178,11 @@ mod tests {
             DynamicImage::from(RgbaImage::from_fn(64, 64, |x, y| Rgba([x as u8, y as u8, 90, 255]))).into_rgb8();
         let bytes = encode(&image.into(), ImageFormat::Jpeg);
         assert!(read(&bytes, ImageFormat::Jpeg, &Limits::default()).is_ok());
+        let trailed = [&bytes[..], b"trailer \xFF\xDA\0"].concat();
+        assert!(
+            read(&trailed, ImageFormat::Jpeg, &Limits::default()).is_ok(),
+            "what follows the image does not matter"
+        );
         let cut = &bytes[..bytes.len() * 3 / 4];
         let error = read(cut, ImageFormat::Jpeg, &Limits::default()).unwrap_err();
         assert_eq!(error.code(), "unreadable", "{error}");

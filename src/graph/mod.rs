@@ -78,11 +78,11 @@ impl Graph {
     /// Runs one slice: `input` holds the `size * size` values that preprocess gives.
     ///
     /// # Errors
-    /// [`Error::Internal`] for an input of another length, or if tract fails.
+    /// [`Error::Argument`] for an input of another length, [`Error::Internal`] if tract fails.
     pub fn run(&self, input: &[f32]) -> Result<Outputs> {
         if input.len() != self.size * self.size {
             let (got, size) = (input.len(), self.size);
-            return Err(Error::Internal(format!("the network takes {size} x {size} values and got {got}")));
+            return Err(Error::Argument(format!("the network takes {size} x {size} values and got {got}")));
         }
         self.evaluate(input).map_err(|error| Error::Internal(format!("{error:#}")))
     }
