@@ -103,12 +103,13 @@ fn a_folder_is_read_in_order_and_what_is_no_image_is_skipped() {
     fs::copy(SLICE, folder.join("c.png")).unwrap();
     fs::copy(DICOM, folder.join("b/slice")).unwrap();
     fs::write(folder.join("a.txt"), "notes").unwrap();
+    fs::copy("tests/cases/no-pixel-data/input.dcm", folder.join("report.dcm")).unwrap();
     let given = folder.to_str().unwrap();
     let output = lungglass(&["classify", "--json", given]);
     assert_eq!(output.status.code(), Some(0));
     let files: Vec<_> = lines(&output).iter().map(|line| line["file"].as_str().unwrap().to_string()).collect();
     assert_eq!(files, [format!("{given}/b/slice"), format!("{given}/c.png")]);
-    assert!(stderr(&output).contains("skipped 1 file"), "{}", stderr(&output));
+    assert!(stderr(&output).contains("skipped 2 file"), "{}", stderr(&output));
 }
 
 #[test]
@@ -122,6 +123,7 @@ fn standard_input_is_a_file() {
     child.stdin.take().unwrap().write_all(&fs::read(SLICE).unwrap()).unwrap();
     let output = child.wait_with_output().unwrap();
     let named = lungglass(&["classify", "--json", SLICE]);
+    assert_eq!(output.status.code(), Some(0));
     assert_eq!(lines(&output)[0]["file"], "-");
     assert_eq!(lines(&output)[0]["logit"], lines(&named)[0]["logit"]);
 }
@@ -149,6 +151,41 @@ fn maps_are_pictures_of_the_slices_size_for_refused_slices_too() {
     // No pixel need lie on the middle of the lowest or the highest cell.
     let levels = map.into_luma8();
     assert!(*levels.iter().min().unwrap() < 5 && *levels.iter().max().unwrap() > 250);
+}
+
+#[test]
+fn a_map_overwrites_no_input_and_no_other_map() {
+    let folder = scratch("colliding_maps");
+    for series in ["a", "b"] {
+        fs::create_dir(folder.join(series)).unwrap();
+        fs::copy(SLICE, folder.join(series).join("slice.png")).unwrap();
+    }
+    let (given, maps) = (folder.to_str().unwrap(), folder.join("maps"));
+    let output = lungglass(&["classify", "--json", "--map-dir", maps.to_str().unwrap(), given]);
+    assert_eq!((lines(&output).len(), output.status.code()), (2, Some(2)));
+    assert!(stderr(&output).contains("b/slice.png: no map was written"), "{}", stderr(&output));
+
+    let inputs = folder.join("a");
+    let before = fs::read(inputs.join("slice.png")).unwrap();
+    let output = lungglass(&["classify", "--json", "--map-dir", inputs.to_str().unwrap(), inputs.to_str().unwrap()]);
+    assert_eq!((lines(&output).len(), output.status.code()), (1, Some(2)));
+    assert_eq!(fs::read(inputs.join("slice.png")).unwrap(), before);
+}
+
+#[test]
+fn a_reader_that_leaves_early_is_no_failure() {
+    for arguments in [&["classify", "--json", SLICE][..], &["classify", "--csv", SLICE]] {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_lungglass"))
+            .args(arguments)
+            .current_dir(env!("CARGO_MANIFEST_DIR"))
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        drop(child.stdout.take());
+        let output = child.wait_with_output().unwrap();
+        assert_eq!((output.status.code(), stderr(&output).as_str()), (Some(0), ""));
+    }
 }
 
 #[test]

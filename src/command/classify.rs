@@ -1,8 +1,9 @@
 //! `lungglass classify`: a line a slice, in the order of the inputs.
 
+use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::PathBuf;
 
 use image::imageops::{self, FilterType};
 use image::{GrayImage, ImageBuffer, Luma};
@@ -10,7 +11,7 @@ use lungglass::classifier::Classifier;
 use lungglass::decode::{Limits, Source};
 use lungglass::error::Error;
 use lungglass::graph::Map;
-use lungglass::reading::{Failure as Unreadable, Reading, Verdict};
+use lungglass::reading::{Reading, Verdict};
 use rayon::prelude::*;
 
 use crate::args::Classify;
@@ -24,69 +25,107 @@ const BATCH: usize = 4;
 /// Reads every input. One that cannot be read gets a line that says why, and stops nothing.
 pub fn run(arguments: &Classify) -> Result<Outcome, Failure> {
     let classifier = network::load(&arguments.network)?;
-    if let Some(folder) = &arguments.map_dir {
-        fs::create_dir_all(folder).map_err(failed(folder.display()))?;
-    }
     let inputs = inputs::expand(&arguments.inputs);
+    let mut maps = arguments.map_dir.clone().map(|folder| Maps::new(folder, &inputs)).transpose()?;
     let format = match (arguments.json, arguments.csv) {
         (true, _) => Format::Json,
         (_, true) => Format::Csv,
         _ => Format::Text,
     };
-    let mut out = io::stdout().lock();
-    let (mut unreadable, mut skipped) = (0usize, 0usize);
-    if format == Format::Csv {
-        writeln!(out, "{}", CSV_HEADER.join(",")).map_err(failed("standard output"))?;
+    let mut counts = Counts::default();
+    match write_lines(&classifier, &inputs, format, maps.as_mut(), &mut counts) {
+        // Who reads the lines has seen enough.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
+        written => written.map_err(failed("standard output"))?,
     }
-    for batch in inputs.chunks(BATCH * rayon::current_num_threads()) {
-        let batch: Vec<_> =
-            batch.par_iter().map(|input| read(&classifier, input, arguments.map_dir.as_deref())).collect();
-        for readings in batch {
-            let readings = readings?;
-            skipped += usize::from(readings.is_empty());
-            for reading in readings {
-                unreadable += usize::from(reading.verdict == Verdict::Error);
-                format.write(&mut out, &reading).map_err(failed("standard output"))?;
-            }
-        }
+    if counts.skipped > 0 {
+        eprintln!("lungglass: skipped {} files that are no image", counts.skipped);
     }
-    if skipped > 0 {
-        eprintln!("lungglass: skipped {skipped} files that are no image");
-    }
-    Ok(if unreadable == 0 { Outcome::AllRead } else { Outcome::SomeUnreadable })
+    Ok(if counts.failed == 0 { Outcome::AllRead } else { Outcome::SomeUnreadable })
 }
 
-/// The readings of one file; none where a file in a folder is no image.
-fn read(classifier: &Classifier, input: &Input, map_dir: Option<&Path>) -> Result<Vec<Reading>, Failure> {
-    let broken =
-        |error: &Error| vec![Reading::unreadable(&input.name, None, error, &classifier.model, classifier.device)];
-    let bytes = match input.bytes() {
-        Ok(bytes) => bytes,
+#[derive(Default)]
+struct Counts {
+    /// Slices that could not be read, and maps that could not be written.
+    failed: usize,
+    /// Files in folders that are no image.
+    skipped: usize,
+}
+
+fn write_lines(
+    classifier: &Classifier,
+    inputs: &[Input],
+    format: Format,
+    mut maps: Option<&mut Maps>,
+    counts: &mut Counts,
+) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    if format == Format::Csv {
+        writeln!(out, "{}", CSV_HEADER.join(","))?;
+    }
+    for batch in inputs.chunks(BATCH * rayon::current_num_threads()) {
+        let readings: Vec<_> = batch.par_iter().map(|input| read(classifier, input)).collect();
+        for (input, readings) in batch.iter().zip(readings) {
+            counts.skipped += usize::from(readings.is_empty());
+            for reading in readings {
+                counts.failed += usize::from(reading.verdict == Verdict::Error);
+                format.write(&mut out, &reading)?;
+                if let Some(Err(problem)) = maps.as_mut().map(|maps| maps.write(input, &reading)) {
+                    eprintln!("lungglass: {}: no map was written: {problem}", input.name);
+                    counts.failed += 1;
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The readings of one file, without their pictures; none where a file in a folder is no image.
+fn read(classifier: &Classifier, input: &Input) -> Vec<Reading> {
+    let source = match input.bytes().and_then(|bytes| Source::open(bytes, Limits::default())) {
+        Ok(source) => source,
+        Err(Error::NotAnImage | Error::NoPixels) if !input.named => return Vec::new(),
         Err(error) => {
-            let mut readings = broken(&Error::NotAnImage);
-            readings[0].error = Some(Unreadable { code: "io", message: format!("the file cannot be opened: {error}") });
-            return Ok(readings);
+            return vec![Reading::unreadable(&input.name, None, &error, &classifier.model, classifier.device)];
         }
     };
-    let source = match Source::open(bytes, Limits::default()) {
-        Ok(source) => source,
-        Err(Error::NotAnImage) if !input.named => return Ok(Vec::new()),
-        Err(error) => return Ok(broken(&error)),
-    };
     (0..source.frames())
-        .map(|frame| {
-            let reading = classifier.read(&source, frame, &input.name);
-            if let (Some(folder), Some(map), Some(picture)) = (map_dir, &reading.map, &reading.picture) {
-                let stem = input.stem();
-                let name = reading.frame.map_or_else(|| format!("{stem}.png"), |frame| format!("{stem}_{frame}.png"));
-                let path = folder.join(name);
-                map_picture(map, picture.width as u32, picture.height as u32)
-                    .save(&path)
-                    .map_err(|error| Failure(format!("{}: {error}", path.display())))?;
-            }
-            Ok(reading)
-        })
+        .map(|frame| Reading { picture: None, ..classifier.read(&source, frame, &input.name) })
         .collect()
+}
+
+/// The folder for maps. A map overwrites what an earlier run left there, but no input and no other map of this run.
+struct Maps {
+    folder: PathBuf,
+    inputs: HashSet<PathBuf>,
+    /// The input that each map belongs to.
+    written: HashMap<PathBuf, String>,
+}
+
+impl Maps {
+    fn new(folder: PathBuf, inputs: &[Input]) -> Result<Maps, Failure> {
+        fs::create_dir_all(&folder).map_err(failed(folder.display()))?;
+        let inputs = inputs.iter().filter_map(|input| fs::canonicalize(&input.name).ok()).collect();
+        Ok(Maps { folder, inputs, written: HashMap::new() })
+    }
+
+    fn write(&mut self, input: &Input, reading: &Reading) -> Result<(), String> {
+        let (Some(map), Some(source)) = (&reading.map, &reading.source) else { return Ok(()) };
+        let stem = input.stem();
+        let name = reading.frame.map_or_else(|| format!("{stem}.png"), |frame| format!("{stem}_{frame}.png"));
+        let path = self.folder.join(name);
+        if let Some(other) = self.written.get(&path) {
+            return Err(format!("{} is the map of {other}", path.display()));
+        }
+        if fs::canonicalize(&path).is_ok_and(|path| self.inputs.contains(&path)) {
+            return Err(format!("{} is an input", path.display()));
+        }
+        map_picture(map, source.width as u32, source.height as u32)
+            .save(&path)
+            .map_err(|error| format!("{}: {error}", path.display()))?;
+        self.written.insert(path, input.name.clone());
+        Ok(())
+    }
 }
 
 /// The map at the slice's size, gray from its lowest to its highest cell.

@@ -5,6 +5,7 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use lungglass::decode::Limits;
+use lungglass::error::{Error, Result};
 
 /// One file to read.
 pub struct Input {
@@ -21,23 +22,40 @@ enum Place {
 }
 
 impl Input {
-    /// Its bytes; at most one more than the limit, so that the pipeline can say how large is too large.
-    pub fn bytes(&self) -> io::Result<Vec<u8>> {
-        let most = Limits::default().bytes + 1;
-        let mut bytes = Vec::new();
+    /// Its bytes, within the limit of the pipeline.
+    pub fn bytes(&self) -> Result<Vec<u8>> {
         match &self.place {
-            Place::File(path) => fs::File::open(path)?.take(most).read_to_end(&mut bytes)?,
-            Place::StandardInput => io::stdin().lock().take(most).read_to_end(&mut bytes)?,
-        };
-        Ok(bytes)
+            Place::File(path) => read(path),
+            Place::StandardInput => within_limit(io::stdin().lock()),
+        }
     }
 
     /// The last part of its name without the extension, for the files that are made of it.
     pub fn stem(&self) -> String {
-        Path::new(&self.name)
-            .file_stem()
-            .map_or_else(|| "stdin".to_string(), |stem| stem.to_string_lossy().into_owned())
+        match &self.place {
+            Place::StandardInput => "stdin".to_string(),
+            Place::File(path) => path.file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into_owned()),
+        }
     }
+}
+
+/// The bytes of a file. One over the limit is not read.
+pub fn read(path: &Path) -> Result<Vec<u8>> {
+    let unopened = |error: io::Error| Error::Io(error.to_string());
+    let file = fs::File::open(path).map_err(unopened)?;
+    let (length, limit) = (file.metadata().map_err(unopened)?.len(), Limits::default().bytes);
+    if length > limit {
+        return Err(Error::TooLarge { what: "the file's size in bytes", value: Some(length), limit });
+    }
+    within_limit(file)
+}
+
+/// At most one byte more than the limit: the pipeline says that this is too large.
+fn within_limit(source: impl Read) -> Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let read = source.take(Limits::default().bytes + 1).read_to_end(&mut bytes);
+    read.map_err(|error| Error::Io(error.to_string()))?;
+    Ok(bytes)
 }
 
 /// Expands folders, sorted by name. A folder that cannot be listed stands for itself, and fails when it is read.
@@ -78,7 +96,8 @@ fn walk(folder: &Path, inputs: &mut Vec<Input>) {
             if !is_link {
                 walk(&path, inputs);
             }
-        } else {
+        } else if path.is_file() {
+            // Pipes, sockets and devices might never end.
             inputs.push(Input { name: path.display().to_string(), place: Place::File(path), named: false });
         }
     }

@@ -13,6 +13,7 @@ use rayon::prelude::*;
 
 use crate::args::Preprocess;
 use crate::failure::{Failure, Outcome, failed};
+use crate::inputs;
 use crate::manifest::Manifest;
 
 /// One slice of the array.
@@ -35,8 +36,8 @@ pub fn run(arguments: &Preprocess) -> Result<Outcome, Failure> {
     let read: Vec<Result<Vec<Row>, (String, String)>> = files
         .into_par_iter()
         .map(|(name, path)| {
-            let bytes = fs::read(path).map_err(|error| (name.clone(), error.to_string()))?;
-            slices(&name, bytes, &model, size).map_err(|error| (name, error.to_string()))
+            let rows = inputs::read(&path).and_then(|bytes| slices(&name, bytes, &model, size));
+            rows.map_err(|error| (name, error.to_string()))
         })
         .collect();
 

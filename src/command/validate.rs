@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::fs;
+use std::io::{self, Write};
 use std::path::Path;
 use std::time::Instant;
 
@@ -17,7 +18,7 @@ use serde::Serialize;
 use crate::args::Validate;
 use crate::failure::{Failure, Outcome, failed};
 use crate::manifest::{Manifest, Row};
-use crate::network;
+use crate::{inputs, network};
 
 /// metrics.json.
 #[derive(Serialize)]
@@ -68,6 +69,7 @@ pub fn run(arguments: &Validate) -> Result<Outcome, Failure> {
     }
     let labels = rows.iter().map(|row| label(*row)).collect::<Result<Vec<bool>, Failure>>()?;
     let classifier = network::load(&arguments.network)?;
+    fs::create_dir_all(&arguments.out).map_err(failed(arguments.out.display()))?;
 
     let progress = ProgressBar::new(rows.len() as u64).with_style(
         ProgressStyle::with_template("{pos} of {len} slices, {per_sec}, {eta} left").expect("a fixed template"),
@@ -86,7 +88,6 @@ pub fn run(arguments: &Validate) -> Result<Outcome, Failure> {
 
     let cases = cases(&rows, &labels, &readings);
     let report = report(&classifier, &cases, rows.len() as f64 / seconds);
-    fs::create_dir_all(&arguments.out).map_err(failed(arguments.out.display()))?;
     write_predictions(&arguments.out.join("predictions.csv"), &rows, &readings)?;
     let path = arguments.out.join("metrics.json");
     let json = serde_json::to_string_pretty(&report).map_err(|error| Failure(error.to_string()))?;
@@ -97,7 +98,9 @@ pub fn run(arguments: &Validate) -> Result<Outcome, Failure> {
         let message = reading.error.as_ref().map_or("", |error| &error.message);
         eprintln!("lungglass: {}: {message}", reading.file);
     }
-    print_summary(&report, readings.len() - unreadable.len(), &arguments.out);
+    let summary = summary(&report, readings.len() - unreadable.len(), &arguments.out);
+    // The report is written; nobody need be there to read this.
+    let _ = io::stdout().write_all(summary.as_bytes());
     Ok(if unreadable.is_empty() { Outcome::AllRead } else { Outcome::SomeUnreadable })
 }
 
@@ -112,16 +115,13 @@ fn label(row: Row) -> Result<bool, Failure> {
 fn read(classifier: &Classifier, row: Row) -> Reading {
     let name = row.value("path");
     let unreadable = |error: Error| Reading::unreadable(name, None, &error, &classifier.model, classifier.device);
-    let bytes = match fs::read(row.path()) {
-        Ok(bytes) => bytes,
-        Err(error) => return unreadable(Error::Unreadable { format: "file's", reason: error.to_string() }),
-    };
-    match Source::open(bytes, Limits::default()) {
+    match inputs::read(&row.path()).and_then(|bytes| Source::open(bytes, Limits::default())) {
         Ok(source) if source.is_multi_frame() => unreadable(Error::Unsupported {
             what: format!("a file of {} frames in a manifest", source.frames()),
             advice: "give each slice a file and a row of its own",
         }),
-        Ok(source) => classifier.read(&source, 0, name),
+        // A data set's pictures would fill the memory.
+        Ok(source) => Reading { picture: None, map: None, ..classifier.read(&source, 0, name) },
         Err(error) => unreadable(error),
     }
 }
@@ -208,8 +208,8 @@ fn write_predictions(path: &Path, rows: &[Row], readings: &[Reading]) -> Result<
     writer.flush().map_err(failed(path.display()))
 }
 
-fn print_summary(report: &Report, read: usize, out: &Path) {
-    println!(
+fn summary(report: &Report, read: usize, out: &Path) -> String {
+    let head = format!(
         "{} {} on {}: {read} of {} slices read, {:.1} % accepted, {:.0} slices a second",
         report.model.name,
         report.model.version,
@@ -218,23 +218,26 @@ fn print_summary(report: &Report, read: usize, out: &Path) {
         100.0 * report.coverage,
         report.images_per_second
     );
-    let line = |name: &str, estimate: &Estimate| {
+    let Measures { auc, f1, accuracy, sensitivity, specificity, ppv, npv, brier, ece } = &report.all;
+    let lines = [
+        ("AUC", auc),
+        ("F1", f1),
+        ("accuracy", accuracy),
+        ("sensitivity", sensitivity),
+        ("specificity", specificity),
+        ("PPV", ppv),
+        ("NPV", npv),
+        ("Brier", brier),
+        ("ECE", ece),
+    ]
+    .map(|(name, estimate)| {
         let value = estimate.value.map_or("not defined".to_string(), |value| format!("{value:.3}"));
         let interval = estimate.ci95.map(|[lo, hi]| format!(" ({lo:.3} to {hi:.3})")).unwrap_or_default();
-        println!("  {name:<12} {value}{interval}");
-    };
-    let Measures { auc, f1, accuracy, sensitivity, specificity, ppv, npv, brier, ece } = &report.all;
-    line("AUC", auc);
-    line("F1", f1);
-    line("accuracy", accuracy);
-    line("sensitivity", sensitivity);
-    line("specificity", specificity);
-    line("PPV", ppv);
-    line("NPV", npv);
-    line("Brier", brier);
-    line("ECE", ece);
-    println!(
-        "95 % intervals by group bootstrap; every row counts, refused ones as wrong. Written to {}",
-        out.display()
-    );
+        format!("  {name:<12} {value}{interval}")
+    });
+    let lines = lines.join("\n");
+    let out = out.display();
+    format!(
+        "{head}\n{lines}\n95 % intervals by group bootstrap; every row counts, refused ones as wrong. Written to {out}\n"
+    )
 }
