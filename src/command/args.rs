@@ -5,9 +5,6 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::failure::{Failure, Outcome};
-use crate::{classify, preprocess, validate};
-
 /// Reads chest-CT slices: a COVID-19 score, where it comes from, or a refusal with its reason.
 ///
 /// For research and education. Not a medical device, and no score is a diagnosis.
@@ -19,7 +16,7 @@ struct Arguments {
 }
 
 #[derive(Subcommand)]
-enum Command {
+pub enum Command {
     /// Read slices and print a line for each
     Classify(Classify),
     /// Measure the network on a manifest of labelled slices
@@ -95,25 +92,11 @@ pub enum Device {
     Cuda,
 }
 
-/// Parses the command line and runs it. Exit code 0 when all was read, 2 when some could not be, 1 for wrong usage.
-pub fn main() -> ExitCode {
-    let arguments = match Arguments::try_parse() {
-        Ok(arguments) => arguments,
-        Err(error) => {
-            let _ = error.print();
-            return if error.use_stderr() { ExitCode::from(1) } else { ExitCode::SUCCESS };
-        }
-    };
-    let outcome: Result<Outcome, Failure> = match &arguments.command {
-        Command::Classify(arguments) => classify::run(arguments),
-        Command::Validate(arguments) => validate::run(arguments),
-        Command::Preprocess(arguments) => preprocess::run(arguments),
-    };
-    outcome.map_or_else(
-        |failure| {
-            eprintln!("lungglass: {failure}");
-            ExitCode::from(1)
-        },
-        ExitCode::from,
-    )
+/// Parses the command line; help, versions and wrong usage are printed and give the exit code.
+pub fn parse() -> Result<Command, ExitCode> {
+    Arguments::try_parse().map(|arguments| arguments.command).map_err(|error| {
+        // Nobody may be there to read it.
+        let _ = error.print();
+        if error.use_stderr() { ExitCode::from(1) } else { ExitCode::SUCCESS }
+    })
 }

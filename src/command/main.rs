@@ -17,9 +17,24 @@ mod preprocess;
 #[cfg(not(target_arch = "wasm32"))]
 mod validate;
 
+/// Exit code 0 when all was read, 2 when some could not be, 1 for wrong usage.
 #[cfg(not(target_arch = "wasm32"))]
 fn main() -> std::process::ExitCode {
-    args::main()
+    use args::Command;
+
+    let outcome = match args::parse() {
+        Ok(Command::Classify(arguments)) => classify::run(&arguments),
+        Ok(Command::Validate(arguments)) => validate::run(&arguments),
+        Ok(Command::Preprocess(arguments)) => preprocess::run(&arguments),
+        Err(code) => return code,
+    };
+    outcome.map_or_else(
+        |failure| {
+            eprintln!("lungglass: {failure}");
+            1.into()
+        },
+        Into::into,
+    )
 }
 
 /// Test tools build every target of the package; the command has no place in a browser.
