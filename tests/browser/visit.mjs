@@ -22,7 +22,7 @@ export const DESKTOP = { width: 1280, height: 900 };
 export const PHONE = { width: 360, height: 740, isMobile: true, hasTouch: true, deviceScaleFactor: 2 };
 
 // A reading takes a fraction of a second, but the machine may be busy with something else.
-const PATIENCE = 120_000;
+const PATIENCE = 300_000;
 
 /** An element by its data-testid. */
 export const id = (name) => `[data-testid="${name}"]`;
