@@ -1,13 +1,16 @@
 //! A static server on the loopback for the page, for development and tests. It knows files and headers, and nothing of what it serves.
 
 use std::fs::{self, File};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::io::{self, Read, Write};
+use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail};
-use tiny_http::{Header, Method, Request, Response, ResponseBox};
+use httparse::{Request, Status};
 
 /// What the page may do. It may load from its own origin and talk to its own origin, and nothing else.
 const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; \
@@ -23,7 +26,10 @@ const HEADERS: [(&str, &str); 5] = [
     ("Cache-Control", "no-cache"),
 ];
 
-const THREADS: usize = 4;
+/// The longest head of a request, in bytes.
+const LONGEST_HEAD: usize = 16 * 1024;
+/// How long a client may keep a connection without sending or taking a byte.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Takes the port on 127.0.0.1; 0 takes any free one. Connections wait until a [`Server`] answers them.
 pub fn listen(port: u16) -> Result<TcpListener> {
@@ -38,33 +44,36 @@ pub fn listen(port: u16) -> Result<TcpListener> {
 }
 
 /// A running server. It stops when it is dropped.
+///
+/// Each connection has a thread and carries one request: a browser opens several at once and keeps some idle, and none of them
+/// may make another wait.
 pub struct Server {
-    http: Arc<tiny_http::Server>,
     address: SocketAddr,
-    threads: Vec<JoinHandle<()>>,
+    stopped: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
 }
 
 impl Server {
     /// Serves the files below `folder`.
     pub fn start(listener: TcpListener, folder: &Path) -> Result<Server> {
         let address = listener.local_addr()?;
-        let folder = folder.canonicalize().with_context(|| format!("cannot serve {}", folder.display()))?;
-        let http =
-            tiny_http::Server::from_listener(listener, None).map_err(|error| anyhow!("cannot serve: {error}"))?;
-        let http = Arc::new(http);
-        let threads = (0..THREADS)
-            .map(|_| {
-                let (http, folder) = (http.clone(), folder.clone());
-                thread::spawn(move || {
-                    while let Ok(request) = http.recv() {
-                        let answer = answer(&request, &folder, address.port());
-                        // A client that has gone away is no concern of the server.
-                        let _ = request.respond(answer);
-                    }
-                })
-            })
-            .collect();
-        Ok(Server { http, address, threads })
+        let folder: Arc<Path> =
+            folder.canonicalize().with_context(|| format!("cannot serve {}", folder.display()))?.into();
+        let stopped = Arc::new(AtomicBool::new(false));
+        let stop = stopped.clone();
+        let thread = thread::spawn(move || {
+            for stream in listener.incoming() {
+                if stop.load(Ordering::Relaxed) {
+                    return;
+                }
+                // A connection that broke before it was taken is no concern of the others.
+                let Ok(stream) = stream else { continue };
+                let folder = folder.clone();
+                // A client that has gone away is no concern of the server.
+                thread::spawn(move || drop(converse(stream, &folder, address.port())));
+            }
+        });
+        Ok(Server { address, stopped, thread: Some(thread) })
     }
 
     /// The address of the page, with a slash at its end.
@@ -74,7 +83,7 @@ impl Server {
 
     /// Serves until the socket fails.
     pub fn wait(mut self) -> Result<()> {
-        for thread in self.threads.drain(..) {
+        if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }
         bail!("the server on {} stopped", self.address)
@@ -83,54 +92,88 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        for _ in &self.threads {
-            self.http.unblock();
-        }
-        for thread in self.threads.drain(..) {
+        self.stopped.store(true, Ordering::Relaxed);
+        // Wakes the thread that waits for a connection.
+        let _ = TcpStream::connect(self.address);
+        if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }
     }
 }
 
-fn answer(request: &Request, folder: &Path, port: u16) -> ResponseBox {
-    let mut hosts = request.headers().iter().filter(|header| header.field.equiv("Host"));
+/// Reads one request and answers it.
+fn converse(mut stream: TcpStream, folder: &Path, port: u16) -> io::Result<()> {
+    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.set_write_timeout(Some(PATIENCE))?;
+    let (mut head, mut chunk) = (Vec::new(), [0; 4096]);
+    loop {
+        let mut headers = [httparse::EMPTY_HEADER; 64];
+        let mut request = Request::new(&mut headers);
+        match request.parse(&head) {
+            Ok(Status::Complete(_)) => {
+                answer(&request, folder, port).write(&mut stream, request.method != Some("HEAD"))?;
+                return stream.shutdown(Shutdown::Write);
+            }
+            Ok(Status::Partial) if head.len() < LONGEST_HEAD => {}
+            _ => return refusal("400 Bad Request", "this is no HTTP request\n").write(&mut stream, true),
+        }
+        match stream.read(&mut chunk)? {
+            0 => return Ok(()),
+            count => head.extend_from_slice(&chunk[..count]),
+        }
+    }
+}
+
+struct Answer {
+    status: &'static str,
+    media_type: &'static str,
+    length: u64,
+    body: Box<dyn Read>,
+}
+
+impl Answer {
+    fn write(mut self, stream: &mut TcpStream, with_body: bool) -> io::Result<()> {
+        let mut head = format!(
+            "HTTP/1.1 {}\r\nContent-Type: {}\r\nContent-Length: {}\r\nConnection: close\r\nAllow: GET, HEAD\r\n",
+            self.status, self.media_type, self.length
+        );
+        for (name, value) in HEADERS {
+            head += &format!("{name}: {value}\r\n");
+        }
+        head += "\r\n";
+        stream.write_all(head.as_bytes())?;
+        if with_body {
+            io::copy(&mut self.body, stream)?;
+        }
+        Ok(())
+    }
+}
+
+fn answer(request: &Request, folder: &Path, port: u16) -> Answer {
+    let mut hosts = request.headers.iter().filter(|header| header.name.eq_ignore_ascii_case("Host"));
     let host = match (hosts.next(), hosts.next()) {
-        (Some(host), None) => host.value.as_str(),
+        (Some(host), None) => std::str::from_utf8(host.value).unwrap_or(""),
         _ => "",
     };
     if !is_own_host(host, port) {
-        return refusal(403, "this server answers only to its own address on the loopback\n");
+        return refusal("403 Forbidden", "this server answers only to its own address on the loopback\n");
     }
-    if !matches!(request.method(), Method::Get | Method::Head) {
-        return refusal(405, "only GET and HEAD\n").with_header(header("Allow", "GET, HEAD"));
+    if !matches!(request.method, Some("GET" | "HEAD")) {
+        return refusal("405 Method Not Allowed", "only GET and HEAD\n");
     }
-    let Some(path) = resolve(folder, request.url()) else {
-        return refusal(404, "not found\n");
-    };
-    match File::open(&path) {
-        Ok(file) => with_headers(Response::from_file(file).boxed(), media_type(&path)),
-        Err(_) => refusal(404, "not found\n"),
+    let file = resolve(folder, request.path.unwrap_or("")).and_then(|path| {
+        let file = File::open(&path).ok()?;
+        Some((file.metadata().ok()?.len(), file, media_type(&path)))
+    });
+    match file {
+        Some((length, file, media_type)) => Answer { status: "200 OK", media_type, length, body: Box::new(file) },
+        None => refusal("404 Not Found", "not found\n"),
     }
 }
 
-fn refusal(status: u16, message: &str) -> ResponseBox {
-    let response = Response::from_string(message).with_status_code(status);
-    with_headers(response.boxed(), "text/plain; charset=utf-8")
-}
-
-fn with_headers(response: ResponseBox, media_type: &str) -> ResponseBox {
-    let mut response = response
-        // Never chunked: the page shows progress against Content-Length.
-        .with_chunked_threshold(usize::MAX)
-        .with_header(header("Content-Type", media_type));
-    for (name, value) in HEADERS {
-        response.add_header(header(name, value));
-    }
-    response
-}
-
-fn header(name: &str, value: &str) -> Header {
-    Header::from_bytes(name, value).expect("the server's own headers are ASCII")
+fn refusal(status: &'static str, message: &'static str) -> Answer {
+    let media_type = "text/plain; charset=utf-8";
+    Answer { status, media_type, length: message.len() as u64, body: Box::new(message.as_bytes()) }
 }
 
 /// Whether the Host header names this server. A page of another site whose name was made to point to the loopback (DNS rebinding) does not.
@@ -192,9 +235,6 @@ fn media_type(path: &Path) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use std::io::{Read, Write};
-    use std::net::TcpStream;
-
     use super::*;
 
     /// A folder with a page in it, removed at the end.
@@ -379,6 +419,16 @@ mod tests {
         assert!(ask("GET /../secret", &own).starts_with("HTTP/1.1 404 "));
         let foreign = ask("GET /", &format!("evil.example:{port}"));
         assert!(foreign.starts_with("HTTP/1.1 403 ") && foreign.contains("Content-Security-Policy: "), "{foreign}");
+    }
+
+    #[test]
+    fn idle_connections_keep_nobody_waiting() {
+        let site = Site::new("idle");
+        let server = Server::start(listen(0).unwrap(), &site.folder).unwrap();
+        let idle: Vec<_> = (0..32).map(|_| TcpStream::connect(server.address).unwrap()).collect();
+        let request = format!("GET / HTTP/1.1\r\nHost: {}\r\n\r\n", server.address);
+        assert!(exchange(server.address, request.as_bytes()).starts_with("HTTP/1.1 200 "));
+        drop(idle);
     }
 
     #[test]
