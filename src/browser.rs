@@ -124,11 +124,15 @@ impl Source {
     }
 }
 
-/// The JSON line's object, with the map and the picture as typed arrays.
+/// The JSON line's object, with the map, the lungs and the picture as typed arrays.
 fn reading(reading: Reading) -> Result<JsValue, JsValue> {
     let object = to_js(&reading)?;
     let map = match &reading.map {
         Some(map) => image(map.width, map.height, "values", Float32Array::from(&map.values[..]).into())?,
+        None => JsValue::NULL,
+    };
+    let lung = match &reading.lung {
+        Some(lung) => image(lung.width, lung.height, "values", Float32Array::from(&lung.values[..]).into())?,
         None => JsValue::NULL,
     };
     let picture = match &reading.picture {
@@ -136,6 +140,7 @@ fn reading(reading: Reading) -> Result<JsValue, JsValue> {
         None => JsValue::NULL,
     };
     Reflect::set(&object, &"map".into(), &map)?;
+    Reflect::set(&object, &"lung".into(), &lung)?;
     Reflect::set(&object, &"picture".into(), &picture)?;
     Ok(object)
 }

@@ -8,7 +8,7 @@ use crate::gate;
 use crate::graph::Graph;
 use crate::model::Model;
 use crate::preprocess::Scaled;
-use crate::reading::{Milliseconds, Reading, SourceInfo, Verdict, score};
+use crate::reading::{Milliseconds, Reading, SourceInfo, Verdict, score, sigmoid};
 
 /// The network that ships, as it was exported.
 pub const NETWORK: &[u8] = include_bytes!("../model/lungglass.onnx");
@@ -37,6 +37,10 @@ impl Classifier {
         // Run once: a network whose outputs do not fit fails here, and the first slice is as fast as the next.
         let outputs =
             graph.run(&vec![0.0; model.size * model.size]).map_err(|error| Error::Model(error.to_string()))?;
+        if outputs.findings.len() != model.findings.len() {
+            let (got, named) = (outputs.findings.len(), model.findings.len());
+            return Err(Error::Model(format!("it gives {got} findings, model.toml names {named}")));
+        }
         let expected = model.gate.embedding.mean.len();
         if outputs.embedding.len() != expected {
             let got = outputs.embedding.len();
@@ -67,18 +71,23 @@ impl Classifier {
 
         let refusal = gate::check_origin(&origin, &picture)
             .or_else(|| self.model.gate.check_statistics(&gate::statistics(&scaled, &origin, &picture)))
+            .or_else(|| self.model.gate.check_lungs(&outputs.lung))
             .or_else(|| self.model.gate.check_embedding(&outputs.embedding));
         if !outputs.logit.is_finite() {
             return Err(Error::Internal(format!("the logit is {}", outputs.logit)));
         }
         let score = refusal.is_none().then(|| score(outputs.logit, self.model.calibration.temperature));
+        let findings = match refusal {
+            None => self.model.findings.iter().cloned().zip(outputs.findings.iter().map(|&logit| sigmoid(logit))).collect(),
+            Some(_) => BTreeMap::new(),
+        };
         Ok(Reading {
             file: file.to_string(),
             frame: number,
             verdict: score.map_or(Verdict::Refused, |score| Verdict::of(score, &self.model.operating_point)),
             score,
             logit: Some(outputs.logit),
-            findings: BTreeMap::new(),
+            findings,
             refusal,
             error: None,
             source: Some(SourceInfo::new(&origin, window, &picture)),
@@ -90,6 +99,7 @@ impl Classifier {
                 graph: done - preprocessed,
             },
             map: Some(outputs.map),
+            lung: Some(outputs.lung),
             picture: Some(picture),
         })
     }

@@ -1,12 +1,13 @@
 //! The gate: refuses what is not an axial chest-CT slice, and says why.
 //!
-//! Three questions, cheapest first: what the file says of itself, whether the picture's statistics are those of a chest-CT
-//! slice, and whether the network has seen anything like it. The last two are one-class Gaussians over training slices; their
-//! numbers stand in model.toml.
+//! Four questions, cheapest first: what the file says of itself, whether the picture's statistics are those of a chest-CT
+//! slice, whether the network finds lungs in it, and whether it has seen anything like it. The second and the last are
+//! one-class Gaussians over training slices; their numbers stand in model.toml.
 
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
+use crate::graph::Map;
 use crate::preprocess::Scaled;
 use crate::slice::{Origin, Picture};
 
@@ -20,7 +21,7 @@ pub struct Refusal {
 }
 
 /// The shortest side, in pixels, in which lungs can be judged.
-pub const SHORTEST_SIDE: usize = 64;
+pub const SHORTEST_SIDE: usize = 48;
 
 /// What the file says: modality, scout view, orientation, size. `None` lets the slice pass.
 pub fn check_origin(origin: &Origin, picture: &Picture) -> Option<Refusal> {
@@ -143,6 +144,8 @@ pub fn statistics(scaled: &Scaled, origin: &Origin, picture: &Picture) -> [f32; 
 /// The gate's numbers, from model.toml.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Gate {
+    /// The least share of the slice that must be lung, 0..1.
+    pub least_lung: f32,
     pub statistics: StatisticsGate,
     pub embedding: EmbeddingGate,
 }
@@ -171,7 +174,7 @@ pub struct EmbeddingGate {
 impl Gate {
     /// Fails unless the numbers fit each other, this version's [`STATISTICS`] and an embedding of `d` values.
     pub fn check(&self) -> Result<()> {
-        let Gate { statistics, embedding } = self;
+        let Gate { statistics, embedding, .. } = self;
         let n = STATISTICS.len();
         if statistics.names != STATISTICS {
             return Err(Error::Model(format!("its gate knows other statistics ({})", statistics.names.join(", "))));
@@ -186,7 +189,8 @@ impl Gate {
             return Err(Error::Model("[gate.embedding] needs as many means as positive deviations".to_string()));
         }
         let numbers = statistics.mean.iter().chain(statistics.precision.iter().flatten()).chain(&embedding.mean);
-        if !numbers.chain(&embedding.std).chain([&statistics.limit, &embedding.limit]).all(|value| value.is_finite()) {
+        let limits = [&statistics.limit, &embedding.limit, &self.least_lung];
+        if !numbers.chain(&embedding.std).chain(limits).all(|value| value.is_finite()) {
             return Err(Error::Model("a number of its gate is not finite".to_string()));
         }
         Ok(())
@@ -204,6 +208,19 @@ impl Gate {
             code: "not_like_ct",
             message: "The picture does not look like an axial chest-CT slice (gray levels, texture or layout). \
                       Choose a slice that shows both lungs, without screenshots or photographs of a screen around it."
+                .to_string(),
+        })
+    }
+
+    /// Whether the network finds lungs. `None` lets it pass.
+    pub fn check_lungs(&self, lung: &Map) -> Option<Refusal> {
+        let share = lung.values.iter().sum::<f32>() / lung.values.len() as f32;
+        // A share that is not a number is not enough.
+        let enough = share >= self.least_lung;
+        (!enough).then(|| Refusal {
+            code: "no_lungs",
+            message: "No lungs were found in this picture, or too little of them. \
+                      Choose an axial slice of a chest CT that shows the lungs."
                 .to_string(),
         })
     }
@@ -290,6 +307,7 @@ mod tests {
                 limit: 4.0,
             },
             embedding: EmbeddingGate { mean: vec![0.0; 2], std: vec![1.0; 2], limit: 4.0 },
+            least_lung: 0.25,
         };
         gate.check().unwrap();
         let mut open = gate.clone();
@@ -298,6 +316,10 @@ mod tests {
         assert!(gate.check_statistics(&[0.5; 13]).is_none());
         assert_eq!(gate.check_statistics(&[1.0; 13]).unwrap().code, "not_like_ct");
         assert_eq!(gate.check_statistics(&[f32::NAN; 13]).unwrap().code, "not_like_ct");
+        let lung = |values: [f32; 2]| gate.check_lungs(&Map { width: 2, height: 1, values: values.to_vec() });
+        assert!(lung([0.0, 0.5]).is_none());
+        assert_eq!(lung([0.0, 0.4]).unwrap().code, "no_lungs");
+        assert_eq!(lung([0.0, f32::NAN]).unwrap().code, "no_lungs");
         assert!(gate.check_embedding(&[1.0, 1.0]).is_none());
         assert_eq!(gate.check_embedding(&[3.0, 0.0]).unwrap().code, "unfamiliar");
         assert_eq!(gate.check_embedding(&[f32::NAN, 0.0]).unwrap().code, "unfamiliar");

@@ -22,6 +22,8 @@ pub struct Model {
     pub normalise: Normalise,
     /// For slices in Hounsfield units.
     pub window: Window,
+    /// Names of the network's findings, in the order of its output.
+    pub findings: Vec<String>,
     pub calibration: Calibration,
     pub operating_point: OperatingPoint,
     pub gate: Gate,

@@ -23,8 +23,8 @@ pub struct Reading {
     pub score: Option<f32>,
     /// Given for every slice that was decoded, refused ones too.
     pub logit: Option<f32>,
-    /// By name; empty while the network has no such output.
-    pub findings: BTreeMap<&'static str, f32>,
+    /// How clear each finding is, 0..1, by name; empty when refused or unreadable.
+    pub findings: BTreeMap<String, f32>,
     pub refusal: Option<Refusal>,
     pub error: Option<Failure>,
     pub source: Option<SourceInfo>,
@@ -35,6 +35,9 @@ pub struct Reading {
     /// Where the logit comes from; `None` when unreadable. Not part of the JSON line.
     #[serde(skip)]
     pub map: Option<Map>,
+    /// The share of each cell that is lung, 0..1; `None` when unreadable. Not part of the JSON line.
+    #[serde(skip)]
+    pub lung: Option<Map>,
     /// The slice as it was windowed; `None` when unreadable. Not part of the JSON line.
     #[serde(skip)]
     pub picture: Option<Picture>,
@@ -116,7 +119,12 @@ impl Verdict {
 
 /// The calibrated score of a logit, 0..1.
 pub fn score(logit: f32, temperature: f32) -> f32 {
-    1.0 / (1.0 + (-logit / temperature).exp())
+    sigmoid(logit / temperature)
+}
+
+/// The share that a logit stands for, 0..1.
+pub fn sigmoid(logit: f32) -> f32 {
+    1.0 / (1.0 + (-logit).exp())
 }
 
 impl Reading {
@@ -136,6 +144,7 @@ impl Reading {
             device,
             ms: Milliseconds::default(),
             map: None,
+            lung: None,
             picture: None,
         }
     }

@@ -24,14 +24,14 @@ def chosen(generator: Generator, count: int, share: float) -> Tensor:
     return (torch.rand(count, generator=generator) < share).view(-1, 1, 1, 1)
 
 
-def crop(x: Tensor, size: int, generator: Generator) -> Tensor:
-    """Random crop, stretch, rotation and mirror image, sampled to [N,1,size,size]; outside is black.
+def crop(x: Tensor, size: int, generator: Generator, smallest: float = 0.72, stretched: float = 0.1) -> Tensor:
+    """Random crop, stretch, rotation and mirror image, sampled to [N,C,size,size]; outside is black, which is -1.
 
-    The crop holds 0.72 to 1.05 of each side, the stretch up to 10 %, the rotation up to 15 degrees.
+    The crop holds `smallest` to 1.05 of each side, the stretch is up to exp(`stretched`), the rotation up to 15 degrees.
     """
     count = len(x)
-    scale = uniform(generator, count, 0.72, 1.05)
-    stretch = torch.exp(uniform(generator, count, -0.1, 0.1))
+    scale = uniform(generator, count, smallest, 1.05)
+    stretch = torch.exp(uniform(generator, count, -stretched, stretched))
     angle = uniform(generator, count, -math.pi / 12, math.pi / 12)
     mirror = torch.where(torch.rand(count, generator=generator) < 0.5, -1.0, 1.0)
     slack = (1.05 - scale).clamp(min=0)
@@ -42,21 +42,25 @@ def crop(x: Tensor, size: int, generator: Generator) -> Tensor:
     theta = torch.stack(
         [mirror * width * cos, -height * sin, shift_x, mirror * width * sin, height * cos, shift_y], dim=1
     ).view(count, 2, 3)
-    grid = functional.affine_grid(theta, [count, 1, size, size], align_corners=False)
+    grid = functional.affine_grid(theta, [*x.shape[:2], size, size], align_corners=False)
     # Shifted so that zero padding means black.
     return functional.grid_sample(x + 1, grid, align_corners=False) - 1
 
 
-def window(x: Tensor, generator: Generator) -> Tensor:
+def window(x: Tensor, generator: Generator, soft: float = 0.0) -> Tensor:
     """A random display window over the gray range with a random gamma, or brightness and contrast.
 
     Half of the samples get a window: its lower end lies in 0 to 0.2 of the range, the upper in 0.55 to 1.05,
-    gamma in 0.7 to 1.4.
+    gamma in 0.7 to 1.4. A share `soft` of those gets one in which lungs are nearly black, as in a mediastinal window: its
+    lower end lies in 0.2 to 0.5; and as many one in which all is dark, as in a bone window: its upper end lies in 1.05 to 2.5.
     """
     count = len(x)
     gray = ((x * 128 + 127) / 255).clamp(0, 1)
     low = uniform(generator, count, 0, 0.2).view(-1, 1, 1, 1)
     high = uniform(generator, count, 0.55, 1.05).view(-1, 1, 1, 1)
+    if soft > 0:
+        low = torch.where(chosen(generator, count, soft), uniform(generator, count, 0.2, 0.5).view(-1, 1, 1, 1), low)
+        high = torch.where(chosen(generator, count, soft), uniform(generator, count, 1.05, 2.5).view(-1, 1, 1, 1), high)
     gamma = torch.exp(uniform(generator, count, math.log(0.7), math.log(1.4))).view(-1, 1, 1, 1)
     windowed = ((gray - low) / (high - low)).clamp(0, 1) ** gamma
     contrast = uniform(generator, count, 0.75, 1.25).view(-1, 1, 1, 1)
@@ -98,23 +102,29 @@ def cutout(x: Tensor, generator: Generator) -> Tensor:
     return torch.where(hole, fill, x)
 
 
-def mixup(x: Tensor, target: Tensor, generator: Generator) -> tuple[Tensor, Tensor]:
+def mixup(tensors: list[Tensor], generator: Generator) -> list[Tensor]:
     """Half of the batches are blended with a shuffled copy (Zhang et al. 2018, arXiv 1710.09412).
 
-    The share of the copy is uniform in 0 to 0.3; targets [N] are blended alike.
+    The share of the copy is uniform in 0 to 0.3; all tensors [N,...] are blended alike.
     """
     if torch.rand(1, generator=generator) < 0.5:
-        return x, target
-    order = torch.randperm(len(x), generator=generator)
-    share = uniform(generator, len(x), 0, 0.3)
-    pixels = share.view(-1, 1, 1, 1)
-    return (1 - pixels) * x + pixels * x[order], (1 - share) * target + share * target[order]
+        return tensors
+    count = len(tensors[0])
+    order = torch.randperm(count, generator=generator)
+    share = uniform(generator, count, 0, 0.3)
+    blended = []
+    for x in tensors:
+        part = share.view(-1, *[1] * (x.dim() - 1))
+        blended.append((1 - part) * x + part * x[order])
+    return blended
+
+
+def shade(x: Tensor, generator: Generator) -> Tensor:
+    """Window, resolution, noise and hole for a batch [N,1,H,W]; values stay in the range of real inputs."""
+    x = noise(soften(window(x, generator), generator), generator)
+    return cutout(x.clamp(-127 / 128, 1), generator)
 
 
 def view(x: Tensor, size: int, generator: Generator) -> Tensor:
-    """One random view of a batch [N,1,H,W] at [N,1,size,size]; values stay in the range of real inputs."""
-    x = crop(x, size, generator)
-    x = window(x, generator)
-    x = soften(x, generator)
-    x = noise(x, generator)
-    return cutout(x.clamp(-127 / 128, 1), generator)
+    """One random view of a batch [N,1,H,W] at [N,1,size,size]."""
+    return shade(crop(x, size, generator), generator)

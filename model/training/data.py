@@ -16,7 +16,10 @@ from pathlib import Path
 
 import numpy as np
 
-COLUMNS = ("path", "label", "split", "group", "clean", "collection")
+COLUMNS = ("path", "label", "split", "group", "clean", "collection", "source", "findings")
+# The lesion labels of covid-ct/lesions.csv.
+FINDINGS = ("ground_glass", "consolidation", "crazy_paving", "air_bronchogram", "septal_thickening")
+FOLDS = 5
 # Folders of ood that hold renderings of a real chest-CT slice.
 REFERENCES = ("chest-ct-reference", "formats")
 # One LUNA16 series in ten is kept from the gate's fit.
@@ -27,6 +30,8 @@ def covid_ct_rows(root: Path) -> list[dict]:
     """COVID-CT by its official split; `clean` is 1 for the audited lists without leaks and doubtful labels."""
     with open(root / "covid-ct" / "audit.csv", newline="") as file:
         audit = {row["file"]: row for row in csv.DictReader(file)}
+    with open(root / "covid-ct" / "lesions.csv", newline="") as file:
+        lesions = {row["file"]: row for row in csv.DictReader(file)}
     rows = []
     for split in ("train", "val", "test"):
         for label, kind, folder in ((1, "covid", "CT_COVID"), (0, "noncovid", "CT_NonCOVID")):
@@ -38,8 +43,10 @@ def covid_ct_rows(root: Path) -> list[dict]:
                         "label": label,
                         "split": split,
                         "group": audit[name]["group_id"],
+                        "source": audit[name]["doi"].replace(" ", "") or audit[name]["group_id"],
                         "clean": int(name in clean),
                         "collection": "covid-ct",
+                        "findings": " ".join(finding for finding in FINDINGS if lesions.get(name, {}).get(finding) == "1"),
                     }
                 )
     return rows
@@ -59,7 +66,7 @@ def luna_rows(root: Path) -> list[dict]:
         draw = int(hashlib.sha256(series.encode()).hexdigest()[:8], 16) / 2**32
         split = "luna_held" if draw < HELD_SHARE else "luna_fit"
         rows.append(
-            {"path": path, "label": 0, "split": split, "group": series, "clean": 1, "collection": "luna-256"}
+            {"path": path, "label": 0, "split": split, "group": series, "clean": 1, "collection": "luna-256", "source": "", "findings": ""}
         )
     return rows
 
@@ -72,14 +79,26 @@ def ood_rows(root: Path) -> list[dict]:
         if folder == "broken":
             continue
         split = "reference" if folder in REFERENCES else "ood"
-        rows.append({"path": path, "label": 0, "split": split, "group": path.name, "clean": 1, "collection": folder})
+        rows.append({"path": path, "label": 0, "split": split, "group": path.name, "clean": 1, "collection": folder, "source": "", "findings": ""})
+    return rows
+
+
+def mask_rows(root: Path) -> list[dict]:
+    """lung-masks-256: slices (`lung`) and their masks (`mask`), grouped by volume. Every patient has COVID-19: no labels."""
+    rows = []
+    for split, folder in (("lung", "images"), ("mask", "masks")):
+        for path in sorted((root / "lung-masks-256" / folder).glob("*.png")):
+            volume = path.name.split("_")[0]
+            rows.append(
+                {"path": path, "label": 0, "split": split, "group": volume, "clean": 1, "collection": "lung-masks-256", "source": "", "findings": ""}
+            )
     return rows
 
 
 def write_manifest(out: Path) -> None:
     """Writes the manifest that `lungglass preprocess` reads; paths are absolute."""
     root = Path(os.environ["LUNGGLASS_DATA"]).resolve()
-    rows = covid_ct_rows(root) + luna_rows(root) + ood_rows(root)
+    rows = covid_ct_rows(root) + luna_rows(root) + ood_rows(root) + mask_rows(root)
     out.parent.mkdir(parents=True, exist_ok=True)
     with open(out, "w", newline="") as file:
         writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
@@ -93,9 +112,11 @@ class Arrays:
     """Rows of the manifest with what the preprocessing made of them, in the same order.
 
     inputs: float32 [N,1,S,S], (gray - 127) / 128, memory-mapped.
-    label: int [N], 1 = COVID-19. split, group, path: str [N]. clean: bool [N].
+    label: int [N], 1 = COVID-19. split, group, path, collection: str [N]. source: str [N], the paper (DOI) or, unknown, the group.
+    findings: bool [N,5], FINDINGS that the caption mentions; one not mentioned is unknown, not absent. clean: bool [N].
     extent: float64 [N,2], width and height of the picture in pixels.
     statistics: float64 [N,K], the gate's picture statistics; names: their K names.
+    lung: float64 [N], the share of lung that a network finds, once one has looked.
     """
 
     inputs: np.ndarray
@@ -104,17 +125,21 @@ class Arrays:
     group: np.ndarray
     path: np.ndarray
     collection: np.ndarray
+    source: np.ndarray
+    findings: np.ndarray
     clean: np.ndarray
     extent: np.ndarray
     statistics: np.ndarray
     names: list[str]
+    lung: np.ndarray | None = None
 
     def take(self, mask: np.ndarray) -> Arrays:
         """The rows where `mask` holds; the inputs are copied into memory."""
-        columns = ("label", "split", "group", "path", "collection", "clean", "extent", "statistics")
+        columns = ("label", "split", "group", "path", "collection", "source", "findings", "clean", "extent", "statistics")
         return Arrays(
             inputs=np.ascontiguousarray(self.inputs[mask]),
             names=self.names,
+            lung=None if self.lung is None else self.lung[mask],
             **{name: getattr(self, name)[mask] for name in columns},
         )
 
@@ -151,11 +176,41 @@ def load(manifest: Path, folder: Path) -> Arrays:
         group=text["group"],
         path=text["path"],
         collection=text["collection"],
+        source=text["source"],
+        findings=np.array([[finding in words.split() for finding in FINDINGS] for words in text["findings"]]),
         clean=text["clean"] == "1",
         extent=np.array([[float(entry["width"]), float(entry["height"])] for entry in index]),
         statistics=np.array([[float(entry[name]) for name in names] for entry in index]),
         names=[name.removeprefix("stat_") for name in names],
     )
+
+
+def folds(arrays: Arrays) -> np.ndarray:
+    """Folds [N] of cross-validation over the audited training and validation slices, -1 for the others.
+
+    Slices of one source, be it by paper or by group, stay together; each fold gets about as many slices of each class.
+    """
+    usable = np.flatnonzero(arrays.clean & np.isin(arrays.split, ("train", "val")))
+    bond = {}
+
+    def root(name: str) -> str:
+        while bond.setdefault(name, name) != name:
+            name = bond[name]
+        return name
+
+    for row in usable:
+        bond[root("group " + arrays.group[row])] = root("source " + arrays.source[row])
+    together = np.array([root("source " + arrays.source[row]) for row in usable])
+    fold = np.full(len(arrays.label), -1)
+    counts = np.zeros((FOLDS, 2))
+    names, sizes = np.unique(together, return_counts=True)
+    for name in names[np.argsort(-sizes, kind="stable")]:
+        rows = usable[together == name]
+        added = np.bincount(arrays.label[rows], minlength=2)
+        best = int(np.argmin(counts @ added + 1e-3 * counts.sum(1)))
+        fold[rows] = best
+        counts[best] += added
+    return fold
 
 
 def main() -> None:

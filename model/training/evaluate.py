@@ -1,4 +1,4 @@
-"""Measures the exported network with its settings and writes [metrics] of model.toml.
+"""Measures the exported network with its settings, prints the whole table and writes [metrics] of model.toml and its figures.
 
 Every slice counts, as in `lungglass validate`: one that the gate refuses is a wrong decision, and in
 the AUC a refused positive ranks below every accepted slice, a refused negative above. Intervals are
@@ -8,7 +8,11 @@ percentiles of 2000 group-bootstrap draws.
 from __future__ import annotations
 
 import argparse
+import csv
+import os
+import tempfile
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -19,13 +23,22 @@ from sklearn.preprocessing import StandardScaler
 
 import data
 import gate
+import honesty
+import plots
+import segment
 import settings as model_settings
 from data import Arrays
-from export import Session
+from export import Said, Session
 from operating import group_draws, sigmoid
 
 DRAWS = 2000
 SEED = 30
+# Shares of slices with COVID-19 for which PPV and NPV are given.
+PREVALENCES = (0.01, 0.05, 0.2, 0.5)
+# Bins of the calibration error and the reliability plot, as in `lungglass validate`.
+BINS = 10
+# Findings with enough positives on the test for an AUC.
+JUDGED = ("ground_glass", "consolidation")
 # What a picture's size, brightness and colour tell without its content.
 SHORTCUTS = ("mean", "white", "colour", "aspect")
 
@@ -60,6 +73,25 @@ def intervals(measure: Callable[[np.ndarray], dict[str, float]], groups: np.ndar
     }
 
 
+@dataclass
+class Readings:
+    """What the whole pipeline says of N slices: `said` by the network, score [N] in 0..1, decision bool [N], refused by what."""
+
+    said: Said
+    score: np.ndarray
+    decision: np.ndarray
+    refused: gate.Refused
+    uncertain: np.ndarray
+
+    @property
+    def verdict(self) -> np.ndarray:
+        """[N]: 0 negative, 1 positive, 2 uncertain, 3 refused."""
+        verdict = self.decision.astype(int)
+        verdict[self.uncertain] = 2
+        verdict[self.refused.any] = 3
+        return verdict
+
+
 class Reader:
     """The exported network with the settings of its model.toml."""
 
@@ -67,34 +99,146 @@ class Reader:
         self.session = Session(onnx)
         self.settings = settings
 
-    def read(self, arrays: Arrays) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Scores [N], refused by the statistics [N] and by the embedding [N]."""
-        logit, _, embedding = self.session.run(arrays.inputs)
-        score = sigmoid(logit.astype(np.float64) / self.settings["calibration"]["temperature"])
-        return score, *gate.refused(self.settings["gate"], arrays.statistics, embedding.astype(np.float64))
-
-    def metrics(self, arrays: Arrays) -> dict:
-        """One [metrics.*] table."""
-        score, by_statistics, by_embedding = self.read(arrays)
-        label, refused = arrays.label, by_statistics | by_embedding
-        ranking = np.where(refused, np.where(label == 1, -1.0, 2.0), score)
-        positive = np.where(refused, label == 0, score >= self.settings["operating_point"]["threshold"])
+    def judge(self, inputs: np.ndarray, statistics: np.ndarray) -> Readings:
+        """Reads inputs [N,1,S,S] with their pictures' statistics [N,K]."""
+        said = self.session.run(inputs)
+        score = sigmoid(said.logit.astype(np.float64) / self.settings["calibration"]["temperature"])
+        lung, embedding = said.lung.mean((1, 2)).astype(np.float64), said.embedding.astype(np.float64)
+        refused = gate.refused(self.settings["gate"], statistics, lung, embedding)
         low, high = self.settings["operating_point"]["uncertain"]
-        uncertain = (low <= score) & (score <= high) & ~refused
-        whole = figures(label, ranking, positive)
-        ci95 = intervals(lambda rows: figures(label[rows], ranking[rows], positive[rows]), arrays.group)
-        return {
-            "n": len(label),
-            "groups": len(np.unique(arrays.group)),
-            "refused": int(refused.sum()),
-            "refused_by_statistics": int(by_statistics.sum()),
-            "refused_by_embedding": int(by_embedding.sum()),
-            "uncertain": int(uncertain.sum()),
-            "uncertain_accuracy": round(ratio(positive == (label == 1), uncertain), 4),
-            "auc_without_gate": round(auc(label, score), 4),
-            **{name: round(value, 4) for name, value in whole.items()},
-            "ci95": ci95,
+        decision = score >= self.settings["operating_point"]["threshold"]
+        return Readings(said, score, decision, refused, (low <= score) & (score <= high) & ~refused.any)
+
+    def read(self, arrays: Arrays) -> Readings:
+        return self.judge(arrays.inputs, arrays.statistics)
+
+
+def split_metrics(arrays: Arrays, readings: Readings) -> dict:
+    """One [metrics.*] table of a labelled split."""
+    label, refused = arrays.label, readings.refused.any
+    ranking = np.where(refused, np.where(label == 1, -1.0, 2.0), readings.score)
+    positive = np.where(refused, label == 0, readings.decision)
+    uncertain = readings.uncertain
+    whole = figures(label, ranking, positive)
+    ci95 = intervals(lambda rows: figures(label[rows], ranking[rows], positive[rows]), arrays.group)
+    return {
+        "n": len(label),
+        "groups": len(np.unique(arrays.group)),
+        **refusals(readings),
+        "uncertain": int(uncertain.sum()),
+        "uncertain_accuracy": round(ratio(positive == (label == 1), uncertain), 4),
+        "auc_without_gate": round(auc(label, readings.score), 4),
+        **{name: round(value, 4) for name, value in whole.items()},
+        "ece": round(calibration_error(label[~refused], readings.score[~refused]), 4),
+        "ci95": ci95,
+        "predictive": predictive_values(whole["sensitivity"], whole["specificity"]),
+    }
+
+
+def refusals(readings: Readings) -> dict:
+    refused = readings.refused
+    return {
+        "refused": int(refused.any.sum()),
+        "refused_by_statistics": int(refused.statistics.sum()),
+        "refused_for_want_of_lung": int(refused.lung.sum()),
+        "refused_by_embedding": int(refused.embedding.sum()),
+    }
+
+
+def calibration_error(label: np.ndarray, score: np.ndarray) -> float:
+    """The mean gap between score and share of positives in BINS bins of equal width (Naeini et al. 2015)."""
+    bins = np.minimum((score * BINS).astype(int), BINS - 1)
+    gaps = [abs(score[bins == k].sum() - label[bins == k].sum()) for k in range(BINS)]
+    return float(sum(gaps) / len(label))
+
+
+def predictive_values(sensitivity: float, specificity: float) -> dict:
+    """[PPV, NPV] by the share of slices with COVID-19, by Bayes' rule."""
+    table = {}
+    for share in PREVALENCES:
+        found, alarms = sensitivity * share, (1 - specificity) * (1 - share)
+        missed, cleared = (1 - sensitivity) * share, specificity * (1 - share)
+        ppv, npv = found / max(found + alarms, 1e-9), cleared / max(cleared + missed, 1e-9)
+        table[f"at_{share:.0%}".replace("%", "_percent")] = [round(ppv, 4), round(npv, 4)]
+    return table
+
+
+def finding_metrics(arrays: Arrays, readings: Readings) -> dict:
+    """AUC of each of JUDGED against all slices whose caption does not mention it, and among the COVID-19 slices alone."""
+    table = {}
+    for name in JUDGED:
+        column = data.FINDINGS.index(name)
+        truth, said = arrays.findings[:, column].astype(int), readings.said.findings[:, column]
+        covid = arrays.label == 1
+        table[name] = {
+            "mentioned": int(truth.sum()),
+            "auc": round(auc(truth, said), 4),
+            "auc_among_covid": round(auc(truth[covid], said[covid]), 4),
+            "ci95": intervals(lambda rows: {"auc": auc(truth[rows], said[rows])}, arrays.group),
         }
+    return table
+
+
+def invariance(reader: Reader, arrays: Arrays, command: Path) -> dict:
+    """How many of the slices change their decision or verdict under each alteration, and by how much the score moves."""
+    before = reader.read(arrays)
+    table, kept = {}, np.ones(len(arrays.label), dtype=bool)
+    with tempfile.TemporaryDirectory() as folder:
+        for name, part in honesty.altered(arrays, command, Path(folder)).items():
+            after = reader.read(part)
+            changed = after.decision != before.decision
+            if name in honesty.ENCODINGS:
+                kept &= ~changed
+            key = name.replace(" ", "_").replace("%", "percent").replace(".", "_")
+            table[key] = {
+                "decisions_changed": int(changed.sum()),
+                "verdicts_changed": int((after.verdict != before.verdict).sum()),
+                "mean_drift": round(float(np.abs(after.score - before.score).mean()), 4),
+            }
+    pairs = sum(table[name.replace(" ", "_").replace(".", "_")]["decisions_changed"] for name in honesty.ENCODINGS)
+    table["n"] = len(arrays.label)
+    table["unchanged_by_an_encoding"] = round(1 - pairs / (len(honesty.ENCODINGS) * len(arrays.label)), 4)
+    table["unchanged_by_every_encoding"] = round(float(kept.mean()), 4)
+    return table
+
+
+def occlusion(reader: Reader, arrays: Arrays) -> dict:
+    """AUC without the gate of the lungs alone, and of all but the lungs."""
+    said = reader.session.run(arrays.inputs)
+    table = {}
+    for name, inputs in honesty.occluded(arrays.inputs, said.lung).items():
+        logit = reader.session.run(inputs).logit
+        ci95 = intervals(lambda rows: {"auc": auc(arrays.label[rows], logit[rows])}, arrays.group)
+        table[name.replace(",", "").replace(" ", "_")] = {"auc": round(auc(arrays.label, logit), 4), "ci95": ci95}
+    return table
+
+
+def map_peaks(reader: Reader, arrays: Arrays) -> dict:
+    """Where the map is highest on the slices of the volumes that the segmenter did not see."""
+    slices = segment.masked(arrays)
+    slices = slices.take(np.isin(slices.group, segment.HELD))
+    said = reader.session.run(np.ascontiguousarray(slices.inputs[:, :1]))
+    masks = slices.inputs[:, 1] > 0
+    inside = honesty.peaks_in(said.map, masks)
+    found = honesty.full_size(said.lung)[:, 0] > 0.5
+    dice = 2 * (found & masks).sum((1, 2)) / (found.sum((1, 2)) + masks.sum((1, 2)))
+    return {"n": len(inside), "in_lungs": int(inside.sum()), "share": round(float(inside.mean()), 4), "dice": round(float(dice.mean()), 4)}
+
+
+def other_hospitals(reader: Reader, arrays: Arrays) -> dict:
+    """LUNA16 series never used: how many accepted slices are called positive, and how the logit answers painted lesions."""
+    readings = reader.read(arrays)
+    accepted = ~readings.refused.any
+    inputs, lung = arrays.inputs[accepted], readings.said.lung[accepted]
+    clear, painted = readings.said.logit[accepted], reader.session.run(honesty.painted(inputs, lung, SEED)).logit
+    truth = np.repeat([0, 1], len(clear))
+    return {
+        "n": len(arrays.label),
+        **refusals(readings),
+        "called_positive": int((readings.decision & accepted).sum()),
+        "raised_by_painted_lesions": int((painted > clear).sum()),
+        "painted_auc": round(auc(truth, np.concatenate([clear, painted])), 4),
+    }
 
 
 def altered(inputs: np.ndarray) -> dict[str, np.ndarray]:
@@ -110,17 +254,25 @@ def altered(inputs: np.ndarray) -> dict[str, np.ndarray]:
     return {"inverted": -inputs, "shuffled": shuffled, "enlarged": middle.repeat(4, axis=2).repeat(4, axis=3)}
 
 
-def shortcut_features(arrays: Arrays) -> np.ndarray:
+def shortcut_features(arrays: Arrays, with_file: bool) -> np.ndarray:
+    """Size, gray levels and colour [N,6]; with the file's format, mode and bytes a pixel [N,9]."""
     columns = [arrays.names.index(name) for name in SHORTCUTS]
-    size = np.log(arrays.extent)
-    return np.concatenate([arrays.statistics[:, columns], size], axis=1)
+    features = [arrays.statistics[:, columns], np.log(arrays.extent)]
+    if with_file:
+        with open(Path(os.environ["LUNGGLASS_DATA"]) / "covid-ct" / "audit.csv", newline="") as file:
+            audit = {row["file"]: row for row in csv.DictReader(file)}
+        rows = [audit[Path(path).name] for path in arrays.path]
+        kinds = [[row["encoded_as"] == "JPEG", row["mode"] == "RGBA"] for row in rows]
+        density = [[float(row["bytes"]) / (float(row["width"]) * float(row["height"]))] for row in rows]
+        features += [np.array(kinds, dtype=float), np.array(density)]
+    return np.concatenate(features, axis=1)
 
 
-def shortcut_auc(train: Arrays, test: Arrays) -> dict:
+def shortcut_auc(train: Arrays, test: Arrays, with_file: bool) -> dict:
     """What a logistic regression tells of the test without seeing a picture's content."""
     regression = make_pipeline(StandardScaler(), LogisticRegression())
-    regression.fit(shortcut_features(train), train.label)
-    score = regression.decision_function(shortcut_features(test))
+    regression.fit(shortcut_features(train, with_file), train.label)
+    score = regression.decision_function(shortcut_features(test, with_file))
     ci95 = intervals(lambda rows: {"auc": auc(test.label[rows], score[rows])}, test.group)
     return {"auc": round(auc(test.label, score), 4), "ci95": ci95}
 
@@ -131,45 +283,53 @@ def main() -> None:
     parser.add_argument("--arrays", type=Path, required=True, help="arrays at 224")
     parser.add_argument("--onnx", type=Path, required=True)
     parser.add_argument("--settings", type=Path, required=True, help="model.toml, which gets its [metrics]")
+    parser.add_argument("--command", type=Path, required=True, help="the `lungglass` command, which reads altered pictures")
     parser.add_argument("--test", action="store_true", help="open the test split too, once everything is fixed")
     options = parser.parse_args()
 
     arrays = data.load(options.manifest, options.arrays)
     settings = model_settings.read(options.settings)
     reader = Reader(options.onnx, settings)
-    val = arrays.of("val", clean=True)
-    metrics = {"validation": reader.metrics(val)}
+    train, val = arrays.of("train", clean=True), arrays.of("val", clean=True)
+    parts = {"validation": val}
     if options.test:
-        test, train = arrays.of("test"), arrays.of("train", clean=True)
-        test_clean = test.take(test.clean)
-        metrics["test"] = reader.metrics(test)
-        metrics["test_clean"] = reader.metrics(test_clean)
-        metrics["shortcut_test"] = shortcut_auc(train, test)
-        metrics["shortcut_test_clean"] = shortcut_auc(train, test_clean)
-    for split in ("luna_held", "reference", "ood"):
+        test = arrays.of("test")
+        parts |= {"test": test, "test_clean": test.take(test.clean)}
+    readings = {name: reader.read(part) for name, part in parts.items()}
+    metrics = {name: split_metrics(part, readings[name]) for name, part in parts.items()}
+    last = "test" if options.test else "validation"
+    for name, part in parts.items():
+        if name != "validation":
+            metrics[f"shortcut_{name}"] = shortcut_auc(train, part, with_file=False)
+            metrics[f"shortcut_with_file_{name}"] = shortcut_auc(train, part, with_file=True)
+    metrics["findings"] = finding_metrics(parts[last], readings[last])
+    metrics["invariance"] = invariance(reader, parts[last], options.command)
+    clean = parts["test_clean" if options.test else "validation"]
+    metrics["occlusion"] = occlusion(reader, clean)
+    metrics["map_peak"] = map_peaks(reader, arrays)
+    metrics["other_hospitals"] = other_hospitals(reader, arrays.of("luna_held"))
+    for split in ("reference", "ood"):
         part = arrays.of(split)
-        _, by_statistics, by_embedding = reader.read(part)
-        refused = by_statistics | by_embedding
-        metrics[f"gate_{split}"] = {
-            "n": len(refused),
-            "refused": int(refused.sum()),
-            "refused_by_statistics": int(by_statistics.sum()),
-            "refused_by_embedding": int(by_embedding.sum()),
-        }
-        unexpected = ~refused if split == "ood" else refused
+        gated = reader.read(part)
+        metrics[f"gate_{split}"] = {"n": len(part.label), **refusals(gated)}
+        unexpected = ~gated.refused.any if split == "ood" else gated.refused.any
         for path in part.path[unexpected]:
             print(f"{split}, {'accepted' if split == 'ood' else 'refused'}: {Path(path).name}")
-    metrics["gate_altered_validation"] = {"n": len(val.label)}
+    table = {"n": len(val.label)}
     for name, inputs in altered(val.inputs).items():
-        embedding = reader.session.run(inputs)[2].astype(np.float64)
-        distance = gate.embedding_distance(settings["gate"]["embedding"], embedding)
-        metrics["gate_altered_validation"][f"{name}_refused_by_embedding"] = int(
-            (distance > settings["gate"]["embedding"]["limit"]).sum()
-        )
+        changed = reader.judge(inputs, val.statistics).refused
+        table[f"{name}_refused"] = int((changed.lung | changed.embedding).sum())
+    metrics["gate_altered_validation"] = table
     settings["metrics"] = metrics
     model_settings.write(options.settings, settings)
     for name, section in metrics.items():
         print(name, section)
+
+    folder = options.onnx.parent
+    accepted = {name: ~reading.refused.any for name, reading in readings.items()}
+    curves = {name: (part.label[accepted[name]], readings[name].score[accepted[name]]) for name, part in parts.items()}
+    (folder / "roc.svg").write_text(plots.roc(curves))
+    (folder / "reliability.svg").write_text(plots.reliability(curves, BINS))
 
 
 if __name__ == "__main__":

@@ -1,16 +1,17 @@
 """Writes lungglass.onnx: batch norm folded, weights rounded to the f16 grid, the gate's embedding inside.
 
 The graph, opset 17, f32, N symbolic:
-  slice [N,1,224,224] -> logit [N,1], map [N,1,7,7], embedding [N,65].
-`map` is the class activation map (Zhou et al. 2016, arXiv 1512.04150) with the bias in each cell, and
-`logit` is its mean. `embedding` is 64 whitened principal components of the channels' means and deviations
-half-way through the network, and the length of what they leave out. Padding is an attribute of each Conv; there is
-no control flow.
+  slice [N,1,224,224] -> logit [N,1], map [N,1,14,14], findings [N,5], lung [N,1,56,56], embedding [N,65].
+`map` is the class activation map (Zhou et al. 2016, arXiv 1512.04150), weighted by lung and opacity, and `logit` is
+its mean. `findings` are logits, `lung` is the share of each cell that is lung. `embedding` is 64 whitened principal
+components of channels' means and deviations, and the length of what they leave out. Padding is an attribute of each
+node; there is no control flow.
 """
 
 from __future__ import annotations
 
 import argparse
+from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,13 +20,22 @@ import onnx
 import onnxruntime
 import torch
 from onnx import TensorProto, helper, numpy_helper
+from torch import nn
 
 import data
 from gate import collection_weights
-from network import FAMILIAR, FAMILIAR_BLOCK, FEATURES, SIZE, TINY, ConvNorm, Network
+from network import (
+    DARKNESS, FAMILIAR, FINDINGS, HEALTHY, SHARPNESS, SIZE, SPAN, STRIDE, TINY,
+    Classifier, ConvNorm, Focus, Network, Segmenter, Separable,
+)
+from run import load_focus
 
 COMPONENTS = 64
-CELLS = SIZE // 32
+CELLS = SIZE // STRIDE
+LUNG_CELLS = SIZE // 4
+# The map is told from 0 outside the lungs by this much: with it, a cell in the lungs is above every cell outside, whatever
+# it says. The mean does not change.
+LIFT = 16.0
 
 
 def to_grid(values: np.ndarray) -> np.ndarray:
@@ -42,6 +52,7 @@ class Writer:
     def __init__(self) -> None:
         self.nodes: list[onnx.NodeProto] = []
         self.weights: list[onnx.TensorProto] = []
+        self.constants: set[str] = set()
 
     def weight(self, name: str, values: np.ndarray) -> str:
         """Adds a weight, rounded to the f16 grid."""
@@ -51,6 +62,20 @@ class Writer:
     def node(self, kind: str, inputs: list[str], output: str, **attributes: object) -> str:
         self.nodes.append(helper.make_node(kind, inputs, [output], name=output, **attributes))
         return output
+
+    def constant(self, value: float) -> str:
+        """A scalar, which must lie on the grid."""
+        name = f"constant.{value}"
+        if name not in self.constants:
+            if float(np.float16(value)) != value:
+                raise ValueError(f"{value} is not on the f16 grid")
+            self.constants.add(name)
+            self.weight(name, np.array(value))
+        return name
+
+    def integers(self, name: str, values: list[int]) -> str:
+        self.weights.append(numpy_helper.from_array(np.array(values, dtype=np.int64), name))
+        return name
 
     def conv(self, layer: ConvNorm, x: str, name: str) -> str:
         """One ConvNorm with its batch norm folded."""
@@ -65,21 +90,34 @@ class Writer:
             pads=[before, before, after, after],
             group=layer.conv.groups,
         )
-        return y if layer.linear else self.node("Clip", [y, "zero", "six"], f"{name}.relu6")
+        return y if layer.linear else self.node("Clip", [y, self.constant(0.0), self.constant(6.0)], f"{name}.relu6")
+
+    def linear(self, layer: nn.Conv2d, x: str, name: str) -> str:
+        """One 1x1 convolution."""
+        weight, bias = (part.detach().numpy() for part in (layer.weight, layer.bias))
+        names = [self.weight(f"{name}.weight", weight), self.weight(f"{name}.bias", bias)]
+        return self.node("Conv", [x, *names], name, kernel_shape=[1, 1])
+
+    def pool(self, x: str, output: str, size: int) -> str:
+        """Means of size x size cells."""
+        return self.node("AveragePool", [x], output, kernel_shape=[size, size], strides=[size, size])
+
+    def mean(self, x: str, output: str, axes: list[int], keep: bool = True) -> str:
+        return self.node("ReduceMean", [x], output, axes=axes, keepdims=int(keep))
 
 
 @dataclass
 class Components:
-    """Weighted PCA of standardised features [N,224]."""
+    """Weighted PCA of standardised features [N,FAMILIAR]."""
 
-    mean: np.ndarray  # [224]
-    scale: np.ndarray  # [224], one over the deviation
-    whitening: np.ndarray  # [224,64]
-    inverse: np.ndarray  # [64,224]
+    mean: np.ndarray  # [FAMILIAR]
+    scale: np.ndarray  # [FAMILIAR], one over the deviation
+    whitening: np.ndarray  # [FAMILIAR,64]
+    inverse: np.ndarray  # [64,FAMILIAR]
 
 
 def principal_components(features: np.ndarray, weights: np.ndarray) -> Components:
-    """The leading components of features [N,224] with weights [N], sum 1."""
+    """The leading components of features [N,FAMILIAR] with weights [N], sum 1."""
     mean = weights @ features
     scale = 1 / np.sqrt(weights @ (features - mean) ** 2)
     standard = (features - mean) * scale
@@ -89,69 +127,154 @@ def principal_components(features: np.ndarray, weights: np.ndarray) -> Component
     return Components(mean, scale, basis / length, (basis * length).T)
 
 
-def familiar_node(writer: Writer, x: str) -> str:
-    """Network.familiar behind block 10: [N,112,14,14] -> [N,224]."""
+def separable(writer: Writer, layer: Separable, x: str, name: str) -> str:
+    return writer.conv(layer.point, writer.conv(layer.depthwise, x, f"{name}.depthwise"), f"{name}.point")
 
-    def pool(x: str, output: str) -> str:
-        return writer.node("ReduceMean", [x], output, axes=[2, 3], keepdims=0)
 
-    mean = pool(x, "familiar.mean")
-    energy = pool(writer.node("Mul", [x, x], "familiar.square"), "familiar.energy")
-    square = writer.node("Mul", [mean, mean], "familiar.mean.square")
-    variance = writer.node("Sub", [energy, square], "familiar.variance")
-    clamped = writer.node("Relu", [variance], "familiar.clamped")
-    raised = writer.node("Add", [clamped, writer.weight("tiny", np.array(TINY))], "familiar.raised")
-    deviation = writer.node("Sqrt", [raised], "familiar.deviation")
-    return writer.node("Concat", [mean, deviation], "familiar", axis=1)
+def doubled(writer: Writer, x: str, channels: int, cells: int, name: str) -> str:
+    """Each cell four times: [N,channels,cells,cells] -> [N,channels,2 cells,2 cells]."""
+    apart = writer.integers(f"{name}.apart.shape", [0, channels, cells, 1, cells, 1])
+    twice = writer.integers(f"{name}.twice.shape", [1, 1, 1, 2, 1, 2])
+    joined = writer.integers(f"{name}.shape", [0, channels, 2 * cells, 2 * cells])
+    y = writer.node("Expand", [writer.node("Reshape", [x, apart], f"{name}.apart"), twice], f"{name}.twice")
+    return writer.node("Reshape", [y, joined], name)
+
+
+def segmenter_nodes(writer: Writer, segmenter: Segmenter) -> tuple[str, str, str]:
+    """Segmenter.forward of `slice`: logits of lung [N,16,S/4,S/4], and the features at S/16 and S/32."""
+
+    def chain(layers: nn.Sequential, x: str, name: str) -> str:
+        for index, layer in enumerate(layers):
+            x = separable(writer, layer, x, f"{name}{index}")
+        return x
+
+    fine = writer.conv(segmenter.stem, writer.pool("slice", "lungs.half", 2), "lungs.stem")
+    fine = separable(writer, segmenter.fine, fine, "lungs.fine")
+    middle = separable(writer, segmenter.middle, writer.conv(segmenter.down1, fine, "lungs.down1"), "lungs.middle")
+    coarse = chain(segmenter.coarse, writer.conv(segmenter.down2, middle, "lungs.down2"), "lungs.coarse")
+    deep = chain(segmenter.deep, coarse, "lungs.deep")
+    up = writer.node("Add", [coarse, doubled(writer, deep, 64, SIZE // 32, "lungs.deep.up")], "lungs.coarse.sum")
+    up = separable(writer, segmenter.coarse_up, up, "lungs.coarse_up")
+    up = writer.node("Add", [middle, doubled(writer, up, 32, SIZE // 16, "lungs.coarse.up")], "lungs.middle.sum")
+    up = separable(writer, segmenter.middle_up, up, "lungs.middle_up")
+    up = writer.node("Add", [fine, doubled(writer, up, 16, SIZE // 8, "lungs.middle.up")], "lungs.fine.sum")
+    up = separable(writer, segmenter.fine_up, up, "lungs.fine_up")
+    return writer.linear(segmenter.out, up, "lungs.logit"), coarse, deep
+
+
+def weighted_nodes(writer: Writer, x: str, weight: str, default: float, name: str) -> str:
+    """network.weighted: the mean of x by weight, [N,1,1,1]."""
+    product = writer.mean(writer.node("Mul", [x, weight], f"{name}.product"), f"{name}.sum", [2, 3])
+    total = writer.mean(weight, f"{name}.total", [2, 3])
+    raised = writer.node("Add", [product, writer.constant(TINY * default)], f"{name}.sum.raised")
+    return writer.node("Div", [raised, writer.node("Add", [total, writer.constant(TINY)], f"{name}.total.raised")], name)
+
+
+def focus_nodes(writer: Writer, logit: str) -> str:
+    """Focus.forward of `slice` and the segmenter's logits: what the classifier sees; adds the output `lung`."""
+    node, constant = writer.node, writer.constant
+    pixels = node("Sigmoid", [logit], "focus.pixels")
+    share = writer.mean(pixels, "lung", [1])
+    gray = writer.pool("slice", "focus.gray", 4)
+    near = node("MaxPool", [share], "focus.near", kernel_shape=[5, 5], strides=[1, 1], pads=[2, 2, 2, 2])
+    ring = node("Mul", [near, node("Sub", [constant(1.0), share], "focus.outside")], "focus.ring")
+    bright = weighted_nodes(writer, gray, ring, 1.0, "focus.bright")
+    mean = weighted_nodes(writer, gray, share, -1.0, "focus.mean")
+    off = node("Sub", [gray, mean], "focus.off")
+    variance = weighted_nodes(writer, node("Mul", [off, off], "focus.squares"), share, 1.0, "focus.variance")
+    deviation = node("Sqrt", [node("Add", [variance, constant(TINY)], "focus.variance.raised")], "focus.deviation")
+    darker = node("Div", [node("Mul", [off, constant(-DARKNESS)], "focus.darker"), deviation], "focus.darkness")
+    bounded = node("Clip", [darker, constant(-3.0), constant(3.0)], "focus.bounded")
+    weight = node("Mul", [share, node("Exp", [bounded], "focus.emphasis")], "focus.weight")
+    dark = weighted_nodes(writer, gray, weight, -1.0, "focus.dark")
+    gap = node("Sub", [node("Sub", [bright, dark], "focus.gap"), constant(SPAN)], "focus.gap.more")
+    span = node("Add", [node("Relu", [gap], "focus.gap.positive"), constant(SPAN)], "focus.span")
+    level = node("Div", [node("Sub", ["slice", dark], "focus.above"), span], "focus.level")
+    level = node("Clip", [level, constant(-0.25), constant(1.0)], "focus.clipped")
+    apart = writer.integers("focus.apart.shape", [0, 4, 4, LUNG_CELLS, LUNG_CELLS])
+    joined = writer.integers("focus.mask.shape", [0, 1, SIZE, SIZE])
+    mask = node("Transpose", [node("Reshape", [pixels, apart], "focus.apart")], "focus.woven", perm=[0, 3, 1, 4, 2])
+    mask = node("Reshape", [mask, joined], "focus.mask")
+    held = node("Mul", [mask, node("Sub", [level, constant(1.0)], "focus.below")], "focus.held")
+    return node("Add", [node("Mul", [held, constant(2.0)], "focus.doubled"), constant(1.0)], "seen")
+
+
+def classifier_nodes(writer: Writer, classifier: Classifier, seen: str) -> str:
+    """Classifier.forward; adds the outputs `map`, `logit` and `findings`, gives the last block's channels."""
+    node, constant = writer.node, writer.constant
+    x = writer.conv(classifier.stem, seen, "stem")
+    for index, block in enumerate(classifier.blocks):
+        y = x
+        for name, layer in block.layers().items():
+            y = writer.conv(layer, y, f"block{index}.{name}")
+        x = node("Add", [x, y], f"block{index}.add") if block.residual else y
+    features = writer.conv(classifier.head, x, "head")
+    cells = writer.linear(classifier.evidence, features, "cells")
+    writer.integers("cells.parts", [1, 1, FINDINGS])
+    parts = ["evidence", "opacity", "finding.cells"]
+    writer.nodes.append(helper.make_node("Split", [cells, "cells.parts"], parts, name="cells.split", axis=1))
+
+    lung = writer.pool("lung", "lung.cells", STRIDE // 4)
+    opaque = node("Add", [node("Sigmoid", ["opacity"], "opaque"), constant(HEALTHY)], "emphasis")
+    weight = node("Mul", [lung, opaque], "weight")
+    total = node("Add", [writer.mean(weight, "weight.mean", [2, 3]), constant(TINY)], "weight.total")
+    weight = node("Div", [weight, total], "weight.normal")
+    lifted = node("Mul", [node("Add", ["evidence", constant(LIFT)], "evidence.lifted"), weight], "map.lifted")
+    lift = node("Mul", [writer.mean(weight, "weight.normal.mean", [2, 3]), constant(LIFT)], "lift")
+    node("Sub", [lifted, lift], "map")
+    writer.mean("map", "logit", [2, 3], keep=False)
+
+    clear = node("Clip", ["finding.cells", constant(-65504.0), constant(10.0)], "finding.clear")
+    clear = node("Exp", [node("Mul", [clear, constant(SHARPNESS)], "finding.sharp")], "finding.exp")
+    sums = writer.mean(node("Mul", [clear, lung], "finding.held"), "finding.sum", [2, 3], keep=False)
+    area = node("Add", [writer.mean(lung, "lung.mean", [2, 3], keep=False), constant(TINY)], "lung.total")
+    ratio = node("Add", [node("Div", [sums, area], "finding.ratio"), constant(TINY)], "finding.raised")
+    node("Div", [node("Log", [ratio], "finding.log"), constant(SHARPNESS)], "findings")
+    return x
+
+
+def moments_node(writer: Writer, x: str, name: str) -> str:
+    """network.moments: [N,C,H,W] -> [N,2C]."""
+    node = writer.node
+    mean = writer.mean(x, f"{name}.mean", [2, 3], keep=False)
+    energy = writer.mean(node("Mul", [x, x], f"{name}.square"), f"{name}.energy", [2, 3], keep=False)
+    variance = node("Sub", [energy, node("Mul", [mean, mean], f"{name}.mean.square")], f"{name}.variance")
+    raised = node("Add", [node("Relu", [variance], f"{name}.clamped"), writer.constant(TINY)], f"{name}.raised")
+    return node("Concat", [mean, node("Sqrt", [raised], f"{name}.deviation")], name, axis=1)
+
+
+def embedding_nodes(writer: Writer, components: Components, layers: list[str]) -> None:
+    """Adds the output `embedding` of the channels' moments of `layers`."""
+    node = writer.node
+    pooled = node("Concat", [moments_node(writer, layer, f"familiar{i}") for i, layer in enumerate(layers)], "familiar", axis=1)
+    off = node("Sub", [pooled, writer.weight("components.mean", components.mean)], "familiar.off")
+    centred = node("Mul", [off, writer.weight("components.scale", components.scale)], "familiar.standard")
+    scores = node("MatMul", [centred, writer.weight("components.whitening", components.whitening)], "components")
+    explained = node("MatMul", [scores, writer.weight("components.inverse", components.inverse)], "explained")
+    rest = node("Sub", [centred, explained], "rest")
+    square = writer.mean(node("Mul", [rest, rest], "rest.squares"), "rest.mean", [1])
+    total = node("Mul", [square, writer.constant(float(FAMILIAR))], "rest.total")
+    node("Concat", [scores, node("Sqrt", [total], "rest.length")], "embedding", axis=1)
 
 
 def build(network: Network, components: Components) -> onnx.ModelProto:
     """The whole graph of a trained network and the embedding's components."""
     writer = Writer()
-    writer.weight("zero", np.array(0.0))
-    writer.weight("six", np.array(6.0))
-    x = writer.conv(network.stem, "slice", "stem")
-    for index, block in enumerate(network.blocks):
-        y = x
-        for name, layer in block.layers().items():
-            y = writer.conv(layer, y, f"block{index}.{name}")
-        x = writer.node("Add", [x, y], f"block{index}.add") if block.residual else y
-        if index == FAMILIAR_BLOCK:
-            familiar = x
-    features = writer.conv(network.head, x, "head")
-
-    classifier = network.classifier.weight.detach().double().numpy().reshape(1, FEATURES, 1, 1)
-    bias = network.classifier.bias.detach().double().numpy()
-    writer.node(
-        "Conv",
-        [features, writer.weight("classifier.weight", classifier), writer.weight("classifier.bias", bias)],
-        "map",
-        kernel_shape=[1, 1],
-    )
-    writer.node("ReduceMean", ["map"], "logit", axes=[2, 3], keepdims=0)
-
-    pooled = familiar_node(writer, familiar)
-    off = writer.node("Sub", [pooled, writer.weight("components.mean", components.mean)], "familiar.off")
-    centred = writer.node("Mul", [off, writer.weight("components.scale", components.scale)], "familiar.standard")
-    scores = writer.node("MatMul", [centred, writer.weight("components.whitening", components.whitening)], "components")
-    explained = writer.node("MatMul", [scores, writer.weight("components.inverse", components.inverse)], "explained")
-    rest = writer.node("Sub", [centred, explained], "rest")
-    squares = writer.node("Mul", [rest, rest], "rest.squares")
-    square = writer.node("ReduceMean", [squares], "rest.mean", axes=[1], keepdims=1)
-    total = writer.node("Mul", [square, writer.weight("channels", np.array(float(FAMILIAR)))], "rest.total")
-    length = writer.node("Sqrt", [total], "rest.length")
-    writer.node("Concat", [scores, length], "embedding", axis=1)
+    logit, coarse, deep = segmenter_nodes(writer, network.focus.segmenter)
+    cells = classifier_nodes(writer, network.classifier, focus_nodes(writer, logit))
+    embedding_nodes(writer, components, [coarse, deep, cells])
 
     def value(name: str, *shape: int) -> onnx.ValueInfoProto:
         return helper.make_tensor_value_info(name, TensorProto.FLOAT, ["N", *shape])
 
-    graph = helper.make_graph(
-        writer.nodes,
-        "lungglass",
-        [value("slice", 1, SIZE, SIZE)],
-        [value("logit", 1), value("map", 1, CELLS, CELLS), value("embedding", COMPONENTS + 1)],
-        writer.weights,
-    )
+    outputs = [
+        value("logit", 1),
+        value("map", 1, CELLS, CELLS),
+        value("findings", FINDINGS),
+        value("lung", 1, LUNG_CELLS, LUNG_CELLS),
+        value("embedding", COMPONENTS + 1),
+    ]
+    graph = helper.make_graph(writer.nodes, "lungglass", [value("slice", 1, SIZE, SIZE)], outputs, writer.weights)
     model = helper.make_model(
         graph, producer_name="lungglass", ir_version=8, opset_imports=[helper.make_opsetid("", 17)]
     )
@@ -160,11 +283,29 @@ def build(network: Network, components: Components) -> onnx.ModelProto:
 
 
 def familiar_features(network: Network, inputs: np.ndarray) -> np.ndarray:
-    """What the gate judges by, [N,224] in float64, of inputs [N,1,S,S]."""
+    """What the gate judges by, [N,FAMILIAR] in float64, of inputs [N,1,S,S]."""
     network.eval()
     with torch.inference_mode():
-        parts = [network.familiar(torch.from_numpy(inputs[i : i + 32])) for i in range(0, len(inputs), 32)]
+        parts = [network.familiar(part) for part in torch.from_numpy(inputs).split(32)]
     return torch.cat(parts).double().numpy()
+
+
+def lung_shares(network: Network, inputs: np.ndarray) -> np.ndarray:
+    """The share of each of inputs [N,1,S,S] that is lung, float64 [N]."""
+    with torch.inference_mode():
+        parts = [network.focus(torch.from_numpy(inputs[i : i + 32]))[1].mean((1, 2, 3)) for i in range(0, len(inputs), 32)]
+    return torch.cat(parts).double().numpy()
+
+
+@dataclass
+class Said:
+    """What the exported file says of N slices: logit [N], map [N,14,14], findings [N,5], lung [N,56,56], embedding [N,65]."""
+
+    logit: np.ndarray
+    map: np.ndarray
+    findings: np.ndarray
+    lung: np.ndarray
+    embedding: np.ndarray
 
 
 class Session:
@@ -175,12 +316,30 @@ class Session:
         options.intra_op_num_threads = 2
         self.session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
 
-    def run(self, inputs: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Logits [N], maps [N,7,7] and embeddings [N,65] of inputs [N,1,S,S]."""
-        names = ["logit", "map", "embedding"]
+    def run(self, inputs: np.ndarray) -> Said:
+        """Reads inputs [N,1,S,S]."""
+        names = ["logit", "map", "findings", "lung", "embedding"]
         parts = [self.session.run(names, {"slice": inputs[i : i + 32]}) for i in range(0, len(inputs), 32)]
-        logit, maps, embedding = (np.concatenate(part) for part in zip(*parts))
-        return logit[:, 0], maps[:, 0], embedding
+        logit, maps, findings, lung, embedding = (np.concatenate(part) for part in zip(*parts))
+        return Said(logit[:, 0], maps[:, 0], findings, lung[:, 0], embedding)
+
+
+def rounded(network: Network) -> Network:
+    """The network with its batch norms folded and its weights on the grid, as the file has them."""
+    network = deepcopy(network).eval()
+    with torch.no_grad():
+        for layer in network.modules():
+            if isinstance(layer, ConvNorm):
+                weight, bias = layer.folded()
+                layer.conv.weight.copy_(torch.from_numpy(to_grid(weight.numpy())))
+                layer.norm.weight.fill_(1)
+                layer.norm.bias.copy_(torch.from_numpy(to_grid(bias.numpy())))
+                layer.norm.running_mean.zero_()
+                layer.norm.running_var.fill_(1 - layer.norm.eps)
+        for layer in (network.focus.segmenter.out, network.classifier.evidence):
+            for part in (layer.weight, layer.bias):
+                part.copy_(torch.from_numpy(to_grid(part.numpy())))
+    return network
 
 
 def check(path: Path, network: Network, inputs: np.ndarray) -> None:
@@ -190,17 +349,20 @@ def check(path: Path, network: Network, inputs: np.ndarray) -> None:
     file is further from the network with the same rounded weights than arithmetic explains.
     """
     session = Session(path)
-    logit, maps, _ = session.run(inputs)
-    alone = np.concatenate([session.run(inputs[i : i + 1])[0] for i in range(3)])
-    three = session.run(inputs[:3])[0]
-    rounded = rounded_logits(network, inputs)
+    said = session.run(inputs)
+    alone = np.concatenate([session.run(inputs[i : i + 1]).logit for i in range(3)])
+    three = session.run(inputs[:3]).logit
     with torch.inference_mode():
-        exact = network.eval()(torch.from_numpy(inputs)).numpy()
+        x = torch.from_numpy(inputs)
+        same, exact = rounded(network)(x), network.eval()(x)
+        lung = network.focus(x)[1][:, 0].numpy()
     gaps = {
-        "mean of the map against the logit": (np.abs(maps.mean((1, 2)) - logit).max(), 1e-5),
+        "mean of the map against the logit": (np.abs(said.map.mean((1, 2)) - said.logit).max(), 1e-5),
         "N = 1 against N = 3": (np.abs(alone - three).max(), 1e-4),
-        "ONNX Runtime against PyTorch, same rounded weights": (np.abs(logit - rounded).max(), 1e-4),
-        "rounded weights against exact ones": (np.abs(logit - exact).max(), 5e-2),
+        "logit, ONNX Runtime against PyTorch, same rounded weights": (np.abs(said.logit - same.logit.numpy()).max(), 1e-4),
+        "findings, the same": (np.abs(said.findings - same.findings.numpy()).max(), 1e-3),
+        "logit, rounded weights against exact ones": (np.abs(said.logit - exact.logit.numpy()).max(), 5e-2),
+        "lung, rounded weights against exact ones": (np.abs(said.lung - lung).max(), 5e-2),
     }
     for name, (gap, bound) in gaps.items():
         print(f"{name}: {gap:.1e}")
@@ -208,41 +370,26 @@ def check(path: Path, network: Network, inputs: np.ndarray) -> None:
             raise ValueError(f"{name}: {gap} is more than {bound}")
 
 
-def rounded_logits(network: Network, inputs: np.ndarray) -> np.ndarray:
-    """Logits [N] of the network computed by PyTorch from the folded, rounded weights."""
-
-    def conv(layer: ConvNorm, x: torch.Tensor) -> torch.Tensor:
-        weight, bias = (torch.from_numpy(to_grid(part.numpy())) for part in layer.folded())
-        before, after = layer.padding
-        x = torch.nn.functional.pad(x, (before, after, before, after))
-        x = torch.nn.functional.conv2d(x, weight, bias, layer.conv.stride, groups=layer.conv.groups)
-        return x if layer.linear else torch.nn.functional.relu6(x)
-
-    with torch.inference_mode():
-        x = conv(network.stem, torch.from_numpy(inputs))
-        for block in network.blocks:
-            y = x
-            for layer in block.layers().values():
-                y = conv(layer, y)
-            x = x + y if block.residual else y
-        pooled = conv(network.head, x).mean((2, 3)).numpy()
-    weight = to_grid(network.classifier.weight.detach().numpy())
-    bias = to_grid(network.classifier.bias.detach().numpy())
-    return (pooled @ weight.T + bias)[:, 0]
+def load(lungs: Path, classifier: Path) -> Network:
+    """The whole network of segment.py's and of a run's network.pt."""
+    trained = Classifier()
+    trained.load_state_dict(torch.load(classifier, weights_only=True))
+    return Network(load_focus(lungs), trained).eval()
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--manifest", type=Path, required=True)
     parser.add_argument("--arrays", type=Path, required=True, help="arrays at 224")
+    parser.add_argument("--lungs", type=Path, required=True, help="network.pt of segment.py")
     parser.add_argument("--network", type=Path, required=True, help="network.pt of a run")
     parser.add_argument("--out", type=Path, required=True, help="lungglass.onnx")
     options = parser.parse_args()
 
     torch.set_num_threads(2)
-    network = Network()
-    network.load_state_dict(torch.load(options.network, weights_only=True))
+    network = load(options.lungs, options.network)
     arrays = data.load(options.manifest, options.arrays)
+    arrays.lung = lung_shares(network, arrays.inputs)
     weights = collection_weights(arrays)
     fit = weights > 0
     features = familiar_features(network, arrays.inputs[fit])

@@ -1,4 +1,4 @@
-"""Fits the gate: one Gaussian over picture statistics, one over the network's embedding.
+"""Fits the gate: one Gaussian over picture statistics, the least share of lung, one Gaussian over the network's embedding.
 
 Both are fitted to train_clean and luna_fit. The statistics refuse only what is further off than every
 slice of the fit and of val_clean and luna_held, which the fit did not see; the embedding, which tells
@@ -7,6 +7,8 @@ more, is limited by a quantile of the latter. Squared Mahalanobis distance: Maha
 """
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 import numpy as np
 
@@ -18,6 +20,10 @@ LUNA_SHARE = 0.25
 SHRINKAGE = 0.1
 # The statistics' limit stands this much above the furthest slice.
 MARGIN = 1.05
+# A LUNA16 slice with less lung is no chest slice.
+LUNG = 0.03
+# The least share of lung is this part of that of the labelled slice with least, but for one in a hundred.
+LUNG_QUANTILE, LUNG_PART = 0.01, 0.75
 # The share of the slices kept for it that the embedding's limit lets pass.
 QUANTILE = 0.99
 
@@ -25,13 +31,18 @@ QUANTILE = 0.99
 def collection_weights(arrays: Arrays) -> np.ndarray:
     """[N], sum 1: the weight of each slice in the fit, 0 for slices outside it."""
     train = (arrays.split == "train") & arrays.clean
-    luna = arrays.split == "luna_fit"
+    luna = (arrays.split == "luna_fit") & shows_lungs(arrays)
     return (1 - LUNA_SHARE) * train / train.sum() + LUNA_SHARE * luna / luna.sum()
+
+
+def shows_lungs(arrays: Arrays) -> np.ndarray:
+    """bool [N]: enough lung to count as a chest slice; many LUNA16 slices lie below the lungs."""
+    return arrays.lung > LUNG
 
 
 def kept_for_limits(arrays: Arrays) -> np.ndarray:
     """bool [N]: the slices that set the limits."""
-    return ((arrays.split == "val") & arrays.clean) | (arrays.split == "luna_held")
+    return ((arrays.split == "val") & arrays.clean) | ((arrays.split == "luna_held") & shows_lungs(arrays))
 
 
 def fit_statistics(arrays: Arrays) -> dict:
@@ -69,8 +80,28 @@ def embedding_distance(section: dict, embedding: np.ndarray) -> np.ndarray:
     return (((embedding - np.array(section["mean"])) / np.array(section["std"])) ** 2).sum(1)
 
 
-def refused(gate: dict, statistics: np.ndarray, embedding: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """bool [N] each: refused by the statistics, refused by the embedding."""
-    by_statistics = statistics_distance(gate["statistics"], statistics) > gate["statistics"]["limit"]
-    by_embedding = embedding_distance(gate["embedding"], embedding) > gate["embedding"]["limit"]
-    return by_statistics, by_embedding
+def least_lung(arrays: Arrays) -> float:
+    """[gate] least_lung, from the labelled training and validation slices."""
+    labelled = arrays.clean & np.isin(arrays.split, ("train", "val"))
+    return float(np.quantile(arrays.lung[labelled], LUNG_QUANTILE) * LUNG_PART)
+
+
+class Refused(NamedTuple):
+    """bool [N] each: refused by the statistics, for want of lung, by the embedding."""
+
+    statistics: np.ndarray
+    lung: np.ndarray
+    embedding: np.ndarray
+
+    @property
+    def any(self) -> np.ndarray:
+        return self.statistics | self.lung | self.embedding
+
+
+def refused(gate: dict, statistics: np.ndarray, lung: np.ndarray, embedding: np.ndarray) -> Refused:
+    """What the gate says of statistics [N,K], shares of lung [N] and embeddings [N,D]."""
+    return Refused(
+        statistics_distance(gate["statistics"], statistics) > gate["statistics"]["limit"],
+        lung < gate["least_lung"],
+        embedding_distance(gate["embedding"], embedding) > gate["embedding"]["limit"],
+    )

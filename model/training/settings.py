@@ -20,9 +20,12 @@ from network import SIZE
 from operating import operating_point
 
 NAME = "lungglass-lite0"
-VERSION = "0.1.0"
+VERSION = "0.2.0"
 DATA = "COVID-CT (Zhao et al. 2020, arXiv 2003.13865), official training split, audited: 174 COVID-19 and 232 other slices"
-GATE_DATA = "the training slices and nine in ten series of 1000 LUNA16 slices (Setio et al. 2017), without labels"
+OTHER_DATA = (
+    "without labels, for pre-training, painted lesions and the gate: nine in ten series of 1000 LUNA16 slices (Setio et al. 2017); "
+    "for the segmenter: 176 slices with lung masks of four volumes of the COVID-19 CT segmentation data set no. 2 of MedSeg"
+)
 
 
 def literal(value: object) -> str:
@@ -76,11 +79,12 @@ def main() -> None:
     options = parser.parse_args()
 
     arrays = data.load(options.manifest, options.arrays)
-    needed = arrays.take((gate.collection_weights(arrays) > 0) | gate.kept_for_limits(arrays))
-    logit, _, embedding = Session(options.onnx).run(needed.inputs)
+    needed = arrays.take(arrays.clean & np.isin(arrays.split, ("train", "val", "luna_fit", "luna_held")))
+    said = Session(options.onnx).run(needed.inputs)
+    needed.lung = said.lung.mean((1, 2)).astype(np.float64)
     val = needed.split == "val"
     calibration, point = operating_point(
-        logit[val].astype(np.float64), needed.label[val], needed.group[val]
+        said.logit[val].astype(np.float64), needed.label[val], needed.group[val]
     )
     settings = {
         "name": NAME,
@@ -90,15 +94,17 @@ def main() -> None:
         "preprocess": 1,
         "normalise": {"mean": 127.0, "std": 128.0},
         "window": {"center": -600.0, "width": 1500.0},
+        "findings": list(data.FINDINGS),
         "calibration": calibration,
         "operating_point": point,
         "gate": {
+            "least_lung": gate.least_lung(needed),
             "statistics": gate.fit_statistics(needed),
-            "embedding": gate.fit_embedding(needed, embedding.astype(np.float64)),
+            "embedding": gate.fit_embedding(needed, said.embedding.astype(np.float64)),
         },
         "training": {
             "data": DATA,
-            "gate_data": GATE_DATA,
+            "other_data": OTHER_DATA,
             "date": datetime.date.today().isoformat(),
             "seed": options.seed,
             "procedure": options.procedure,

@@ -1,18 +1,20 @@
-"""Fine-tunes the network on train_clean and leaves `last.pt`, `network.pt` and `log.csv` in a folder.
+"""Fine-tunes the pre-trained classifier on labelled slices; leaves `last.pt`, `network.pt`, `held.csv` and `log.csv`.
 
-Nothing is chosen on the test: the schedule is fixed, the network kept is the moving average of the
-weights after the last epoch, and validation is only written to the log. A run that was stopped goes
-on from `last.pt`.
+Tasks: COVID-19 or not; the findings of the captions, in which a finding not mentioned is nearly without weight; painted lesions
+on LUNA16 slices, cell by cell; and of each such pair the painted slice is to have the higher logit, so that the network's
+origin cannot do the work of lesions. Nothing is chosen on the test: the schedule is fixed, the network kept is the
+moving average of the weights after the last epoch. With `--fold K` the run trains on all audited training and validation
+slices but those of fold K, which it writes to `held.csv`; else on train_clean, and val_clean is held.
+A run that was stopped goes on from `last.pt`.
 """
 
 from __future__ import annotations
 
 import argparse
 import csv
-import math
 import time
-from copy import deepcopy
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -22,145 +24,154 @@ from torch.nn import functional
 
 import augment
 import data
-from network import SIZE, Network, pretrained
+import gate
+import lesions
+import pretrain
+from network import SIZE, STRIDE, Focus, Outputs
+from run import BATCH, VIEWS, Run, focused, load_focus, logits_of
 
-RATE = 4e-4
-DECAY = 1e-2
-BATCH = 32
+# LUNA16 slices beside a batch, each once clear and once painted.
+PAIRS = 4
 SMOOTHING = 0.05
-AVERAGE = 0.99
-# Epochs between two looks at validation, which are only logged.
-VALIDATE_EVERY = 4
+# Weights of the tasks beside the first.
+FINDINGS_WEIGHT, PAINT_WEIGHT, RANK_WEIGHT = 0.3, 0.3, 0.3
+# Weight of "absent" for a finding that a caption of a COVID-19 slice, or of another slice, does not mention.
+UNMENTIONED = (0.1, 0.3)
 
 
-def size_of(epoch: int, epochs: int) -> int:
-    """Views of the first half have 192 pixels instead of 224 and cost less (Tan and Le 2021, arXiv 2104.00298)."""
-    return 192 if epoch < epochs / 2 else SIZE
+def pair_view(x: Tensor, size: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Gray and mask [N,2,H,W] -> inputs [2N,1,size,size], clear then painted under the same view, and cover [2N,3,size,size]."""
+    x = augment.crop(x, size, generator)
+    gray, lung = (x[:, :1] + 1) / 2, ((x[:, 1:] + 1) / 2).clamp(0, 1)
+    painted, cover = lesions.paint(gray, lung, 1.0, generator)
+    state = generator.get_state()
+    clear = augment.shade(gray * 2 - 1, generator)
+    generator.set_state(state)
+    painted = augment.shade(painted * 2 - 1, generator)
+    return torch.cat([clear, painted]), torch.cat([torch.zeros_like(cover), cover])
 
 
-def rate_of(progress: float) -> float:
-    """Learning rate at `progress` in 0..1: linear warm-up over 5 %, then cosine to zero."""
-    warm = 0.05
-    if progress < warm:
-        return RATE * progress / warm
-    return RATE * 0.5 * (1 + math.cos(math.pi * (progress - warm) / (1 - warm)))
+def findings_loss(said: Tensor, truth: Tensor, label: Tensor) -> Tensor:
+    """Cross-entropy of findings [N,5], where one not mentioned weighs UNMENTIONED; label [N], 1 = COVID-19."""
+    covid, other = UNMENTIONED
+    absent = (covid * label + other * (1 - label)).view(-1, 1)
+    weight = truth + (1 - truth) * absent
+    return (functional.binary_cross_entropy_with_logits(said, truth, reduction="none") * weight).mean()
 
 
-def logits_of(network: Network, inputs: np.ndarray) -> np.ndarray:
-    """Logits [N] of inputs [N,1,S,S], without augmentation."""
-    network.eval()
-    with torch.inference_mode():
-        parts = [network(torch.from_numpy(inputs[i : i + BATCH])) for i in range(0, len(inputs), BATCH)]
-    return torch.cat(parts).numpy()
+def multi_task_loss(outputs: Outputs, target: Tensor, label: Tensor, findings: Tensor, lung: Tensor, cover: Tensor) -> Tensor:
+    """The four tasks; the first len(target) rows of `outputs` are labelled, the rest are pairs, clear then painted."""
+    count = len(target)
+    loss = functional.binary_cross_entropy_with_logits(outputs.logit[:count], target)
+    loss = loss + FINDINGS_WEIGHT * findings_loss(outputs.findings[:count], findings, label)
+    if len(outputs.logit) > count:
+        pairs = Outputs(*(part[count:] for part in outputs))
+        known = torch.ones(len(pairs.logit))
+        loss = loss + PAINT_WEIGHT * pretrain.painted_loss(pairs, lung[count:], pretrain.cells_of(cover), known)
+        clear, painted = pairs.logit.chunk(2)
+        loss = loss + RANK_WEIGHT * functional.softplus(clear - painted).mean()
+    return loss
 
 
-@torch.no_grad()
-def average(mean: Network, network: Network, keep: float) -> None:
-    """Moves `mean` towards `network`: weights by 1 - keep, batch-norm statistics alike."""
-    state = network.state_dict()
-    for name, value in mean.state_dict().items():
-        if value.dtype.is_floating_point:
-            value.lerp_(state[name], 1 - keep)
-        else:
-            value.copy_(state[name])
+class Slices(NamedTuple):
+    """Labelled slices: inputs [N,1,H,W], label [N], findings [N,5]."""
+
+    inputs: Tensor
+    label: Tensor
+    findings: Tensor
 
 
-class Run:
-    """The state of one training run, with its checkpoint in `folder`."""
+def slices_of(arrays: data.Arrays) -> Slices:
+    return Slices(
+        torch.from_numpy(arrays.inputs), torch.from_numpy(arrays.label).float(), torch.from_numpy(arrays.findings).float()
+    )
 
-    def __init__(self, folder: Path, seed: int, epochs: int):
-        self.folder, self.epochs = folder, epochs
-        torch.manual_seed(seed)
-        self.generator = torch.Generator().manual_seed(seed)
-        self.network = pretrained().to(memory_format=torch.channels_last)
-        self.mean = deepcopy(self.network)
-        self.optimizer = torch.optim.AdamW(self.network.parameters(), lr=RATE, weight_decay=DECAY)
-        self.epoch = 0
-        folder.mkdir(parents=True, exist_ok=True)
 
-    def save(self) -> None:
-        state = {
-            "network": self.network.state_dict(),
-            "mean": self.mean.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
-            "epoch": self.epoch,
-            "generator": self.generator.get_state(),
-            "random": torch.get_rng_state(),
-        }
-        part = self.folder / "last.part"
-        torch.save(state, part)
-        part.replace(self.folder / "last.pt")
+def luna_pairs(views: data.Arrays, focus: Focus) -> Tensor:
+    """Gray and mask [N,2,H,W] of the LUNA16 slices that show enough lung."""
+    luna = torch.from_numpy(views.of("luna_fit").inputs)
+    luna = luna[pretrain.shares_of(focus, luna) > gate.LUNG]
+    return torch.cat([luna, pretrain.masks_of(focus, luna)], dim=1)
 
-    def resume(self) -> None:
-        path = self.folder / "last.pt"
-        if not path.exists():
-            return
-        state = torch.load(path, weights_only=True)
-        self.network.load_state_dict(state["network"])
-        self.mean.load_state_dict(state["mean"])
-        self.optimizer.load_state_dict(state["optimizer"])
-        self.epoch = state["epoch"]
-        self.generator.set_state(state["generator"])
-        torch.set_rng_state(state["random"])
 
-    def train_epoch(self, inputs: Tensor, target: Tensor) -> float:
-        """One pass over inputs [N,1,H,W] with targets [N] in 0..1; returns the mean loss."""
-        size = size_of(self.epoch, self.epochs)
-        order = torch.randperm(len(inputs), generator=self.generator)
-        batches = [part for part in order.split(BATCH) if len(part) > 1]
-        self.network.train()
-        total = 0.0
-        for index, rows in enumerate(batches):
-            progress = (self.epoch + index / len(batches)) / self.epochs
-            for group in self.optimizer.param_groups:
-                group["lr"] = rate_of(progress)
-            x = augment.view(inputs[rows], size, self.generator)
-            x, y = augment.mixup(x, target[rows] * (1 - SMOOTHING) + SMOOTHING / 2, self.generator)
-            loss = functional.binary_cross_entropy_with_logits(
-                self.network(x.contiguous(memory_format=torch.channels_last)), y
-            )
-            self.optimizer.zero_grad(set_to_none=True)
-            loss.backward()
-            self.optimizer.step()
-            step = self.epoch * len(batches) + index
-            average(self.mean, self.network, min(AVERAGE, (1 + step) / (10 + step)))
-            total += loss.item() * len(rows)
-        self.epoch += 1
-        return total / len(inputs)
+def train_epoch(run: Run, focus: Focus, slices: Slices, luna: Tensor | None, view: str) -> float:
+    """One pass over the slices; returns the mean loss."""
+    order = torch.randperm(len(slices.inputs), generator=run.generator)
+    batches = [part for part in order.split(BATCH) if len(part) > 1]
+    size = 192 if run.epoch < run.epochs / 2 else SIZE
+    run.network.train()
+    run.freeze()
+    total = 0.0
+    for index, rows in enumerate(batches):
+        run.set_rate((run.epoch + index / len(batches)) / run.epochs)
+        x, cover = augment.view(slices.inputs[rows], size, run.generator), torch.zeros(0)
+        if luna is not None:
+            drawn = torch.randint(len(luna), (PAIRS,), generator=run.generator)
+            beside, cover = pair_view(luna[drawn], size, run.generator)
+            x = torch.cat([x, beside])
+        seen, share = focused(focus, x, view)
+        target = slices.label[rows] * (1 - SMOOTHING) + SMOOTHING / 2
+        count = len(rows)
+        mixed = [seen[:count], share[:count], target, slices.label[rows], slices.findings[rows]]
+        first, held, target, label, findings = augment.mixup(mixed, run.generator)
+        seen, share = torch.cat([first, seen[count:]]), torch.cat([held, share[count:]])
+        outputs = run.network(seen.contiguous(memory_format=torch.channels_last), share)
+        lung = pretrain.cells_of(share, STRIDE // 4)
+        loss = multi_task_loss(outputs, target, label, findings, lung, cover)
+        run.step(loss)
+        total += float(loss.detach()) * count
+    run.epoch += 1
+    return total / len(slices.inputs)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--manifest", type=Path, required=True)
     parser.add_argument("--views", type=Path, required=True, help="arrays at 256, the source of random views")
-    parser.add_argument("--arrays", type=Path, required=True, help="arrays at 224, for validation")
+    parser.add_argument("--arrays", type=Path, required=True, help="arrays at 224, for the held slices")
+    parser.add_argument("--lungs", type=Path, required=True, help="network.pt of segment.py")
+    parser.add_argument("--start", type=Path, help="network.pt of pretrain.py; without it from ImageNet")
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--epochs", type=int, default=28)
+    parser.add_argument("--epochs", type=int, default=20)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--fold", type=int, help="hold this fold out of training and validation slices")
+    parser.add_argument("--view", choices=VIEWS, default="normalised")
+    parser.add_argument("--no-paint", action="store_true", help="without the tasks on painted LUNA16 slices")
     parser.add_argument("--threads", type=int, default=2)
     options = parser.parse_args()
 
     torch.set_num_threads(options.threads)
-    train = data.load(options.manifest, options.views).of("train", clean=True)
-    val = data.load(options.manifest, options.arrays).of("val", clean=True)
-    inputs = torch.from_numpy(train.inputs)
-    target = torch.from_numpy(train.label).float()
+    focus = load_focus(options.lungs)
+    views, arrays = (data.load(options.manifest, folder) for folder in (options.views, options.arrays))
+    if options.fold is None:
+        fit, held = views.of("train", clean=True), arrays.of("val", clean=True)
+    else:
+        fold = data.folds(arrays)
+        fit, held = views.take((fold >= 0) & (fold != options.fold)), arrays.take(fold == options.fold)
+    slices = slices_of(fit)
+    luna = None if options.no_paint else luna_pairs(views, focus)
 
     run = Run(options.out, options.seed, options.epochs)
+    if options.start:
+        run.start_from(options.start)
     run.resume()
     while run.epoch < run.epochs:
         start = time.monotonic()
-        loss = run.train_epoch(inputs, target)
+        loss = train_epoch(run, focus, slices, luna, options.view)
         seconds = time.monotonic() - start
         auc = ""
-        if run.epoch % VALIDATE_EVERY == 0 or run.epoch == run.epochs:
-            auc = round(float(roc_auc_score(val.label, logits_of(run.mean, val.inputs))), 4)
+        if run.epoch % 5 == 0 or run.epoch == run.epochs:
+            auc = round(float(roc_auc_score(held.label, logits_of(run.mean, focus, held.inputs, options.view))), 4)
         row = [run.epoch, round(loss, 4), auc, round(seconds, 1)]
         with open(options.out / "log.csv", "a", newline="") as file:
             csv.writer(file).writerow(row)
-        print("epoch {}: loss {}, validation AUC {}, {} s".format(*row), flush=True)
+        print("epoch {}: loss {}, held-out AUC {}, {} s".format(*row), flush=True)
         run.save()
     torch.save(run.mean.state_dict(), options.out / "network.pt")
+    with open(options.out / "held.csv", "w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["path", "label", "group", "logit"])
+        writer.writerows(zip(held.path, held.label, held.group, logits_of(run.mean, focus, held.inputs, options.view)))
 
 
 if __name__ == "__main__":

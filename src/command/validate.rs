@@ -121,7 +121,7 @@ fn read(classifier: &Classifier, row: Row) -> Reading {
             advice: "give each slice a file and a row of its own",
         }),
         // A data set's pictures would fill the memory.
-        Ok(source) => Reading { picture: None, map: None, ..classifier.read(&source, 0, name) },
+        Ok(source) => Reading { picture: None, map: None, lung: None, ..classifier.read(&source, 0, name) },
         Err(error) => unreadable(error),
     }
 }

@@ -22,6 +22,8 @@ pub struct Graph {
 struct OutputIndex {
     logit: usize,
     map: usize,
+    findings: usize,
+    lung: usize,
     embedding: usize,
 }
 
@@ -31,23 +33,29 @@ pub struct Outputs {
     /// COVID-19 against not, before calibration; the mean of `map`.
     pub logit: f32,
     pub map: Map,
+    /// A logit for each finding, in the order of model.toml.
+    pub findings: Vec<f32>,
+    /// The share of each cell that the network takes for lung, 0..1.
+    pub lung: Map,
     /// `d` values for the gate.
     pub embedding: Vec<f32>,
 }
 
-/// A class activation map (Zhou et al. 2016): what each cell adds to the logit. Its mean is the logit.
+/// Values over the slice, cell by cell. As the class activation map (Zhou et al. 2016): what each cell adds to the logit,
+/// which is their mean; outside the lungs they are all alike and lowest.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Map {
     /// In cells.
     pub width: usize,
     /// In cells.
     pub height: usize,
-    /// Row by row; above 0 speaks for COVID-19.
+    /// Row by row.
     pub values: Vec<f32>,
 }
 
 impl Graph {
-    /// Compiles an ONNX file with the input `slice` `[N, 1, size, size]` and the outputs `logit`, `map` and `embedding`.
+    /// Compiles an ONNX file with the input `slice` `[N, 1, size, size]` and the outputs `logit`, `map`,
+    /// `findings`, `lung` and `embedding`.
     ///
     /// # Errors
     /// [`Error::Model`] when it cannot be parsed or lacks one of these.
@@ -70,7 +78,13 @@ impl Graph {
                 .position(|known| known == name)
                 .ok_or_else(|| format_err!("it has no output \"{name}\", only {}", names.join(", ")))
         };
-        let outputs = OutputIndex { logit: index("logit")?, map: index("map")?, embedding: index("embedding")? };
+        let outputs = OutputIndex {
+            logit: index("logit")?,
+            map: index("map")?,
+            findings: index("findings")?,
+            lung: index("lung")?,
+            embedding: index("embedding")?,
+        };
         let plan = model.into_optimized()?.into_runnable()?;
         Ok(Graph { plan, size, outputs })
     }
@@ -92,13 +106,17 @@ impl Graph {
         let outputs = self.plan.run(tvec!(tensor.into()))?;
         let values =
             |at: usize| -> TractResult<Vec<f32>> { Ok(outputs[at].try_as_plain_ram()?.as_slice::<f32>()?.to_vec()) };
-        let map = &outputs[self.outputs.map];
-        let &[1, 1, height, width] = map.shape() else {
-            bail!("the map has the shape {:?} instead of [1, 1, h, w]", map.shape());
+        let map = |at: usize| -> TractResult<Map> {
+            let &[1, 1, height, width] = outputs[at].shape() else {
+                bail!("a map has the shape {:?} instead of [1, 1, h, w]", outputs[at].shape());
+            };
+            Ok(Map { width, height, values: values(at)? })
         };
         Ok(Outputs {
             logit: *values(self.outputs.logit)?.first().context("the logit is empty")?,
-            map: Map { width, height, values: values(self.outputs.map)? },
+            map: map(self.outputs.map)?,
+            findings: values(self.outputs.findings)?,
+            lung: map(self.outputs.lung)?,
             embedding: values(self.outputs.embedding)?,
         })
     }

@@ -1,0 +1,129 @@
+"""What the runs of training share: the schedule, the moving average, the checkpoint, and what a classifier is given."""
+
+from __future__ import annotations
+
+import math
+from copy import deepcopy
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from network import FROZEN, Classifier, Focus, pretrained
+
+RATE = 4e-4
+DECAY = 1e-2
+BATCH = 32
+AVERAGE = 0.99
+# What the classifier is given: the whole picture, the lungs, or the lungs in their normalised window.
+VIEWS = ("whole", "lungs", "normalised")
+
+
+def load_focus(path: Path) -> Focus:
+    """A Focus with the weights of segment.py, which are not trained further."""
+    focus = Focus()
+    focus.segmenter.load_state_dict(torch.load(path, weights_only=True))
+    return focus.to(memory_format=torch.channels_last).eval().requires_grad_(False)
+
+
+def focused(focus: Focus, x: Tensor, view: str = "normalised") -> tuple[Tensor, Tensor]:
+    """What the classifier is given of x [N,1,S,S]: seen [N,1,S,S] and the share of lung [N,1,S/4,S/4]."""
+    with torch.no_grad():
+        if view == "whole":
+            return x, torch.ones_like(functional.avg_pool2d(x, 4))
+        seen, share = focus(x)
+        if view == "lungs":
+            mask = functional.pixel_shuffle(torch.sigmoid(focus.segmenter(x)), 4)
+            seen = 1 + mask * (x - 1)
+    return seen.contiguous(memory_format=torch.channels_last), share
+
+
+def rate_of(progress: float) -> float:
+    """Learning rate at `progress` in 0..1: linear warm-up over 5 %, then cosine to zero."""
+    warm = 0.05
+    if progress < warm:
+        return RATE * progress / warm
+    return RATE * 0.5 * (1 + math.cos(math.pi * (progress - warm) / (1 - warm)))
+
+
+def logits_of(network: Classifier, focus: Focus, inputs: np.ndarray, view: str = "normalised") -> np.ndarray:
+    """Logits [N] of inputs [N,1,S,S], without augmentation."""
+    network.eval()
+    with torch.inference_mode():
+        parts = [network(*focused(focus, part, view)).logit for part in torch.from_numpy(inputs).split(BATCH)]
+    return torch.cat(parts).numpy()
+
+
+@torch.no_grad()
+def average(mean: nn.Module, network: nn.Module, keep: float) -> None:
+    """Moves `mean` towards `network`: weights by 1 - keep, batch-norm statistics alike."""
+    state = network.state_dict()
+    for name, value in mean.state_dict().items():
+        if value.dtype.is_floating_point:
+            value.lerp_(state[name], 1 - keep)
+        else:
+            value.copy_(state[name])
+
+
+class Run:
+    """The state of one training run, with its checkpoint in `folder`."""
+
+    def __init__(self, folder: Path, seed: int, epochs: int, rate: float = RATE):
+        self.folder, self.epochs, self.rate = folder, epochs, rate
+        torch.manual_seed(seed)
+        self.generator = torch.Generator().manual_seed(seed)
+        self.network = pretrained().to(memory_format=torch.channels_last)
+        self.mean = deepcopy(self.network)
+        self.optimizer = torch.optim.AdamW(self.network.parameters(), lr=rate, weight_decay=DECAY)
+        self.epoch = self.steps = 0
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def start_from(self, path: Path) -> None:
+        """Takes the weights of a network.pt."""
+        for network in (self.network, self.mean):
+            network.load_state_dict(torch.load(path, weights_only=True))
+
+    def freeze(self) -> None:
+        """Keeps the first blocks and their statistics as they are; called after each `network.train()`."""
+        for part in (self.network.stem, *self.network.blocks[:FROZEN]):
+            part.eval().requires_grad_(False)
+
+    def set_rate(self, progress: float) -> None:
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate_of(progress) * self.rate / RATE
+
+    def step(self, loss: Tensor) -> None:
+        """One step of the optimiser and of the moving average."""
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        self.optimizer.step()
+        average(self.mean, self.network, min(AVERAGE, (1 + self.steps) / (10 + self.steps)))
+        self.steps += 1
+
+    def save(self) -> None:
+        state = {
+            "network": self.network.state_dict(),
+            "mean": self.mean.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "epoch": self.epoch,
+            "steps": self.steps,
+            "generator": self.generator.get_state(),
+            "random": torch.get_rng_state(),
+        }
+        part = self.folder / "last.part"
+        torch.save(state, part)
+        part.replace(self.folder / "last.pt")
+
+    def resume(self) -> None:
+        path = self.folder / "last.pt"
+        if not path.exists():
+            return
+        state = torch.load(path, weights_only=True)
+        self.network.load_state_dict(state["network"])
+        self.mean.load_state_dict(state["mean"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.epoch, self.steps = state["epoch"], state["steps"]
+        self.generator.set_state(state["generator"])
+        torch.set_rng_state(state["random"])
