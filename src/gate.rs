@@ -297,6 +297,16 @@ mod tests {
     }
 
     #[test]
+    fn a_side_of_48_pixels_is_enough() {
+        let check = |width, height| {
+            let picture = Picture { width, height, gray: vec![0; width * height] };
+            check_origin(&Origin::default(), &picture).map(|refusal| refusal.code)
+        };
+        assert_eq!(check(48, 400), None);
+        assert_eq!(check(400, 47), Some("too_small"));
+    }
+
+    #[test]
     fn what_is_not_a_number_is_refused() {
         let n = STATISTICS.len();
         let gate = Gate {

@@ -3,14 +3,19 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{self, Write};
-use std::path::PathBuf;
+use std::io::{self, Cursor, Write};
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use lungglass::classifier::SETTINGS;
+use image::codecs::jpeg::JpegEncoder;
+use image::imageops::FilterType;
+use image::{GrayImage, ImageFormat};
+use lungglass::classifier::{Classifier, NETWORK, SETTINGS};
 use lungglass::decode::{Limits, Source};
 use lungglass::model::Model;
+use lungglass::reading::{Reading, Verdict};
 use lungglass::slice::Pixels;
+use rayon::prelude::*;
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
@@ -88,8 +93,114 @@ fn the_figures_of_the_model_are_measured() {
     }
 }
 
+/// The gate refuses nearly all foreign pictures and hardly a slice of the test, as the design asks.
+#[test]
+fn the_gate_refuses_what_is_foreign_and_lets_chests_pass() {
+    let Some(data) = data("the_gate_refuses_what_is_foreign_and_lets_chests_pass") else { return };
+    let classifier = classifier();
+    let refused = |paths: &[PathBuf]| {
+        let refused = paths
+            .par_iter()
+            .filter(|path| read(&classifier, fs::read(path).unwrap()).verdict == Verdict::Refused)
+            .count();
+        (refused as f64 / paths.len() as f64, paths.len())
+    };
+    let folders = ["documents-and-screens", "other-medical", "photos", "synthetic", "textures-and-science"];
+    let foreign: Vec<PathBuf> = folders.iter().flat_map(|name| files(&data.join("ood").join(name))).collect();
+    let (share, count) = refused(&foreign);
+    assert!(share >= 0.97 && count >= 20, "{share:.3} of {count} foreign pictures are refused");
+    let (share, count) = refused(&test_slices(&data));
+    assert!(share <= 0.02 && count == 203, "{share:.3} of {count} test slices are refused");
+}
+
+/// The map is highest inside the lungs of the two volumes with masks that the segmenter was not trained on.
+#[test]
+fn the_map_peaks_in_the_lungs() {
+    let Some(data) = data("the_map_peaks_in_the_lungs") else { return };
+    let classifier = classifier();
+    let folder = data.join("lung-masks-256");
+    let held: Vec<PathBuf> = files(&folder.join("images"))
+        .into_iter()
+        .filter(|path| path.file_name().unwrap().to_str().unwrap().starts_with(['4', '6']))
+        .collect();
+    let inside = held
+        .par_iter()
+        .filter(|path| {
+            let map = read(&classifier, fs::read(path).unwrap()).map.unwrap();
+            let peak = (0..map.values.len()).max_by(|a, b| map.values[*a].total_cmp(&map.values[*b])).unwrap();
+            let mask = image::open(folder.join("masks").join(path.file_name().unwrap())).unwrap().to_luma8();
+            let centre = |cell: usize, cells: usize, pixels: u32| ((cell as f32 + 0.5) / cells as f32 * pixels as f32) as u32;
+            let x = centre(peak % map.width, map.width, mask.width());
+            let y = centre(peak / map.width, map.height, mask.height());
+            mask.get_pixel(x, y).0[0] > 0
+        })
+        .count();
+    assert!(held.len() >= 50 && inside as f64 >= 0.95 * held.len() as f64, "{inside} of {} peaks are inside", held.len());
+}
+
+/// Saving a slice anew does not change the decision on it.
+#[test]
+fn decisions_survive_new_encodings() {
+    let Some(data) = data("decisions_survive_new_encodings") else { return };
+    let classifier = classifier();
+    let threshold = classifier.model.operating_point.threshold;
+    let temperature = classifier.model.calibration.temperature;
+    let decision = |bytes: Vec<u8>| {
+        let logit = read(&classifier, bytes).logit.unwrap();
+        lungglass::reading::score(logit, temperature) >= threshold
+    };
+    let slices = test_slices(&data);
+    let changed: Vec<[bool; 3]> = slices
+        .par_iter()
+        .map(|path| {
+            let bytes = fs::read(path).unwrap();
+            let picture = image::load_from_memory(&bytes).unwrap().to_luma8();
+            let (width, height) = picture.dimensions();
+            let double = image::imageops::resize(&picture, 2 * width, 2 * height, FilterType::CatmullRom);
+            let before = decision(bytes);
+            [jpeg(&picture, 50), jpeg(&picture, 90), png(&double)].map(|after| decision(after) != before)
+        })
+        .collect();
+    let flips = changed.iter().flatten().filter(|flip| **flip).count();
+    let count = 3 * slices.len();
+    assert!(flips as f64 <= 0.02 * count as f64, "{flips} of {count} decisions change");
+}
+
+fn classifier() -> Classifier {
+    Classifier::new(NETWORK, Model::parse(SETTINGS).unwrap(), "cpu", || 0.0).unwrap()
+}
+
+fn read(classifier: &Classifier, bytes: Vec<u8>) -> Reading {
+    classifier.read(&Source::open(bytes, Limits::default()).unwrap(), 0, "")
+}
+
+fn jpeg(picture: &GrayImage, quality: u8) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    JpegEncoder::new_with_quality(&mut bytes, quality).encode_image(picture).unwrap();
+    bytes
+}
+
+fn png(picture: &GrayImage) -> Vec<u8> {
+    let mut bytes = Cursor::new(Vec::new());
+    picture.write_to(&mut bytes, ImageFormat::Png).unwrap();
+    bytes.into_inner()
+}
+
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let mut paths: Vec<PathBuf> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    paths.sort();
+    paths
+}
+
+fn test_slices(data: &Path) -> Vec<PathBuf> {
+    csv::Reader::from_reader(rows(data, "test").as_bytes())
+        .into_deserialize::<BTreeMap<String, String>>()
+        .map(|row| PathBuf::from(&row.unwrap()["path"]))
+        .collect()
+}
+
 /// The manifest of a split of COVID-CT.
-fn rows(data: &std::path::Path, split: &str) -> String {
+fn rows(data: &Path, split: &str) -> String {
     let list = match split {
         "validation" => "val_clean",
         other => other,

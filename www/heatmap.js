@@ -1,24 +1,55 @@
-// The class activation map as colours. Cells above 0 speak for COVID-19 (warm), below 0 against it (cool).
-// Orange and blue stay apart in all common kinds of colour blindness. Knows no reading and no card.
+// The class activation map as colour and the lungs as an outline. Both are grids over the picture. Knows no reading and no card.
 
 import { CONTEXT } from './picture.js';
 
-const WARM = [255, 133, 27];
-const COOL = [56, 151, 255];
+// Light on dark anatomy and on white tissue alike.
+const WARM = [255, 126, 20];
+const OUTLINE = [64, 208, 255, 200];
 
-// In units of the logit. A map that is weak everywhere stays pale instead of being stretched to full colour.
-const LEAST_SCALE = 2;
+// What a cell must add, above the level outside the lungs, to be painted in full colour; in units of the logit. A map that is
+// weak everywhere stays pale instead of being stretched.
+const LEAST_SCALE = 40;
 
 // Below this share of the scale nothing is painted, so that the anatomy stays visible.
-const FAINT = 0.04;
+const FAINT = 0.08;
 
-/** Paints the map, interpolated bilinearly between cell centres, on a canvas of width x height pixels. */
-export function paintMap(canvas, { width: columns, height: rows, values }, width, height) {
+// A cell counts as lung from this share on.
+const LUNG = 0.5;
+
+/**
+ * Paints the map, interpolated bilinearly between cell centres, on a canvas of width x height pixels, and on top the outline of
+ * the lungs if they are given. The map's lowest value, which is that of all cells outside the lungs, stays clear.
+ */
+export function paintMap(canvas, map, lung, width, height) {
   canvas.width = width;
   canvas.height = height;
   const image = new ImageData(width, height);
-  const data = image.data;
-  const scale = values.reduce((most, value) => Math.max(most, Math.abs(value)), LEAST_SCALE);
+  const lowest = map.values.reduce((least, value) => Math.min(least, value), Infinity);
+  const highest = map.values.reduce((most, value) => Math.max(most, value), -Infinity);
+  const scale = Math.max(LEAST_SCALE, highest - lowest);
+  each(map, width, height, (at, value) => {
+    const strength = Math.max(0, ((value - lowest) / scale - FAINT) / (1 - FAINT));
+    image.data.set(WARM, at * 4);
+    image.data[at * 4 + 3] = Math.round(255 * Math.min(1, strength) ** 0.9);
+  });
+  if (lung) paintOutline(image, lung);
+  canvas.getContext('2d', CONTEXT).putImageData(image, 0, 0);
+}
+
+// Marks the pixels inside the lungs that have a neighbour outside.
+function paintOutline({ data, width, height }, lung) {
+  const inside = new Uint8Array(width * height);
+  each(lung, width, height, (at, share) => { inside[at] = share >= LUNG ? 1 : 0; });
+  for (let y = 1; y < height - 1; y++) {
+    for (let x = 1; x < width - 1; x++) {
+      const at = y * width + x;
+      if (inside[at] && !(inside[at - 1] && inside[at + 1] && inside[at - width] && inside[at + width])) data.set(OUTLINE, at * 4);
+    }
+  }
+}
+
+// Calls `visit(pixel, value)` for every pixel with the grid's value there, interpolated between the centres of its cells.
+function each({ width: columns, height: rows, values }, width, height, visit) {
   const across = Array.from({ length: width }, (_, x) => between(x, width, columns));
   for (let y = 0; y < height; y++) {
     const vertical = between(y, height, rows);
@@ -28,17 +59,9 @@ export function paintMap(canvas, { width: columns, height: rows, values }, width
       const { low, high, part } = across[x];
       const top = values[upper + low] * (1 - part) + values[upper + high] * part;
       const bottom = values[lower + low] * (1 - part) + values[lower + high] * part;
-      const share = (top * (1 - vertical.part) + bottom * vertical.part) / scale;
-      const strength = Math.max(0, (Math.abs(share) - FAINT) / (1 - FAINT));
-      const colour = share > 0 ? WARM : COOL;
-      const at = (y * width + x) * 4;
-      data[at] = colour[0];
-      data[at + 1] = colour[1];
-      data[at + 2] = colour[2];
-      data[at + 3] = Math.round(255 * Math.min(1, strength ** 0.8));
+      visit(y * width + x, top * (1 - vertical.part) + bottom * vertical.part);
     }
   }
-  canvas.getContext('2d', CONTEXT).putImageData(image, 0, 0);
 }
 
 // The two cells whose centres enclose a pixel's centre, and how far it is from the first to the second.

@@ -38,19 +38,30 @@ function training(given) {
   return rows.length > 0 ? [element('h3', 'How it was trained'), terms('dl.table', rows)] : [];
 }
 
-// A group of numbers is a data set; its `ci95` holds the intervals of those that have one.
+// A group of numbers is a data set or a question; a group within it becomes one row.
 function metrics(given) {
   const groups = Object.entries(given ?? {}).filter(([, group]) => group instanceof Object);
   if (groups.length === 0) return [];
-  return [element('h3', 'How good it was'), ...groups.flatMap(([name, { ci95 = {}, ...numbers }]) => [
+  return [element('h3', 'How good it was'), ...groups.flatMap(([name, group]) => [
     element('h4', label(name)),
-    terms('dl.table', Object.entries(numbers)
-      .filter(([, value]) => !(value instanceof Object))
-      .map(([of, value]) => [label(of), ci95[of] ? `${text(value)} (95 % interval ${text(ci95[of][0])} to ${text(ci95[of][1])})` : text(value)])),
+    terms('dl.table', measures(group).map(([of, value]) => [label(of), value instanceof Object && !Array.isArray(value) ? row(value) : value])),
   ])];
 }
 
-const ABBREVIATIONS = { auc: 'AUC', f1: 'F1', ppv: 'PPV', npv: 'NPV', ece: 'ECE', n: 'Slices' };
+// The measures of a group, each number with its interval if `ci95` has one.
+function measures({ ci95 = {}, ...group }) {
+  return Object.entries(group).map(([of, value]) => {
+    if (Array.isArray(value)) return [of, value.map(text).join(' and ')];
+    if (value instanceof Object) return [of, value];
+    return [of, ci95[of] ? `${text(value)} (95 % interval ${text(ci95[of][0])} to ${text(ci95[of][1])})` : text(value)];
+  });
+}
+
+function row(group) {
+  return measures(group).map(([of, value]) => `${label(of)} ${value}`).join('; ');
+}
+
+const ABBREVIATIONS = { auc: 'AUC', f1: 'F1', ppv: 'PPV', npv: 'NPV', ece: 'ECE', n: 'Slices', jpeg: 'JPEG', png: 'PNG', roc: 'ROC', covid: 'COVID-19' };
 
 function label(name) {
   const spaced = name.split('_').map((word) => (word === 'n' ? word : ABBREVIATIONS[word] ?? word)).join(' ');

@@ -109,6 +109,7 @@ export class Queue {
       device: 'wasm simd128',
       ms: { decode: null, preprocess: null, graph: null },
       map: null,
+      lung: null,
       picture: null,
     };
   }

@@ -28,12 +28,12 @@ export function resultCard(reading, model) {
     title(reading),
     reading.score === null ? null : score(reading.score, model),
     reason(reading),
-    reading.score === null ? null : findings(reading.findings),
+    reading.score === null ? null : findings(reading.findings, model),
     details(reading)));
   return { node, show: pixels.show, hide: pixels.hide };
 }
 
-function stage({ file, picture, map, score }) {
+function stage({ file, picture, map, lung, score }) {
   if (!picture) return { node: element('div.stage.empty', element('span', words.card.noPicture)), show() {}, hide() {} };
   const { width, height } = picture;
   const shown = canvas(words.card.picture(file));
@@ -43,7 +43,7 @@ function stage({ file, picture, map, score }) {
     heat.dataset.testid = 'heatmap';
     heat.className = 'heat';
     // A map this smooth looks the same at half the picture's size.
-    layers.push({ canvas: heat, paint: () => paintMap(heat, map, Math.ceil(width / 2), Math.ceil(height / 2)) });
+    layers.push({ canvas: heat, paint: () => paintMap(heat, map, lung, Math.ceil(width / 2), Math.ceil(height / 2)) });
   }
   const frame = element('div.frame', ...layers.map((layer) => layer.canvas));
   // The stylesheet fits the frame into the square stage by these two.
@@ -108,11 +108,13 @@ function reason({ refusal, error }) {
   return node;
 }
 
-function findings(found) {
+// A finding whose figures stand in the model's metrics was measured; of the others the card says that they were not.
+function findings(found, model) {
   const entries = Object.entries(found ?? {}).filter(([, value]) => typeof value === 'number');
   if (entries.length === 0) return null;
-  const list = terms('dl.findings', entries.map(([name, value]) => [name.replaceAll('_', ' '), format.percent(value)]));
-  return element('div', element('h4', words.card.findings), list);
+  const measured = model.metrics?.findings ?? {};
+  const named = ([name, value]) => [name.replaceAll('_', ' '), name in measured ? format.percent(value) : words.card.unmeasured(value)];
+  return element('div', element('h4', words.card.findings), terms('dl.findings', entries.map(named)), element('p.help', words.card.findingsHelp));
 }
 
 function details({ source, ms }) {

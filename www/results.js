@@ -27,7 +27,7 @@ export class Results {
   }
 
   add(reading, model) {
-    const { map, picture, ...kept } = reading;
+    const { map, lung, picture, ...kept } = reading;
     this.readings.push(kept);
     const card = resultCard(reading, model);
     this.#cards.push(card);

@@ -72,6 +72,8 @@ export const words = {
     window: 'Window',
     time: 'Time',
     findings: 'Findings',
+    unmeasured: (value) => `${format.percent(value)} (never measured)`,
+    findingsHelp: 'How clearly the model sees what captions of such slices name. Not calibrated.',
     asStored: 'as stored in the picture',
     windowOf: (center, width) => `centre ${String(center).replace('-', '\u2212')}, width ${width} HU`,
   },

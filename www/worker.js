@@ -12,7 +12,7 @@
 //   { id, type: 'done', value }
 //        load:  { model, module }
 //        open:  { frames }
-//        read:  a Reading; the buffers of its map and its picture are transferred
+//        read:  a Reading; the buffers of its map, lungs and picture are transferred
 //        close: null
 //   { id, type: 'failed', code, message, fatal }   fatal: this instance must not be used again
 //
@@ -102,9 +102,10 @@ function read({ frame }) {
     reading.picture.gray = owned(reading.picture.gray);
     transfer.push(reading.picture.gray.buffer);
   }
-  if (reading.map) {
-    reading.map.values = owned(reading.map.values);
-    transfer.push(reading.map.values.buffer);
+  for (const grid of [reading.map, reading.lung]) {
+    if (!grid) continue;
+    grid.values = owned(grid.values);
+    transfer.push(grid.values.buffer);
   }
   return { value: reading, transfer };
 }

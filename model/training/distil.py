@@ -1,9 +1,9 @@
-"""Distils several fine-tuned networks into one and leaves `network.pt` and `log.csv` in a folder.
+"""Distils several fine-tuned classifiers into one and leaves `network.pt` and `log.csv` in a folder.
 
-The student starts from one of the teachers and learns, on the same random views, the mean of their logits
-(Hinton et al. 2015, arXiv 1503.02531; consistent views: Beyer et al. 2022, arXiv 2106.05237), half of
-it mixed with the label where there is one. LUNA16 slices take part without labels: they show the student
-other scanners, and what the teachers agree on there.
+The teachers see a crop as it is, the student the same crop in another window, resolution and noise, and learns their mean
+(Hinton et al. 2015, arXiv 1503.02531): the score, mixed with the label where there is one, the findings and the cells.
+So it learns what they agree on, and that none of these changes may move it. LUNA16 slices take part without labels, half of
+them painted: they show the student other scanners.
 """
 
 from __future__ import annotations
@@ -21,29 +21,54 @@ from torch.nn import functional
 
 import augment
 import data
+import lesions
 import train
-from network import SIZE, Network
+from network import SIZE, Classifier, Focus, Outputs
+from run import BATCH, Run, focused, load_focus, logits_of
 
 RATE = 1.5e-4
 # Unlabelled slices of an epoch, drawn anew each time.
-UNLABELLED = 200
+UNLABELLED = 160
+# The label's part in the target of a labelled slice.
+LABEL = 0.4
 
 
-def load(path: Path) -> Network:
-    network = Network()
+def load(path: Path) -> Classifier:
+    network = Classifier()
     network.load_state_dict(torch.load(path, weights_only=True))
-    return network.to(memory_format=torch.channels_last)
+    return network.to(memory_format=torch.channels_last).eval()
 
 
 @torch.inference_mode()
-def taught(teachers: list[Network], x: Tensor) -> Tensor:
-    """The probability [N] of the teachers' mean logit on a view [N,1,S,S]."""
-    return torch.sigmoid(torch.stack([teacher(x) for teacher in teachers]).mean(0))
+def taught(teachers: list[Classifier], focus: Focus, x: Tensor) -> Outputs:
+    """The teachers' mean outputs on x [N,1,S,S]."""
+    seen, share = focused(focus, x)
+    said = [teacher(seen, share) for teacher in teachers]
+    return Outputs(*(torch.stack(parts).mean(0).clone() for parts in zip(*said)))
 
 
-def targets(soft: Tensor, label: Tensor) -> Tensor:
-    """Half the teachers' word and half the label's where there is one; -1 stands for none."""
-    return torch.where(label < 0, soft, (soft + label) / 2)
+def target_of(logit: Tensor, label: Tensor) -> Tensor:
+    """The teachers' probability and, where there is one, LABEL of the label [N]; -1 stands for none."""
+    soft = torch.sigmoid(logit)
+    return torch.where(label < 0, soft, (1 - LABEL) * soft + LABEL * label)
+
+
+def loss_of(said: Outputs, taught: Outputs, label: Tensor) -> Tensor:
+    entropy = functional.binary_cross_entropy_with_logits
+    loss = entropy(said.logit, target_of(taught.logit, label))
+    loss = loss + train.FINDINGS_WEIGHT * entropy(said.findings, torch.sigmoid(taught.findings))
+    loss = loss + train.PAINT_WEIGHT * entropy(said.opacity, torch.sigmoid(taught.opacity))
+    return loss + train.PAINT_WEIGHT * entropy(said.finding_cells, torch.sigmoid(taught.finding_cells))
+
+
+def crop(slices: Tensor, pairs: Tensor, generator: torch.Generator) -> Tensor:
+    """Crops [N,1,S,S] of labelled slices [K,1,H,W] and, after them, of gray and mask [L,2,H,W], half of these painted."""
+    x = augment.crop(slices, SIZE, generator)
+    if len(pairs) == 0:
+        return x
+    beside = augment.crop(pairs, SIZE, generator)
+    gray, lung = (beside[:, :1] + 1) / 2, ((beside[:, 1:] + 1) / 2).clamp(0, 1)
+    return torch.cat([x, lesions.paint(gray, lung, 0.5, generator)[0] * 2 - 1])
 
 
 def main() -> None:
@@ -51,47 +76,49 @@ def main() -> None:
     parser.add_argument("--manifest", type=Path, required=True)
     parser.add_argument("--views", type=Path, required=True, help="arrays at 256, the source of random views")
     parser.add_argument("--arrays", type=Path, required=True, help="arrays at 224, for validation")
+    parser.add_argument("--lungs", type=Path, required=True, help="network.pt of segment.py")
     parser.add_argument("--teachers", type=Path, nargs="+", required=True, help="network.pt of each; the last is the start")
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--epochs", type=int, default=10)
+    parser.add_argument("--epochs", type=int, default=12)
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
 
     torch.set_num_threads(2)
+    focus = load_focus(options.lungs)
     views = data.load(options.manifest, options.views)
-    labelled, luna = views.of("train", clean=True), views.take(views.split == "luna_fit")
+    slices, luna = train.slices_of(views.of("train", clean=True)), train.luna_pairs(views, focus)
     val = data.load(options.manifest, options.arrays).of("val", clean=True)
-    inputs = torch.from_numpy(np.concatenate([labelled.inputs, luna.inputs]))
-    label = torch.cat([torch.from_numpy(labelled.label).float(), torch.full((len(luna.inputs),), -1.0)])
 
-    run = train.Run(options.out, options.seed, options.epochs)
-    teachers = [load(path).eval() for path in options.teachers]
-    for network in (run.network, run.mean):
-        network.load_state_dict(teachers[-1].state_dict())
+    run = Run(options.out, options.seed, options.epochs, RATE)
+    teachers = [load(path) for path in options.teachers]
+    run.start_from(options.teachers[-1])
+    run.resume()
+    together = np.mean([logits_of(teacher, focus, val.inputs) for teacher in teachers], axis=0)
+    print(f"validation AUC of the teachers' mean: {roc_auc_score(val.label, together):.4f}", flush=True)
     while run.epoch < run.epochs:
         start = time.monotonic()
-        extra = len(labelled.inputs) + torch.randperm(len(luna.inputs), generator=run.generator)[:UNLABELLED]
-        rows = torch.cat([torch.arange(len(labelled.inputs)), extra])
-        rows = rows[torch.randperm(len(rows), generator=run.generator)]
-        batches = [part for part in rows.split(train.BATCH) if len(part) > 1]
+        order = torch.randperm(len(slices.label), generator=run.generator)
+        batches = [part for part in order.split(BATCH) if len(part) > 1]
+        beside = torch.randperm(len(luna), generator=run.generator)[:UNLABELLED].chunk(len(batches))
         run.network.train()
-        for index, batch in enumerate(batches):
-            progress = (run.epoch + index / len(batches)) / run.epochs
-            for group in run.optimizer.param_groups:
-                group["lr"] = train.rate_of(progress) * RATE / train.RATE
-            x = augment.view(inputs[batch], SIZE, run.generator).contiguous(memory_format=torch.channels_last)
-            target = targets(taught(teachers, x), label[batch])
-            loss = functional.binary_cross_entropy_with_logits(run.network(x), target.clone())
-            run.optimizer.zero_grad(set_to_none=True)
-            loss.backward()
-            run.optimizer.step()
-            train.average(run.mean, run.network, 0.98)
+        run.freeze()
+        total = 0.0
+        for index, (rows, others) in enumerate(zip(batches, beside)):
+            run.set_rate((run.epoch + index / len(batches)) / run.epochs)
+            x = crop(slices.inputs[rows], luna[others], run.generator)
+            answer = taught(teachers, focus, x)
+            seen, share = focused(focus, augment.shade(x, run.generator))
+            label = torch.cat([slices.label[rows], torch.full((len(others),), -1.0)])
+            loss = loss_of(run.network(seen, share), answer, label)
+            run.step(loss)
+            total += float(loss.detach())
         run.epoch += 1
-        auc = roc_auc_score(val.label, train.logits_of(run.mean, val.inputs))
-        row = [run.epoch, round(loss.item(), 4), round(float(auc), 4), round(time.monotonic() - start, 1)]
+        auc = roc_auc_score(val.label, logits_of(run.mean, focus, val.inputs))
+        row = [run.epoch, round(total / len(batches), 4), round(float(auc), 4), round(time.monotonic() - start, 1)]
         with open(options.out / "log.csv", "a", newline="") as file:
             csv.writer(file).writerow(row)
-        print("epoch {}: last loss {}, validation AUC {}, {} s".format(*row), flush=True)
+        print("epoch {}: loss {}, validation AUC {}, {} s".format(*row), flush=True)
+        run.save()
     torch.save(run.mean.state_dict(), options.out / "network.pt")
 
 

@@ -131,7 +131,7 @@ def split_metrics(arrays: Arrays, readings: Readings) -> dict:
         **{name: round(value, 4) for name, value in whole.items()},
         "ece": round(calibration_error(label[~refused], readings.score[~refused]), 4),
         "ci95": ci95,
-        "predictive": predictive_values(whole["sensitivity"], whole["specificity"]),
+        "ppv_and_npv": predictive_values(whole["sensitivity"], whole["specificity"]),
     }
 
 

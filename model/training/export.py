@@ -140,8 +140,8 @@ def doubled(writer: Writer, x: str, channels: int, cells: int, name: str) -> str
     return writer.node("Reshape", [y, joined], name)
 
 
-def segmenter_nodes(writer: Writer, segmenter: Segmenter) -> tuple[str, str, str]:
-    """Segmenter.forward of `slice`: logits of lung [N,16,S/4,S/4], and the features at S/16 and S/32."""
+def segmenter_nodes(writer: Writer, segmenter: Segmenter) -> tuple[str, list[str]]:
+    """Segmenter.forward of `slice`: logits of lung [N,16,S/4,S/4], and the features at S/8, S/16 and S/32."""
 
     def chain(layers: nn.Sequential, x: str, name: str) -> str:
         for index, layer in enumerate(layers):
@@ -159,7 +159,7 @@ def segmenter_nodes(writer: Writer, segmenter: Segmenter) -> tuple[str, str, str
     up = separable(writer, segmenter.middle_up, up, "lungs.middle_up")
     up = writer.node("Add", [fine, doubled(writer, up, 16, SIZE // 8, "lungs.middle.up")], "lungs.fine.sum")
     up = separable(writer, segmenter.fine_up, up, "lungs.fine_up")
-    return writer.linear(segmenter.out, up, "lungs.logit"), coarse, deep
+    return writer.linear(segmenter.out, up, "lungs.logit"), [middle, coarse, deep]
 
 
 def weighted_nodes(writer: Writer, x: str, weight: str, default: float, name: str) -> str:
@@ -199,8 +199,8 @@ def focus_nodes(writer: Writer, logit: str) -> str:
     return node("Add", [node("Mul", [held, constant(2.0)], "focus.doubled"), constant(1.0)], "seen")
 
 
-def classifier_nodes(writer: Writer, classifier: Classifier, seen: str) -> str:
-    """Classifier.forward; adds the outputs `map`, `logit` and `findings`, gives the last block's channels."""
+def classifier_nodes(writer: Writer, classifier: Classifier, seen: str) -> None:
+    """Classifier.forward; adds the outputs `map`, `logit` and `findings`."""
     node, constant = writer.node, writer.constant
     x = writer.conv(classifier.stem, seen, "stem")
     for index, block in enumerate(classifier.blocks):
@@ -230,7 +230,6 @@ def classifier_nodes(writer: Writer, classifier: Classifier, seen: str) -> str:
     area = node("Add", [writer.mean(lung, "lung.mean", [2, 3], keep=False), constant(TINY)], "lung.total")
     ratio = node("Add", [node("Div", [sums, area], "finding.ratio"), constant(TINY)], "finding.raised")
     node("Div", [node("Log", [ratio], "finding.log"), constant(SHARPNESS)], "findings")
-    return x
 
 
 def moments_node(writer: Writer, x: str, name: str) -> str:
@@ -260,9 +259,9 @@ def embedding_nodes(writer: Writer, components: Components, layers: list[str]) -
 def build(network: Network, components: Components) -> onnx.ModelProto:
     """The whole graph of a trained network and the embedding's components."""
     writer = Writer()
-    logit, coarse, deep = segmenter_nodes(writer, network.focus.segmenter)
-    cells = classifier_nodes(writer, network.classifier, focus_nodes(writer, logit))
-    embedding_nodes(writer, components, [coarse, deep, cells])
+    logit, features = segmenter_nodes(writer, network.focus.segmenter)
+    classifier_nodes(writer, network.classifier, focus_nodes(writer, logit))
+    embedding_nodes(writer, components, features)
 
     def value(name: str, *shape: int) -> onnx.ValueInfoProto:
         return helper.make_tensor_value_info(name, TensorProto.FLOAT, ["N", *shape])

@@ -1,8 +1,7 @@
 """Fits the gate: one Gaussian over picture statistics, the least share of lung, one Gaussian over the network's embedding.
 
-Both are fitted to train_clean and luna_fit. The statistics refuse only what is further off than every
-slice of the fit and of val_clean and luna_held, which the fit did not see; the embedding, which tells
-more, is limited by a quantile of the latter. Squared Mahalanobis distance: Mahalanobis 1936; over features of a network: Lee et al.
+The Gaussians are fitted to train_clean and luna_fit, and refuse only what is further off than every slice of the fit and of
+val_clean and luna_held, which the fit did not see. Squared Mahalanobis distance: Mahalanobis 1936; over features of a network: Lee et al.
 2018 (arXiv 1807.03888). Nothing foreign is used for the fit or the limits.
 """
 
@@ -18,14 +17,12 @@ from data import Arrays
 LUNA_SHARE = 0.25
 # Share of the off-diagonal covariance that is dropped.
 SHRINKAGE = 0.1
-# The statistics' limit stands this much above the furthest slice.
-MARGIN = 1.05
+# Either limit stands this much above the furthest slice.
+MARGIN = 1.1
 # A LUNA16 slice with less lung is no chest slice.
 LUNG = 0.03
 # The least share of lung is this part of that of the labelled slice with least, but for one in a hundred.
-LUNG_QUANTILE, LUNG_PART = 0.01, 0.75
-# The share of the slices kept for it that the embedding's limit lets pass.
-QUANTILE = 0.99
+LUNG_QUANTILE, LUNG_PART = 0.01, 0.25
 
 
 def collection_weights(arrays: Arrays) -> np.ndarray:
@@ -71,7 +68,8 @@ def fit_embedding(arrays: Arrays, embedding: np.ndarray) -> dict:
     mean = weights @ embedding
     std = np.sqrt(weights @ (embedding - mean) ** 2)
     section = {"mean": mean.tolist(), "std": std.tolist()}
-    section["limit"] = float(np.quantile(embedding_distance(section, embedding)[kept_for_limits(arrays)], QUANTILE))
+    distances = embedding_distance(section, embedding)
+    section["limit"] = float(distances[(weights > 0) | kept_for_limits(arrays)].max() * MARGIN)
     return section
 
 

@@ -21,12 +21,11 @@ from torch.nn import functional
 SIZE = 224
 # Cells of the map are 16 pixels wide.
 STRIDE = 16
-CHANNELS = 112
 FEATURES = 672
 # The order of data.FINDINGS.
 FINDINGS = 5
-# Mean and deviation of the channels that the gate judges by: the segmenter's at S/16 and S/32, the classifier's last block.
-FAMILIAR = 2 * (64 + 64 + CHANNELS)
+# Mean and deviation of the channels that the gate judges by: the segmenter's at S/8, S/16 and S/32.
+FAMILIAR = 2 * (32 + 64 + 64)
 # Added to a variance before its root, and to a share of pixels before it divides; a power of 2, like all constants of the
 # graph a value of the f16 grid.
 TINY = 2**-13
@@ -268,10 +267,9 @@ class Network(nn.Module):
         return self.classifier(*self.focus(x))
 
     def familiar(self, x: Tensor) -> Tensor:
-        """What the gate judges by, [N,FAMILIAR]: of the whole picture from the segmenter, of the lungs from the classifier."""
-        _, _, coarse, deep = self.focus.segmenter.encoded(x)
-        cells = self.classifier.cells(self.focus(x)[0])
-        return torch.cat([moments(part) for part in (coarse, deep, cells)], dim=1)
+        """What the gate judges by, [N,FAMILIAR]: the segmenter looks at the whole picture, the classifier at lungs only."""
+        _, *features = self.focus.segmenter.encoded(x)
+        return torch.cat([moments(part) for part in features], dim=1)
 
 
 def moments(x: Tensor) -> Tensor:
