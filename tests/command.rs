@@ -277,6 +277,53 @@ fn validation_counts_every_row() {
     assert_eq!(rows.iter().map(|row| row[4].to_string()).filter(|verdict| verdict == "error").count(), 1);
     assert_eq!((&rows[3][4], &rows[3][5], rows[3][6].is_empty()), ("refused", "", false));
     assert_eq!((&rows[4][4], &rows[4][5], &rows[4][6]), ("error", "", ""));
+
+    let report = fs::read_to_string(out.join("report.html")).unwrap();
+    assert!(report.contains("<svg") && report.contains("bad-crc") && report.contains("not_like_ct"), "{report}");
+    assert!(!report.contains("http://") || !report.contains("src="), "the report loads nothing");
+}
+
+#[test]
+fn shards_merge_to_the_whole_and_compare_equal() {
+    let folder = scratch("shards");
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases");
+    let mut manifest = "path,label,split,group\n".to_string();
+    for (at, name) in ["luna-1", "luna-2", "luna-3", "lidc-lung-window", "photo-cat", "luna-6", "luna-7"].iter().enumerate() {
+        manifest += &format!("{},{},test,{}\n", root.join(name).join("input.png").display(), at % 2, ["b", "a", ""][at % 3]);
+    }
+    let path = folder.join("manifest.csv");
+    fs::write(&path, manifest).unwrap();
+    let text = |name: &str| folder.join(name).to_str().unwrap().to_string();
+    let validate = |shard: &[&str], out: &str| {
+        let output = lungglass(&[&["validate", "--manifest", path.to_str().unwrap(), "--out", &text(out)], shard].concat());
+        assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    };
+    validate(&[], "whole");
+    validate(&["--shard", "1/2"], "one");
+    validate(&["--shard", "2/2"], "two");
+    let merged = lungglass(&["merge", &text("two"), &text("one"), "--out", &text("merged")]);
+    assert_eq!(merged.status.code(), Some(0), "{}", stderr(&merged));
+    let metrics = |name: &str| -> Value {
+        let mut value: Value = serde_json::from_slice(&fs::read(folder.join(name).join("metrics.json")).unwrap()).unwrap();
+        value.as_object_mut().unwrap().remove("images_per_second");
+        value
+    };
+    assert_eq!(metrics("merged"), metrics("whole"));
+
+    let [whole, merged, one] = ["whole", "merged", "one"].map(|name| text(name) + "/predictions.csv");
+    let same = lungglass(&["compare", &whole, &merged]);
+    assert_eq!(same.status.code(), Some(0), "{}", stderr(&same));
+    let part = lungglass(&["compare", &whole, &one]);
+    assert_eq!(part.status.code(), Some(1));
+    assert!(stderr(&part).contains("one file only"), "{}", stderr(&part));
+    // A logit that moved.
+    let moved = fs::read_to_string(&whole).unwrap().replacen(",-", ",-1", 1);
+    fs::write(folder.join("moved.csv"), moved).unwrap();
+    let far = lungglass(&["compare", &whole, &text("moved.csv")]);
+    assert_eq!(far.status.code(), Some(1));
+    assert!(stderr(&far).contains("over the bound"), "{}", stderr(&far));
+    let twice = lungglass(&["merge", &text("one"), &text("one"), "--out", &text("twice")]);
+    assert!(stderr(&twice).contains("more than one shard"), "{}", stderr(&twice));
 }
 
 #[test]

@@ -8,7 +8,7 @@ const OUTLINE = [64, 208, 255, 200];
 
 // What a cell must add, above the level outside the lungs, to be painted in full colour; in units of the logit. A map that is
 // weak everywhere stays pale instead of being stretched.
-const LEAST_SCALE = 40;
+const LEAST_SCALE = 80;
 
 // Below this share of the scale nothing is painted, so that the anatomy stays visible.
 const FAINT = 0.08;

@@ -33,9 +33,9 @@ from run import load_focus
 COMPONENTS = 64
 CELLS = SIZE // STRIDE
 LUNG_CELLS = SIZE // 4
-# The map is told from 0 outside the lungs by this much: with it, a cell in the lungs is above every cell outside, whatever
-# it says. The mean does not change.
-LIFT = 16.0
+# What each cell of the lungs gets on top of its evidence, and the whole map less: with it, a lung cell lies above every cell
+# outside unless it speaks strongly against COVID-19. The mean does not change.
+LIFT = 8.0
 
 
 def to_grid(values: np.ndarray) -> np.ndarray:

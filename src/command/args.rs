@@ -1,7 +1,9 @@
 //! The command line.
 
+use std::fmt;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::str::FromStr;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
@@ -21,6 +23,10 @@ pub enum Command {
     Classify(Classify),
     /// Measure the network on a manifest of labelled slices
     Validate(Validate),
+    /// Put the shards of a validation together
+    Merge(Merge),
+    /// Say how far two validations of the same slices are apart
+    Compare(Compare),
     /// Write the network's inputs as arrays, for training
     Preprocess(Preprocess),
 }
@@ -51,11 +57,42 @@ pub struct Validate {
     /// Only the rows of this split
     #[arg(long, value_name = "NAME")]
     pub split: Option<String>,
-    /// Folder for predictions.csv and metrics.json
+    /// Only every N-th row, from the I-th on; `merge` puts the shards together
+    #[arg(long, value_name = "I/N")]
+    pub shard: Option<Shard>,
+    /// Folder for predictions.csv, metrics.json and report.html
     #[arg(long, value_name = "DIR", default_value = "validation")]
     pub out: PathBuf,
     #[command(flatten)]
     pub network: Network,
+}
+
+/// Part I of N of a manifest, from 1.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Shard {
+    part: usize,
+    of: usize,
+}
+
+#[derive(Args)]
+pub struct Merge {
+    /// Folders that `validate --shard` wrote
+    #[arg(required = true)]
+    pub shards: Vec<PathBuf>,
+    /// Folder for predictions.csv, metrics.json and report.html
+    #[arg(long, value_name = "DIR", default_value = "validation")]
+    pub out: PathBuf,
+}
+
+#[derive(Args)]
+pub struct Compare {
+    /// A predictions.csv
+    pub a: PathBuf,
+    /// Another predictions.csv of the same slices
+    pub b: PathBuf,
+    /// The largest difference of logits that passes
+    #[arg(long, value_name = "LOGITS", default_value_t = 1e-3)]
+    pub bound: f32,
 }
 
 #[derive(Args)]
@@ -90,6 +127,31 @@ pub enum Device {
     Cpu,
     Wgpu,
     Cuda,
+}
+
+impl Shard {
+    /// Whether row `at`, from 0, is in it.
+    pub fn holds(self, at: usize) -> bool {
+        at % self.of == self.part - 1
+    }
+}
+
+impl fmt::Display for Shard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.part, self.of)
+    }
+}
+
+impl FromStr for Shard {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Shard, String> {
+        let (part, of) = text.split_once('/').ok_or("write it as I/N, such as 1/4")?;
+        match (part.parse(), of.parse()) {
+            (Ok(part), Ok(of)) if 1 <= part && part <= of => Ok(Shard { part, of }),
+            _ => Err("I and N must be numbers with 1 <= I <= N".to_string()),
+        }
+    }
 }
 
 /// Parses the command line; help, versions and wrong usage are printed and give the exit code.

@@ -5,15 +5,23 @@ mod args;
 #[cfg(not(target_arch = "wasm32"))]
 mod classify;
 #[cfg(not(target_arch = "wasm32"))]
+mod compare;
+#[cfg(not(target_arch = "wasm32"))]
 mod failure;
 #[cfg(not(target_arch = "wasm32"))]
 mod inputs;
 #[cfg(not(target_arch = "wasm32"))]
 mod manifest;
 #[cfg(not(target_arch = "wasm32"))]
+mod merge;
+#[cfg(not(target_arch = "wasm32"))]
 mod network;
 #[cfg(not(target_arch = "wasm32"))]
+mod predictions;
+#[cfg(not(target_arch = "wasm32"))]
 mod preprocess;
+#[cfg(not(target_arch = "wasm32"))]
+mod report;
 #[cfg(not(target_arch = "wasm32"))]
 mod validate;
 
@@ -25,6 +33,8 @@ fn main() -> std::process::ExitCode {
     let outcome = match args::parse() {
         Ok(Command::Classify(arguments)) => classify::run(&arguments),
         Ok(Command::Validate(arguments)) => validate::run(&arguments),
+        Ok(Command::Merge(arguments)) => merge::run(&arguments),
+        Ok(Command::Compare(arguments)) => compare::run(&arguments),
         Ok(Command::Preprocess(arguments)) => preprocess::run(&arguments),
         Err(code) => return code,
     };

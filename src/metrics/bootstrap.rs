@@ -16,7 +16,7 @@ pub const SEED: u64 = 20_260_101;
 /// Groups are drawn with replacement, as many as there are; a draw that leaves a measure undefined does not count for it.
 pub fn intervals(cases: &[Case], threshold: f64) -> Measures<Option<[f64; 2]>> {
     let ranked = Ranked::new(cases, threshold);
-    let groups = cases.iter().map(|case| case.group + 1).max().unwrap_or(0);
+    let groups = groups(cases);
     let draws: Vec<Measures<Option<f64>>> =
         (0..DRAWS).into_par_iter().map(|draw| ranked.measure(&weights(cases, groups, draw))).collect();
     let empty = Measures {
@@ -39,7 +39,13 @@ pub fn intervals(cases: &[Case], threshold: f64) -> Measures<Option<[f64; 2]>> {
     collected.map(interval)
 }
 
-fn weights(cases: &[Case], groups: usize, draw: u64) -> Vec<f64> {
+/// One more than the highest group.
+pub(super) fn groups(cases: &[Case]) -> usize {
+    cases.iter().map(|case| case.group + 1).max().unwrap_or(0)
+}
+
+/// How often each case counts in a draw.
+pub(super) fn weights(cases: &[Case], groups: usize, draw: u64) -> Vec<f64> {
     let mut random = ChaCha8Rng::seed_from_u64(SEED ^ (draw << 32));
     let mut times = vec![0.0; groups];
     for _ in 0..groups {

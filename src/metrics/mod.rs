@@ -3,10 +3,12 @@
 //! Every slice counts. One that was refused or could not be read is a wrong decision.
 
 mod bootstrap;
+mod curve;
 
 use serde::Serialize;
 
 pub use bootstrap::{DRAWS, SEED, intervals};
+pub use curve::{Band, Bin, Confusion, band, bins};
 
 /// One labelled slice and what became of it.
 #[derive(Debug, Clone, PartialEq)]
@@ -62,6 +64,22 @@ impl<T> Measures<T> {
         }
     }
 
+    /// The measures with the names that people read.
+    pub fn named(&self) -> [(&'static str, &T); 9] {
+        let Measures { auc, f1, accuracy, sensitivity, specificity, ppv, npv, brier, ece } = self;
+        [
+            ("AUC", auc),
+            ("F1", f1),
+            ("accuracy", accuracy),
+            ("sensitivity", sensitivity),
+            ("specificity", specificity),
+            ("PPV", ppv),
+            ("NPV", npv),
+            ("Brier", brier),
+            ("ECE", ece),
+        ]
+    }
+
     /// Pairs each measure with that of `other`.
     pub fn zip<U>(self, other: Measures<U>) -> Measures<(T, U)> {
         let Measures { auc, f1, accuracy, sensitivity, specificity, ppv, npv, brier, ece } = other;
@@ -79,7 +97,8 @@ impl<T> Measures<T> {
     }
 }
 
-const BINS: usize = 10;
+/// Bins of equal width over the score, for the calibration error and its plot.
+pub const BINS: usize = 10;
 
 /// Cases in the order of their rank, which every draw of the bootstrap shares.
 pub struct Ranked<'a> {

@@ -1,0 +1,70 @@
+//! predictions.csv: what became of each labelled slice. What `validate` writes, `merge` and `compare` read.
+
+use std::collections::{BTreeSet, HashMap};
+use std::path::Path;
+
+use lungglass::metrics::{Answer, Case};
+use serde::{Deserialize, Serialize};
+
+use crate::failure::{Failure, failed};
+
+/// One row; empty where there is no value.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Prediction {
+    /// As the manifest has it.
+    pub path: String,
+    /// 1 = COVID-19.
+    pub label: u8,
+    pub split: String,
+    pub group: String,
+    pub verdict: String,
+    pub score: Option<f32>,
+    pub logit: Option<f32>,
+    /// Why there is no score; not part of the file.
+    #[serde(skip)]
+    pub reason: Option<String>,
+}
+
+/// Reads a predictions.csv.
+///
+/// # Errors
+/// A failure that names the file and the line.
+pub fn read(path: &Path) -> Result<Vec<Prediction>, Failure> {
+    let malformed = |error: csv::Error| Failure(format!("{}: {error}", path.display()));
+    let predictions: Vec<Prediction> =
+        csv::Reader::from_path(path).map_err(malformed)?.deserialize().collect::<Result<_, _>>().map_err(malformed)?;
+    match predictions.iter().find(|prediction| prediction.label > 1) {
+        Some(row) => Err(Failure(format!("{}: the label of {} is {}; it must be 1 or 0", path.display(), row.path, row.label))),
+        None => Ok(predictions),
+    }
+}
+
+/// Writes a predictions.csv.
+pub fn write(path: &Path, predictions: &[Prediction]) -> Result<(), Failure> {
+    let malformed = |error: csv::Error| Failure(format!("{}: {error}", path.display()));
+    let mut writer = csv::Writer::from_path(path).map_err(malformed)?;
+    for prediction in predictions {
+        writer.serialize(prediction).map_err(malformed)?;
+    }
+    writer.flush().map_err(failed(path.display()))
+}
+
+/// The rows as the metrics take them. Rows without a group are groups of their own.
+///
+/// Groups are numbered by name, so that the same rows in another order have the same intervals.
+pub fn cases(predictions: &[Prediction]) -> Vec<Case> {
+    let key = |row: &Prediction| match row.group.as_str() {
+        "" => (true, row.path.clone()),
+        group => (false, group.to_string()),
+    };
+    let names: BTreeSet<_> = predictions.iter().map(key).collect();
+    let numbers: HashMap<_, usize> = names.into_iter().zip(0..).collect();
+    predictions
+        .iter()
+        .map(|row| {
+            let answer =
+                row.score.zip(row.logit).map(|(score, logit)| Answer { logit: logit.into(), score: score.into() });
+            Case { positive: row.label == 1, group: numbers[&key(row)], answer }
+        })
+        .collect()
+}
