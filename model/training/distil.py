@@ -42,8 +42,8 @@ def load(path: Path) -> Classifier:
 @torch.inference_mode()
 def taught(teachers: list[Classifier], focus: Focus, x: Tensor) -> Outputs:
     """The teachers' mean outputs on x [N,1,S,S]."""
-    seen, share = focused(focus, x)
-    said = [teacher(seen, share) for teacher in teachers]
+    given = focused(focus, x)
+    said = [teacher(given.seen, given.lung) for teacher in teachers]
     return Outputs(*(torch.stack(parts).mean(0).clone() for parts in zip(*said)))
 
 
@@ -74,8 +74,8 @@ def crop(slices: Tensor, pairs: Tensor, generator: torch.Generator) -> Tensor:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--manifest", type=Path, required=True)
-    parser.add_argument("--views", type=Path, required=True, help="arrays at 256, the source of random views")
-    parser.add_argument("--arrays", type=Path, required=True, help="arrays at 224, for validation")
+    parser.add_argument("--views", type=Path, required=True, help="arrays at 384, the source of random views")
+    parser.add_argument("--arrays", type=Path, required=True, help="arrays at 336, for validation")
     parser.add_argument("--lungs", type=Path, required=True, help="network.pt of segment.py")
     parser.add_argument("--teachers", type=Path, nargs="+", required=True, help="network.pt of each; the last is the start")
     parser.add_argument("--out", type=Path, required=True)
@@ -107,9 +107,9 @@ def main() -> None:
             run.set_rate((run.epoch + index / len(batches)) / run.epochs)
             x = crop(slices.inputs[rows], luna[others], run.generator)
             answer = taught(teachers, focus, x)
-            seen, share = focused(focus, augment.shade(x, run.generator))
+            given = focused(focus, augment.shade(x, run.generator))
             label = torch.cat([slices.label[rows], torch.full((len(others),), -1.0)])
-            loss = loss_of(run.network(seen, share), answer, label)
+            loss = loss_of(run.network(given.seen, given.lung), answer, label)
             run.step(loss)
             total += float(loss.detach())
         run.epoch += 1

@@ -280,7 +280,7 @@ def shortcut_auc(train: Arrays, test: Arrays, with_file: bool) -> dict:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--manifest", type=Path, required=True)
-    parser.add_argument("--arrays", type=Path, required=True, help="arrays at 224")
+    parser.add_argument("--arrays", type=Path, required=True, help="arrays at 336")
     parser.add_argument("--onnx", type=Path, required=True)
     parser.add_argument("--settings", type=Path, required=True, help="model.toml, which gets its [metrics]")
     parser.add_argument("--command", type=Path, required=True, help="the `lungglass` command, which reads altered pictures")

@@ -130,14 +130,14 @@ def altered(arrays: Arrays, command: Path, folder: Path) -> dict[str, Arrays]:
 
 
 def full_size(lung: np.ndarray) -> np.ndarray:
-    """Shares of lung [N,S/4,S/4] pixel by pixel, [N,1,S,S]."""
+    """Shares of lung [N,h,w] pixel by pixel, [N,1,S,S]."""
     shares = torch.from_numpy(lung)[:, None]
-    return functional.interpolate(shares, scale_factor=4, mode="bilinear").numpy()
+    return functional.interpolate(shares, size=(SIZE, SIZE), mode="bilinear").numpy()
 
 
 def occluded(inputs: np.ndarray, lung: np.ndarray) -> dict[str, np.ndarray]:
-    """Inputs [N,1,S,S] with lung [N,S/4,S/4]: the lungs alone, and all but the lungs, which are filled evenly."""
-    inside = functional.max_pool2d(torch.from_numpy(full_size(lung)), 9, 1, 4).numpy() > 0.5
+    """Inputs [N,1,S,S] with lung [N,h,w]: the lungs alone, and all but the lungs, which are filled evenly."""
+    inside = functional.max_pool2d(torch.from_numpy(full_size(lung)), 13, 1, 6).numpy() > 0.5
     dark = np.array([np.quantile(x[m], 0.1) if m.any() else -1 for x, m in zip(inputs, inside)], dtype=np.float32)
     dark = dark[:, None, None, None]
     return {
@@ -157,7 +157,7 @@ def peaks_in(maps: np.ndarray, masks: np.ndarray) -> np.ndarray:
 
 
 def painted(inputs: np.ndarray, lung: np.ndarray, seed: int) -> np.ndarray:
-    """Inputs [N,1,S,S] with lesions painted into their lungs, [N,S/4,S/4]."""
+    """Inputs [N,1,S,S] with lesions painted into their lungs, [N,h,w]."""
     generator = torch.Generator().manual_seed(seed)
     x = (torch.from_numpy(inputs) + 1) / 2
     mask = (torch.from_numpy(full_size(lung)) > 0.5).float()

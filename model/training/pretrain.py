@@ -22,23 +22,24 @@ import augment
 import data
 import gate
 import lesions
-from network import STRIDE, Focus, Outputs
+from network import SIZE, STRIDE, Focus, Outputs, cut
 from run import BATCH, Run, focused, load_focus
 
-SIZE = 192
+# What the classifier sees has fewer pixels than in fine-tuning, and costs less.
+CLOSE = 192
 
 
-def shares_of(focus: Focus, inputs: Tensor) -> Tensor:
-    """The share of pixels that are lung, [N], of inputs [N,1,H,W]."""
+def lungs_of(focus: Focus, inputs: Tensor) -> tuple[Tensor, Tensor]:
+    """Of inputs [N,1,H,W]: the share of pixels that are lung, [N], and the lungs as a mask from -1 to 1, [N,1,H,W]."""
+    shares, masks = [], []
     with torch.inference_mode():
-        return torch.cat([focus(part)[1].mean((1, 2, 3)) for part in inputs.split(BATCH)])
-
-
-def masks_of(focus: Focus, inputs: Tensor) -> Tensor:
-    """The lungs that the segmenter finds in inputs [N,1,H,W], alike, from -1 to 1."""
-    with torch.inference_mode():
-        parts = [functional.pixel_shuffle(torch.sigmoid(focus.segmenter(part)), 4) for part in inputs.split(BATCH)]
-    return torch.cat(parts) * 2 - 1
+        for part in inputs.split(BATCH):
+            # Any size will do for the segmenter that its picture divides.
+            fitted = functional.interpolate(part, size=(SIZE, SIZE), mode="bilinear", antialias=True)
+            lung = focus.lungs(fitted)
+            shares.append(lung.mean((1, 2, 3)))
+            masks.append(functional.interpolate(lung, size=part.shape[-2:], mode="bilinear") * 2 - 1)
+    return torch.cat(shares), torch.cat(masks)
 
 
 def painted_view(x: Tensor, size: int, share: float, generator: torch.Generator) -> tuple[Tensor, Tensor]:
@@ -64,14 +65,15 @@ def painted_loss(outputs: Outputs, lung: Tensor, cover: Tensor, known: Tensor) -
     return (loss * weight).sum() / (weight.sum() * said.shape[1] + 1)
 
 
-def cells_of(x: Tensor, cell: int = STRIDE) -> Tensor:
-    return functional.avg_pool2d(x, cell)
+def cells_of(x: Tensor) -> Tensor:
+    """Means over the classifier's cells."""
+    return functional.avg_pool2d(x, STRIDE)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--manifest", type=Path, required=True)
-    parser.add_argument("--views", type=Path, required=True, help="arrays at 256, the source of random views")
+    parser.add_argument("--views", type=Path, required=True, help="arrays at 384, the source of random views")
     parser.add_argument("--lungs", type=Path, required=True, help="network.pt of segment.py")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--epochs", type=int, default=16)
@@ -84,13 +86,13 @@ def main() -> None:
     luna, own = views.of("luna_fit"), views.of("train", clean=True)
     inputs = torch.from_numpy(np.concatenate([luna.inputs, own.inputs]))
     known = torch.cat([torch.ones(len(luna.inputs)), torch.zeros(len(own.inputs))])
-    kept = shares_of(focus, inputs) > gate.LUNG
-    pairs = torch.cat([inputs, masks_of(focus, inputs)], dim=1)[kept]
-    known = known[kept]
+    share, masks = lungs_of(focus, inputs)
+    kept = share > gate.LUNG
+    pairs, known = torch.cat([inputs, masks], dim=1)[kept], known[kept]
 
     held = torch.from_numpy(views.of("luna_held").inputs)
-    held = held[shares_of(focus, held) > gate.LUNG]
-    held = torch.cat([held, masks_of(focus, held)], dim=1)
+    share, masks = lungs_of(focus, held)
+    held = torch.cat([held, masks], dim=1)[share > gate.LUNG]
 
     run = Run(options.out, options.seed, options.epochs)
     run.resume()
@@ -103,8 +105,9 @@ def main() -> None:
         for index, rows in enumerate(batches):
             run.set_rate((run.epoch + index / len(batches)) / run.epochs)
             x, cover = painted_view(pairs[rows], SIZE, 0.6, run.generator)
-            seen, share = focused(focus, x)
-            loss = painted_loss(run.network(seen, share), cells_of(share, STRIDE // 4), cells_of(cover), known[rows])
+            given = focused(focus, x, CLOSE)
+            covered = cells_of(cut(cover, given.frame, CLOSE))
+            loss = painted_loss(run.network(given.seen, given.lung), given.lung, covered, known[rows])
             run.step(loss)
             total += float(loss.detach())
         run.epoch += 1
@@ -125,12 +128,12 @@ def found(network: torch.nn.Module, focus: Focus, pairs: Tensor) -> float:
     with torch.inference_mode():
         for part in pairs.split(BATCH):
             x, cover = painted_view(part, SIZE, 0.6, generator)
-            seen, share = focused(focus, x)
-            lung = cells_of(share, STRIDE // 4)[:, 0]
-            total = cells_of(cover[:, 0] + cover[:, 1])
+            given = focused(focus, x, CLOSE)
+            lung = given.lung[:, 0]
+            total = cells_of(cut(cover, given.frame, CLOSE))[:, :2].sum(1)
             inside = lung > 0.5
             truth.append((total / (lung + 1e-3))[inside] > 0.5)
-            said.append(network(seen, share).opacity[inside])
+            said.append(network(given.seen, given.lung).opacity[inside])
     return float(roc_auc_score(torch.cat(truth), torch.cat(said)))
 
 

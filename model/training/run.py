@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from network import FROZEN, Classifier, Focus, pretrained
+from network import CLOSE, FROZEN, Classifier, Focus, Focused, Frame, cut, pretrained
 
 RATE = 4e-4
 DECAY = 1e-2
@@ -28,16 +28,17 @@ def load_focus(path: Path) -> Focus:
     return focus.to(memory_format=torch.channels_last).eval().requires_grad_(False)
 
 
-def focused(focus: Focus, x: Tensor, view: str = "normalised") -> tuple[Tensor, Tensor]:
-    """What the classifier is given of x [N,1,S,S]: seen [N,1,S,S] and the share of lung [N,1,S/4,S/4]."""
+def focused(focus: Focus, x: Tensor, size: int = CLOSE, view: str = "normalised") -> Focused:
+    """What the classifier is given of x [N,1,S,S], at size x size pixels."""
     with torch.no_grad():
-        if view == "whole":
-            return x, torch.ones_like(functional.avg_pool2d(x, 4))
-        seen, share = focus(x)
+        seen, lung, share, frame = focus(x, size)
         if view == "lungs":
-            mask = functional.pixel_shuffle(torch.sigmoid(focus.segmenter(x)), 4)
-            seen = 1 + mask * (x - 1)
-    return seen.contiguous(memory_format=torch.channels_last), share
+            seen = 1 + cut(share, frame, size) * (cut(x, frame, size) - 1)
+        if view == "whole":
+            seen = functional.interpolate(x, size=(size, size), mode="bilinear", antialias=True)
+            lung, share = torch.ones_like(lung), torch.ones_like(share)
+            frame = Frame(*(torch.full((len(x),), end) for end in (0.0, 1.0, 0.0, 1.0)))
+    return Focused(seen.contiguous(memory_format=torch.channels_last), lung, share, frame)
 
 
 def rate_of(progress: float) -> float:
@@ -52,8 +53,8 @@ def logits_of(network: Classifier, focus: Focus, inputs: np.ndarray, view: str =
     """Logits [N] of inputs [N,1,S,S], without augmentation."""
     network.eval()
     with torch.inference_mode():
-        parts = [network(*focused(focus, part, view)).logit for part in torch.from_numpy(inputs).split(BATCH)]
-    return torch.cat(parts).numpy()
+        given = [focused(focus, part, view=view) for part in torch.from_numpy(inputs).split(BATCH)]
+        return torch.cat([network(part.seen, part.lung).logit for part in given]).numpy()
 
 
 @torch.no_grad()

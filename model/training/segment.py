@@ -20,7 +20,7 @@ from torch.nn import functional
 import augment
 import data
 import lesions
-from network import SIZE, Segmenter
+from network import SIZE, Segmenter, glance
 from run import average
 
 HELD = ("4", "6")
@@ -49,8 +49,9 @@ def view(x: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
 
 
 def loss_of(logit: Tensor, mask: Tensor) -> Tensor:
-    """Cross-entropy and soft Dice (Milletari et al. 2016, arXiv 1606.04797) of logits [N,16,h,w]."""
+    """Cross-entropy and soft Dice (Milletari et al. 2016, arXiv 1606.04797) of logits [N,16,h,w] and mask [N,1,S,S]."""
     logit = functional.pixel_shuffle(logit, 4)
+    mask = functional.interpolate(mask, size=logit.shape[-2:], mode="area")
     probability = torch.sigmoid(logit)
     overlap = (probability * mask).sum((1, 2, 3))
     dice = (2 * overlap + 1) / (probability.sum((1, 2, 3)) + mask.sum((1, 2, 3)) + 1)
@@ -61,16 +62,16 @@ def dice_of(network: Segmenter, x: Tensor) -> Tensor:
     """Dice [N] of gray and mask [N,2,S,S]."""
     network.eval()
     with torch.inference_mode():
-        found = functional.pixel_shuffle(network(x[:, :1]), 4) > 0
-    mask = x[:, 1:] > 0
+        found = functional.pixel_shuffle(network(glance(x[:, :1])), 4) > 0
+    mask = functional.interpolate((x[:, 1:] > 0).float(), size=found.shape[-2:], mode="area") > 0.5
     return 2 * (found & mask).sum((1, 2, 3)) / (found.sum((1, 2, 3)) + mask.sum((1, 2, 3)))
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--manifest", type=Path, required=True)
-    parser.add_argument("--views", type=Path, required=True, help="arrays at 256, the source of random views")
-    parser.add_argument("--arrays", type=Path, required=True, help="arrays at 224, for the held-out volumes")
+    parser.add_argument("--views", type=Path, required=True, help="arrays at 384, the source of random views")
+    parser.add_argument("--arrays", type=Path, required=True, help="arrays at 336, for the held-out volumes")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--steps", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=1)
@@ -91,7 +92,7 @@ def main() -> None:
         rows = torch.randint(len(inputs), (BATCH,), generator=generator)
         x, mask = view(inputs[rows], generator)
         network.train()
-        loss = loss_of(network(x), mask)
+        loss = loss_of(network(glance(x)), mask)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         optimizer.step()

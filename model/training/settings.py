@@ -71,7 +71,7 @@ def read(path: Path) -> dict:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--manifest", type=Path, required=True)
-    parser.add_argument("--arrays", type=Path, required=True, help="arrays at 224")
+    parser.add_argument("--arrays", type=Path, required=True, help="arrays at 336")
     parser.add_argument("--onnx", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True, help="model.toml")
     parser.add_argument("--procedure", required=True, help="one sentence: how the network was trained")

@@ -27,7 +27,7 @@ import data
 import gate
 import lesions
 import pretrain
-from network import SIZE, STRIDE, Focus, Outputs
+from network import CLOSE, SIZE, Focus, Frame, Outputs, cut
 from run import BATCH, VIEWS, Run, focused, load_focus, logits_of
 
 # LUNA16 slices beside a batch, each once clear and once painted.
@@ -59,18 +59,18 @@ def findings_loss(said: Tensor, truth: Tensor, label: Tensor) -> Tensor:
     return (functional.binary_cross_entropy_with_logits(said, truth, reduction="none") * weight).mean()
 
 
-def multi_task_loss(outputs: Outputs, target: Tensor, label: Tensor, findings: Tensor, lung: Tensor, cover: Tensor) -> Tensor:
-    """The four tasks; the first len(target) rows of `outputs` are labelled, the rest are pairs, clear then painted."""
+def labelled_loss(outputs: Outputs, target: Tensor, label: Tensor, findings: Tensor) -> Tensor:
+    """COVID-19 and findings; the first len(target) rows of `outputs` are the labelled slices."""
     count = len(target)
     loss = functional.binary_cross_entropy_with_logits(outputs.logit[:count], target)
-    loss = loss + FINDINGS_WEIGHT * findings_loss(outputs.findings[:count], findings, label)
-    if len(outputs.logit) > count:
-        pairs = Outputs(*(part[count:] for part in outputs))
-        known = torch.ones(len(pairs.logit))
-        loss = loss + PAINT_WEIGHT * pretrain.painted_loss(pairs, lung[count:], pretrain.cells_of(cover), known)
-        clear, painted = pairs.logit.chunk(2)
-        loss = loss + RANK_WEIGHT * functional.softplus(clear - painted).mean()
-    return loss
+    return loss + FINDINGS_WEIGHT * findings_loss(outputs.findings[:count], findings, label)
+
+
+def pairs_loss(outputs: Outputs, lung: Tensor, cover: Tensor) -> Tensor:
+    """Painted lesions cell by cell, and the higher logit for the painted; clear slices come first, then the same painted."""
+    loss = PAINT_WEIGHT * pretrain.painted_loss(outputs, lung, cover, torch.ones(len(lung)))
+    clear, painted = outputs.logit.chunk(2)
+    return loss + RANK_WEIGHT * functional.softplus(clear - painted).mean()
 
 
 class Slices(NamedTuple):
@@ -90,34 +90,37 @@ def slices_of(arrays: data.Arrays) -> Slices:
 def luna_pairs(views: data.Arrays, focus: Focus) -> Tensor:
     """Gray and mask [N,2,H,W] of the LUNA16 slices that show enough lung."""
     luna = torch.from_numpy(views.of("luna_fit").inputs)
-    luna = luna[pretrain.shares_of(focus, luna) > gate.LUNG]
-    return torch.cat([luna, pretrain.masks_of(focus, luna)], dim=1)
+    share, masks = pretrain.lungs_of(focus, luna)
+    return torch.cat([luna, masks], dim=1)[share > gate.LUNG]
 
 
 def train_epoch(run: Run, focus: Focus, slices: Slices, luna: Tensor | None, view: str) -> float:
     """One pass over the slices; returns the mean loss."""
     order = torch.randperm(len(slices.inputs), generator=run.generator)
     batches = [part for part in order.split(BATCH) if len(part) > 1]
-    size = 192 if run.epoch < run.epochs / 2 else SIZE
+    close = 192 if run.epoch < run.epochs / 2 else CLOSE
     run.network.train()
     run.freeze()
     total = 0.0
     for index, rows in enumerate(batches):
         run.set_rate((run.epoch + index / len(batches)) / run.epochs)
-        x, cover = augment.view(slices.inputs[rows], size, run.generator), torch.zeros(0)
+        x, cover = augment.view(slices.inputs[rows], SIZE, run.generator), None
         if luna is not None:
             drawn = torch.randint(len(luna), (PAIRS,), generator=run.generator)
-            beside, cover = pair_view(luna[drawn], size, run.generator)
+            beside, cover = pair_view(luna[drawn], SIZE, run.generator)
             x = torch.cat([x, beside])
-        seen, share = focused(focus, x, view)
-        target = slices.label[rows] * (1 - SMOOTHING) + SMOOTHING / 2
+        given = focused(focus, x, close, view)
         count = len(rows)
-        mixed = [seen[:count], share[:count], target, slices.label[rows], slices.findings[rows]]
+        target = slices.label[rows] * (1 - SMOOTHING) + SMOOTHING / 2
+        mixed = [given.seen[:count], given.lung[:count], target, slices.label[rows], slices.findings[rows]]
         first, held, target, label, findings = augment.mixup(mixed, run.generator)
-        seen, share = torch.cat([first, seen[count:]]), torch.cat([held, share[count:]])
-        outputs = run.network(seen.contiguous(memory_format=torch.channels_last), share)
-        lung = pretrain.cells_of(share, STRIDE // 4)
-        loss = multi_task_loss(outputs, target, label, findings, lung, cover)
+        seen, lung = torch.cat([first, given.seen[count:]]), torch.cat([held, given.lung[count:]])
+        outputs = run.network(seen.contiguous(memory_format=torch.channels_last), lung)
+        loss = labelled_loss(outputs, target, label, findings)
+        if cover is not None:
+            frame = Frame(*(end[count:] for end in given.frame))
+            pairs = Outputs(*(part[count:] for part in outputs))
+            loss = loss + pairs_loss(pairs, lung[count:], pretrain.cells_of(cut(cover, frame, close)))
         run.step(loss)
         total += float(loss.detach()) * count
     run.epoch += 1
@@ -127,8 +130,8 @@ def train_epoch(run: Run, focus: Focus, slices: Slices, luna: Tensor | None, vie
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--manifest", type=Path, required=True)
-    parser.add_argument("--views", type=Path, required=True, help="arrays at 256, the source of random views")
-    parser.add_argument("--arrays", type=Path, required=True, help="arrays at 224, for the held slices")
+    parser.add_argument("--views", type=Path, required=True, help="arrays at 384, the source of random views")
+    parser.add_argument("--arrays", type=Path, required=True, help="arrays at 336, for the held slices")
     parser.add_argument("--lungs", type=Path, required=True, help="network.pt of segment.py")
     parser.add_argument("--start", type=Path, help="network.pt of pretrain.py; without it from ImageNet")
     parser.add_argument("--out", type=Path, required=True)
