@@ -114,7 +114,7 @@ impl Source {
     pub fn length(&self) -> usize {
         match &self.file {
             File::Image(source) => source.frames(),
-            File::Archive(archive) => archive.entries().iter().map(|entry| entry.frames).sum(),
+            File::Archive(archive) => archive.frames(),
         }
     }
 
@@ -133,33 +133,30 @@ impl Source {
     /// @returns Reading
     /// @throws Error with a `code` for an index out of range
     pub fn read(&self, index: usize) -> Result<JsValue, JsValue> {
-        if index >= self.length() {
-            return Err(throw(Error::Argument(format!("there is no frame {index}"))));
-        }
+        let missing = || throw(Error::Argument(format!("there is no frame {index}")));
         reading(match &self.file {
-            File::Image(source) => self.classifier.read(source, index, &self.name),
-            File::Archive(archive) => self.read_entry(archive, index),
+            File::Image(source) if index < source.frames() => self.classifier.read(source, index, &self.name),
+            File::Image(_) => return Err(missing()),
+            File::Archive(archive) => {
+                let (number, frame) = archive.locate(index).ok_or_else(missing)?;
+                self.read_entry(archive, number, frame)
+            }
         })
     }
 }
 
 impl Source {
-    /// Reads a frame, counted through all entries.
-    fn read_entry(&self, archive: &Archive, mut frame: usize) -> Reading {
-        let mut number = 0;
-        while frame >= archive.entries()[number].frames {
-            frame -= archive.entries()[number].frames;
-            number += 1;
-        }
+    /// Reads a frame of an entry; one that cannot be read gives a reading too.
+    fn read_entry(&self, archive: &Archive, number: usize, frame: usize) -> Reading {
         let entry = &archive.entries()[number];
         let name = format!("{}!{}", self.name, entry.name);
-        self.frame_of(archive, number, frame, &name).unwrap_or_else(|error| {
-            let number = (entry.frames > 1).then_some(frame);
-            Reading::unreadable(&name, number, &error, &self.classifier.model, self.classifier.device)
+        self.try_read_entry(archive, number, frame, &name).unwrap_or_else(|error| {
+            let frame = (entry.frames > 1).then_some(frame);
+            Reading::unreadable(&name, frame, &error, &self.classifier.model, self.classifier.device)
         })
     }
 
-    fn frame_of(&self, archive: &Archive, number: usize, frame: usize, name: &str) -> error::Result<Reading> {
+    fn try_read_entry(&self, archive: &Archive, number: usize, frame: usize, name: &str) -> error::Result<Reading> {
         let mut opened = self.opened.borrow_mut();
         let source = match opened.take_if(|(last, _)| *last == number) {
             Some((_, source)) => source,
@@ -170,7 +167,7 @@ impl Source {
             }
         };
         let (_, source) = opened.insert((number, source));
-        // What the header said when frames were counted may not hold for the whole.
+        // What its first bytes said may not hold for the whole.
         if frame >= source.frames() {
             let reason = format!("it has {} frames instead of {}", source.frames(), archive.entries()[number].frames);
             return Err(Error::Unreadable { format: "DICOM", reason });

@@ -121,6 +121,23 @@ impl Archive {
         &self.entries
     }
 
+    /// The number of frames of all images.
+    pub fn frames(&self) -> usize {
+        self.entries.iter().map(|entry| entry.frames).sum()
+    }
+
+    /// The image and its frame that frame `index` of all of them is, `None` if there are not so many.
+    pub fn locate(&self, index: usize) -> Option<(usize, usize)> {
+        let mut frame = index;
+        self.entries.iter().enumerate().find_map(|(number, entry)| match frame.checked_sub(entry.frames) {
+            Some(left) => {
+                frame = left;
+                None
+            }
+            None => Some((number, frame)),
+        })
+    }
+
     /// The number of entries that are no image.
     pub fn skipped(&self) -> usize {
         self.skipped
@@ -265,7 +282,9 @@ pub(super) mod tests {
         let archive = open(zip(&files)).unwrap();
         let entries: Vec<_> = archive.entries().iter().map(|entry| (entry.name.as_str(), entry.frames)).collect();
         assert_eq!(entries, [("b/scan", 3), ("a.png", 1)]);
-        assert_eq!((archive.skipped(), archive.nested()), (2, 1));
+        assert_eq!((archive.skipped(), archive.nested(), archive.frames()), (2, 1, 4));
+        let places: Vec<_> = (0..5).map(|frame| archive.locate(frame)).collect();
+        assert_eq!(places, [Some((0, 0)), Some((0, 1)), Some((0, 2)), Some((1, 0)), None]);
         assert_eq!(archive.source(0).unwrap().frames(), 3);
         assert_eq!(archive.source(1).unwrap().slice(0).unwrap().width, 4);
         let none = open(zip(&[("notes.txt", b"notes"), ("inner.zip", &inner)])).unwrap_err();
