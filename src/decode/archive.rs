@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 use rawzip::path::ZipFilePath;
-use rawzip::{CompressionMethod, ZipArchive};
+use rawzip::{CompressionMethod, ZipArchive, ZipFileHeaderRecord, ZipSliceArchive};
 
 use super::{Content, Limits, Source, dicom, inflate};
 use crate::error::{Error, Result};
@@ -72,26 +72,7 @@ impl Archive {
             if compressed > bytes.len() as u64 {
                 return Err(unreadable("its entries share their bytes"));
             }
-            let place = archive.get_entry(record.wayfinder()).map_err(damaged).and_then(|entry| {
-                let (start, end) = entry.compressed_data_range();
-                let flags = record.flags();
-                if flags.is_encrypted() || flags.has_strong_encryption() {
-                    let advice = "unpack the archive with its password first";
-                    return Err(Error::Unsupported { what: "an encrypted entry".to_string(), advice });
-                }
-                let is_deflated = match record.compression_method() {
-                    CompressionMethod::STORE => false,
-                    CompressionMethod::DEFLATE => true,
-                    method => {
-                        let method = method.name().map_or_else(|| method.as_u16().to_string(), str::to_string);
-                        let what = format!("the compression method {method} of an entry");
-                        return Err(Error::Unsupported { what, advice: "unpack the archive first" });
-                    }
-                };
-                let size = record.uncompressed_size_hint();
-                Limits::check("the size of the entry in bytes", size, limits.expanded(end - start))?;
-                Ok(Place { data: start as usize..end as usize, is_deflated, size, crc: record.crc32() })
-            });
+            let place = Place::of(&archive, &record, &limits);
             let frames = match &place {
                 Ok(place) => match place.peek(&bytes, &limits) {
                     Peek::Image(frames) => frames,
@@ -167,6 +148,28 @@ enum Peek {
 }
 
 impl Place {
+    /// Finds an entry, if it can be read within `limits`.
+    fn of(archive: &ZipSliceArchive<&[u8]>, record: &ZipFileHeaderRecord, limits: &Limits) -> Result<Place> {
+        let flags = record.flags();
+        if flags.is_encrypted() || flags.has_strong_encryption() {
+            let advice = "unpack the archive with its password first";
+            return Err(Error::Unsupported { what: "an encrypted entry".to_string(), advice });
+        }
+        let is_deflated = match record.compression_method() {
+            CompressionMethod::STORE => false,
+            CompressionMethod::DEFLATE => true,
+            method => {
+                let method = method.name().map_or_else(|| method.as_u16().to_string(), str::to_string);
+                let what = format!("the compression method {method} of an entry");
+                return Err(Error::Unsupported { what, advice: "unpack the archive first" });
+            }
+        };
+        let (start, end) = archive.get_entry(record.wayfinder()).map_err(damaged)?.compressed_data_range();
+        let size = record.uncompressed_size_hint();
+        Limits::check("the size of the entry in bytes", size, limits.expanded(end - start))?;
+        Ok(Place { data: start as usize..end as usize, is_deflated, size, crc: record.crc32() })
+    }
+
     /// Its first bytes, at most `limit`.
     fn start<'a>(&self, bytes: &'a [u8], limit: u64) -> Cow<'a, [u8]> {
         let data = &bytes[self.data.clone()];
