@@ -1,5 +1,6 @@
 //! The boundary to JavaScript, and nothing else.
 
+use std::cell::RefCell;
 use std::rc::Rc;
 
 use js_sys::{Float32Array, Object, Reflect, Uint8Array};
@@ -7,8 +8,8 @@ use serde::Serialize;
 use wasm_bindgen::prelude::*;
 
 use crate::classifier::{self, NETWORK, SETTINGS};
-use crate::decode::{self, Limits};
-use crate::error::Error;
+use crate::decode::{self, Archive, File, Limits};
+use crate::error::{self, Error};
 use crate::model::Model;
 use crate::reading::Reading;
 
@@ -40,12 +41,12 @@ impl Classifier {
         Ok(Classifier(Rc::new(classifier)))
     }
 
-    /// Recognises a file. Its frames are read one at a time, so that a host can show progress and stop.
+    /// Recognises a file, or an archive of them. Its frames are read one at a time, so that a host can show progress and stop.
     ///
     /// @throws Error with a `code` when the file cannot be read at all
     pub fn open(&self, bytes: Vec<u8>, name: String) -> Result<Source, JsValue> {
-        let source = decode::Source::open(bytes, Limits::default()).map_err(throw)?;
-        Ok(Source { classifier: self.0.clone(), source, name })
+        let file = File::open(bytes, Limits::default()).map_err(throw)?;
+        Ok(Source { classifier: self.0.clone(), file, name, opened: RefCell::new(None) })
     }
 
     /// Reads every frame of a small file.
@@ -96,31 +97,82 @@ impl Classifier {
     }
 }
 
-/// A recognised file.
+/// A recognised file, or an archive of them.
 #[wasm_bindgen]
 pub struct Source {
     classifier: Rc<classifier::Classifier>,
-    source: decode::Source,
+    file: File,
     name: String,
+    /// The entry of an archive that was read last, by its number: its next frame is likely to be asked for next.
+    opened: RefCell<Option<(usize, decode::Source)>>,
 }
 
 #[wasm_bindgen]
 impl Source {
-    /// The number of frames, at least 1.
+    /// The number of frames, at least 1; in an archive those of all its images.
     #[wasm_bindgen(getter)]
     pub fn length(&self) -> usize {
-        self.source.frames()
+        match &self.file {
+            File::Image(source) => source.frames(),
+            File::Archive(archive) => archive.frames(),
+        }
     }
 
-    /// Reads frame `index`, from 0; one that cannot be read gives a reading with the verdict "error".
+    /// The number of entries of an archive that were left out: no images, or archives themselves.
+    #[wasm_bindgen(getter)]
+    pub fn skipped(&self) -> usize {
+        match &self.file {
+            File::Image(_) => 0,
+            File::Archive(archive) => archive.skipped() + archive.nested(),
+        }
+    }
+
+    /// Reads frame `index`, from 0; one that cannot be read gives a reading with the verdict "error". In an archive the reading's
+    /// file is `name!entry`.
     ///
     /// @returns Reading
     /// @throws Error with a `code` for an index out of range
     pub fn read(&self, index: usize) -> Result<JsValue, JsValue> {
-        if index >= self.length() {
-            return Err(throw(Error::Argument(format!("there is no frame {index}"))));
+        let missing = || throw(Error::Argument(format!("there is no frame {index}")));
+        reading(match &self.file {
+            File::Image(source) if index < source.frames() => self.classifier.read(source, index, &self.name),
+            File::Image(_) => return Err(missing()),
+            File::Archive(archive) => {
+                let (number, frame) = archive.locate(index).ok_or_else(missing)?;
+                self.read_entry(archive, number, frame)
+            }
+        })
+    }
+}
+
+impl Source {
+    /// Reads a frame of an entry; one that cannot be read gives a reading too.
+    fn read_entry(&self, archive: &Archive, number: usize, frame: usize) -> Reading {
+        let entry = &archive.entries()[number];
+        let name = format!("{}!{}", self.name, entry.name);
+        self.try_read_entry(archive, number, frame, &name).unwrap_or_else(|error| {
+            let frame = (entry.frames > 1).then_some(frame);
+            Reading::unreadable(&name, frame, &error, &self.classifier.model, self.classifier.device)
+        })
+    }
+
+    fn try_read_entry(&self, archive: &Archive, number: usize, frame: usize, name: &str) -> error::Result<Reading> {
+        let mut opened = self.opened.borrow_mut();
+        let source = match opened.take_if(|(last, _)| *last == number) {
+            Some((_, source)) => source,
+            None => {
+                // Two entries at once might be too much for the memory.
+                *opened = None;
+                archive.source(number)?
+            }
+        };
+        let (_, source) = opened.insert((number, source));
+        // What its first bytes said may not hold for the whole.
+        if frame >= source.frames() {
+            let reason = format!("it has {} frames instead of {}", source.frames(), archive.entries()[number].frames);
+            return Err(Error::Unreadable { format: "DICOM", reason });
         }
-        reading(self.classifier.read(&self.source, index, &self.name))
+        Ok(self.classifier.read(source, frame, name))
     }
 }
 

@@ -6,11 +6,16 @@
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum Error {
     /// The bytes are of no format that LungGlass knows.
-    #[error("this is not an image that LungGlass knows; give it a {FORMATS} file")]
+    #[error("this is not an image that LungGlass knows; give it a {FORMATS} file, or a ZIP archive of them")]
     NotAnImage,
     /// A DICOM object that holds no image: a report, a plan, a directory.
     #[error("this DICOM object holds no image; choose the image objects of the study, not its reports or plans")]
     NoPixels,
+    /// An archive without an image; the number of its other entries.
+    #[error(
+        "this archive holds no image that LungGlass knows, only {others} other files; give it one with {FORMATS} files"
+    )]
+    NoImages { others: usize },
     /// The file is not there or may not be read.
     #[error("the file cannot be opened: {0}")]
     Io(String),
@@ -48,6 +53,7 @@ impl Error {
         match self {
             Error::NotAnImage => "not_an_image",
             Error::NoPixels => "no_pixels",
+            Error::NoImages { .. } => "no_images",
             Error::Io(_) => "io",
             Error::Unreadable { .. } => "unreadable",
             Error::TooLarge { .. } => "too_large",

@@ -112,6 +112,67 @@ fn a_folder_is_read_in_order_and_what_is_no_image_is_skipped() {
     assert!(stderr(&output).contains("skipped 2 file"), "{}", stderr(&output));
 }
 
+/// An archive of stored files.
+fn zip(files: &[(&str, &str)]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let mut archive = rawzip::ZipArchiveWriter::new(&mut bytes);
+    for (name, path) in files {
+        let (mut entry, config) = archive.new_file(*name).start().unwrap();
+        let mut writer = config.wrap(&mut entry);
+        writer.write_all(&fs::read(path).unwrap()).unwrap();
+        let (_, descriptor) = writer.finish().unwrap();
+        entry.finish(descriptor).unwrap();
+    }
+    archive.finish().unwrap();
+    bytes
+}
+
+#[test]
+fn an_archive_is_read_like_a_folder() {
+    let folder = scratch("an_archive_is_read");
+    let inner = folder.join("inner.zip");
+    fs::write(&inner, zip(&[("slice.png", SLICE)])).unwrap();
+    let files = [
+        ("series/slice", DICOM),
+        ("notes.toml", "Cargo.toml"),
+        ("series/multi.dcm", "tests/dicom/rle-multi.dcm"),
+        ("../broken.png", BROKEN),
+        ("inner.zip", inner.to_str().unwrap()),
+    ];
+    let archive = folder.join("study.zip");
+    fs::write(&archive, zip(&files)).unwrap();
+    let (given, maps) = (archive.to_str().unwrap(), folder.join("maps"));
+    let output = lungglass(&["classify", "--json", "--map-dir", maps.to_str().unwrap(), given, SLICE]);
+    assert_eq!(output.status.code(), Some(2), "{}", stderr(&output));
+    let lines = lines(&output);
+    let found: Vec<_> = lines.iter().map(|line| (line["file"].as_str().unwrap(), line["frame"].as_u64())).collect();
+    let [slice, multi, broken] =
+        ["series/slice", "series/multi.dcm", "broken.png"].map(|entry| format!("{given}!{entry}"));
+    let (slice, multi, broken) = (slice.as_str(), multi.as_str(), broken.as_str());
+    let expected = [(slice, None), (multi, Some(0)), (multi, Some(1)), (multi, Some(2)), (broken, None), (SLICE, None)];
+    assert_eq!(found, expected);
+    assert_eq!(lines[4]["error"]["code"], "unreadable");
+    let alone = lungglass(&["classify", "--json", DICOM]);
+    assert_eq!(lines[0]["logit"], self::lines(&alone)[0]["logit"]);
+    assert!(stderr(&output).contains("skipped 1 files that are no image"), "{}", stderr(&output));
+    assert!(stderr(&output).contains("skipped 1 archives inside archives"), "{}", stderr(&output));
+    for map in ["slice.png", "multi_0.png", "multi_2.png", "input.png"] {
+        assert!(maps.join(map).exists(), "{map}");
+    }
+}
+
+#[test]
+fn an_archive_that_is_named_gets_a_line_even_if_it_holds_no_image() {
+    let folder = scratch("an_empty_archive");
+    fs::write(folder.join("notes.zip"), zip(&[("Cargo.toml", "Cargo.toml")])).unwrap();
+    let path = folder.join("notes.zip");
+    let output = lungglass(&["classify", "--json", path.to_str().unwrap()]);
+    assert_eq!((output.status.code(), lines(&output)[0]["error"]["code"].as_str()), (Some(2), Some("no_images")));
+    let output = lungglass(&["classify", "--json", folder.to_str().unwrap()]);
+    assert_eq!((output.status.code(), lines(&output).len()), (Some(0), 0));
+    assert!(stderr(&output).contains("skipped 1 file"), "{}", stderr(&output));
+}
+
 #[test]
 fn standard_input_is_a_file() {
     let mut child = Command::new(env!("CARGO_BIN_EXE_lungglass"))

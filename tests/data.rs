@@ -32,38 +32,49 @@ fn data(test: &str) -> Option<PathBuf> {
 #[derive(Deserialize)]
 struct Sample {
     hu_sha256_i32le: Option<String>,
+    hu_min: Option<f32>,
+    hu_max: Option<f32>,
     transfer_syntax: Option<String>,
     modality: Option<String>,
 }
 
-/// The Hounsfield units of every uncompressed CT sample are those that pydicom decodes.
+/// The Hounsfield units of every CT sample are those that pydicom decodes, whatever its transfer syntax. What a lossy DCT or wavelet
+/// makes of a slice is the decoder's own in the last digit: there the least and greatest value must be near.
 #[test]
 fn hounsfield_units_are_those_of_the_samples_list() {
     let Some(data) = data("hounsfield_units_are_those_of_the_samples_list") else { return };
     let manifest = fs::read(data.join("dicom/manifest.json")).unwrap();
     let samples: BTreeMap<String, Sample> = serde_json::from_slice(&manifest).unwrap();
-    let uncompressed = ["1.2.840.10008.1.2", "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.2"];
-    let mut checked = 0;
+    let lossy = ["1.2.840.10008.1.2.4.50", "1.2.840.10008.1.2.4.51", "1.2.840.10008.1.2.4.91"];
+    let mut syntaxes = BTreeMap::new();
     for (name, sample) in &samples {
         let Some(expected) = &sample.hu_sha256_i32le else { continue };
-        let is_ct = sample.modality.as_deref().is_none_or(|modality| modality == "CT");
-        if !is_ct || !sample.transfer_syntax.as_deref().is_some_and(|syntax| uncompressed.contains(&syntax)) {
+        if sample.modality.as_deref().is_some_and(|modality| modality != "CT") {
             continue;
         }
+        let syntax = sample.transfer_syntax.as_deref().unwrap();
         let bytes = fs::read(data.join("dicom").join(name)).unwrap();
         let source = Source::open(bytes, Limits::default()).unwrap_or_else(|error| panic!("{name}: {error}"));
         let mut hash = Sha256::new();
+        let (mut least, mut greatest) = (f32::INFINITY, f32::NEG_INFINITY);
         for frame in 0..source.frames() {
-            let Pixels::Hu(values) = source.slice(frame).unwrap().pixels else { panic!("{name} has no HU") };
+            let slice = source.slice(frame).unwrap_or_else(|error| panic!("{name}: {error}"));
+            let Pixels::Hu(values) = slice.pixels else { panic!("{name} has no Hounsfield units") };
             for value in values {
                 hash.update((value as i32).to_le_bytes());
+                (least, greatest) = (least.min(value), greatest.max(value));
             }
         }
         let found: String = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
-        assert_eq!(found, *expected, "{name}");
-        checked += 1;
+        if lossy.contains(&syntax) {
+            let distance = (least - sample.hu_min.unwrap()).abs().max((greatest - sample.hu_max.unwrap()).abs());
+            assert!(distance <= 2.0, "{name}: {least} to {greatest}");
+        } else {
+            assert_eq!(found, *expected, "{name}");
+        }
+        *syntaxes.entry(syntax).or_insert(0) += 1;
     }
-    assert!(checked >= 10, "only {checked} samples were checked");
+    assert!(syntaxes.len() >= 13, "only {syntaxes:?} were checked");
 }
 
 /// The figures of model.toml and the model card are those that the command measures today.

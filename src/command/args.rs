@@ -33,7 +33,7 @@ pub enum Command {
 
 #[derive(Args)]
 pub struct Classify {
-    /// Image files, folders, or - for standard input
+    /// Image files, ZIP archives, folders, or - for standard input
     #[arg(required = true)]
     pub inputs: Vec<PathBuf>,
     /// One JSON object a line

@@ -1,26 +1,26 @@
-//! `lungglass classify`: a line a slice, in the order of the inputs.
+//! `lungglass classify`: a line a slice as soon as it is read, in the order of the inputs.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs;
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, mpsc};
 
 use image::imageops::{self, FilterType};
 use image::{GrayImage, ImageBuffer, Luma};
 use lungglass::classifier::Classifier;
-use lungglass::decode::{Limits, Source};
+use lungglass::decode::{Archive, File, Limits, Source};
 use lungglass::error::Error;
 use lungglass::graph::Map;
 use lungglass::reading::{Reading, Verdict};
-use rayon::prelude::*;
 
 use crate::args::Classify;
 use crate::failure::{Failure, Outcome, failed};
 use crate::inputs::{self, Input};
 use crate::network;
 
-/// Files that are read at once, for each core.
-const BATCH: usize = 4;
+/// Slices that are on their way at once, for each core: one is read, and the others may wait for a slower one before them.
+const AHEAD: usize = 4;
 
 /// Reads every input. One that cannot be read gets a line that says why, and stops nothing.
 pub fn run(arguments: &Classify) -> Result<Outcome, Failure> {
@@ -41,6 +41,9 @@ pub fn run(arguments: &Classify) -> Result<Outcome, Failure> {
     if counts.skipped > 0 {
         eprintln!("lungglass: skipped {} files that are no image", counts.skipped);
     }
+    if counts.nested > 0 {
+        eprintln!("lungglass: skipped {} archives inside archives: unpack them first", counts.nested);
+    }
     Ok(if counts.failed == 0 { Outcome::AllRead } else { Outcome::SomeUnreadable })
 }
 
@@ -48,8 +51,10 @@ pub fn run(arguments: &Classify) -> Result<Outcome, Failure> {
 struct Counts {
     /// Slices that could not be read, and maps that could not be written.
     failed: usize,
-    /// Files in folders that are no image.
+    /// Files in folders and archives that are no image.
     skipped: usize,
+    /// Archives inside archives.
+    nested: usize,
 }
 
 fn write_lines(
@@ -63,35 +68,142 @@ fn write_lines(
     if format == Format::Csv {
         writeln!(out, "{}", CSV_HEADER.join(","))?;
     }
-    for batch in inputs.chunks(BATCH * rayon::current_num_threads()) {
-        let readings: Vec<_> = batch.par_iter().map(|input| read(classifier, input)).collect();
-        for (input, readings) in batch.iter().zip(readings) {
-            counts.skipped += usize::from(readings.is_empty());
-            for reading in readings {
+    let most = AHEAD * rayon::current_num_threads();
+    let mut slices = Slices::new(inputs);
+    let result = rayon::in_place_scope(|scope| {
+        let (sender, receiver) = mpsc::channel();
+        // Readings that came before their turn, by the number of their slice.
+        let mut early = BTreeMap::new();
+        let (mut started, mut written) = (0, 0);
+        loop {
+            while started - written < most {
+                let Some(slice) = slices.next() else { break };
+                let (number, sender) = (started, sender.clone());
+                started += 1;
+                scope.spawn(move |_| {
+                    let reading = slice.read(classifier);
+                    // Nobody waits for it any more if a line could not be written.
+                    let _ = sender.send((number, slice.stem, reading));
+                });
+            }
+            if started == written {
+                return Ok(());
+            }
+            let (number, stem, reading) = receiver.recv().expect("the sender is kept above");
+            early.insert(number, (stem, reading));
+            while let Some((stem, reading)) = early.remove(&written) {
+                written += 1;
                 counts.failed += usize::from(reading.verdict == Verdict::Error);
                 format.write(&mut out, &reading)?;
-                if let Some(Err(problem)) = maps.as_mut().map(|maps| maps.write(input, &reading)) {
-                    eprintln!("lungglass: {}: no map was written: {problem}", input.name);
+                if let Some(Err(problem)) = maps.as_mut().map(|maps| maps.write(&stem, &reading)) {
+                    eprintln!("lungglass: {}: no map was written: {problem}", reading.file);
                     counts.failed += 1;
                 }
             }
         }
-    }
-    Ok(())
+    });
+    (counts.skipped, counts.nested) = (slices.skipped, slices.nested);
+    result
 }
 
-/// The readings of one file, without their pictures; none where a file in a folder is no image.
-fn read(classifier: &Classifier, input: &Input) -> Vec<Reading> {
-    let source = match input.bytes().and_then(|bytes| Source::open(bytes, Limits::default())) {
-        Ok(source) => source,
-        Err(Error::NotAnImage | Error::NoPixels) if !input.named => return Vec::new(),
-        Err(error) => {
-            return vec![Reading::unreadable(&input.name, None, &error, &classifier.model, classifier.device)];
+/// A slice that is still to be read: a frame of `source`, or why there is none.
+struct Slice {
+    file: String,
+    /// What the names of the files that are made of it start with.
+    stem: String,
+    frame: usize,
+    source: Result<Arc<Source>, Error>,
+}
+
+impl Slice {
+    /// Its reading, without the picture.
+    fn read(&self, classifier: &Classifier) -> Reading {
+        match &self.source {
+            Ok(source) => Reading { picture: None, ..classifier.read(source, self.frame, &self.file) },
+            Err(error) => Reading::unreadable(&self.file, None, error, &classifier.model, classifier.device),
         }
-    };
-    (0..source.frames())
-        .map(|frame| Reading { picture: None, ..classifier.read(&source, frame, &input.name) })
-        .collect()
+    }
+}
+
+/// The slices of all inputs in order. An input is opened when its turn comes, and so is an entry of an archive.
+struct Slices<'a> {
+    inputs: std::slice::Iter<'a, Input>,
+    /// The archive that is being read: its name, and the number of its next entry.
+    archive: Option<(&'a str, Archive, usize)>,
+    /// The image that is being read.
+    image: Option<Image>,
+    skipped: usize,
+    nested: usize,
+}
+
+struct Image {
+    file: String,
+    stem: String,
+    source: Arc<Source>,
+    next_frame: usize,
+}
+
+impl<'a> Slices<'a> {
+    fn new(inputs: &'a [Input]) -> Slices<'a> {
+        Slices { inputs: inputs.iter(), archive: None, image: None, skipped: 0, nested: 0 }
+    }
+
+    /// Goes on with an image, or gives the slice that stands for one that cannot be opened.
+    fn start(&mut self, file: String, stem: String, source: Result<Source, Error>) -> Option<Slice> {
+        match source {
+            Ok(source) => {
+                self.image = Some(Image { file, stem, source: Arc::new(source), next_frame: 0 });
+                None
+            }
+            Err(error) => Some(Slice { file, stem, frame: 0, source: Err(error) }),
+        }
+    }
+}
+
+impl Iterator for Slices<'_> {
+    type Item = Slice;
+
+    fn next(&mut self) -> Option<Slice> {
+        loop {
+            if let Some(Image { file, stem, source, next_frame }) = &mut self.image {
+                if *next_frame < source.frames() {
+                    let frame = *next_frame;
+                    *next_frame += 1;
+                    return Some(Slice { file: file.clone(), stem: stem.clone(), frame, source: Ok(source.clone()) });
+                }
+                self.image = None;
+            }
+            let unreadable = if let Some((name, archive, number)) = &mut self.archive {
+                let Some(entry) = archive.entries().get(*number) else {
+                    self.archive = None;
+                    continue;
+                };
+                let (file, stem) = (format!("{name}!{}", entry.name), inputs::stem(Path::new(&entry.name)));
+                let source = archive.source(*number);
+                *number += 1;
+                self.start(file, stem, source)
+            } else {
+                let input = self.inputs.next()?;
+                match input.bytes().and_then(|bytes| File::open(bytes, Limits::default())) {
+                    Ok(File::Archive(archive)) => {
+                        self.skipped += archive.skipped();
+                        self.nested += archive.nested();
+                        self.archive = Some((&input.name, archive, 0));
+                        None
+                    }
+                    Ok(File::Image(source)) => self.start(input.name.clone(), input.stem(), Ok(source)),
+                    Err(Error::NotAnImage | Error::NoPixels | Error::NoImages { .. }) if !input.named => {
+                        self.skipped += 1;
+                        None
+                    }
+                    Err(error) => self.start(input.name.clone(), input.stem(), Err(error)),
+                }
+            };
+            if unreadable.is_some() {
+                return unreadable;
+            }
+        }
+    }
 }
 
 /// The folder for maps. A map overwrites what an earlier run left there, but no input and no other map of this run.
@@ -109,9 +221,8 @@ impl Maps {
         Ok(Maps { folder, inputs, written: HashMap::new() })
     }
 
-    fn write(&mut self, input: &Input, reading: &Reading) -> Result<(), String> {
+    fn write(&mut self, stem: &str, reading: &Reading) -> Result<(), String> {
         let (Some(map), Some(source)) = (&reading.map, &reading.source) else { return Ok(()) };
-        let stem = input.stem();
         let name = reading.frame.map_or_else(|| format!("{stem}.png"), |frame| format!("{stem}_{frame}.png"));
         let path = self.folder.join(name);
         if let Some(other) = self.written.get(&path) {
@@ -123,7 +234,7 @@ impl Maps {
         map_picture(map, source.width as u32, source.height as u32)
             .save(&path)
             .map_err(|error| format!("{}: {error}", path.display()))?;
-        self.written.insert(path, input.name.clone());
+        self.written.insert(path, reading.file.clone());
         Ok(())
     }
 }

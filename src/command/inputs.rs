@@ -34,9 +34,14 @@ impl Input {
     pub fn stem(&self) -> String {
         match &self.place {
             Place::StandardInput => "stdin".to_string(),
-            Place::File(path) => path.file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into_owned()),
+            Place::File(path) => stem(path),
         }
     }
+}
+
+/// The last part of a path without the extension.
+pub fn stem(path: &Path) -> String {
+    path.file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into_owned())
 }
 
 /// The bytes of a file. One over the limit is not read.

@@ -2,8 +2,9 @@
 
 use std::io::Cursor;
 
+use image::codecs::jpeg::JpegDecoder;
 use image::error::{ImageError, LimitErrorKind};
-use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader};
+use image::{ColorType, DynamicImage, ImageDecoder, ImageFormat, ImageReader};
 
 use super::Limits;
 use crate::error::{Error, Result};
@@ -35,9 +36,8 @@ fn name(format: ImageFormat) -> &'static str {
 /// Decodes a picture: alpha over black, colour by Rec. 601, EXIF orientation applied, 16 bits rounded to 8.
 pub(super) fn read(bytes: &[u8], format: ImageFormat, limits: &Limits) -> Result<Slice> {
     let fail = |error| translate(name(format), error);
-    if format == ImageFormat::Jpeg && is_cut_off(bytes) {
-        let reason = "it ends before the image does".to_string();
-        return Err(Error::Unreadable { format: name(format), reason });
+    if format == ImageFormat::Jpeg {
+        check_end(bytes)?;
     }
     let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
     // The size is checked below, by our own limits; until then the decoder may hold the header.
@@ -55,10 +55,34 @@ pub(super) fn read(bytes: &[u8], format: ImageFormat, limits: &Limits) -> Result
     Ok(Slice { width, height, pixels: Pixels::Gray(gray), origin })
 }
 
+/// The gray levels of a JPEG of 8 bits, as they are stored, if it is `width` x `height` pixels of one component.
+pub(super) fn gray_jpeg(bytes: &[u8], width: usize, height: usize) -> Result<Vec<u8>> {
+    let fail = |error| translate(name(ImageFormat::Jpeg), error);
+    check_end(bytes)?;
+    let decoder = JpegDecoder::new(Cursor::new(bytes)).map_err(fail)?;
+    let (found_width, found_height) = decoder.dimensions();
+    if decoder.color_type() != ColorType::L8 || (found_width as usize, found_height as usize) != (width, height) {
+        let reason = format!("it is not {width} x {height} gray pixels");
+        return Err(Error::Unreadable { format: name(ImageFormat::Jpeg), reason });
+    }
+    let mut levels = vec![0; width * height];
+    decoder.read_image(&mut levels).map_err(fail)?;
+    Ok(levels)
+}
+
 fn decoder_limits(limits: &Limits) -> image::Limits {
     let mut decoder = image::Limits::default();
     decoder.max_alloc = Some(limits.pixels * BYTES_PER_PIXEL);
     decoder
+}
+
+/// Fails for a JPEG that was cut off.
+fn check_end(bytes: &[u8]) -> Result<()> {
+    if is_cut_off(bytes) {
+        let reason = "it ends before the image does".to_string();
+        return Err(Error::Unreadable { format: name(ImageFormat::Jpeg), reason });
+    }
+    Ok(())
 }
 
 /// Whether a JPEG ends before its end-of-image marker. The decoder would fill the missing part with gray.

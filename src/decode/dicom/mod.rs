@@ -1,9 +1,27 @@
-//! DICOM: the few header elements that a slice needs, and uncompressed pixel data.
+//! DICOM: the few header elements that a slice needs, and the pixel data, uncompressed or compressed.
 //!
 //! The data set is walked element by element and what is not needed is skipped: no name, id or date is ever read, and a
 //! declared length takes no memory before it was held against the bytes that are there.
+//!
+//! | transfer syntax | decoder |
+//! |---|---|
+//! | Implicit and Explicit VR Little Endian, Explicit VR Big Endian | here |
+//! | Deflated Explicit VR Little Endian | `flate2` |
+//! | RLE Lossless | [`rle`] |
+//! | JPEG Baseline (8 bits) | the pictures' (`image`), by way of [`jpeg`] |
+//! | JPEG Extended (12 bits), JPEG Lossless | [`jpeg`] |
+//! | JPEG-LS Lossless and Near-Lossless | [`jpeg_ls`] |
+//! | JPEG 2000 Lossless and lossy | [`jpeg_2000`] (`hayro-jpeg2000`) |
+
+mod codec;
+mod fragments;
+mod jpeg;
+mod jpeg_2000;
+mod jpeg_ls;
+mod rle;
 
 use std::io::Cursor;
+use std::ops::Range;
 
 use dicom_core::Tag;
 use dicom_dictionary_std::{tags, uids};
@@ -13,20 +31,30 @@ use dicom_parser::dataset::LazyDataToken;
 use dicom_parser::dataset::lazy_read::LazyDataSetReader;
 use dicom_transfer_syntax_registry::TransferSyntaxRegistry;
 
-use super::Limits;
+use self::codec::{Codec, Frame};
+use self::fragments::Frames;
+use super::{Limits, inflate};
 use crate::error::{Error, Result};
 use crate::slice::{Origin, Pixels, Slice};
 
 const FORMAT: &str = "DICOM";
 /// Retired, and still in archives.
 const EXPLICIT_VR_BIG_ENDIAN: &str = "1.2.840.10008.1.2.2";
-/// The transfer syntaxes whose pixel data are the stored values.
-const UNCOMPRESSED: [&str; 3] =
-    [uids::EXPLICIT_VR_LITTLE_ENDIAN, uids::IMPLICIT_VR_LITTLE_ENDIAN, EXPLICIT_VR_BIG_ENDIAN];
+/// The transfer syntaxes whose pixel data are the stored values, the last one once its data set was inflated.
+const UNCOMPRESSED: [&str; 4] = [
+    uids::EXPLICIT_VR_LITTLE_ENDIAN,
+    uids::IMPLICIT_VR_LITTLE_ENDIAN,
+    EXPLICIT_VR_BIG_ENDIAN,
+    uids::DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN,
+];
+const UNCOMPRESSED_ADVICE: &str = "export the series uncompressed (Explicit VR Little Endian)";
 const PREAMBLE: usize = 128;
 const MAGIC: &[u8] = b"DICM";
 /// The longest header value that is read, in bytes; those that a slice needs are far shorter.
 const LONGEST_VALUE: u32 = 1024;
+
+/// Bytes of a deflated data set that [`peek`] looks at, unless it was given more.
+const LONGEST_HEADER: u64 = 1 << 20;
 
 /// Where the elements of a DICOM file start, and how they are encoded if there is no file meta group to say so.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -57,16 +85,28 @@ pub(super) fn sniff(bytes: &[u8]) -> Option<Start> {
 }
 
 /// What a file says of its frames; [`Header::slice`] reads one.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(super) struct Header {
     pub(super) frames: usize,
     width: usize,
     height: usize,
     layout: Layout,
     meaning: Meaning,
-    /// Byte of the file at which the pixel data start.
-    pixels_at: usize,
+    storage: Storage,
     origin: Origin,
+}
+
+/// Where the frames lie in the file.
+#[derive(Debug)]
+enum Storage {
+    /// One behind the other from this byte on.
+    Native {
+        at: usize,
+    },
+    Encapsulated {
+        codec: Codec,
+        frames: Frames,
+    },
 }
 
 /// How a stored value lies in the file.
@@ -111,62 +151,134 @@ struct Elements {
     is_open: bool,
     has_modality_lut: bool,
     has_functional_groups: bool,
+    /// Where the value of the Extended Offset Table lies.
+    offsets: Option<Range<usize>>,
     pixels: Option<PixelData>,
 }
 
 #[derive(Debug, Clone, Copy)]
 enum PixelData {
-    Native { at: u64, length: u32 },
-    Encapsulated,
+    Native {
+        at: u64,
+        length: u32,
+    },
+    /// Items from byte `at` on.
+    Encapsulated {
+        at: u64,
+    },
 }
 
 impl Header {
-    /// Reads the header; the pixel data are only located.
-    pub(super) fn read(bytes: &[u8], start: Start, limits: &Limits) -> Result<Header> {
+    /// Reads the header; the pixel data are only located. A data set that was deflated is inflated in `bytes`.
+    pub(super) fn read(bytes: &mut Vec<u8>, start: Start, limits: &Limits) -> Result<Header> {
         let mut elements = Elements::default();
-        let (syntax, at) = match start.syntax {
-            Some(syntax) => (syntax.to_string(), start.at as u64),
-            None => {
-                let end = elements.walk(bytes, start.at as u64, uids::EXPLICIT_VR_LITTLE_ENDIAN, Walk::FileMeta)?;
-                let syntax = elements.transfer_syntax.clone().ok_or_else(|| damaged("it names no transfer syntax"))?;
-                (syntax, end)
-            }
-        };
+        let at = elements.walk_meta(bytes, start)?;
+        let syntax = elements.transfer_syntax.clone().unwrap_or_default();
         if syntax == uids::DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN {
-            // Its elements cannot be walked: the whole data set is compressed.
-            return Err(unsupported_syntax(&syntax));
+            let compressed = &bytes[at as usize..];
+            let limit = limits.expanded(compressed.len() as u64);
+            let data_set = inflate::all(compressed, limit).map_err(|fault| match fault {
+                inflate::Fault::TooLong => {
+                    Error::TooLarge { what: "the size of its data set in bytes", value: None, limit }
+                }
+                inflate::Fault::Damaged(error) => damaged(&format!("its deflated data set is damaged ({error})")),
+            })?;
+            bytes.truncate(at as usize);
+            bytes.extend(data_set);
         }
         elements.walk(bytes, at, &syntax, Walk::DataSet)?;
-        elements.transfer_syntax = Some(syntax);
         elements.into_header(bytes, limits)
     }
 
     /// Decodes one frame, `frame < self.frames`.
     pub(super) fn slice(&self, bytes: &[u8], frame: usize) -> Result<Slice> {
-        let length = self.width * self.height * self.layout.bytes;
-        let at = self.pixels_at + frame * length;
-        let stored = bytes.get(at..at + length).ok_or_else(|| damaged(&format!("it ends inside frame {frame}")))?;
-        let values = stored.chunks_exact(self.layout.bytes).map(|value| self.layout.value(value) as f32);
-        let pixels = match self.meaning {
-            Meaning::Hu { slope, intercept } => Pixels::Hu(values.map(|value| value * slope + intercept).collect()),
-            Meaning::Gray { inverted } => Pixels::Gray(stretch(values, inverted)),
+        let Header { width, height, layout, .. } = *self;
+        let pixels = match &self.storage {
+            Storage::Native { at } => {
+                let length = width * height * layout.bytes;
+                let at = at + frame * length;
+                let stored =
+                    bytes.get(at..at + length).ok_or_else(|| damaged(&format!("it ends inside frame {frame}")))?;
+                self.meaning.pixels(stored.chunks_exact(layout.bytes).map(|value| layout.value(layout.raw(value))))
+            }
+            Storage::Encapsulated { codec, frames } => {
+                let size = Frame { width, height, bytes: layout.bytes };
+                let samples = codec.decode(&frames.bytes(bytes, frame), size)?;
+                let layout = layout.of_codestream(samples.precision);
+                self.meaning.pixels(samples.values.iter().map(|value| layout.value(u32::from(*value))))
+            }
         };
-        Ok(Slice { width: self.width, height: self.height, pixels, origin: self.origin.clone() })
+        Ok(Slice { width, height, pixels, origin: self.origin.clone() })
+    }
+}
+
+/// The number of frames, as far as the first bytes of a file tell.
+#[derive(Debug, PartialEq)]
+pub(super) enum Peek {
+    Frames(usize),
+    /// More bytes are needed.
+    Unknown,
+    /// It holds no image.
+    NoPixels,
+}
+
+/// Counts the frames by the first bytes of a file, or all of it if `is_whole`. Damage is left for [`Header::read`] to name, and
+/// stands for one frame.
+pub(super) fn peek(bytes: &[u8], start: Start, is_whole: bool, limits: &Limits) -> Peek {
+    let mut elements = Elements::default();
+    let unknown = if is_whole { Peek::Frames(1) } else { Peek::Unknown };
+    let Ok(at) = elements.walk_meta(bytes, start) else { return unknown };
+    let syntax = elements.transfer_syntax.clone().unwrap_or_default();
+    let inflated;
+    let (bytes, at) = if syntax == uids::DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN {
+        let compressed = &bytes[at as usize..];
+        inflated = inflate::start(compressed, (bytes.len() as u64).max(LONGEST_HEADER));
+        (&inflated[..], 0)
+    } else {
+        (bytes, at)
+    };
+    let walked = elements.walk(bytes, at, &syntax, Walk::DataSet);
+    match (walked, &elements.pixels) {
+        (Ok(_), Some(_)) => {
+            Peek::Frames(elements.frame_count().ok().filter(|frames| *frames as u64 <= limits.frames).unwrap_or(1))
+        }
+        (Ok(_), None) if is_whole && !elements.is_cut() => Peek::NoPixels,
+        _ => unknown,
     }
 }
 
 impl Layout {
-    /// The stored value in `bytes` of them.
-    fn value(self, bytes: &[u8]) -> i32 {
-        let raw = match (bytes, self.big_endian) {
+    /// The bits of a value that lies in `bytes` of them.
+    fn raw(self, bytes: &[u8]) -> u32 {
+        match (bytes, self.big_endian) {
             ([one], _) => u32::from(*one),
             ([a, b], false) => u32::from(u16::from_le_bytes([*a, *b])),
             ([a, b], true) => u32::from(u16::from_be_bytes([*a, *b])),
             _ => unreachable!("one or two bytes a value"),
-        };
+        }
+    }
+
+    /// The layout of a codestream's samples of `precision` bits: one that holds no more than the stored bits holds them from
+    /// bit 0, a longer one all that are allocated.
+    fn of_codestream(self, precision: u32) -> Layout {
+        if precision <= self.bits { Layout { shift: 0, bits: precision, ..self } } else { self }
+    }
+
+    /// The value that is stored in `raw`.
+    fn value(self, raw: u32) -> i32 {
         let unused = 32 - self.bits;
         let high = (raw >> self.shift) << unused;
         if self.signed { (high as i32) >> unused } else { (high >> unused) as i32 }
+    }
+}
+
+impl Meaning {
+    fn pixels(self, values: impl Iterator<Item = i32> + Clone) -> Pixels {
+        let values = values.map(|value| value as f32);
+        match self {
+            Meaning::Hu { slope, intercept } => Pixels::Hu(values.map(|value| value * slope + intercept).collect()),
+            Meaning::Gray { inverted } => Pixels::Gray(stretch(values, inverted)),
+        }
     }
 }
 
@@ -191,6 +303,19 @@ enum Walk {
 }
 
 impl Elements {
+    /// Reads the file meta group; returns where the data set starts. Afterwards the transfer syntax is known.
+    fn walk_meta(&mut self, bytes: &[u8], start: Start) -> Result<u64> {
+        if let Some(syntax) = start.syntax {
+            self.transfer_syntax = Some(syntax.to_string());
+            return Ok(start.at as u64);
+        }
+        let end = self.walk(bytes, start.at as u64, uids::EXPLICIT_VR_LITTLE_ENDIAN, Walk::FileMeta)?;
+        if self.transfer_syntax.is_none() {
+            return Err(damaged("it names no transfer syntax"));
+        }
+        Ok(end)
+    }
+
     /// Reads elements from byte `at` on; returns where it stopped: behind the file meta group, or at the pixel data.
     fn walk(&mut self, bytes: &[u8], at: u64, syntax: &str, walk: Walk) -> Result<u64> {
         let transfer_syntax = TransferSyntaxRegistry.get(syntax).ok_or_else(|| unsupported_syntax(syntax))?;
@@ -207,8 +332,9 @@ impl Elements {
                     return Ok(end);
                 }
                 LazyDataToken::PixelSequenceStart if depth == 0 => {
-                    self.pixels = Some(PixelData::Encapsulated);
-                    return Ok(end);
+                    let at = reader.into_decoder().position();
+                    self.pixels = Some(PixelData::Encapsulated { at });
+                    return Ok(at);
                 }
                 LazyDataToken::SequenceStart { tag, .. } => {
                     if depth == 0 {
@@ -229,6 +355,9 @@ impl Elements {
                     }
                     if u64::from(length) > (bytes.len() as u64).saturating_sub(position) {
                         return Err(damaged(&format!("it ends inside element {}", header.tag)));
+                    }
+                    if depth == 0 && header.tag == tags::EXTENDED_OFFSET_TABLE {
+                        self.offsets = Some(position as usize..position as usize + length as usize);
                     }
                     if depth == 0 && length <= LONGEST_VALUE && is_needed(header.tag) {
                         let mut value = Vec::new();
@@ -288,15 +417,12 @@ impl Elements {
     fn into_header(self, bytes: &[u8], limits: &Limits) -> Result<Header> {
         let syntax = self.transfer_syntax.clone().unwrap_or_default();
         let Some(pixels) = self.pixels else {
-            let cut = self.is_open || self.rows.is_some();
-            return Err(if cut { damaged("it ends before the pixel data") } else { Error::NoPixels });
+            return Err(if self.is_cut() { damaged("it ends before the pixel data") } else { Error::NoPixels });
         };
-        if !UNCOMPRESSED.contains(&syntax.as_str()) {
+        let codec = Codec::of(&syntax);
+        if codec.is_none() && !UNCOMPRESSED.contains(&syntax.as_str()) {
             return Err(unsupported_syntax(&syntax));
         }
-        let PixelData::Native { at, length } = pixels else {
-            return Err(damaged("its pixel data have no length"));
-        };
         let samples = self.samples.unwrap_or(1);
         let photometric = self.photometric.clone().unwrap_or_default();
         if samples != 1 || photometric == "PALETTE COLOR" {
@@ -311,20 +437,28 @@ impl Elements {
         let (width, height) = (usize::from(columns), usize::from(rows));
         limits.check_frame(FORMAT, width as u64, height as u64)?;
 
-        let frames = match self.frames.as_deref() {
-            None => 1,
-            Some(text) => text.parse::<usize>().ok().filter(|frames| *frames > 0).ok_or_else(|| {
-                damaged(&format!("its number of frames is \"{}\"", text.chars().take(16).collect::<String>()))
-            })?,
-        };
+        let frames = self.frame_count()?;
         Limits::check("the number of frames", frames as u64, limits.frames)?;
 
         let layout = self.layout(&syntax)?;
-        let expected = (width * height * layout.bytes) as u64 * frames as u64;
-        let present = u64::from(length).min((bytes.len() as u64).saturating_sub(at));
-        if present < expected {
-            return Err(damaged(&format!("it holds {present} of {expected} bytes of pixel data")));
-        }
+        let storage = match (pixels, codec) {
+            (PixelData::Native { at, length }, None) => {
+                let expected = (width * height * layout.bytes) as u64 * frames as u64;
+                let present = u64::from(length).min((bytes.len() as u64).saturating_sub(at));
+                if present < expected {
+                    return Err(damaged(&format!("it holds {present} of {expected} bytes of pixel data")));
+                }
+                Storage::Native { at: at as usize }
+            }
+            (PixelData::Encapsulated { at }, Some(codec)) => {
+                let frames = Frames::locate(bytes, at as usize, frames, self.offsets.clone())?;
+                Storage::Encapsulated { codec, frames }
+            }
+            (PixelData::Encapsulated { .. }, None) => return Err(damaged("its pixel data have no length")),
+            (PixelData::Native { .. }, Some(_)) => {
+                return Err(damaged("its compressed pixel data are in no fragments"));
+            }
+        };
         let meaning = self.meaning(&photometric)?;
         let localizer =
             self.image_type.as_deref().is_some_and(|kinds| kinds.split('\\').any(|kind| kind.trim() == "LOCALIZER"));
@@ -336,7 +470,19 @@ impl Elements {
             localizer,
             colour: 0.0,
         };
-        Ok(Header { frames, width, height, layout, meaning, pixels_at: at as usize, origin })
+        Ok(Header { frames, width, height, layout, meaning, storage, origin })
+    }
+
+    fn frame_count(&self) -> Result<usize> {
+        let Some(text) = self.frames.as_deref() else { return Ok(1) };
+        text.parse::<usize>().ok().filter(|frames| *frames > 0).ok_or_else(|| {
+            damaged(&format!("its number of frames is \"{}\"", text.chars().take(16).collect::<String>()))
+        })
+    }
+
+    /// Whether an image must have followed.
+    fn is_cut(&self) -> bool {
+        self.is_open || self.rows.is_some()
     }
 
     fn layout(&self, syntax: &str) -> Result<Layout> {
@@ -445,13 +591,24 @@ fn unsupported_syntax(uid: &str) -> Error {
         Some(syntax) => format!("the DICOM transfer syntax {} ({uid})", syntax.name()),
         None => format!("the DICOM transfer syntax \"{uid}\""),
     };
-    Error::Unsupported { what, advice: "export the series uncompressed (Explicit VR Little Endian)" }
+    Error::Unsupported { what, advice: UNCOMPRESSED_ADVICE }
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::decode::Source;
+
+    /// A file of `count` frames.
+    pub(in crate::decode) fn frames(count: usize) -> Vec<u8> {
+        frames_behind(0, count)
+    }
+
+    /// A file whose frames come behind `length` bytes that no slice needs.
+    pub(in crate::decode) fn frames_behind(length: usize, count: usize) -> Vec<u8> {
+        let frames = count.to_string();
+        File { frames: Some(&frames), values: vec![7; 2 * count], unneeded: length, ..File::default() }.bytes()
+    }
 
     const EXPLICIT: &str = uids::EXPLICIT_VR_LITTLE_ENDIAN;
     const IMPLICIT: &str = uids::IMPLICIT_VR_LITTLE_ENDIAN;
@@ -508,7 +665,7 @@ mod tests {
     }
 
     /// A CT file of 2 x 1 pixels; `change` adds or replaces what a test is about.
-    struct File {
+    struct File<'a> {
         syntax: &'static str,
         modality: &'static str,
         orientation: Option<&'static str>,
@@ -517,13 +674,15 @@ mod tests {
         stored: u16,
         high: u16,
         signed: u16,
-        frames: Option<&'static str>,
+        frames: Option<&'a str>,
         rescale: Option<(&'static str, &'static str)>,
+        /// Bytes of an element that no slice needs.
+        unneeded: usize,
         values: Vec<u16>,
     }
 
-    impl Default for File {
-        fn default() -> File {
+    impl Default for File<'_> {
+        fn default() -> Self {
             File {
                 syntax: EXPLICIT,
                 modality: "CT",
@@ -535,12 +694,13 @@ mod tests {
                 signed: 1,
                 frames: None,
                 rescale: Some(("1", "0")),
+                unneeded: 0,
                 values: vec![(-1000i16) as u16, 40],
             }
         }
     }
 
-    impl File {
+    impl File<'_> {
         fn data_set(&self) -> Vec<u8> {
             let mut writer = Writer { syntax: self.syntax, bytes: Vec::new() };
             writer.text(tags::IMAGE_TYPE, "CS", "ORIGINAL\\PRIMARY\\AXIAL").text(tags::MODALITY, "CS", self.modality);
@@ -561,6 +721,9 @@ mod tests {
             }
             if let Some(unit) = self.rescale_type {
                 writer.text(tags::RESCALE_TYPE, "LO", unit);
+            }
+            if self.unneeded > 0 {
+                writer.element(Tag(0x7001, 0x0010), "OB", &vec![1; self.unneeded]);
             }
             writer.header(tags::PIXEL_DATA, "OW", self.values.len() as u32 * 2);
             for value in &self.values {
@@ -674,6 +837,28 @@ mod tests {
         assert_eq!(values(report.bytes).unwrap_err(), Error::NoPixels);
     }
 
+    /// The same file with its data set deflated.
+    fn deflated(file: &File) -> Vec<u8> {
+        let mut meta = Writer { syntax: EXPLICIT, bytes: [vec![0; PREAMBLE], MAGIC.to_vec()].concat() };
+        meta.text(tags::TRANSFER_SYNTAX_UID, "UI", uids::DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN);
+        let mut encoder = flate2::write::DeflateEncoder::new(meta.bytes, flate2::Compression::best());
+        std::io::Write::write_all(&mut encoder, &file.data_set()).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    #[test]
+    fn a_deflated_data_set_is_inflated_within_its_limit() {
+        let file = File { frames: Some("2"), values: vec![1, 2, 3, 4], unneeded: 5000, ..File::default() };
+        let bytes = deflated(&file);
+        assert_eq!(values(bytes.clone()).unwrap(), [[1.0, 2.0], [3.0, 4.0]]);
+        let start = sniff(&bytes).unwrap();
+        assert_eq!(peek(&bytes, start, true, &Limits::default()), Peek::Frames(2));
+        let limits = Limits { bytes: 5000, ..Limits::default() };
+        assert_eq!(Source::open(bytes.clone(), limits).err().map(|error| error.code()), Some("too_large"));
+        let cut = bytes[..bytes.len() - 8].to_vec();
+        assert!(values(cut).unwrap_err().to_string().contains("deflated data set is damaged"));
+    }
+
     #[test]
     fn too_little_pixel_data_is_an_error() {
         let mut bytes = File::default().bytes();
@@ -696,9 +881,8 @@ mod tests {
 
     #[test]
     fn what_cannot_be_decoded_is_named() {
-        let compressed = File { syntax: "1.2.840.10008.1.2.4.80", ..File::default() };
-        let error = compressed.read().unwrap_err();
-        assert_eq!(error.code(), "unsupported");
+        let movie = File { syntax: "1.2.840.10008.1.2.4.102", ..File::default() };
+        assert_eq!(movie.read().unwrap_err().code(), "unsupported");
         let unknown = File { syntax: "1.2.3", ..File::default() };
         assert!(unknown.read().unwrap_err().to_string().contains("1.2.3"));
         let palette = File { photometric: "PALETTE COLOR", ..File::default() };

@@ -1,0 +1,410 @@
+//! ZIP archives: which entries are images, and the bytes of one at a time. Nothing is written, and no name leads out of the archive.
+
+use std::borrow::Cow;
+use std::ops::Range;
+
+use rawzip::path::ZipFilePath;
+use rawzip::{CompressionMethod, ZipArchive, ZipFileHeaderRecord, ZipSliceArchive};
+
+use super::{Content, Limits, Source, dicom, inflate};
+use crate::error::{Error, Result};
+
+const FORMAT: &str = "ZIP";
+/// Bytes of an entry that are looked at first to see what it is.
+const FIRST_PEEK: u64 = 64 << 10;
+
+/// Recognises an archive by its first entry, or by its end where there is none.
+pub(super) fn sniff(bytes: &[u8]) -> bool {
+    bytes.starts_with(b"PK\x03\x04") || bytes.starts_with(b"PK\x05\x06")
+}
+
+/// An archive that was recognised, whose images can be read one at a time.
+#[derive(Debug)]
+pub struct Archive {
+    bytes: Vec<u8>,
+    entries: Vec<Entry>,
+    skipped: usize,
+    nested: usize,
+    limits: Limits,
+}
+
+/// An image in an archive.
+#[derive(Debug)]
+pub struct Entry {
+    /// Its path in the archive, with `/` and without `..`.
+    pub name: String,
+    /// The number of frames, at least 1. One that cannot be opened stands for one frame.
+    pub frames: usize,
+    place: Result<Place>,
+}
+
+/// Where an entry lies, and what it will be.
+#[derive(Debug, Clone)]
+struct Place {
+    data: Range<usize>,
+    is_deflated: bool,
+    /// Bytes, as the directory says.
+    size: u64,
+    crc: u32,
+}
+
+impl Archive {
+    /// Lists the entries. Of each only as many bytes are inflated as tell what it is and how many frames it has.
+    ///
+    /// # Errors
+    /// [`Error::Unreadable`] for a damaged directory or entries that share their bytes, [`Error::TooLarge`] for more than `limits`,
+    /// [`Error::NoImages`] if no entry is an image.
+    pub(super) fn open(bytes: Vec<u8>, limits: Limits) -> Result<Archive> {
+        let (mut entries, mut skipped, mut nested) = (Vec::new(), 0, 0);
+        let archive = ZipArchive::from_slice(&bytes[..]).map_err(damaged)?;
+        Limits::check("the number of entries", archive.entries_hint(), limits.entries)?;
+        let (mut count, mut compressed, mut expanded) = (0u64, 0u64, 0u64);
+        let mut records = archive.entries();
+        while let Some(record) = records.next_entry().map_err(damaged)? {
+            count += 1;
+            Limits::check("the number of entries", count, limits.entries)?;
+            if record.is_dir() {
+                continue;
+            }
+            compressed = compressed.saturating_add(record.compressed_size_hint());
+            expanded = expanded.saturating_add(record.uncompressed_size_hint());
+            Limits::check("the size of all entries in bytes", expanded, limits.expanded)?;
+            if compressed > bytes.len() as u64 {
+                return Err(unreadable("its entries share their bytes"));
+            }
+            let place = Place::of(&archive, &record, &limits);
+            let frames = match &place {
+                Ok(place) => match place.peek(&bytes, &limits) {
+                    Peek::Image(frames) => frames,
+                    Peek::Archive => {
+                        nested += 1;
+                        continue;
+                    }
+                    Peek::Other => {
+                        skipped += 1;
+                        continue;
+                    }
+                },
+                Err(_) => 1,
+            };
+            let raw = record.file_path();
+            let name = String::from_utf8_lossy(raw.as_bytes());
+            entries.push(Entry { name: ZipFilePath::from_str(&name).as_str().to_string(), frames, place });
+        }
+        if entries.is_empty() {
+            return Err(Error::NoImages { others: skipped + nested });
+        }
+        Ok(Archive { bytes, entries, skipped, nested, limits })
+    }
+
+    /// The images, in the order of the archive.
+    pub fn entries(&self) -> &[Entry] {
+        &self.entries
+    }
+
+    /// The number of frames of all images.
+    pub fn frames(&self) -> usize {
+        self.entries.iter().map(|entry| entry.frames).sum()
+    }
+
+    /// The image and its frame that frame `index` of all of them is, `None` if there are not so many.
+    pub fn locate(&self, index: usize) -> Option<(usize, usize)> {
+        let mut frame = index;
+        self.entries.iter().enumerate().find_map(|(number, entry)| match frame.checked_sub(entry.frames) {
+            Some(left) => {
+                frame = left;
+                None
+            }
+            None => Some((number, frame)),
+        })
+    }
+
+    /// The number of entries that are no image.
+    pub fn skipped(&self) -> usize {
+        self.skipped
+    }
+
+    /// The number of entries that are archives themselves, which are not opened.
+    pub fn nested(&self) -> usize {
+        self.nested
+    }
+
+    /// Opens an image, `entry < self.entries().len()`.
+    ///
+    /// # Errors
+    /// Those of [`Source::open`], [`Error::Unsupported`] for an encrypted entry or another compression than DEFLATE, and
+    /// [`Error::Unreadable`] for one that is not what the directory says.
+    pub fn source(&self, entry: usize) -> Result<Source> {
+        let place = self.entries[entry].place.as_ref().map_err(Error::clone)?;
+        Source::open(place.read(&self.bytes)?, self.limits)
+    }
+}
+
+/// What the first bytes of an entry tell.
+enum Peek {
+    Image(usize),
+    Archive,
+    Other,
+}
+
+impl Place {
+    /// Finds an entry, if it can be read within `limits`.
+    fn of(archive: &ZipSliceArchive<&[u8]>, record: &ZipFileHeaderRecord, limits: &Limits) -> Result<Place> {
+        let flags = record.flags();
+        if flags.is_encrypted() || flags.has_strong_encryption() {
+            let advice = "unpack the archive with its password first";
+            return Err(Error::Unsupported { what: "an encrypted entry".to_string(), advice });
+        }
+        let is_deflated = match record.compression_method() {
+            CompressionMethod::STORE => false,
+            CompressionMethod::DEFLATE => true,
+            method => {
+                let method = method.name().map_or_else(|| method.as_u16().to_string(), str::to_string);
+                let what = format!("the compression method {method} of an entry");
+                return Err(Error::Unsupported { what, advice: "unpack the archive first" });
+            }
+        };
+        let (start, end) = archive.get_entry(record.wayfinder()).map_err(damaged)?.compressed_data_range();
+        let size = record.uncompressed_size_hint();
+        Limits::check("the size of the entry in bytes", size, limits.expanded(end - start))?;
+        Ok(Place { data: start as usize..end as usize, is_deflated, size, crc: record.crc32() })
+    }
+
+    /// Its first bytes, at most `limit`.
+    fn start<'a>(&self, bytes: &'a [u8], limit: u64) -> Cow<'a, [u8]> {
+        let data = &bytes[self.data.clone()];
+        if self.is_deflated {
+            Cow::Owned(inflate::start(data, limit))
+        } else {
+            Cow::Borrowed(&data[..data.len().min(usize::try_from(limit).unwrap_or(usize::MAX))])
+        }
+    }
+
+    fn peek(&self, bytes: &[u8], limits: &Limits) -> Peek {
+        let mut limit = FIRST_PEEK;
+        loop {
+            let first = self.start(bytes, limit.min(self.size));
+            let is_whole = (first.len() as u64) < limit || limit >= self.size;
+            if sniff(&first) {
+                return Peek::Archive;
+            }
+            match Content::sniff(&first) {
+                None => return Peek::Other,
+                Some(Content::Raster(_)) => return Peek::Image(1),
+                Some(Content::Dicom(start)) => match dicom::peek(&first, start, is_whole, limits) {
+                    dicom::Peek::Frames(frames) => return Peek::Image(frames),
+                    dicom::Peek::NoPixels => return Peek::Other,
+                    dicom::Peek::Unknown => limit *= 4,
+                },
+            }
+        }
+    }
+
+    /// All of its bytes, as many as the directory says and no more.
+    fn read(&self, bytes: &[u8]) -> Result<Vec<u8>> {
+        let data = &bytes[self.data.clone()];
+        let content = if self.is_deflated {
+            inflate::all(data, self.size).map_err(|fault| match fault {
+                inflate::Fault::TooLong => unreadable("an entry is longer than its directory says"),
+                inflate::Fault::Damaged(error) => unreadable(&format!("an entry is damaged ({error})")),
+            })?
+        } else {
+            data.to_vec()
+        };
+        let mut crc = flate2::Crc::new();
+        crc.update(&content);
+        if content.len() as u64 != self.size || crc.sum() != self.crc {
+            return Err(unreadable("an entry is not what its directory says"));
+        }
+        Ok(content)
+    }
+}
+
+fn unreadable(reason: &str) -> Error {
+    Error::Unreadable { format: FORMAT, reason: reason.to_string() }
+}
+
+fn damaged(error: rawzip::Error) -> Error {
+    unreadable(&error.to_string())
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use std::io::Write;
+
+    use flate2::Compression;
+    use flate2::write::DeflateEncoder;
+    use rawzip::ZipArchiveWriter;
+    use rawzip::path::EntryPath;
+
+    /// An archive of deflated files.
+    pub fn zip(files: &[(&str, &[u8])]) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        let mut archive = ZipArchiveWriter::new(&mut bytes);
+        for (name, content) in files {
+            let file =
+                archive.new_file(EntryPath::verbatim(name.as_bytes())).compression_method(CompressionMethod::DEFLATE);
+            let (mut entry, config) = file.start().unwrap();
+            let mut writer = config.wrap(DeflateEncoder::new(&mut entry, Compression::best()));
+            writer.write_all(content).unwrap();
+            let (encoder, descriptor) = writer.finish().unwrap();
+            encoder.finish().unwrap();
+            entry.finish(descriptor).unwrap();
+        }
+        archive.finish().unwrap();
+        bytes
+    }
+
+    fn png(side: u32) -> Vec<u8> {
+        let mut bytes = std::io::Cursor::new(Vec::new());
+        image::GrayImage::new(side, side).write_to(&mut bytes, image::ImageFormat::Png).unwrap();
+        bytes.into_inner()
+    }
+
+    fn open(bytes: Vec<u8>) -> Result<Archive> {
+        Archive::open(bytes, Limits::default())
+    }
+
+    /// The place of the record of the first entry in the directory.
+    fn record(bytes: &[u8]) -> usize {
+        bytes.windows(4).position(|window| window == b"PK\x01\x02").unwrap()
+    }
+
+    #[test]
+    fn images_are_listed_and_others_counted() {
+        let dicom = dicom::tests::frames(3);
+        let inner = zip(&[("a.png", &png(4))]);
+        let files = [
+            ("notes.txt", &b"notes"[..]),
+            ("b/scan", &dicom),
+            ("inner.zip", &inner),
+            ("a.png", &png(4)),
+            ("empty", b""),
+        ];
+        let archive = open(zip(&files)).unwrap();
+        let entries: Vec<_> = archive.entries().iter().map(|entry| (entry.name.as_str(), entry.frames)).collect();
+        assert_eq!(entries, [("b/scan", 3), ("a.png", 1)]);
+        assert_eq!((archive.skipped(), archive.nested(), archive.frames()), (2, 1, 4));
+        let places: Vec<_> = (0..5).map(|frame| archive.locate(frame)).collect();
+        assert_eq!(places, [Some((0, 0)), Some((0, 1)), Some((0, 2)), Some((1, 0)), None]);
+        assert_eq!(archive.source(0).unwrap().frames(), 3);
+        assert_eq!(archive.source(1).unwrap().slice(0).unwrap().width, 4);
+        let none = open(zip(&[("notes.txt", b"notes"), ("inner.zip", &inner)])).unwrap_err();
+        assert_eq!(none, Error::NoImages { others: 2 });
+    }
+
+    #[test]
+    fn a_long_header_is_looked_at_until_the_frames_are_known() {
+        let dicom = dicom::tests::frames_behind(FIRST_PEEK as usize * 3, 2);
+        let archive = open(zip(&[("scan", &dicom)])).unwrap();
+        assert_eq!(archive.entries()[0].frames, 2);
+        assert_eq!(archive.source(0).unwrap().frames(), 2);
+    }
+
+    #[test]
+    fn no_name_leads_out_of_the_archive() {
+        let image = png(4);
+        let names = ["../../etc/passwd.png", "/etc/shadow.png", "C:\\windows\\a.png", "a/../../b.png", "./c//d.png"];
+        let files: Vec<_> = names.iter().map(|name| (*name, &image[..])).collect();
+        let archive = open(zip(&files)).unwrap();
+        for Entry { name, .. } in archive.entries() {
+            assert!(
+                !name.split('/').any(|part| part == "..") && !name.starts_with('/') && !name.contains('\\'),
+                "{name}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_bomb_is_refused_by_what_its_directory_says() {
+        // Ten mebibytes of zeros in ten kibibytes are no bomb, and no image.
+        let zeros = vec![0; 10 << 20];
+        let bytes = zip(&[("zeros", &zeros)]);
+        let limits = Limits { expanded: 10 << 20, ..Limits::default() };
+        assert_eq!(Archive::open(bytes.clone(), limits).unwrap_err(), Error::NoImages { others: 1 });
+        let limits = Limits { expanded: (10 << 20) - 1, ..limits };
+        assert_eq!(Archive::open(bytes.clone(), limits).unwrap_err().code(), "too_large");
+
+        // A directory that declares four gibibytes for them.
+        let mut bomb = bytes;
+        let at = record(&bomb) + 24;
+        bomb[at..at + 4].copy_from_slice(&0xFFFF_FFF0u32.to_le_bytes());
+        let archive = open(bomb).unwrap();
+        assert_eq!(archive.source(0).err().map(|error| error.code()), Some("too_large"));
+    }
+
+    #[test]
+    fn an_entry_is_inflated_to_its_declared_size_and_no_further() {
+        let image = png(4);
+        let mut bytes = zip(&[("a.png", &image)]);
+        let at = record(&bytes) + 24;
+        bytes[at..at + 4].copy_from_slice(&(image.len() as u32 - 1).to_le_bytes());
+        let error = open(bytes).unwrap().source(0).err().unwrap();
+        assert!(error.to_string().contains("longer than its directory says"), "{error}");
+    }
+
+    #[test]
+    fn entries_that_share_their_bytes_are_refused() {
+        let image = png(64);
+        let mut bytes = zip(&[("a.png", &image), ("b.png", &image)]);
+        let at = record(&bytes);
+        let length = bytes.len() as u32;
+        bytes[at + 20..at + 24].copy_from_slice(&length.to_le_bytes());
+        assert!(open(bytes).unwrap_err().to_string().contains("share their bytes"));
+    }
+
+    #[test]
+    fn too_many_entries_are_refused() {
+        let limits = Limits { entries: 2, ..Limits::default() };
+        let files = [("a", &b"a"[..]), ("b", b"b"), ("c", b"c")];
+        let error = Archive::open(zip(&files), limits).unwrap_err();
+        assert_eq!(error, Error::TooLarge { what: "the number of entries", value: Some(3), limit: 2 });
+    }
+
+    #[test]
+    fn encrypted_and_damaged_entries_are_named_and_stop_no_other() {
+        let image = png(4);
+        let mut bytes = zip(&[("a.png", &image), ("b.png", &image)]);
+        let at = record(&bytes);
+        bytes[at + 8] |= 1;
+        let archive = open(bytes.clone()).unwrap();
+        let error = archive.source(0).err().unwrap();
+        assert!(error.to_string().contains("encrypted") && error.to_string().contains("password"), "{error}");
+        assert!(archive.source(1).is_ok());
+
+        bytes[at + 8] &= !1;
+        bytes[at + 10] = 93;
+        let error = open(bytes.clone()).unwrap().source(0).err().unwrap();
+        assert_eq!(error.code(), "unsupported");
+        bytes[at + 10] = 8;
+        bytes[at + 16] ^= 1;
+        let error = open(bytes.clone()).unwrap().source(0).err().unwrap();
+        assert!(error.to_string().contains("not what its directory says"), "{error}");
+        let cut = bytes[..bytes.len() - 10].to_vec();
+        assert_eq!(open(cut).unwrap_err().code(), "unreadable");
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn damaged_archives_are_errors_and_no_panic(
+            flips in proptest::collection::vec((0usize..1000, 0u8..), 0..8),
+            cut in 0usize..8,
+            tail in proptest::collection::vec(0u8.., 0..60),
+        ) {
+            let mut bytes = zip(&[("a.png", &png(4)), ("scan", &dicom::tests::frames(2))]);
+            let length = bytes.len();
+            for (at, value) in flips {
+                bytes[at % length] = value;
+            }
+            bytes.truncate(length - cut);
+            for bytes in [bytes, [b"PK\x05\x06", &tail[..]].concat()] {
+                if let Ok(archive) = open(bytes) {
+                    for entry in 0..archive.entries().len() {
+                        let _ = archive.source(entry).map(|source| source.slice(0));
+                    }
+                }
+            }
+        }
+    }
+}

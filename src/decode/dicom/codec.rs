@@ -1,0 +1,189 @@
+//! Compressed frames to stored values: which transfer syntax takes which decoder.
+
+use dicom_dictionary_std::uids;
+
+use super::{jpeg, jpeg_2000, jpeg_ls, rle};
+use crate::error::{Error, Result};
+
+/// How the frames of a file are compressed.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Codec {
+    Rle,
+    Jpeg,
+    JpegLs,
+    Jpeg2000,
+}
+
+/// What the data set says of a frame. Decoders hold a codestream against it before they take memory.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Frame {
+    pub(super) width: usize,
+    pub(super) height: usize,
+    /// Bytes that a value takes, 1 or 2.
+    pub(super) bytes: usize,
+}
+
+/// A decoded frame.
+#[derive(Debug)]
+pub(super) struct Samples {
+    /// Row by row, as many as the frame has pixels.
+    pub(super) values: Vec<u16>,
+    /// Bits of each that mean something, from the lowest; at most 16.
+    pub(super) precision: u32,
+}
+
+impl Codec {
+    /// The decoder of a transfer syntax, if there is one.
+    pub(super) fn of(syntax: &str) -> Option<Codec> {
+        match syntax {
+            uids::RLE_LOSSLESS => Some(Codec::Rle),
+            uids::JPEG_BASELINE8_BIT | uids::JPEG_EXTENDED12_BIT | uids::JPEG_LOSSLESS | uids::JPEG_LOSSLESS_SV1 => {
+                Some(Codec::Jpeg)
+            }
+            uids::JPEGLS_LOSSLESS | uids::JPEGLS_NEAR_LOSSLESS => Some(Codec::JpegLs),
+            uids::JPEG2000_LOSSLESS | uids::JPEG2000 => Some(Codec::Jpeg2000),
+            _ => None,
+        }
+    }
+
+    /// Decodes a frame of one gray component.
+    pub(super) fn decode(self, bytes: &[u8], frame: Frame) -> Result<Samples> {
+        match self {
+            Codec::Rle => rle::decode(bytes, frame),
+            Codec::Jpeg => jpeg::decode(bytes, frame),
+            Codec::JpegLs => jpeg_ls::decode(bytes, frame),
+            Codec::Jpeg2000 => jpeg_2000::decode(bytes, frame),
+        }
+    }
+}
+
+impl Frame {
+    pub(super) fn pixels(self) -> usize {
+        self.width * self.height
+    }
+
+    /// Fails for a codestream of another size or of colour; `name` is that of its decoder.
+    pub(super) fn check(self, name: &'static str, width: u64, height: u64, components: u64) -> Result<()> {
+        if components != 1 {
+            return Err(unsupported(format!("a {name} frame of {components} colour components")));
+        }
+        if (width, height) != (self.width as u64, self.height as u64) {
+            let (columns, rows) = (self.width, self.height);
+            return Err(damaged(name, &format!("a frame is {width} x {height} instead of {columns} x {rows} pixels")));
+        }
+        Ok(())
+    }
+}
+
+pub(super) fn damaged(name: &'static str, reason: &str) -> Error {
+    Error::Unreadable { format: name, reason: reason.to_string() }
+}
+
+pub(super) fn unsupported(what: String) -> Error {
+    Error::Unsupported { what, advice: super::UNCOMPRESSED_ADVICE }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Header, Storage, sniff};
+    use super::*;
+    use crate::decode::Limits;
+
+    /// A file of tests/dicom for each way of coding.
+    const SAMPLES: [(&str, &[u8]); 10] = [
+        ("rle", include_bytes!("../../../tests/dicom/rle.dcm")),
+        ("jpeg-baseline", include_bytes!("../../../tests/dicom/jpeg-baseline.dcm")),
+        ("jpeg-extended", include_bytes!("../../../tests/dicom/jpeg-extended.dcm")),
+        ("jpeg-lossless-4", include_bytes!("../../../tests/dicom/jpeg-lossless-4.dcm")),
+        ("jpeg-lossless-sv1", include_bytes!("../../../tests/dicom/jpeg-lossless-sv1.dcm")),
+        ("jpeg-ls", include_bytes!("../../../tests/dicom/jpeg-ls.dcm")),
+        ("jpeg-ls-u8", include_bytes!("../../../tests/dicom/jpeg-ls-u8.dcm")),
+        ("jpeg-ls-near", include_bytes!("../../../tests/dicom/jpeg-ls-near.dcm")),
+        ("jpeg-2000-lossless", include_bytes!("../../../tests/dicom/jpeg-2000-lossless.dcm")),
+        ("jpeg-2000", include_bytes!("../../../tests/dicom/jpeg-2000.dcm")),
+    ];
+
+    /// The first frame of a file as it is coded.
+    fn coded(file: &[u8]) -> (Codec, Vec<u8>, Frame) {
+        let mut bytes = file.to_vec();
+        let start = sniff(&bytes).unwrap();
+        let header = Header::read(&mut bytes, start, &Limits::default()).unwrap();
+        let Storage::Encapsulated { codec, frames } = &header.storage else { panic!("it is not compressed") };
+        let frame = Frame { width: header.width, height: header.height, bytes: header.layout.bytes };
+        (*codec, frames.bytes(&bytes, 0).into_owned(), frame)
+    }
+
+    #[test]
+    fn a_codestream_of_another_size_is_refused() {
+        for (name, file) in SAMPLES {
+            let (codec, bytes, frame) = coded(file);
+            assert_eq!(codec.decode(&bytes, frame).unwrap().values.len(), frame.pixels(), "{name}");
+            for frame in [Frame { width: frame.width + 1, ..frame }, Frame { height: frame.height + 1, ..frame }] {
+                let error = codec.decode(&bytes, frame).unwrap_err();
+                assert_eq!(error.code(), "unreadable", "{name}");
+                assert!(codec == Codec::Rle || error.to_string().contains("instead of"), "{name}: {error}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_codestream_that_was_cut_is_no_image() {
+        for (name, file) in SAMPLES {
+            let (codec, bytes, frame) = coded(file);
+            for share in 0..16 {
+                let cut = &bytes[..bytes.len() * share / 16];
+                let error = codec.decode(cut, frame).expect_err(&format!("{name} at {share} of 16"));
+                assert_eq!(error.code(), "unreadable", "{name}: {error}");
+            }
+        }
+    }
+
+    #[test]
+    fn every_codec_names_what_is_no_codestream() {
+        let frame = Frame { width: 4, height: 4, bytes: 2 };
+        for codec in [Codec::Rle, Codec::Jpeg, Codec::JpegLs, Codec::Jpeg2000] {
+            for bytes in [&b""[..], b"no codestream", b"\xFF\xD8\xFF\xD9", b"\xFF\x4F\xFF\x51\0\0", &[0; 100]] {
+                assert_eq!(codec.decode(bytes, frame).unwrap_err().code(), "unreadable", "{codec:?} {bytes:?}");
+            }
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn damaged_codestreams_are_errors_and_no_panic(
+            which in 0..SAMPLES.len(),
+            flips in proptest::collection::vec((0usize..4000, 0u8..), 1..6),
+            header in proptest::bool::ANY,
+            cut in 0usize..4000,
+        ) {
+            let (codec, mut bytes, frame) = coded(SAMPLES[which].1);
+            // What decides most stands in the first bytes.
+            let reach = if header { bytes.len().min(120) } else { bytes.len() };
+            for (at, value) in flips {
+                bytes[at % reach] = value;
+            }
+            if cut % 4 == 0 {
+                bytes.truncate(bytes.len() - cut % bytes.len());
+            }
+            if let Ok(samples) = codec.decode(&bytes, frame) {
+                assert_eq!(samples.values.len(), frame.pixels());
+            }
+        }
+
+        #[test]
+        fn arbitrary_segments_are_errors_and_no_panic(
+            which in 0..4usize,
+            body in proptest::collection::vec(0u8.., 0..120),
+        ) {
+            let (codec, head) = [
+                (Codec::Rle, &b""[..]),
+                // A frame of 4 x 4 pixels.
+                (Codec::Jpeg, b"\xFF\xD8\xFF\xC3\0\x0B\x0C\0\x04\0\x04\x01\x01\x11\0"),
+                (Codec::JpegLs, b"\xFF\xD8\xFF\xF7\0\x0B\x0C\0\x04\0\x04\x01\x01\x11\0\xFF\xDA\0\x08\x01\x01\0\0\0\0"),
+                (Codec::Jpeg2000, b"\xFF\x4F\xFF\x51"),
+            ][which];
+            let bytes = [head, &body].concat();
+            let _ = codec.decode(&bytes, Frame { width: 4, height: 4, bytes: 2 });
+        }
+    }
+}

@@ -1,0 +1,62 @@
+//! DEFLATE (RFC 1951), for as long as the result stays within its limit.
+
+use std::io::{self, Read};
+
+use flate2::bufread::DeflateDecoder;
+
+/// Why there is no result.
+#[derive(Debug)]
+pub(super) enum Fault {
+    /// The result is longer than the limit. What came until then was dropped.
+    TooLong,
+    Damaged(io::Error),
+}
+
+/// Inflates `compressed` into at most `limit` bytes; what follows the stream is ignored.
+pub(super) fn all(compressed: &[u8], limit: u64) -> Result<Vec<u8>, Fault> {
+    let mut bytes = Vec::new();
+    let read = DeflateDecoder::new(compressed).take(limit.saturating_add(1)).read_to_end(&mut bytes);
+    read.map_err(Fault::Damaged)?;
+    if bytes.len() as u64 > limit { Err(Fault::TooLong) } else { Ok(bytes) }
+}
+
+/// The first bytes, at most `limit`: fewer where the stream ends or is damaged before.
+pub(super) fn start(compressed: &[u8], limit: u64) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    // `read_to_end` leaves what came before an error.
+    let _ = DeflateDecoder::new(compressed).take(limit).read_to_end(&mut bytes);
+    bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+
+    use flate2::Compression;
+    use flate2::write::DeflateEncoder;
+
+    fn deflate(bytes: &[u8]) -> Vec<u8> {
+        let mut encoder = DeflateEncoder::new(Vec::new(), Compression::best());
+        encoder.write_all(bytes).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    #[test]
+    fn the_limit_is_the_longest_result() {
+        let compressed = deflate(&[7; 1000]);
+        assert_eq!(all(&compressed, 1000).unwrap(), [7; 1000]);
+        assert!(matches!(all(&compressed, 999), Err(Fault::TooLong)));
+        assert!(matches!(all(&compressed[..compressed.len() - 2], 1000), Err(Fault::Damaged(_))));
+    }
+
+    #[test]
+    fn a_start_is_as_long_as_it_can_be() {
+        let text: Vec<u8> = (0..2000u32).flat_map(|i| (i * i).to_le_bytes()).collect();
+        let compressed = deflate(&text);
+        assert_eq!(start(&compressed, 100), text[..100]);
+        let cut = start(&compressed[..compressed.len() / 2], 1 << 20);
+        assert!(!cut.is_empty() && text.starts_with(&cut));
+        assert!(start(b"\xFF\xFF no stream", 100).is_empty());
+    }
+}
