@@ -2,20 +2,32 @@
 
 import { consent } from './consent.js';
 import { diagnostics } from './diagnostics.js';
-import { element } from './dom.js';
+import { element, inEnglish } from './dom.js';
 import { save, toCsv, toJson } from './export.js';
 import { intake } from './intake.js';
+import { languageChoice } from './language.js';
 import { modelCard } from './model-card.js';
 import { Queue } from './queue.js';
 import { Results } from './results.js';
 import { sheet } from './sheet.js';
-import { format, words } from './words.js';
+import { sentence, words } from './words.js';
 import { WorkerClient } from './worker-client.js';
 
 const $ = (id) => document.getElementById(id);
 const failures = [];
 
 $('unstarted').remove();
+
+// What the page says now, by the element that says it, so that it can be said again in another language. Each is a function that gives
+// a text or the children of the element.
+const said = new Map();
+
+function say(id, told) {
+  said.set(id, told);
+  const children = [told()].flat();
+  // A screen reader repeats a status whenever it is set, so it is set only when it says something new.
+  if ($(id).textContent !== children.map((child) => child.textContent ?? child).join('')) $(id).replaceChildren(...children);
+}
 
 const results = new Results($('cards'));
 
@@ -32,22 +44,25 @@ const queue = new Queue(client, {
 // Starting
 
 function showState(state, failure) {
-  const pill = element('span.pill', words.state[state]);
-  pill.dataset.state = state;
-  if (state === 'ready') pill.dataset.testid = 'ready';
-  $('state').replaceChildren(pill);
+  say('state', () => {
+    const pill = element('span.pill', words.state[state]);
+    pill.dataset.state = state;
+    if (state === 'ready') pill.dataset.testid = 'ready';
+    return pill;
+  });
   // A restart takes half a second from the kept module: the progress line tells enough.
   $('loading').hidden = state !== 'loading' || client.model !== null;
   $('failure').hidden = state !== 'failed';
-  if (state === 'loading') showText($('loading-text'), words.loading.starting);
+  if (state === 'loading') say('loading-text', () => words.loading.starting);
   if (state === 'failed') {
     failures.push(failure.code);
-    showFailure(words.failure.title, words.failure[failure.code] ?? format.sentence(failure.message), () => client.start());
+    const { code, message } = failure;
+    showFailure(() => words.failure.title, () => words.failure[code] ?? inEnglish(sentence(message)), () => client.start());
   }
   if (state === 'ready') {
     const { name, version, sha256 } = client.model;
-    $('model-card-body').replaceChildren(...modelCard(client.model));
-    $('footer-model').replaceChildren('Model: ', `${name} ${version} `, element('code', sha256.slice(0, 12)));
+    say('model-card-body', () => modelCard(client.model));
+    say('footer-model', () => [`${words.footer.model(`${name} ${version}`)} `, element('code', sha256.slice(0, 12))]);
   }
 }
 
@@ -56,15 +71,15 @@ function showLoading(loaded, total) {
   const complete = total !== null && loaded >= total;
   if (total === null || complete) bar.removeAttribute('value');
   else bar.value = Math.min(1, loaded / total);
-  if (complete) showText($('loading-text'), words.loading.preparing);
-  else showText($('loading-text'), total === null ? words.loading.bytes(loaded) : words.loading.of(loaded, total));
+  if (complete) say('loading-text', () => words.loading.preparing);
+  else say('loading-text', () => (total === null ? words.loading.bytes(loaded) : words.loading.of(loaded, total)));
 }
 
 let again = () => {};
 
 function showFailure(title, text, retry) {
-  $('failure-title').textContent = title;
-  $('failure-text').textContent = text;
+  say('failure-title', title);
+  say('failure-text', text);
   $('failure').hidden = false;
   again = retry;
 }
@@ -76,11 +91,6 @@ $('retry').addEventListener('click', () => {
 
 // Reading
 
-// A screen reader repeats a status whenever it is set, so it is set only when it says something new.
-function showText(node, text) {
-  if (node.textContent !== text) node.textContent = text;
-}
-
 function showQueue({ waiting, done, total, secondsLeft, cancelled }) {
   const busy = waiting.length > 0;
   $('queue').hidden = total === 0;
@@ -90,10 +100,13 @@ function showQueue({ waiting, done, total, secondsLeft, cancelled }) {
   $('queue-bar').value = total > 0 ? done / total : 0;
   $('waiting').hidden = !busy;
   showWaiting(waiting);
-  if (cancelled) showText($('queue-text'), words.progress.cancelled(done, total));
-  else if (!busy) showText($('queue-text'), words.progress.done(total));
-  else if (client.state !== 'ready' && done === 0) showText($('queue-text'), words.progress.waiting(waiting.length));
-  else showText($('queue-text'), words.progress.reading(done, total, waiting[0]) + (secondsLeft === null ? '' : words.progress.left(secondsLeft)));
+  const reading = client.state === 'ready' || done > 0;
+  say('queue-text', () => {
+    if (cancelled) return words.progress.cancelled(done, total);
+    if (!busy) return words.progress.done(total);
+    if (!reading) return words.progress.waiting(waiting.length);
+    return words.progress.reading(done, total, waiting[0]) + (secondsLeft === null ? '' : words.progress.left(secondsLeft));
+  });
 }
 
 // Files leave at the front and join at the end, or all go.
@@ -112,7 +125,7 @@ function showResults() {
   const count = results.readings.length;
   $('results').hidden = count === 0;
   document.body.classList.toggle('has-results', count > 0);
-  showText($('results-count'), words.counts(results.counts()));
+  say('results-count', () => words.counts(results.counts()));
 }
 
 $('cancel').addEventListener('click', () => queue.cancel());
@@ -151,11 +164,16 @@ sheet($('diagnostics'), $('diagnostics-open'), () => {
 $('diagnostics-copy').addEventListener('click', async () => {
   try {
     await navigator.clipboard.writeText($('diagnostics-text').textContent);
-    $('diagnostics-copied').textContent = words.copied;
+    $('diagnostics-copied').textContent = words.diagnostics.copied;
   } catch {
     getSelection().selectAllChildren($('diagnostics-text'));
-    $('diagnostics-copied').textContent = words.notCopied;
+    $('diagnostics-copied').textContent = words.diagnostics.notCopied;
   }
+});
+
+languageChoice([$('language'), $('consent-language')], () => {
+  for (const [id, told] of said) say(id, told);
+  results.say();
 });
 
 // Order matters: the reader loads while the person reads the consent.
@@ -168,5 +186,5 @@ intake({
   input: $('file-input'),
   sample: $('sample'),
   onFiles: (files) => consented.then(() => queue.add(files)),
-  onSampleFailure: () => showFailure('', words.failure.sample, () => $('sample').click()),
+  onSampleFailure: () => showFailure(() => '', () => words.failure.sample, () => $('sample').click()),
 });

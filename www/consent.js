@@ -1,32 +1,17 @@
-// The consent dialog. Owns the one flag that this page stores.
+// The consent dialog. A visit where nothing can be remembered asks again.
+
+import { recall, remember } from './storage.js';
 
 const FLAG = 'lungglass.consent.1';
 
-// Storage can be denied; then the question is asked at each visit.
-function remembered() {
-  try {
-    return localStorage.getItem(FLAG) === 'yes';
-  } catch {
-    return false;
-  }
-}
-
-function remember() {
-  try {
-    localStorage.setItem(FLAG, 'yes');
-  } catch {
-    // Nothing to do: see above.
-  }
-}
-
 /** Resolves once the person has accepted, now or at an earlier visit. */
 export function consent(dialog, accept) {
-  if (remembered()) return Promise.resolve();
+  if (recall(FLAG) === 'yes') return Promise.resolve();
   return new Promise((resolve) => {
     let accepted = false;
     accept.addEventListener('click', () => {
       accepted = true;
-      remember();
+      remember(FLAG, 'yes');
       dialog.close();
       resolve();
     });

@@ -1,5 +1,7 @@
-// A text for problem reports: this browser, the reader and its counts. No picture, no file name, no patient data.
+// A text for problem reports: this browser, the reader and its counts. No picture, no file name, no patient data. It is in English
+// whatever the language of the page, for those who read the reports.
 
+import { language } from './words.js';
 import { hasSimd } from './worker-client.js';
 
 export function diagnostics({ client, counts, readings, failures }) {
@@ -10,6 +12,7 @@ export function diagnostics({ client, counts, readings, failures }) {
     Page: location.protocol === 'file:' ? 'file:' : location.origin,
     Browser: navigator.userAgent,
     Languages: navigator.languages?.join(', '),
+    'Language of the page': language(),
     Cores: navigator.hardwareConcurrency,
     'Memory (GB, rounded)': navigator.deviceMemory ?? 'not told',
     Screen: `${screen.width} x ${screen.height}, ${devicePixelRatio} device pixels a pixel`,

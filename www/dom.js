@@ -9,11 +9,23 @@ export function element(selector, ...children) {
   return node;
 }
 
-/** A list of terms and descriptions; pairs whose description is null are left out. */
+/** A list of terms and descriptions, each one child or several; pairs whose description is null are left out. */
 export function terms(selector, pairs) {
   return element(selector, ...pairs
     .filter(([, description]) => description !== null)
-    .map(([term, description]) => element('div', element('dt', term), element('dd', description))));
+    .map(([term, description]) => element('div', element('dt', term), element('dd', ...[description].flat()))));
+}
+
+/** The children for a text of the page: no line ends inside COVID-19. */
+export function prose(text) {
+  return text.split(/(COVID-19)/).filter(Boolean).map((part) => (part === 'COVID-19' ? element('span.nowrap', part) : part));
+}
+
+/** A text that is English whatever the language of the page. */
+export function inEnglish(text) {
+  const node = element('span', text);
+  node.lang = 'en';
+  return node;
 }
 
 const SVG = 'http://www.w3.org/2000/svg';

@@ -1,7 +1,7 @@
 // The files to read, one after the other, by one worker. Owns their order, the progress and the cancel.
 // Knows no element of the page: it tells `onReading` each reading in input order and `onChange` each change.
 
-import { words } from './words.js';
+import { english } from './words.js';
 
 export class Queue {
   #client;
@@ -103,7 +103,7 @@ export class Queue {
       logit: null,
       findings: null,
       refusal: null,
-      error: { code, message: code === 'crashed' ? words.crashed : message },
+      error: { code, message: code === 'crashed' ? english.errors.crashed : message },
       source: null,
       model: { name, version, sha256 },
       device: 'wasm simd128',

@@ -1,8 +1,9 @@
 // One reading as a card. Owns the card's elements and its pixels; knows nothing of the other cards.
 
-import { element, icon, terms } from './dom.js';
+import { element, icon, inEnglish, terms } from './dom.js';
 import { paintMap } from './heatmap.js';
 import { paintPicture } from './picture.js';
+import { reason } from './reason.js';
 import { format, words } from './words.js';
 
 const SHAPES = {
@@ -13,7 +14,10 @@ const SHAPES = {
   error: 'M8 1a7 7 0 1 0 0 14A7 7 0 0 0 8 1zM7 4h2v5H7zm0 6h2v2H7z',
 };
 
-/** { node, show(), hide() }: `hide` gives the memory of the canvases back until the next `show`. */
+/**
+ * { node, show(), hide(), say() }: `hide` gives the memory of the canvases back until the next `show`; `say` writes all text again, in
+ * the language of now, and leaves the pixels as they are.
+ */
 export function resultCard(reading, model) {
   const node = element('article.card');
   node.dataset.testid = 'result';
@@ -23,27 +27,39 @@ export function resultCard(reading, model) {
   if (reading.frame !== null) node.dataset.frame = String(reading.frame);
 
   const pixels = stage(reading);
-  node.append(pixels.node, element('div.facts',
-    verdict(reading),
-    title(reading),
-    reading.score === null ? null : score(reading.score, model),
-    reason(reading),
-    reading.score === null ? null : findings(reading.findings, model),
-    details(reading)));
-  return { node, show: pixels.show, hide: pixels.hide };
+  const facts = element('div.facts');
+  node.append(pixels.node, facts);
+  // Without map and picture: a card keeps only the pixels that it shows.
+  const { map, lung, picture, ...told } = reading;
+  const say = () => {
+    pixels.say();
+    facts.replaceChildren(...[
+      verdict(told),
+      title(told),
+      told.score === null ? null : score(told.score, model),
+      why(told),
+      told.score === null ? null : findings(told.findings, model),
+      details(told),
+    ].filter(Boolean));
+  };
+  say();
+  return { node, show: pixels.show, hide: pixels.hide, say };
 }
 
 function stage({ file, picture, map, lung, score }) {
-  if (!picture) return { node: element('div.stage.empty', element('span', words.card.noPicture)), show() {}, hide() {} };
+  if (!picture) {
+    const note = element('span');
+    return { node: element('div.stage.empty', note), show() {}, hide() {}, say() { note.textContent = words.card.noPicture; } };
+  }
   const { width, height } = picture;
-  const shown = canvas(words.card.picture(file));
-  const layers = [{ canvas: shown, paint: () => paintPicture(shown, picture) }];
+  const shown = canvas();
+  const layers = [{ canvas: shown, label: () => words.card.picture(file), paint: () => paintPicture(shown, picture) }];
   if (map && score !== null) {
-    const heat = canvas(words.card.map);
+    const heat = canvas();
     heat.dataset.testid = 'heatmap';
     heat.className = 'heat';
     // A map this smooth looks the same at half the picture's size.
-    layers.push({ canvas: heat, paint: () => paintMap(heat, map, lung, Math.ceil(width / 2), Math.ceil(height / 2)) });
+    layers.push({ canvas: heat, label: () => words.card.map, paint: () => paintMap(heat, map, lung, Math.ceil(width / 2), Math.ceil(height / 2)) });
   }
   const frame = element('div.frame', ...layers.map((layer) => layer.canvas));
   // The stylesheet fits the frame into the square stage by these two.
@@ -61,13 +77,15 @@ function stage({ file, picture, map, lung, score }) {
       for (const layer of layers) layer.canvas.width = layer.canvas.height = 0;
       painted = false;
     },
+    say() {
+      for (const layer of layers) layer.canvas.setAttribute('aria-label', layer.label());
+    },
   };
 }
 
-function canvas(label) {
+function canvas() {
   const node = document.createElement('canvas');
   node.setAttribute('role', 'img');
-  node.setAttribute('aria-label', label);
   return node;
 }
 
@@ -99,12 +117,13 @@ function score(value, { threshold, uncertain }) {
       low < high ? element('span.key-band', words.card.band(uncertain)) : null));
 }
 
-function reason({ refusal, error }) {
-  const told = refusal ?? error;
-  if (!told) return null;
-  const node = element('div.reason', element('p', format.sentence(told.message)));
+function why(reading) {
+  const { refusal, error } = reading;
+  if (!refusal && !error) return null;
+  const { text, detail } = reason(reading);
+  const node = element('div.reason', element('p', text, text && detail ? ' ' : null, detail && inEnglish(detail)));
   node.dataset.testid = refusal ? 'refusal' : 'error';
-  node.dataset.code = told.code;
+  node.dataset.code = (refusal ?? error).code;
   return node;
 }
 
@@ -113,7 +132,7 @@ function findings(found, model) {
   const entries = Object.entries(found ?? {}).filter(([, value]) => typeof value === 'number');
   if (entries.length === 0) return null;
   const measured = model.metrics?.findings ?? {};
-  const named = ([name, value]) => [name.replaceAll('_', ' '), name in measured ? format.percent(value) : words.card.unmeasured(value)];
+  const named = ([name, value]) => [words.findings[name] ?? inEnglish(name.replaceAll('_', ' ')), name in measured ? format.percent(value) : words.card.unmeasured(value)];
   return element('div', element('h4', words.card.findings), terms('dl.findings', entries.map(named)), element('p.help', words.card.findingsHelp));
 }
 

@@ -38,6 +38,11 @@ export class Results {
     this.#observer.observe(card.node);
   }
 
+  /** Says every card again, in the language of now. */
+  say() {
+    for (const card of this.#cards) card.say();
+  }
+
   clear() {
     this.#observer.disconnect();
     this.#list.replaceChildren();

@@ -1,0 +1,297 @@
+// English. The other locales have the same keys, and the same text stands in index.html until the scripts run.
+
+import { formatter } from '../format.js';
+
+const format = formatter('en-GB');
+const { count, percent, two } = format;
+
+export default {
+  name: 'English',
+  format,
+
+  language: 'Language',
+  close: 'Close',
+
+  page: {
+    title: 'LungGlass: chest-CT slices, read on this device',
+    skip: 'Skip to the files',
+  },
+
+  intro: {
+    title: 'Chest-CT slices, read on this device',
+    text: 'Each slice gets a calibrated model score for COVID-19 and a map of where in the slice the score came from. A picture that is no chest-CT slice is refused, with the reason.',
+    use: 'For research and education.',
+    limits: 'Not a medical device. A score is not a diagnosis.',
+  },
+
+  files: {
+    label: 'Files to read',
+    drop: 'Drop chest-CT slices here',
+    choose: 'Choose files',
+    sample: 'Try a sample',
+    help: 'DICOM, with or without a file extension, PNG, JPEG and other common pictures. Nothing is uploaded.',
+    sampleWhat: 'Sample: one slice without COVID-19.',
+    sampleNone: 'No COVID-19 slice that may be passed on was found, so none is included.',
+    retry: 'Try again',
+  },
+
+  queue: { label: 'Progress', cancel: 'Cancel', waiting: 'Files waiting' },
+
+  results: { title: 'Readings', csv: 'Save CSV', json: 'Save JSON', print: 'Print', clear: 'Clear all' },
+
+  map: {
+    show: 'Show the map',
+    strength: 'Strength',
+    least: 'adds little',
+    most: 'adds most to the score',
+    help: 'The map shows which parts of the lungs the score comes from: the mean of its cells is the model\'s raw output. It does not outline disease. The blue line is what the model takes for lung; it was shown nothing outside.',
+  },
+
+  about: {
+    label: 'What to expect',
+    reads: 'What it reads',
+    readsText: 'Single axial slices of the chest. DICOM slices are shown and read in a lung window; pictures are read as they are.',
+    refuses: 'What it refuses',
+    refusesText: 'Photographs, X-rays, other body regions and documents get no score. A refusal says why, and what to do next.',
+    isNot: 'What it is not',
+    isNotText: 'It sees one slice, no patient and no history. Do not base any decision about a person on it. The model card lists the limits.',
+  },
+
+  footer: {
+    noModel: 'Model: not loaded yet',
+    model: (name) => `Model: ${name}`,
+    local: 'Nothing leaves this device.',
+  },
+
+  diagnostics: {
+    title: 'Diagnostics',
+    text: 'For a problem report. It holds no picture, no file name and no patient data.',
+    label: 'Diagnostics text',
+    copy: 'Copy',
+    copied: 'Copied.',
+    notCopied: 'Select the text and copy it by hand.',
+  },
+
+  consent: {
+    title: 'Before you start',
+    use: 'Research and education only.',
+    useText: 'LungGlass is not a medical device and has not been cleared by any authority.',
+    score: 'Not a diagnosis.',
+    scoreText: 'A score can be wrong, and wrong with confidence. Do not use it to decide about a person\'s care.',
+    local: 'Nothing leaves this device.',
+    localText: 'Your files are read inside this browser. There is no upload, no account and no tracking.',
+    accept: 'I understand',
+  },
+
+  verdict: {
+    positive: 'Score above the operating point',
+    negative: 'Score below the operating point',
+    uncertain: 'Score in the uncertain band',
+    refused: 'Not judged',
+    error: 'Could not be read',
+  },
+
+  loading: {
+    starting: 'Starting the reader',
+    of: (loaded, total) => `Loading the network: ${format.bytes(loaded)} of ${format.bytes(total)}`,
+    bytes: (loaded) => `Loading the network: ${format.bytes(loaded)}`,
+    preparing: 'Preparing the network',
+  },
+
+  state: { loading: 'Loading', ready: 'Ready', failed: 'Not ready' },
+
+  failure: {
+    title: 'The reader could not start.',
+    no_simd: 'This browser cannot run WebAssembly with SIMD. Use Chrome or Edge 105, Firefox 114, Safari 16.4 or a later version, and check that WebAssembly is not switched off.',
+    network: 'The network file did not arrive completely. Check the connection and try again.',
+    missing: 'A part of the page is not on the server. Try again; if it stays so, tell the people who run this site.',
+    damaged: 'The network file arrived damaged. Try again; if it stays so, clear the browser\'s cache for this site.',
+    crashed: 'The network could not be prepared, most likely for lack of memory. Close other tabs and try again.',
+    sample: 'The sample could not be loaded. Check the connection and try again.',
+  },
+
+  progress: {
+    reading: (done, total, name) => `Reading ${format.integer(Math.min(done + 1, total))} of ${format.integer(total)}: ${name}`,
+    left: (seconds) => `, about ${format.duration(seconds)} left`,
+    waiting: (total) => `${count(total, { one: 'file is', other: 'files are' })} waiting for the reader`,
+    done: (total) => `${count(total, { one: 'slice', other: 'slices' })} done.`,
+    cancelled: (done, total) => `Cancelled after ${format.integer(done)} of ${format.integer(total)}. What was not read was removed.`,
+  },
+
+  counts: ({ judged, refused, error }) => [
+    `${format.integer(judged)} judged`,
+    refused ? `${format.integer(refused)} not judged` : '',
+    error ? `${format.integer(error)} could not be read` : '',
+  ].filter(Boolean).join(', '),
+
+  card: {
+    frame: (frame) => `frame ${frame}`,
+    score: 'Model score',
+    scale: (score, threshold, [low, high]) => `Model score ${format.score(score)} on a scale from 0 to 1. Operating point ${two(threshold)}, uncertain band ${two(low)} to ${two(high)}.`,
+    threshold: (threshold) => `operating point ${two(threshold)}`,
+    band: ([low, high]) => `uncertain band ${two(low)} to ${two(high)}`,
+    picture: (name) => `The slice ${name}`,
+    map: 'Map of what moved the score',
+    noPicture: 'No picture',
+    size: 'Size',
+    format: 'Format',
+    window: 'Window',
+    time: 'Time',
+    findings: 'Findings',
+    unmeasured: (value) => `${percent(value)} (never measured)`,
+    findingsHelp: 'How clearly the model sees what captions of such slices name. Not calibrated.',
+    asStored: 'as stored in the picture',
+    windowOf: (center, width) => `centre ${format.hounsfield(center)}, width ${format.hounsfield(width)} HU`,
+  },
+
+  // By the codes of src/gate.rs, in its words.
+  refusals: {
+    not_ct: ({ modality }) => `The file says that it is no CT image (its modality is ${modality}). Choose an axial slice of a chest CT.`,
+    localizer: 'This is the scout view that the scan was planned on. Choose an axial slice of the series.',
+    not_axial: 'The file says that this slice does not lie across the body. Choose an axial slice.',
+    too_small: ({ width, height }) => `The image has ${width} x ${height} pixels; the lungs cannot be judged below 48. Export the slice at its full size.`,
+    not_like_ct: 'The picture does not look like an axial chest-CT slice (gray levels, texture or layout). Choose a slice that shows both lungs, without screenshots or photographs of a screen around it.',
+    no_lungs: 'No lungs were found in this picture, or too little of them. Choose an axial slice of a chest CT that shows the lungs.',
+    unfamiliar: 'The network was trained on nothing like this picture, so its score would mean nothing. Choose an axial slice of a chest CT that shows the lungs.',
+  },
+
+  // By the codes of src/error.rs. In English the library's own message, which is more exact, stands in their place; they are what the
+  // other locales translate. `crashed` is the page's.
+  errors: {
+    not_an_image: 'This is not an image that LungGlass knows. Choose a PNG, JPEG, BMP, GIF, TIFF, WebP or DICOM file.',
+    no_pixels: 'This DICOM object holds no image. Choose the image objects of the study, not its reports or plans.',
+    io: 'The file cannot be opened. Choose it again.',
+    unreadable: 'The data of this file cannot be read. Export the slice again from its source.',
+    too_large: 'This file or image is larger than the reader allows. Export it smaller.',
+    unsupported: 'This file uses something that LungGlass cannot decode. Export it in another form: DICOM uncompressed, pictures as 8-bit PNG.',
+    model: 'The model cannot be used. Tell the people who run this site.',
+    argument: 'The page asked the reader for something that does not exist. Please report it.',
+    internal: 'LungGlass itself failed. Please report it.',
+    crashed: 'Reading this file stopped the reader, most likely because it ran out of memory. The reader was started again and went on with the next file. Close other tabs, or try a smaller export of this slice.',
+  },
+
+  findings: {
+    ground_glass: 'ground glass',
+    consolidation: 'consolidation',
+    crazy_paving: 'crazy paving',
+    air_bronchogram: 'air bronchogram',
+    septal_thickening: 'septal thickening',
+  },
+
+  modelCard: {
+    title: 'Model card',
+    empty: 'The network is not loaded yet.',
+    intro: 'A small convolutional network that separates slices with COVID-19 from others, with calibrated scores. It runs inside this page as WebAssembly. For research and education; not a medical device.',
+    name: 'Name',
+    version: 'Version',
+    input: 'Input',
+    pixels: (size) => `${size} × ${size} pixels`,
+    threshold: 'Operating point',
+    band: 'Uncertain band',
+    range: (low, high) => `${low} to ${high}`,
+    temperature: 'Temperature',
+    window: 'DICOM window',
+    training: 'How it was trained',
+    metrics: 'How good it was',
+    interval: (value, low, high) => `${value} (${percent(0.95)} interval ${low} to ${high})`,
+    limits: 'Limits',
+    limitList: [
+      'It was trained on figures taken from papers: few patients, many scanners, unknown settings. On other data expect lower accuracy.',
+      'COVID-19 is separated from other slices of the same collection, not from every other disease. Other pneumonias can look the same on one slice.',
+      'It sees one slice. It does not know the patient, the history, a test result, or the slices above and below.',
+      'The map shows what moved the score. It does not outline disease.',
+      'How likely disease is behind a score depends on how common the disease is among the people examined.',
+    ],
+  },
+
+  // By the keys of model.toml's [training] and [metrics]. A key that is missing here is shown as it is, in English.
+  measures: {
+    data: 'Data',
+    other_data: 'Other data',
+    gate_data: 'Data of the gate',
+    date: 'Date',
+    procedure: 'Procedure',
+    initial_weights: 'Initial weights',
+
+    validation: 'Validation',
+    test: 'Official test',
+    test_clean: 'Test without leaks and doubtful labels',
+    shortcut_test: 'Shortcuts alone, official test',
+    shortcut_test_clean: 'Shortcuts alone, clean test',
+    shortcut_with_file_test: 'Shortcuts with the file format, official test',
+    shortcut_with_file_test_clean: 'Shortcuts with the file format, clean test',
+    findings: 'Findings named in captions',
+    invariance: 'After altering the pictures',
+    occlusion: 'With parts of the slice covered',
+    map_peak: 'Where the map is highest',
+    other_hospitals: 'Hospitals never seen',
+    gate_luna_held: 'Gate: chest CT held out',
+    gate_reference: 'Gate: one slice in several forms',
+    gate_ood: 'Gate: pictures that are no chest CT',
+    gate_altered_validation: 'Gate: validation slices made unlike chest CT',
+
+    n: 'Slices',
+    groups: 'Groups',
+    refused: 'Refused',
+    refused_by_statistics: 'Refused by the picture\'s statistics',
+    refused_for_want_of_lung: 'Refused for want of lung',
+    refused_by_embedding: 'Refused as unfamiliar',
+    uncertain: 'Uncertain',
+    uncertain_accuracy: 'Accuracy of the uncertain',
+    auc: 'AUC',
+    auc_without_gate: 'AUC without the gate',
+    auc_among_covid: 'AUC among COVID-19 slices',
+    f1: 'F1',
+    accuracy: 'Accuracy',
+    sensitivity: 'Sensitivity',
+    specificity: 'Specificity',
+    ppv: 'PPV',
+    npv: 'NPV',
+    brier: 'Brier score',
+    ece: 'Calibration error (ECE)',
+    ppv_and_npv: 'PPV and NPV',
+    at_1_percent: 'at a prevalence of 1%',
+    at_5_percent: 'at a prevalence of 5%',
+    at_20_percent: 'at a prevalence of 20%',
+    at_50_percent: 'at a prevalence of 50%',
+    mentioned: 'Mentioned',
+    decisions_changed: 'decisions changed',
+    verdicts_changed: 'verdicts changed',
+    mean_drift: 'mean drift of the score',
+    unchanged_by_an_encoding: 'Unchanged by an encoding',
+    unchanged_by_every_encoding: 'Unchanged by every encoding',
+    jpeg_q50: 'JPEG, quality 50',
+    jpeg_q75: 'JPEG, quality 75',
+    jpeg_q95: 'JPEG, quality 95',
+    png: 'PNG',
+    gray_8_bit: 'Gray, 8 bits',
+    gray_16_bit: 'Gray, 16 bits',
+    half_size: 'Half the size',
+    three_quarters: 'Three quarters of the size',
+    '1_5_times': '1.5 times the size',
+    double_size: 'Double the size',
+    border_cut_3_percent: 'Border cut by 3%',
+    border_cut_6_percent: 'Border cut by 6%',
+    window_narrower: 'Narrower window',
+    window_saturated: 'Saturated window',
+    window_wider: 'Wider window',
+    gamma_0_8: 'Gamma 0.8',
+    gamma_1_25: 'Gamma 1.25',
+    colour_removed: 'Colour removed',
+    lungs_alone: 'Lungs alone',
+    all_but_the_lungs_these_dark: 'All but the lungs, these dark',
+    all_but_the_lungs_these_gray: 'All but the lungs, these gray',
+    in_lungs: 'Inside the lungs',
+    share: 'Share',
+    dice: 'Dice coefficient of the lungs',
+    called_positive: 'Above the operating point',
+    raised_by_painted_lesions: 'Raised by painted lesions',
+    painted_auc: 'AUC, painted against not',
+    inverted_refused: 'Inverted, refused',
+    shuffled_refused: 'Shuffled, refused',
+    enlarged_refused: 'Enlarged, refused',
+    inverted_refused_by_embedding: 'Inverted, refused as unfamiliar',
+    shuffled_refused_by_embedding: 'Shuffled, refused as unfamiliar',
+    enlarged_refused_by_embedding: 'Enlarged, refused as unfamiliar',
+  },
+};
