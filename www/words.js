@@ -1,9 +1,13 @@
 // What the modules say to people, in the language that was chosen. `words` and `format` change with it, so take them when you
 // need them and keep no part of them. Knows no element of the page.
 
+import de from './locales/de.js';
 import en from './locales/en.js';
+import es from './locales/es.js';
+import fr from './locales/fr.js';
+import zh from './locales/zh.js';
 
-const locales = { en };
+const locales = { en, de, fr, es, zh };
 
 /** [{ code, name }]: the code is a language tag, the name is the language's own. */
 export const languages = Object.entries(locales).map(([code, { name }]) => ({ code, name }));
