@@ -1,0 +1,229 @@
+// The locales: the same keys in each, all translated, in step with the library and with index.html. Needs no browser.
+
+import assert from 'node:assert/strict';
+import { readdir, readFile } from 'node:fs/promises';
+import { test } from 'node:test';
+import * as words from '../../www/words.js';
+import { reason } from '../../www/reason.js';
+
+const read = (path) => readFile(new URL(`../../${path}`, import.meta.url), 'utf8');
+const locales = Object.fromEntries(words.languages.map(({ code }) => {
+  words.setLanguage(code);
+  return [code, words.words];
+}));
+const { en, ...others } = locales;
+
+// What is written as in English.
+const ALIKE = {
+  de: ['card.format', 'modelCard.name', 'modelCard.version'],
+  fr: ['card.format', 'modelCard.version', 'modelCard.pixels', 'measures.date', 'measures.validation'],
+};
+const ALIKE_EVERYWHERE = ['measures.auc', 'measures.f1', 'measures.png'];
+
+// For each function of a locale: arguments, and what must appear in its text.
+const CALLS = {
+  'footer.model': [[['lite0 1.2'], 'lite0 1.2']],
+  'loading.of': [[[1.5e6, 30.1e6], '30']],
+  'loading.bytes': [[[1.5e6], '1']],
+  'progress.reading': [[[1, 12, 'a.dcm'], '12', 'a.dcm']],
+  'progress.left': [[[5], '5'], [[200], '3']],
+  'progress.waiting': [[[1], '1'], [[7], '7']],
+  'progress.done': [[[1], '1'], [[7], '7']],
+  'progress.cancelled': [[[3, 12], '3', '12']],
+  counts: [[[{ judged: 3, refused: 2, error: 7 }], '3', '2', '7'], [[{ judged: 1, refused: 0, error: 0 }], '1']],
+  'card.frame': [[[4], '4']],
+  'card.scale': [[[0.336, 0.4, [0.3, 0.5]], '336', '40', '30', '50']],
+  'card.threshold': [[[0.336], '34']],
+  'card.band': [[[[0.31, 0.52]], '31', '52']],
+  'card.picture': [[['a.dcm'], 'a.dcm']],
+  'card.unmeasured': [[[0.25], '25']],
+  'card.windowOf': [[[-600, 1500], '\u2212600', '1500']],
+  'refusals.not_ct': [[[{ modality: 'MR' }], 'MR']],
+  'refusals.too_small': [[[{ width: 17, height: 300 }], '17', '300']],
+  'modelCard.pixels': [[[224], '224']],
+  'modelCard.range': [[['0.1', '0.2'], '0.1', '0.2']],
+  'modelCard.interval': [[['0.9', '0.8', '0.95'], '0.9', '0.8', '0.95']],
+};
+
+// What each language says on the page and in the model card.
+const PURPOSE = {
+  en: [/research and education/i, /not a medical device/i],
+  de: [/Forschung und Lehre/, /kein Medizinprodukt/i],
+  fr: [/recherche et l’enseignement/, /pas un dispositif médical/i],
+  es: [/investigación y docencia/i, /no es un producto sanitario/i],
+  zh: [/科研与教学/, /不是医疗器械/],
+};
+
+// Words that say of a slice, or of a person, what no score can say.
+const CLAIMS = {
+  en: /\bdetect|infected|confirmed|suffers/i,
+  de: /nachgewiesen|festgestellt|erkannt|infiziert|erkrankt|leidet/i,
+  fr: /détect|dépist|infecté|malade\b|atteint/i,
+  es: /detect|infectad|enferm[oa]s?\b|padece/i,
+  zh: /确诊|检出|检测到|感染者|患者有|患有/,
+};
+const DIAGNOSIS = /diagn[oó]s|诊断/i;
+// The sentences that deny it.
+const MAY_SAY_DIAGNOSIS = /^(intro\.limits|consent\.score)$/;
+
+/** [path, value] of every text and function under a locale. */
+function leaves(value, path = '') {
+  if (value === null || typeof value !== 'object') return [[path, value]];
+  return Object.entries(value).filter(([key]) => path !== '' || key !== 'format').flatMap(([key, part]) => leaves(part, path ? `${path}.${key}` : key));
+}
+
+const at = (locale, path) => path.split('.').reduce((part, key) => part[key], locale);
+
+/** What the locale says at the path: the text, or those of CALLS. */
+function texts(locale, path) {
+  const value = at(locale, path);
+  return typeof value === 'function' ? CALLS[path].map(([given]) => value(...given)) : [value];
+}
+
+test('there is a locale for each file, and English is the first', async () => {
+  const files = (await readdir(new URL('../../www/locales/', import.meta.url))).map((file) => file.replace(/\.js$/, '')).sort();
+  assert.deepEqual(Object.keys(locales).sort(), files);
+  assert.equal(words.languages[0].code, 'en');
+  assert.equal(new Set(words.languages.map(({ name }) => name)).size, words.languages.length);
+});
+
+for (const [code, locale] of Object.entries(others)) {
+  test(`${code} has the keys of English, all of the same kind`, () => {
+    const shape = (of) => leaves(of).map(([path, value]) => `${path}: ${typeof value === 'function' ? `function of ${value.length}` : typeof value}`).sort();
+    assert.deepEqual(shape(locale), shape(en));
+    assert.deepEqual(Object.keys(locale.format), Object.keys(en.format));
+  });
+
+  test(`${code} is translated throughout`, () => {
+    const same = leaves(en).filter(([path]) => {
+      const english = texts(en, path);
+      return texts(locale, path).some((text, i) => text === english[i]);
+    });
+    assert.deepEqual(same.map(([path]) => path).sort(), [...ALIKE_EVERYWHERE, ...(ALIKE[code] ?? [])].sort());
+  });
+}
+
+for (const [code, locale] of Object.entries(locales)) {
+  test(`${code}: each text is whole and says what it is given`, () => {
+    for (const [path, value] of leaves(locale)) {
+      if (typeof value === 'function') {
+        assert.ok(CALLS[path], `CALLS of this test lacks ${path}`);
+        for (const [given, ...wanted] of CALLS[path]) {
+          const text = value(...given);
+          for (const part of wanted) assert.ok(text.includes(part), `${path}: "${text}" lacks ${part}`);
+        }
+      }
+      for (const text of texts(locale, path)) {
+        assert.ok(typeof text === 'string' && text.trim() !== '', path);
+        assert.doesNotMatch(text, /undefined|NaN|\[object/, path);
+      }
+    }
+  });
+
+  test(`${code} says what it is for, and claims nothing about a person`, () => {
+    const { intro, modelCard } = locale;
+    for (const purpose of PURPOSE[code]) {
+      assert.match(`${intro.use} ${intro.limits}`, purpose);
+      assert.match(modelCard.intro, purpose);
+    }
+    for (const [path] of leaves(locale)) {
+      for (const text of texts(locale, path)) {
+        assert.doesNotMatch(text, CLAIMS[code], path);
+        if (!MAY_SAY_DIAGNOSIS.test(path) && !(code === 'en' && path.startsWith('diagnostics.'))) assert.doesNotMatch(text, DIAGNOSIS, path);
+      }
+    }
+  });
+}
+
+test('numbers and dates are those of the language', () => {
+  const plain = (text) => text.replace(/\s/g, ' ');
+  const shown = Object.fromEntries(Object.entries(locales).map(([code, { format }]) => [code, [
+    format.score(0.336), format.score(0.0001), plain(format.percent(0.336)), plain(format.bytes(30.1e6)), plain(format.date('2026-11-24')),
+  ]]));
+  assert.deepEqual(shown, {
+    en: ['0.336', '< 0.001', '34%', '30.1 MB', '24 November 2026'],
+    de: ['0,336', '< 0,001', '34 %', '30,1 MB', '24. November 2026'],
+    fr: ['0,336', '< 0,001', '34 %', '30,1 Mo', '24 novembre 2026'],
+    es: ['0,336', '< 0,001', '34 %', '30,1 MB', '24 de noviembre de 2026'],
+    zh: ['0.336', '< 0.001', '34%', '30.1 MB', '2026年11月24日'],
+  });
+});
+
+test('the language is the first wanted one that there is', () => {
+  assert.equal(words.preferred(['pt-BR', 'de-AT', 'en']), 'de');
+  assert.equal(words.preferred(['zh-Hant-TW']), 'zh');
+  assert.equal(words.preferred(['', 'constructor', 'FR']), 'fr');
+  assert.equal(words.preferred(['ja']), 'en');
+  assert.equal(words.preferred([]), 'en');
+  words.setLanguage('constructor');
+  assert.equal(words.language(), 'en');
+});
+
+test('every text of index.html is a key, and is the English text', async () => {
+  const html = (await read('www/index.html')).replace(/<svg.*?<\/svg>/gs, '');
+  const keys = [];
+  for (const [, key, text] of html.matchAll(/<[a-z0-9]+[^>]*\sdata-words="([^"]+)"[^>]*>([^<]*)</g)) {
+    assert.equal(text, at(en, key), key);
+    keys.push(key);
+  }
+  for (const [tag, key] of html.matchAll(/<[^>]*\sdata-words-aria-label="([^"]+)"[^>]*>/g)) {
+    assert.equal(tag.match(/\saria-label="([^"]*)"/)[1], at(en, key), key);
+    keys.push(key);
+  }
+  assert.ok(keys.length > 50, `only ${keys.length} keys were found`);
+  for (const [tag] of html.matchAll(/<[^>]*\saria-label="[^>]*>/g)) assert.match(tag, /data-words-aria-label=/);
+
+  // Nothing else is said in English alone but the name, the credit and the note that shows where no script runs.
+  const body = html.slice(html.indexOf('<body>'))
+    .replace(/<div class="failure unstarted".*?<\/div>/s, '')
+    .replace(/(<[a-z0-9]+[^>]*\sdata-words="[^"]+"[^>]*>)[^<]*/g, '$1');
+  const rest = body.replace(/<[^>]*>/g, '\n').split('\n').map((text) => text.trim()).filter((text) => /\w/.test(text));
+  assert.deepEqual(rest, ['LungGlass', 'LIDC-IDRI (Armato et al. 2011),', 'CC BY 3.0']);
+});
+
+test('every refusal and error of the library is told, a refusal in its words', async () => {
+  const gate = (await read('src/gate.rs')).replace(/\\\n\s*/g, '').split('#[cfg(test)]')[0];
+  const errors = await read('src/error.rs');
+  const refused = [...gate.matchAll(/(?:code: |\(\n\s*)"(\w+)"/g)].map(([, code]) => code);
+  assert.deepEqual(Object.keys(en.refusals).sort(), refused.sort());
+  const failed = [...errors.matchAll(/Error::\w+(?:\(_\)| \{ \.\. \})? => "(\w+)"/g)].map(([, code]) => code);
+  assert.deepEqual(Object.keys(en.errors).sort(), [...failed, 'crashed'].sort());
+
+  const [, side] = gate.match(/SHORTEST_SIDE: usize = (\d+)/);
+  for (const told of Object.values(en.refusals)) {
+    const text = typeof told === 'string' ? told : told({ modality: '{modality}', width: '{}', height: '{}' }).replace(side, '{SHORTEST_SIDE}');
+    assert.ok(gate.includes(text), `gate.rs says it otherwise: ${text}`);
+  }
+  for (const [code, { refusals }] of Object.entries(locales)) assert.ok(refusals.too_small({ width: 1, height: 2 }).includes(side), code);
+});
+
+test('every measure of the model has a name', async () => {
+  const toml = await read('model/model.toml');
+  const named = (name) => Object.hasOwn(en.measures, name) || Object.hasOwn(en.findings, name);
+  const missing = new Set();
+  let section = '';
+  for (const line of toml.split('\n')) {
+    const [, heading] = line.match(/^\[(.+)\]$/) ?? [];
+    if (heading) section = heading;
+    if (!/^(training|metrics)\b/.test(section)) continue;
+    const name = heading ? heading.split('.').slice(1) : line.match(/^(\w+) = /)?.slice(1) ?? [];
+    for (const part of name) if (!named(part) && part !== 'ci95' && part !== 'seed') missing.add(part);
+  }
+  assert.deepEqual([...missing], []);
+});
+
+test('a reason is told in the language of the page, an error with its English detail', () => {
+  const refusal = (code, source = {}) => ({ refusal: { code, message: 'the library says so' }, error: null, source });
+  const error = (code) => ({ refusal: null, error: { code, message: 'the PNG data cannot be read: early end' }, source: null });
+  words.setLanguage('de');
+  assert.deepEqual(reason(refusal('not_ct', { modality: 'MR' })), { text: others.de.refusals.not_ct({ modality: 'MR' }), detail: null });
+  assert.deepEqual(reason(refusal('no_lungs')), { text: others.de.refusals.no_lungs, detail: null });
+  assert.deepEqual(reason(refusal('not_ct', null)), { text: null, detail: 'The library says so.' });
+  assert.deepEqual(reason(refusal('new')), { text: null, detail: 'The library says so.' });
+  assert.deepEqual(reason(error('unreadable')), { text: others.de.errors.unreadable, detail: 'The PNG data cannot be read: early end.' });
+  assert.deepEqual(reason(error('new')), { text: null, detail: 'The PNG data cannot be read: early end.' });
+  assert.deepEqual(reason(error('crashed')), { text: others.de.errors.crashed, detail: null });
+  words.setLanguage('en');
+  assert.deepEqual(reason(error('unreadable')), { text: null, detail: 'The PNG data cannot be read: early end.' });
+  assert.deepEqual(reason(error('crashed')), { text: en.errors.crashed, detail: null });
+});
