@@ -7,11 +7,17 @@ tells the classes apart by itself; resolution and blur because file format and s
 
 from __future__ import annotations
 
+import io
 import math
 
+import numpy as np
 import torch
+from PIL import Image
 from torch import Generator, Tensor
 from torch.nn import functional
+
+# Samples that lose resolution together.
+NEIGHBOURS = 8
 
 
 def uniform(generator: Generator, count: int, low: float, high: float) -> Tensor:
@@ -70,14 +76,30 @@ def window(x: Tensor, generator: Generator, soft: float = 0.0) -> Tensor:
     return (gray * 255 - 127) / 128
 
 
-def soften(x: Tensor, generator: Generator) -> Tensor:
-    """Three batches in ten lose resolution: shrunk to 0.4 to 0.9 of the size and stretched back."""
-    if torch.rand(1, generator=generator) >= 0.3:
-        return x
+def soften(x: Tensor, generator: Generator, share: float = 0.3) -> Tensor:
+    """A `share` of the samples loses resolution, as small figures have: shrunk to 0.2 to 0.9 of the size, half of these
+    saved as JPEG of quality 30 to 95, and stretched back. Neighbours in a batch share a size."""
     size = x.shape[-1]
-    small = int(size * uniform(generator, 1, 0.4, 0.9).item())
-    down = functional.interpolate(x, size=(small, small), mode="bilinear", antialias=True)
-    return functional.interpolate(down, size=(size, size), mode="bilinear")
+    parts = list(x.split(NEIGHBOURS))
+    for index, part in enumerate(parts):
+        if torch.rand(1, generator=generator) >= share:
+            continue
+        small = int(size * uniform(generator, 1, 0.2, 0.9).item())
+        part = functional.interpolate(part, size=(small, small), mode="bilinear", antialias=True)
+        if torch.rand(1, generator=generator) < 0.5:
+            part = resaved(part, int(uniform(generator, 1, 30, 95).item()))
+        parts[index] = functional.interpolate(part, size=(size, size), mode="bicubic")
+    return torch.cat(parts)
+
+
+def resaved(x: Tensor, quality: int) -> Tensor:
+    """The pictures [N,1,H,W] after being saved as JPEG."""
+    after = []
+    for picture in (x[:, 0] * 128 + 127).round().clamp(0, 255).to(torch.uint8).numpy():
+        with io.BytesIO() as file:
+            Image.fromarray(picture).save(file, format="JPEG", quality=quality)
+            after.append(torch.from_numpy(np.asarray(Image.open(file)).copy()))
+    return (torch.stack(after)[:, None].float() - 127) / 128
 
 
 def noise(x: Tensor, generator: Generator) -> Tensor:
@@ -119,9 +141,9 @@ def mixup(tensors: list[Tensor], generator: Generator) -> list[Tensor]:
     return blended
 
 
-def shade(x: Tensor, generator: Generator) -> Tensor:
-    """Window, resolution, noise and hole for a batch [N,1,H,W]; values stay in the range of real inputs."""
-    x = noise(soften(window(x, generator), generator), generator)
+def shade(x: Tensor, generator: Generator, softened: float = 0.3) -> Tensor:
+    """Window, resolution (a share of `softened`), noise and hole for a batch [N,1,H,W]; values stay in the range of real inputs."""
+    x = noise(soften(window(x, generator), generator, softened), generator)
     return cutout(x.clamp(-127 / 128, 1), generator)
 
 

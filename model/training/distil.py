@@ -29,6 +29,8 @@ from run import BATCH, Run, focused, load_focus, logits_of
 RATE = 1.5e-4
 # Unlabelled slices of an epoch, drawn anew each time.
 UNLABELLED = 160
+# Share of the samples that the student sees at a lower resolution.
+SOFTENED = 0.75
 # The label's part in the target of a labelled slice.
 LABEL = 0.4
 
@@ -78,6 +80,7 @@ def main() -> None:
     parser.add_argument("--arrays", type=Path, required=True, help="arrays at 336, for validation")
     parser.add_argument("--lungs", type=Path, required=True, help="network.pt of segment.py")
     parser.add_argument("--teachers", type=Path, nargs="+", required=True, help="network.pt of each; the last is the start")
+    parser.add_argument("--start", type=Path, help="network.pt to start from, instead of the last teacher's")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--epochs", type=int, default=12)
     parser.add_argument("--seed", type=int, default=1)
@@ -91,7 +94,7 @@ def main() -> None:
 
     run = Run(options.out, options.seed, options.epochs, RATE)
     teachers = [load(path) for path in options.teachers]
-    run.start_from(options.teachers[-1])
+    run.start_from(options.start or options.teachers[-1])
     run.resume()
     together = np.mean([logits_of(teacher, focus, val.inputs) for teacher in teachers], axis=0)
     print(f"validation AUC of the teachers' mean: {roc_auc_score(val.label, together):.4f}", flush=True)
@@ -107,7 +110,7 @@ def main() -> None:
             run.set_rate((run.epoch + index / len(batches)) / run.epochs)
             x = crop(slices.inputs[rows], luna[others], run.generator)
             answer = taught(teachers, focus, x)
-            given = focused(focus, augment.shade(x, run.generator))
+            given = focused(focus, augment.shade(x, run.generator, SOFTENED))
             label = torch.cat([slices.label[rows], torch.full((len(others),), -1.0)])
             loss = loss_of(run.network(given.seen, given.lung), answer, label)
             run.step(loss)

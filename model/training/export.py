@@ -1,7 +1,7 @@
 """Writes lungglass.onnx: batch norm folded, weights rounded to the f16 grid, the gate's embedding inside.
 
 The graph, opset 17, f32, N symbolic:
-  slice [N,1,336,336] -> logit [N,1], map [N,1,28,28], findings [N,5], lung [N,1,56,56], embedding [N,65].
+  slice [N,1,336,336] -> logit [N,1], map [N,1,56,56], findings [N,5], lung [N,1,56,56], embedding [N,65].
 `map` is the class activation map (Zhou et al. 2016, arXiv 1512.04150), weighted by lung and opacity and laid back over the
 whole slice, and `logit` is its mean. `findings` are logits, `lung` is the share of each cell that is lung. `embedding` is 64 whitened principal
 components of channels' means and deviations, and the length of what they leave out. Padding is an attribute of each
@@ -25,17 +25,17 @@ from torch import nn
 import data
 from gate import collection_weights
 from network import (
-    CLOSE, DARKNESS, FAMILIAR, FINDINGS, GLANCE, HEALTHY, MAP_CELLS, NARROWEST, REACH_X, REACH_Y, SHARPNESS, SIZE, SPAN,
+    CLOSE, DARKNESS, EDGE, FAMILIAR, FINDINGS, FRAME_STEPS, GLANCE, HEALTHY, LEVEL_STEPS, MAP_CELLS, NARROWEST, REACH_X, REACH_Y, SHARPNESS, SIZE, SPAN, SPECK,
     STRIDE, TINY, Classifier, ConvNorm, Network, Segmenter, Separable, spread,
 )
 from run import load_focus
 
 COMPONENTS = 64
 CELLS = CLOSE // STRIDE
-LUNG_CELLS = GLANCE // 2
+LUNG_CELLS = MAP_CELLS
 # What each cell of the lungs gets on top of its evidence, and the whole map less: with it, a lung cell lies above every cell
 # outside unless it speaks strongly against COVID-19. The mean does not change.
-LIFT = 8.0
+LIFT = 16.0
 
 
 def to_grid(values: np.ndarray) -> np.ndarray:
@@ -180,6 +180,13 @@ def weighted_nodes(writer: Writer, x: str, weight: str, default: float, name: st
     return writer.node("Div", [raised, writer.node("Add", [total, writer.constant(TINY)], f"{name}.total.raised")], name)
 
 
+def snapped(writer: Writer, x: str, steps: int, name: str) -> str:
+    """network.snapped."""
+    whole = writer.node("Mul", [x, writer.constant(float(steps))], f"{name}.steps")
+    whole = writer.node("Floor", [writer.node("Add", [whole, writer.constant(0.5)], f"{name}.half.more")], f"{name}.whole")
+    return writer.node("Div", [whole, writer.constant(float(steps))], name)
+
+
 def frame_nodes(writer: Writer, axis: int, reach: float, name: str) -> tuple[str, str]:
     """network.frame_of along one axis of `lung` (2: top and bottom, 3: left and right): its ends, [N,1,1,1] each."""
     node, constant = writer.node, writer.constant
@@ -194,9 +201,9 @@ def frame_nodes(writer: Writer, axis: int, reach: float, name: str) -> tuple[str
     deviation = node("Sqrt", [node("Div", [spread, total], f"{name}.variance")], f"{name}.deviation")
     more = node("Sub", [node("Mul", [deviation, constant(reach)], f"{name}.reach"), constant(NARROWEST)], f"{name}.more")
     half = node("Add", [node("Relu", [more], f"{name}.more.positive"), constant(NARROWEST)], f"{name}.half")
-    start = node("Clip", [node("Sub", [centre, half], f"{name}.low"), constant(0.0), constant(1.0)], f"{name}.start")
-    end = node("Clip", [node("Add", [centre, half], f"{name}.high"), constant(0.0), constant(1.0)], f"{name}.end")
-    return start, end
+    start = node("Clip", [node("Sub", [centre, half], f"{name}.low"), constant(0.0), constant(1.0)], f"{name}.start.exact")
+    end = node("Clip", [node("Add", [centre, half], f"{name}.high"), constant(0.0), constant(1.0)], f"{name}.end.exact")
+    return snapped(writer, start, FRAME_STEPS, f"{name}.start"), snapped(writer, end, FRAME_STEPS, f"{name}.end")
 
 
 def taps_nodes(writer: Writer, ends: tuple[str, str], pixels: int, axis: int, name: str) -> str:
@@ -219,17 +226,33 @@ def cut_nodes(writer: Writer, x: str, frame: tuple[tuple[str, str], tuple[str, s
     return writer.node("MatMul", [writer.node("MatMul", [rows, x], f"{name}.tall"), columns], name)
 
 
-def overlap_nodes(writer: Writer, ends: tuple[str, str], axis: int, name: str) -> str:
-    """The overlaps of network.spread along one axis: [N,1,MAP_CELLS,CELLS] for rows (2), [N,1,CELLS,MAP_CELLS] for columns (3)."""
+def overlap_nodes(writer: Writer, ends: tuple[str, str], axis: int, cells_axis: int, name: str) -> str:
+    """The overlaps of network.spread down (axis 2) or across (3), cells of the slice along `axis`, of the frame along the other."""
     node, constant = writer.node, writer.constant
     start, end = (node("Mul", [part, constant(float(MAP_CELLS))], f"{name}.{at}") for part, at in zip(ends, ("start", "end")))
     step = node("Div", [node("Sub", [end, start], f"{name}.length"), constant(float(CELLS))], f"{name}.step")
-    low = node("Add", [start, node("Mul", [step, writer.ramp(0.0, CELLS, 5 - axis)], f"{name}.along")], f"{name}.low")
+    low = node("Add", [start, node("Mul", [step, writer.ramp(0.0, CELLS, cells_axis)], f"{name}.along")], f"{name}.low")
     high = node("Add", [low, step], f"{name}.high")
-    edge = writer.ramp(0.0, MAP_CELLS, axis)
     last = node("Min", [high, writer.ramp(1.0, MAP_CELLS, axis)], f"{name}.last")
-    reach = node("Sub", [last, node("Max", [low, edge], f"{name}.first")], f"{name}.reach")
-    return node("Div", [node("Relu", [reach], f"{name}.inside"), step], name)
+    reach = node("Sub", [last, node("Max", [low, writer.ramp(0.0, MAP_CELLS, axis)], f"{name}.first")], f"{name}.reach")
+    return node("Relu", [reach], name)
+
+
+def spread_nodes(writer: Writer, cells: str, frame: tuple[tuple[str, str], tuple[str, str]]) -> str:
+    """network.spread of `cells` [N,1,CELLS,CELLS] by `lung`: [N,1,MAP_CELLS,MAP_CELLS]."""
+    node, constant = writer.node, writer.constant
+    down, across = frame
+    gather = overlap_nodes(writer, down, 3, 2, "map.gather.rows"), overlap_nodes(writer, across, 2, 3, "map.gather.columns")
+    lay = overlap_nodes(writer, down, 2, 3, "map.rows"), overlap_nodes(writer, across, 3, 2, "map.columns")
+    none = node("Sub", [constant(1.0), "lung"], "map.none")
+    edge = node("MaxPool", [none], "map.edge", kernel_shape=[3, 3], strides=[1, 1], pads=[1, 1, 1, 1])
+    faint = node("Mul", ["lung", constant(EDGE)], "map.faint")
+    inner = node("Add", [node("Sub", [constant(1.0), edge], "map.inside"), faint], "map.inner")
+    held = node("MatMul", [node("MatMul", [gather[0], inner], "map.held.tall"), gather[1]], "map.held")
+    each = node("Div", [cells, node("Add", [held, constant(SPECK)], "map.held.raised")], "map.each")
+    density = node("MatMul", [node("MatMul", [lay[0], each], "map.tall"), lay[1]], "map.density")
+    scaled = node("Mul", [density, constant(float((MAP_CELLS // CELLS) ** 2))], "map.scaled")
+    return node("Mul", [scaled, inner], "map.spread")
 
 
 def focus_nodes(writer: Writer, logit: str) -> tuple[tuple[str, str], tuple[str, str]]:
@@ -240,7 +263,7 @@ def focus_nodes(writer: Writer, logit: str) -> tuple[tuple[str, str], tuple[str,
     gray = writer.pool("slice", "focus.gray", SIZE // LUNG_CELLS)
     near = node("MaxPool", [share], "focus.near", kernel_shape=[5, 5], strides=[1, 1], pads=[2, 2, 2, 2])
     ring = node("Mul", [near, node("Sub", [constant(1.0), share], "focus.outside")], "focus.ring")
-    bright = weighted_nodes(writer, gray, ring, 1.0, "focus.bright")
+    bright = snapped(writer, weighted_nodes(writer, gray, ring, 1.0, "focus.bright.exact"), LEVEL_STEPS, "focus.bright")
     mean = weighted_nodes(writer, gray, share, -1.0, "focus.mean")
     off = node("Sub", [gray, mean], "focus.off")
     variance = weighted_nodes(writer, node("Mul", [off, off], "focus.squares"), share, 1.0, "focus.variance")
@@ -248,7 +271,7 @@ def focus_nodes(writer: Writer, logit: str) -> tuple[tuple[str, str], tuple[str,
     darker = node("Div", [node("Mul", [off, constant(-DARKNESS)], "focus.darker"), deviation], "focus.darkness")
     bounded = node("Clip", [darker, constant(-3.0), constant(3.0)], "focus.bounded")
     weight = node("Mul", [share, node("Exp", [bounded], "focus.emphasis")], "focus.weight")
-    dark = weighted_nodes(writer, gray, weight, -1.0, "focus.dark")
+    dark = snapped(writer, weighted_nodes(writer, gray, weight, -1.0, "focus.dark.exact"), LEVEL_STEPS, "focus.dark")
     gap = node("Sub", [node("Sub", [bright, dark], "focus.gap"), constant(SPAN)], "focus.gap.more")
     span = node("Add", [node("Relu", [gap], "focus.gap.positive"), constant(SPAN)], "focus.span")
     level = node("Div", [node("Sub", ["slice", dark], "focus.above"), span], "focus.level")
@@ -283,9 +306,8 @@ def classifier_nodes(writer: Writer, classifier: Classifier, frame: tuple[tuple[
     total = node("Add", [writer.mean(weight, "weight.mean", [2, 3]), constant(TINY)], "weight.total")
     weight = node("Div", [weight, total], "weight.normal")
     lifted = node("Mul", [node("Add", ["evidence", constant(LIFT)], "evidence.lifted"), weight], "map.close")
-    rows, columns = overlap_nodes(writer, frame[0], 2, "map.rows"), overlap_nodes(writer, frame[1], 3, "map.columns")
-    spread = node("MatMul", [node("MatMul", [rows, lifted], "map.tall"), columns], "map.spread")
-    spread = node("Mul", [spread, constant(float((MAP_CELLS // CELLS) ** 2))], "map.lifted")
+    spread = spread_nodes(writer, lifted, frame)
+    # The mean of what is spread is the mean of the cells, but for rounding; the logit is taken from the map itself.
     lift = node("Mul", [writer.mean(weight, "weight.normal.mean", [2, 3]), constant(LIFT)], "lift")
     node("Sub", [spread, lift], "map")
     writer.mean("map", "logit", [2, 3], keep=False)
@@ -364,7 +386,7 @@ def lung_shares(network: Network, inputs: np.ndarray) -> np.ndarray:
 
 @dataclass
 class Said:
-    """What the exported file says of N slices: logit [N], map [N,28,28], findings [N,5], lung [N,56,56], embedding [N,65]."""
+    """What the exported file says of N slices: logit [N], map [N,56,56], findings [N,5], lung [N,56,56], embedding [N,65]."""
 
     logit: np.ndarray
     map: np.ndarray
@@ -408,10 +430,10 @@ def rounded(network: Network) -> Network:
 
 
 def lifted_map(network: Network, x: torch.Tensor) -> np.ndarray:
-    """The output `map` [N,28,28] by PyTorch."""
+    """The output `map` [N,56,56] by PyTorch."""
     given = network.focus(x)
     outputs = network.classifier(given.seen, given.lung)
-    lifted = spread(outputs.weight * (outputs.evidence + LIFT), given.frame)
+    lifted = spread(outputs.weight * (outputs.evidence + LIFT), given.share, given.frame)
     return (lifted - LIFT * outputs.weight.mean((1, 2), keepdim=True)).numpy()
 
 
@@ -430,12 +452,13 @@ def check(path: Path, network: Network, inputs: np.ndarray) -> None:
         same, exact = rounded(network)(x), network.eval()(x)
         lung, map_ = network.focus.lungs(x)[:, 0].numpy(), lifted_map(rounded(network), x)
     gaps = {
-        "mean of the map against the logit": (np.abs(said.map.mean((1, 2)) - said.logit).max(), 1e-5),
-        "map, ONNX Runtime against PyTorch, same rounded weights": (np.abs(said.map - map_).max(), 5e-2),
+        "mean of the map against the logit": (np.abs(said.map.mean((1, 2)) - said.logit).max(), 1e-4),
+        "map, ONNX Runtime against PyTorch, same rounded weights, of its range": (np.abs(said.map - map_).max() / np.ptp(map_), 1e-3),
         "N = 1 against N = 3": (np.abs(alone - three).max(), 1e-4),
-        "logit, ONNX Runtime against PyTorch, same rounded weights": (np.abs(said.logit - same.logit.numpy()).max(), 1e-4),
-        "findings, the same": (np.abs(said.findings - same.findings.numpy()).max(), 1e-3),
-        "logit, rounded weights against exact ones": (np.abs(said.logit - exact.logit.numpy()).max(), 5e-2),
+        "logit, ONNX Runtime against PyTorch's map, same rounded weights": (np.abs(said.logit - map_.mean((1, 2))).max(), 5e-4),
+        "logit, of the map against of the cells": (np.abs(said.logit - same.logit.numpy()).max(), 1e-2),
+        "findings, ONNX Runtime against PyTorch, same rounded weights": (np.abs(said.findings - same.findings.numpy()).max(), 1e-3),
+        "logit, rounded weights against exact ones": (np.abs(said.logit - exact.logit.numpy()).max(), 0.2),
         "lung, rounded weights against exact ones": (np.abs(said.lung - lung).max(), 5e-2),
     }
     for name, (gap, bound) in gaps.items():

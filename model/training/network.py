@@ -20,8 +20,11 @@ from torch.nn import functional
 
 # Width and height of the input, of what the segmenter looks at, and of the lungs as the classifier sees them.
 SIZE, GLANCE, CLOSE = 336, 112, 224
-# Cells of the classifier are 16 pixels wide; the map over the whole slice has MAP_CELLS each way.
-STRIDE, MAP_CELLS = 16, 28
+# Cells of the classifier are 16 pixels wide; the map over the whole slice has the segmenter's cells.
+STRIDE, MAP_CELLS = 16, GLANCE // 2
+# Levels and ends of the frame are taken in whole steps of these, so that runtimes whose sums differ in the last digits cut out
+# and stretch exactly alike.
+LEVEL_STEPS, FRAME_STEPS = 128, 1024
 FEATURES = 672
 # The order of data.FINDINGS.
 FINDINGS = 5
@@ -48,6 +51,10 @@ SPAN = 0.1875
 HEALTHY = 0.125
 # 0: a finding is its mean over the lungs; infinite: its maximum.
 SHARPNESS = 0.5
+# What lung at an edge counts for in the map.
+EDGE = 2**-8
+# Added to a cell's lung before the map divides by it.
+SPECK = 2**-20
 # The blocks that keep their weights in fine-tuning: they see edges, and cost most of a step.
 FROZEN = 3
 
@@ -209,17 +216,23 @@ class Focus(nn.Module):
         gray = functional.avg_pool2d(x, x.shape[-1] // share.shape[-1])
         # The ring of tissue within two cells of the lungs.
         ring = functional.max_pool2d(share, 5, 1, 2) * (1 - share)
-        bright = weighted(gray, ring, 1.0)
+        bright = snapped(weighted(gray, ring, 1.0), LEVEL_STEPS)
         mean = weighted(gray, share, -1.0)
         deviation = torch.sqrt(weighted((gray - mean) ** 2, share, 1.0) + TINY)
         # Lung weighs the more the darker it is, so that large opacities do not pass for lung.
-        dark = weighted(gray, share * torch.exp(((mean - gray) / deviation * DARKNESS).clamp(-3, 3)), -1.0)
+        emphasis = torch.exp(((mean - gray) / deviation * DARKNESS).clamp(-3, 3))
+        dark = snapped(weighted(gray, share * emphasis, -1.0), LEVEL_STEPS)
         span = functional.relu(bright - dark - SPAN) + SPAN
         level = ((x - dark) / span).clamp(-0.25, 1)
         frame = frame_of(share)
         mask = cut(share, frame, size)
         seen = (1 + mask * (cut(level, frame, size) - 1)) * 2 - 1
         return Focused(seen, functional.avg_pool2d(mask, STRIDE), share, frame)
+
+
+def snapped(x: Tensor, steps: int) -> Tensor:
+    """The nearest whole number of 1 / steps."""
+    return torch.floor(x * steps + 0.5) / steps
 
 
 def glance(x: Tensor) -> Tensor:
@@ -236,7 +249,8 @@ def frame_of(share: Tensor) -> Frame:
         centre = ((line * place).mean(1) + TINY / 2) / total
         deviation = torch.sqrt(((line * (place - centre[:, None]) ** 2).mean(1) + TINY / 4) / total)
         half = functional.relu(deviation * reach - NARROWEST) + NARROWEST
-        return (centre - half).clamp(min=0), (centre + half).clamp(max=1)
+        ends = (centre - half).clamp(min=0), (centre + half).clamp(max=1)
+        return snapped(ends[0], FRAME_STEPS), snapped(ends[1], FRAME_STEPS)
 
     return Frame(*ends(share[:, 0].mean(2), REACH_Y), *ends(share[:, 0].mean(1), REACH_X))
 
@@ -257,20 +271,26 @@ def cut(x: Tensor, frame: Frame, size: int) -> Tensor:
     return rows @ x @ columns.transpose(2, 3)
 
 
-def spread(cells: Tensor, frame: Frame) -> Tensor:
-    """The frame's cells [N,h,w] over the whole slice, [N,MAP_CELLS,MAP_CELLS], each divided among those that it overlaps: the mean stays."""
+def spread(cells: Tensor, share: Tensor, frame: Frame) -> Tensor:
+    """The frame's cells [N,h,w] over the whole slice, [N,G/2,G/2]: each divided among the lung that it holds. The mean stays.
+
+    share [N,1,G/2,G/2] as Focus gives it. Lung with lung on all sides takes nearly everything, so that what walls and vessels
+    blur into is not shown as their own.
+    """
+    inner = (1 - functional.max_pool2d(1 - share, 3, 1, 1) + share * EDGE)[:, 0]
 
     def overlap(start: Tensor, end: Tensor, count: int) -> Tensor:
-        """[N,count,MAP_CELLS]: the share of each cell of the frame that lies in each cell of the slice."""
-        step = ((end - start) / count)[:, None, None]
-        low = start[:, None, None] + step * torch.arange(count)[:, None]
-        edge = torch.arange(MAP_CELLS) / MAP_CELLS
-        reach = torch.minimum(low + step, edge + 1 / MAP_CELLS) - torch.maximum(low, edge)
-        return functional.relu(reach) / step
+        """[N,count,MAP_CELLS]: the part of each cell of the slice that lies in each cell of the frame."""
+        step = ((end - start) / count * MAP_CELLS)[:, None, None]
+        low = (start * MAP_CELLS)[:, None, None] + step * torch.arange(count)[:, None]
+        edge = torch.arange(MAP_CELLS)
+        return functional.relu(torch.minimum(low + step, edge + 1) - torch.maximum(low, edge))
 
     rows = overlap(frame.top, frame.bottom, cells.shape[1])
     columns = overlap(frame.left, frame.right, cells.shape[2])
-    return rows.transpose(1, 2) @ cells @ columns * (MAP_CELLS**2 / (cells.shape[1] * cells.shape[2]))
+    held = rows @ inner @ columns.transpose(1, 2)
+    density = rows.transpose(1, 2) @ (cells / (held + SPECK)) @ columns
+    return density * inner * (MAP_CELLS**2 / (cells.shape[1] * cells.shape[2]))
 
 
 def weighted(x: Tensor, weight: Tensor, default: float) -> Tensor:
