@@ -78,7 +78,9 @@ impl Classifier {
         }
         let score = refusal.is_none().then(|| score(outputs.logit, self.model.calibration.temperature));
         let findings = match refusal {
-            None => self.model.findings.iter().cloned().zip(outputs.findings.iter().map(|&logit| sigmoid(logit))).collect(),
+            None => {
+                self.model.findings.iter().cloned().zip(outputs.findings.iter().map(|&logit| sigmoid(logit))).collect()
+            }
             Some(_) => BTreeMap::new(),
         };
         Ok(Reading {

@@ -349,14 +349,18 @@ fn shards_merge_to_the_whole_and_compare_equal() {
     let folder = scratch("shards");
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases");
     let mut manifest = "path,label,split,group\n".to_string();
-    for (at, name) in ["luna-1", "luna-2", "luna-3", "lidc-lung-window", "photo-cat", "luna-6", "luna-7"].iter().enumerate() {
-        manifest += &format!("{},{},test,{}\n", root.join(name).join("input.png").display(), at % 2, ["b", "a", ""][at % 3]);
+    for (at, name) in
+        ["luna-1", "luna-2", "luna-3", "lidc-lung-window", "photo-cat", "luna-6", "luna-7"].iter().enumerate()
+    {
+        manifest +=
+            &format!("{},{},test,{}\n", root.join(name).join("input.png").display(), at % 2, ["b", "a", ""][at % 3]);
     }
     let path = folder.join("manifest.csv");
     fs::write(&path, manifest).unwrap();
     let text = |name: &str| folder.join(name).to_str().unwrap().to_string();
     let validate = |shard: &[&str], out: &str| {
-        let output = lungglass(&[&["validate", "--manifest", path.to_str().unwrap(), "--out", &text(out)], shard].concat());
+        let output =
+            lungglass(&[&["validate", "--manifest", path.to_str().unwrap(), "--out", &text(out)], shard].concat());
         assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
     };
     validate(&[], "whole");
@@ -365,7 +369,8 @@ fn shards_merge_to_the_whole_and_compare_equal() {
     let merged = lungglass(&["merge", &text("two"), &text("one"), "--out", &text("merged")]);
     assert_eq!(merged.status.code(), Some(0), "{}", stderr(&merged));
     let metrics = |name: &str| -> Value {
-        let mut value: Value = serde_json::from_slice(&fs::read(folder.join(name).join("metrics.json")).unwrap()).unwrap();
+        let mut value: Value =
+            serde_json::from_slice(&fs::read(folder.join(name).join("metrics.json")).unwrap()).unwrap();
         value.as_object_mut().unwrap().remove("images_per_second");
         value
     };

@@ -231,8 +231,8 @@ def overlap_nodes(writer: Writer, ends: tuple[str, str], axis: int, cells_axis: 
     node, constant = writer.node, writer.constant
     start, end = (node("Mul", [part, constant(float(MAP_CELLS))], f"{name}.{at}") for part, at in zip(ends, ("start", "end")))
     step = node("Div", [node("Sub", [end, start], f"{name}.length"), constant(float(CELLS))], f"{name}.step")
-    low = node("Add", [start, node("Mul", [step, writer.ramp(0.0, CELLS, cells_axis)], f"{name}.along")], f"{name}.low")
-    high = node("Add", [low, step], f"{name}.high")
+    low = node("Add", [start, node("Mul", [step, writer.ramp(0.0, CELLS, cells_axis)], f"{name}.along")], f"{name}.from")
+    high = node("Add", [low, step], f"{name}.to")
     last = node("Min", [high, writer.ramp(1.0, MAP_CELLS, axis)], f"{name}.last")
     reach = node("Sub", [last, node("Max", [low, writer.ramp(0.0, MAP_CELLS, axis)], f"{name}.first")], f"{name}.reach")
     return node("Relu", [reach], name)

@@ -18,11 +18,10 @@ pub fn run(arguments: &Compare) -> Result<Outcome, Failure> {
         return Err(Failure("the two files have no slice in common".to_string()));
     }
     let alone = a.len() + b.len() - 2 * pairs.len();
-    let gaps: Vec<(f32, &str)> = pairs
-        .iter()
-        .filter_map(|(a, b)| Some(((a.logit? - b.logit?).abs(), a.path.as_str())))
-        .collect();
-    let &(largest, at) = gaps.iter().max_by(|a, b| a.0.total_cmp(&b.0)).unwrap_or(&(0.0, "no slice has a logit in both"));
+    let gaps: Vec<(f32, &str)> =
+        pairs.iter().filter_map(|(a, b)| Some(((a.logit? - b.logit?).abs(), a.path.as_str()))).collect();
+    let &(largest, at) =
+        gaps.iter().max_by(|a, b| a.0.total_cmp(&b.0)).unwrap_or(&(0.0, "no slice has a logit in both"));
     let mean = gaps.iter().map(|(gap, _)| f64::from(*gap)).sum::<f64>() / gaps.len().max(1) as f64;
     let changed: Vec<_> = pairs.iter().filter(|(a, b)| a.verdict != b.verdict).collect();
     let mut text = format!(
@@ -36,7 +35,10 @@ pub fn run(arguments: &Compare) -> Result<Outcome, Failure> {
     // Nobody need be there to read it.
     let _ = io::stdout().write_all(text.as_bytes());
     if largest.is_nan() || largest > arguments.bound {
-        return Err(Failure(format!("the largest difference, {largest:.2e}, is over the bound of {:.2e}", arguments.bound)));
+        return Err(Failure(format!(
+            "the largest difference, {largest:.2e}, is over the bound of {:.2e}",
+            arguments.bound
+        )));
     }
     if !changed.is_empty() {
         return Err(Failure(format!("{} verdicts differ", changed.len())));

@@ -37,11 +37,15 @@ pub fn run(arguments: &Merge) -> Result<Outcome, Failure> {
         if let Some((first, _)) = shards.first()
             && (first.model != shard.model || first.threshold != shard.threshold || first.uncertain != shard.uncertain)
         {
-            return Err(Failure(format!("{}: it was read by another network or at another threshold", folder.display())));
+            return Err(Failure(format!(
+                "{}: it was read by another network or at another threshold",
+                folder.display()
+            )));
         }
         let rows = predictions::read(&folder.join("predictions.csv"))?;
         if rows.len() != shard.n {
-            let text = format!("{}: predictions.csv has {} rows, metrics.json says {}", folder.display(), rows.len(), shard.n);
+            let text =
+                format!("{}: predictions.csv has {} rows, metrics.json says {}", folder.display(), rows.len(), shard.n);
             return Err(Failure(text));
         }
         shards.push((shard, rows));

@@ -34,7 +34,9 @@ pub fn read(path: &Path) -> Result<Vec<Prediction>, Failure> {
     let predictions: Vec<Prediction> =
         csv::Reader::from_path(path).map_err(malformed)?.deserialize().collect::<Result<_, _>>().map_err(malformed)?;
     match predictions.iter().find(|prediction| prediction.label > 1) {
-        Some(row) => Err(Failure(format!("{}: the label of {} is {}; it must be 1 or 0", path.display(), row.path, row.label))),
+        Some(row) => {
+            Err(Failure(format!("{}: the label of {} is {}; it must be 1 or 0", path.display(), row.path, row.label)))
+        }
         None => Ok(predictions),
     }
 }

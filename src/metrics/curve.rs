@@ -80,7 +80,10 @@ pub fn band(cases: &[Case], precision: bool) -> Option<Band> {
             .map(|at| {
                 let mut values: Vec<f64> = draws.iter().map(|draw| draw[at]).collect();
                 values.sort_by(f64::total_cmp);
-                values.get((share * (values.len().saturating_sub(1)) as f64).round() as usize).copied().unwrap_or(value[at])
+                values
+                    .get((share * (values.len().saturating_sub(1)) as f64).round() as usize)
+                    .copied()
+                    .unwrap_or(value[at])
             })
             .collect()
     };

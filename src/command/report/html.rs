@@ -46,7 +46,9 @@ pub fn html(report: &Report, cases: &[Case], rows: &[Prediction], command: &str)
 }
 
 fn figures(page: &mut String, report: &Report) -> std::fmt::Result {
-    page.push_str("<h2>Figures</h2>\n<table><tr><th>measure</th><th>all slices</th><th>accepted slices alone</th></tr>\n");
+    page.push_str(
+        "<h2>Figures</h2>\n<table><tr><th>measure</th><th>all slices</th><th>accepted slices alone</th></tr>\n",
+    );
     for ((name, all), (_, accepted)) in report.all.named().iter().zip(report.accepted.measures.named()) {
         let (all, accepted) = (cell(all), cell(accepted));
         writeln!(page, "<tr><th>{name}</th><td class=\"number\">{all}</td><td class=\"number\">{accepted}</td></tr>")?;
@@ -66,7 +68,8 @@ fn cell(estimate: &Estimate) -> String {
 
 fn curves(page: &mut String, cases: &[Case], threshold: f64) -> Result<(), Box<dyn Error>> {
     page.push_str("<h2>Curves</h2>\n<div class=\"plots\">\n");
-    let mut figure = |svg: String, caption: &str| writeln!(page, "<figure>{svg}<figcaption>{caption}</figcaption></figure>");
+    let mut figure =
+        |svg: String, caption: &str| writeln!(page, "<figure>{svg}<figcaption>{caption}</figcaption></figure>");
     let share = cases.iter().filter(|case| case.positive).count() as f64 / cases.len() as f64;
     if let (Some(roc), Some(precision)) = (metrics::band(cases, false), metrics::band(cases, true)) {
         figure(plots::curve(&roc, "1 - specificity", "sensitivity", |x| x)?, "ROC with its 95 % band; all slices")?;
@@ -75,7 +78,10 @@ fn curves(page: &mut String, cases: &[Case], threshold: f64) -> Result<(), Box<d
     }
     let bins = metrics::bins(cases);
     figure(plots::reliability(&bins)?, "Reliability: accepted slices by score; on the line the score is a share")?;
-    figure(plots::histogram(&bins, threshold)?, "Scores of accepted slices: orange with COVID-19, blue without; the line is the threshold")?;
+    figure(
+        plots::histogram(&bins, threshold)?,
+        "Scores of accepted slices: orange with COVID-19, blue without; the line is the threshold",
+    )?;
     page.push_str("</div>\n");
     Ok(())
 }
@@ -85,7 +91,9 @@ fn confusions(page: &mut String, report: &Report, cases: &[Case]) -> std::fmt::R
     page.push_str(
         "<h2>Decisions</h2>\n<table><tr><th>threshold</th><th>hits</th><th>false alarms</th><th>rightly called other</th><th>missed</th></tr>\n",
     );
-    for (name, threshold) in [("shipped", report.threshold), ("lower end of the uncertain band", low), ("upper end", high)] {
+    for (name, threshold) in
+        [("shipped", report.threshold), ("lower end of the uncertain band", low), ("upper end", high)]
+    {
         let counts = Confusion::at(cases, f64::from(threshold));
         writeln!(
             page,
@@ -112,7 +120,11 @@ fn mistakes(page: &mut String, cases: &[Case], rows: &[Prediction], threshold: f
     page.push_str("<table><tr><th>file</th><th>score</th><th>label</th></tr>\n");
     for (_, score, row) in wrong.iter().take(MISTAKES) {
         let label = if row.label == 1 { "COVID-19" } else { "other" };
-        writeln!(page, "<tr><td><code>{}</code></td><td class=\"number\">{score:.3}</td><td>{label}</td></tr>", escaped(&row.path))?;
+        writeln!(
+            page,
+            "<tr><td><code>{}</code></td><td class=\"number\">{score:.3}</td><td>{label}</td></tr>",
+            escaped(&row.path)
+        )?;
     }
     page.push_str("</table>\n");
     let lost: Vec<&Prediction> = rows.iter().filter(|row| row.score.is_none()).collect();

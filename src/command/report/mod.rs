@@ -69,7 +69,15 @@ impl ModelRun {
         let ModelName { name, version, sha256 } = (&classifier.model).into();
         let point = &classifier.model.operating_point;
         let device = classifier.device.to_string();
-        ModelRun { name, version, sha256, threshold: point.threshold, uncertain: point.uncertain, device, images_per_second }
+        ModelRun {
+            name,
+            version,
+            sha256,
+            threshold: point.threshold,
+            uncertain: point.uncertain,
+            device,
+            images_per_second,
+        }
     }
 }
 

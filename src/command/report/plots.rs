@@ -20,7 +20,8 @@ pub fn curve(band: &Band, across: &str, upwards: &str, chance: impl Fn(f64) -> f
     drawn(|area| {
         let mut chart = square(area)?;
         chart.configure_mesh().x_desc(across).y_desc(upwards).disable_mesh().draw()?;
-        let points = |values: &[f64]| -> Vec<(f64, f64)> { band.across.iter().copied().zip(values.iter().copied()).collect() };
+        let points =
+            |values: &[f64]| -> Vec<(f64, f64)> { band.across.iter().copied().zip(values.iter().copied()).collect() };
         let mut outline = points(&band.high);
         outline.extend(points(&band.low).into_iter().rev());
         chart.draw_series([Polygon::new(outline, BLUE.mix(0.18))])?;
@@ -76,8 +77,13 @@ pub fn histogram(bins: &[Bin; BINS], threshold: f64) -> Plotted<String> {
 /// A chart from 0 to 1 both ways.
 fn square<'a, 'b>(
     area: &'b Area<'a>,
-) -> Plotted<ChartContext<'b, SVGBackend<'a>, Cartesian2d<plotters::coord::types::RangedCoordf64, plotters::coord::types::RangedCoordf64>>>
-{
+) -> Plotted<
+    ChartContext<
+        'b,
+        SVGBackend<'a>,
+        Cartesian2d<plotters::coord::types::RangedCoordf64, plotters::coord::types::RangedCoordf64>,
+    >,
+> {
     Ok(ChartBuilder::on(area)
         .margin(10)
         .x_label_area_size(42)
