@@ -29,7 +29,7 @@ export default {
     drop: 'Thorax-CT-Schichten hier ablegen',
     choose: 'Dateien auswählen',
     sample: 'Beispiel ansehen',
-    help: 'DICOM mit oder ohne Dateiendung, PNG, JPEG und andere gängige Bildformate. Nichts wird hochgeladen.',
+    help: 'DICOM mit oder ohne Dateiendung, PNG, JPEG und andere gängige Bildformate, auch in ZIP-Archiven. Nichts wird hochgeladen.',
     sampleWhat: 'Beispiel: eine Schicht ohne COVID-19.',
     sampleNone: 'Es fand sich keine COVID-19-Schicht, die weitergegeben werden darf; daher ist keine enthalten.',
     retry: 'Erneut versuchen',
@@ -156,6 +156,7 @@ export default {
 
   errors: {
     not_an_image: 'Dies ist kein Bild, das LungGlass kennt. Wählen Sie eine Datei im Format PNG, JPEG, BMP, GIF, TIFF, WebP oder DICOM.',
+    no_images: 'Dieses Archiv enthält kein Bild. Wählen Sie eines, das die Schichten der Studie enthält.',
     no_pixels: 'Dieses DICOM-Objekt enthält kein Bild. Wählen Sie die Bildobjekte der Studie, nicht ihre Berichte oder Pläne.',
     io: 'Die Datei lässt sich nicht öffnen. Wählen Sie sie erneut.',
     unreadable: 'Die Daten dieser Datei lassen sich nicht lesen. Exportieren Sie die Schicht erneut aus ihrer Quelle.',
