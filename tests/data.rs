@@ -154,7 +154,8 @@ fn the_map_peaks_in_the_lungs() {
     );
 }
 
-/// Saving a slice anew hardly ever changes the decision on it. The design asks for 98 %; the model card has what is reached.
+/// Saving a slice anew hardly ever changes the decision on it: 98 %, as the design asks, for JPEG and twice the size. Copies at
+/// half the size change more; the model card has them all.
 #[test]
 fn decisions_survive_new_encodings() {
     let Some(data) = data("decisions_survive_new_encodings") else { return };
@@ -179,7 +180,7 @@ fn decisions_survive_new_encodings() {
         .collect();
     let flips = changed.iter().flatten().filter(|flip| **flip).count();
     let count = 3 * slices.len();
-    assert!(flips as f64 <= 0.03 * count as f64, "{flips} of {count} decisions change");
+    assert!(flips as f64 <= 0.02 * count as f64, "{flips} of {count} decisions change");
 }
 
 fn classifier() -> Classifier {

@@ -199,7 +199,7 @@ class Focus(nn.Module):
     """Leaves the lungs alone, in one normalised window and filling the picture: x [N,1,S,S] -> Focused.
 
     0 stands for the darker parts of the lungs and 1 for the tissue around them; brighter is clipped, and so is what the
-    segmenter takes for no lung. No display window, border, crop, table or marking is left for the classifier to learn.
+    segmenter takes for no lung. Hardly anything of display window, border, crop, table or marking is left for the classifier to learn.
     Cutting out is differentiable resampling (Jaderberg et al. 2015, arXiv 1506.02025), here two products with matrices.
     """
 
