@@ -7,10 +7,9 @@ use js_sys::{Float32Array, Object, Reflect, Uint8Array};
 use serde::Serialize;
 use wasm_bindgen::prelude::*;
 
-use crate::classifier::{self, NETWORK, SETTINGS};
+use crate::classifier;
 use crate::decode::{self, Archive, File, Limits};
 use crate::error::{self, Error};
-use crate::model::Model;
 use crate::reading::Reading;
 
 const DEVICE: &str = "wasm simd128";
@@ -33,11 +32,10 @@ pub struct Classifier(Rc<classifier::Classifier>);
 
 #[wasm_bindgen]
 impl Classifier {
-    /// Compiles the network inside this module; takes about half a second.
+    /// Unpacks the network inside this module.
     #[wasm_bindgen(constructor)]
     pub fn new() -> Result<Classifier, JsValue> {
-        let model = Model::parse(SETTINGS).map_err(throw)?;
-        let classifier = classifier::Classifier::new(NETWORK, model, DEVICE, now).map_err(throw)?;
+        let classifier = classifier::Classifier::built_in(DEVICE, now).map_err(throw)?;
         Ok(Classifier(Rc::new(classifier)))
     }
 

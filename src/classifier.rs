@@ -10,8 +10,8 @@ use crate::model::Model;
 use crate::preprocess::Scaled;
 use crate::reading::{Milliseconds, Reading, SourceInfo, Verdict, score, sigmoid};
 
-/// The network that ships, as it was exported.
-pub const NETWORK: &[u8] = include_bytes!("../model/lungglass.onnx");
+/// The network that ships, packed; `cargo xtask bless` makes it from model/lungglass.onnx.
+pub const NETWORK: &[u8] = include_bytes!("../model/lungglass.pack");
 /// The settings that belong to [`NETWORK`].
 pub const SETTINGS: &str = include_str!("../model/model.toml");
 
@@ -27,13 +27,20 @@ pub struct Classifier {
 }
 
 impl Classifier {
-    /// Compiles `onnx` and holds it against its settings.
+    /// The network that ships.
     ///
     /// # Errors
-    /// [`Error::Model`] when the two do not belong together or the network lacks an input or output.
-    pub fn new(onnx: &[u8], model: Model, device: &'static str, clock: fn() -> f64) -> Result<Classifier> {
-        model.check_network(onnx)?;
-        let graph = Graph::compile(onnx, model.size)?;
+    /// [`Error::Model`] when it and its settings do not belong together.
+    pub fn built_in(device: &'static str, clock: fn() -> f64) -> Result<Classifier> {
+        Classifier::new(Graph::parse(NETWORK)?, Model::parse(SETTINGS)?, device, clock)
+    }
+
+    /// Holds `graph` against its settings.
+    ///
+    /// # Errors
+    /// [`Error::Model`] when the two do not belong together.
+    pub fn new(graph: Graph, model: Model, device: &'static str, clock: fn() -> f64) -> Result<Classifier> {
+        model.check_network(graph.sha256())?;
         // Run once: a network whose outputs do not fit fails here, and the first slice is as fast as the next.
         let outputs =
             graph.run(&vec![0.0; model.size * model.size]).map_err(|error| Error::Model(error.to_string()))?;

@@ -93,9 +93,8 @@ impl Model {
         Ok(model)
     }
 
-    /// Fails unless `onnx` is the network that this belongs to.
-    pub fn check_network(&self, onnx: &[u8]) -> Result<()> {
-        let found = sha256(onnx);
+    /// Fails unless `found` is the SHA-256 of the ONNX file that this belongs to.
+    pub fn check_network(&self, found: &str) -> Result<()> {
         if found == self.sha256 {
             Ok(())
         } else {

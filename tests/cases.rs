@@ -6,9 +6,8 @@
 use std::cell::LazyCell;
 
 use include_dir::{Dir, include_dir};
-use lungglass::classifier::{Classifier, NETWORK, SETTINGS};
+use lungglass::classifier::Classifier;
 use lungglass::decode::{Limits, Source};
-use lungglass::model::Model;
 use lungglass::reading::Reading;
 use serde::{Deserialize, Serialize};
 #[cfg(target_arch = "wasm32")]
@@ -58,7 +57,7 @@ impl From<&Reading> for Expected {
 }
 
 fn classifier() -> Classifier {
-    Classifier::new(NETWORK, Model::parse(SETTINGS).unwrap(), "test", || 0.0).unwrap()
+    Classifier::built_in("test", || 0.0).unwrap()
 }
 
 fn read(classifier: &Classifier, bytes: &[u8], name: &str) -> Vec<Reading> {

@@ -10,7 +10,7 @@ use std::process::Command;
 use image::codecs::jpeg::JpegEncoder;
 use image::imageops::FilterType;
 use image::{GrayImage, ImageFormat};
-use lungglass::classifier::{Classifier, NETWORK, SETTINGS};
+use lungglass::classifier::{Classifier, SETTINGS};
 use lungglass::decode::{Limits, Source};
 use lungglass::model::Model;
 use lungglass::reading::{Reading, Verdict};
@@ -184,7 +184,7 @@ fn decisions_survive_new_encodings() {
 }
 
 fn classifier() -> Classifier {
-    Classifier::new(NETWORK, Model::parse(SETTINGS).unwrap(), "cpu", || 0.0).unwrap()
+    Classifier::built_in("cpu", || 0.0).unwrap()
 }
 
 fn read(classifier: &Classifier, bytes: Vec<u8>) -> Reading {

@@ -14,7 +14,7 @@ impl fmt::Display for Failure {
 }
 
 /// Stops with a message that names `what`.
-pub fn failed(what: impl fmt::Display) -> impl FnOnce(std::io::Error) -> Failure {
+pub fn failed<E: fmt::Display>(what: impl fmt::Display) -> impl FnOnce(E) -> Failure {
     move |error| Failure(format!("{what}: {error}"))
 }
 

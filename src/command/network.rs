@@ -5,7 +5,8 @@ use std::path::Path;
 use std::sync::OnceLock;
 use std::time::Instant;
 
-use lungglass::classifier::{Classifier, NETWORK, SETTINGS};
+use lungglass::classifier::{Classifier, SETTINGS};
+use lungglass::graph::Graph;
 use lungglass::model::{Model, sha256};
 
 use crate::args::{Device, Network};
@@ -13,10 +14,6 @@ use crate::failure::{Failure, failed};
 
 /// The network that the command line asks for, compiled. Never falls back to another device.
 pub fn load(arguments: &Network) -> Result<Classifier, Failure> {
-    let (onnx, model) = match &arguments.model {
-        None => (NETWORK.to_vec(), parse(SETTINGS, "the built-in model")?),
-        Some(path) => candidate(path)?,
-    };
     match arguments.device {
         Device::Cpu => {}
         Device::Wgpu => {
@@ -26,8 +23,12 @@ pub fn load(arguments: &Network) -> Result<Classifier, Failure> {
             return Err(Failure("--device cuda: this build runs on the CPU only; leave --device out".to_string()));
         }
     }
-    let name = arguments.model.as_ref().map_or("the built-in model".to_string(), |path| path.display().to_string());
-    Classifier::new(&onnx, model, "cpu", milliseconds).map_err(|error| Failure(format!("{name}: {error}")))
+    let Some(path) = &arguments.model else {
+        return Classifier::built_in("cpu", milliseconds).map_err(failed("the built-in model"));
+    };
+    let (onnx, model) = candidate(path)?;
+    let classifier = Graph::compile(&onnx, model.size).and_then(|graph| Classifier::new(graph, model, "cpu", milliseconds));
+    classifier.map_err(failed(path.display()))
 }
 
 /// A network from a file, with the settings beside it.

@@ -1,19 +1,27 @@
-//! The network: an ONNX file, compiled by tract, one slice at a time.
+//! The network: compiled from ONNX by tract ([`compile`]), packed into a file of its own ([`program`]), run one slice at a time by our
+//! kernels ([`executor`], [`kernels`]). The page holds only what runs it.
 
-use std::sync::Arc;
+#[cfg(not(target_arch = "wasm32"))]
+pub mod compile;
+pub mod executor;
+pub mod kernels;
+pub mod program;
 
 use serde::Serialize;
-use tract_onnx::prelude::*;
-use tract_onnx::tract_core::internal::{TractErrorContext, bail, format_err};
 
+use self::executor::Executor;
+use self::kernels::Processor;
+use self::program::Program;
 use crate::error::{Error, Result};
 
-/// A compiled network, ready to run. Cheap to clone; every thread may run it at once.
+/// A network, ready to run. Cheap to clone; every thread may run it at once.
 #[derive(Clone)]
 pub struct Graph {
-    plan: Arc<TypedRunnableModel>,
+    executor: Executor,
     /// Width and height of the input.
     size: usize,
+    /// SHA-256 of the ONNX file that it was made from.
+    onnx: String,
     outputs: OutputIndex,
 }
 
@@ -58,66 +66,81 @@ impl Graph {
     /// `findings`, `lung` and `embedding`.
     ///
     /// # Errors
-    /// [`Error::Model`] when it cannot be parsed or lacks one of these.
+    /// [`Error::Model`] when it cannot be parsed, lacks one of these, or has an operator that LungGlass does not run.
+    #[cfg(not(target_arch = "wasm32"))]
     pub fn compile(onnx: &[u8], size: usize) -> Result<Graph> {
-        Graph::build(onnx, size).map_err(|error| Error::Model(format!("{error:#}")))
+        Graph::new(&compile::compile(onnx, size)?, Processor::best())
     }
 
-    fn build(mut onnx: &[u8], size: usize) -> TractResult<Graph> {
-        let mut model = tract_onnx::onnx().model_for_read(&mut onnx)?;
-        // N is fixed before typing: with a symbolic one, tract has no fast depthwise convolution.
-        model.set_input_fact(0, f32::fact([1, 1, size, size]).into())?;
-        let names: Vec<String> = model
-            .output_outlets()?
-            .iter()
-            .map(|outlet| model.outlet_label(*outlet).unwrap_or(&model.node(outlet.node).name).to_string())
-            .collect();
+    /// Reads a packed network.
+    ///
+    /// # Errors
+    /// [`Error::Model`] when it is damaged, or lacks an output.
+    pub fn parse(packed: &[u8]) -> Result<Graph> {
+        Graph::new(&Program::parse(packed)?, Processor::best())
+    }
+
+    /// Plans `program` for `processor`.
+    ///
+    /// # Errors
+    /// [`Error::Model`] when it lacks an output, or a step has no kernel.
+    pub fn new(program: &Program, processor: Processor) -> Result<Graph> {
+        let &[1, 1, size, width] = &program.input[..] else {
+            return Err(Error::Model(format!("its input has the shape {:?} instead of [N, 1, S, S]", program.input)));
+        };
+        if width != size {
+            return Err(Error::Model(format!("its input is {width} x {size} pixels, and must be square")));
+        }
+        let shapes = program.shapes().map_err(Error::Model)?;
+        let names = || program.outputs.iter().map(|(name, _)| &name[..]).collect::<Vec<_>>().join(", ");
         let index = |name: &str| {
-            names
-                .iter()
-                .position(|known| known == name)
-                .ok_or_else(|| format_err!("it has no output \"{name}\", only {}", names.join(", ")))
+            let found = program.outputs.iter().position(|(known, _)| known == name);
+            found.ok_or_else(|| Error::Model(format!("it has no output \"{name}\", only {}", names())))
+        };
+        let map = |name: &str| {
+            let at = index(name)?;
+            match &shapes[program.outputs[at].1][..] {
+                [1, 1, _, _] => Ok(at),
+                shape => Err(Error::Model(format!("its output \"{name}\" has the shape {shape:?} instead of [N, 1, h, w]"))),
+            }
         };
         let outputs = OutputIndex {
             logit: index("logit")?,
-            map: index("map")?,
+            map: map("map")?,
             findings: index("findings")?,
-            lung: index("lung")?,
+            lung: map("lung")?,
             embedding: index("embedding")?,
         };
-        let plan = model.into_optimized()?.into_runnable()?;
-        Ok(Graph { plan, size, outputs })
+        Ok(Graph { executor: Executor::new(program, processor)?, size, onnx: program.onnx.clone(), outputs })
+    }
+
+    /// SHA-256 of the ONNX file that it was made from, in lower-case hexadecimal.
+    pub fn sha256(&self) -> &str {
+        &self.onnx
     }
 
     /// Runs one slice: `input` holds the `size * size` values that preprocess gives.
     ///
     /// # Errors
-    /// [`Error::Argument`] for an input of another length, [`Error::Internal`] if tract fails.
+    /// [`Error::Argument`] for an input of another length.
     pub fn run(&self, input: &[f32]) -> Result<Outputs> {
         if input.len() != self.size * self.size {
             let (got, size) = (input.len(), self.size);
             return Err(Error::Argument(format!("the network takes {size} x {size} values and got {got}")));
         }
-        self.evaluate(input).map_err(|error| Error::Internal(format!("{error:#}")))
-    }
-
-    fn evaluate(&self, input: &[f32]) -> TractResult<Outputs> {
-        let tensor = Tensor::from_shape(&[1, 1, self.size, self.size], input)?;
-        let outputs = self.plan.run(tvec!(tensor.into()))?;
-        let values =
-            |at: usize| -> TractResult<Vec<f32>> { Ok(outputs[at].try_as_plain_ram()?.as_slice::<f32>()?.to_vec()) };
-        let map = |at: usize| -> TractResult<Map> {
-            let &[1, 1, height, width] = outputs[at].shape() else {
-                bail!("a map has the shape {:?} instead of [1, 1, h, w]", outputs[at].shape());
+        Ok(self.executor.run(input, |outputs| {
+            let values = |at: usize| outputs[at].0.to_vec();
+            let map = |at: usize| {
+                let shape = outputs[at].1;
+                Map { width: shape[3], height: shape[2], values: values(at) }
             };
-            Ok(Map { width, height, values: values(at)? })
-        };
-        Ok(Outputs {
-            logit: *values(self.outputs.logit)?.first().context("the logit is empty")?,
-            map: map(self.outputs.map)?,
-            findings: values(self.outputs.findings)?,
-            lung: map(self.outputs.lung)?,
-            embedding: values(self.outputs.embedding)?,
-        })
+            Outputs {
+                logit: outputs[self.outputs.logit].0.first().copied().unwrap_or(f32::NAN),
+                map: map(self.outputs.map),
+                findings: values(self.outputs.findings),
+                lung: map(self.outputs.lung),
+                embedding: values(self.outputs.embedding),
+            }
+        }))
     }
 }
