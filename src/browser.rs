@@ -57,6 +57,14 @@ impl Classifier {
         (0..source.length()).map(|frame| source.read(frame)).collect()
     }
 
+    /// What each step of the network costs on the S*S values that preprocess gives: every step runs `rounds` times. For benchmarks.
+    ///
+    /// @returns { name, kind, macs, bytes, ms }[]
+    #[wasm_bindgen(unchecked_return_type = "any[]")]
+    pub fn profile(&self, input: &[f32], rounds: usize) -> Result<JsValue, JsValue> {
+        to_js(&self.0.graph.profile(input, rounds, now).map_err(throw)?)
+    }
+
     /// Runs the network alone on the S*S values that preprocess gives; returns [logit].
     ///
     /// @throws Error with a `code` for another number of values

@@ -5,6 +5,8 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use serde::Serialize;
+
 use super::kernels::depthwise::{self, Geometry};
 use super::kernels::layout::{self, Windows};
 use super::kernels::plain::{self, Walk};
@@ -31,6 +33,20 @@ struct Plan {
     idle: Mutex<Vec<Memory>>,
 }
 
+/// What one step takes.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Cost {
+    /// The node of the ONNX file.
+    pub name: String,
+    pub kind: &'static str,
+    /// Multiply-adds of the kernel, those on zeros that only fill a block included.
+    pub macs: usize,
+    /// Of all tensors and weights that it reads and writes.
+    pub bytes: usize,
+    /// Milliseconds.
+    pub ms: f64,
+}
+
 /// Where a tensor lies.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Place {
@@ -46,7 +62,7 @@ struct Planned {
     /// A buffer, and how much of it.
     output: (usize, usize),
     /// The step of the program that it belongs to.
-    source: usize,
+    name: String,
 }
 
 /// What a planned step calls.
@@ -55,7 +71,7 @@ enum Kernel {
     Unblock { pixels: usize },
     Columns(Windows),
     ColumnsOfOne(Windows),
-    Point { weights: Vec<Block>, bias: Vec<Block>, clamp: [f32; 2], pixels: usize },
+    Point { channels: usize, weights: Vec<Block>, bias: Vec<Block>, clamp: [f32; 2], pixels: usize },
     Depthwise { weights: Vec<Block>, bias: Vec<Block>, clamp: [f32; 2], geometry: Geometry },
     Unary(Unary),
     Binary(Binary, Walk),
@@ -101,13 +117,18 @@ impl Executor {
         Ok(Executor(Arc::new(plan)))
     }
 
+    /// What each step takes, but for its time.
+    pub fn costs(&self) -> Vec<Cost> {
+        self.0.steps.iter().map(|step| step.cost(&self.0)).collect()
+    }
+
     /// Runs on `input`, whose length must be that of the program's input; gives the outputs in the program's order, with their shapes,
     /// to `take`.
     pub fn run<T>(&self, input: &[f32], take: impl FnOnce(&[(&[f32], &[usize])]) -> T) -> T {
         self.run_timed(input, |_, run| run(), take)
     }
 
-    /// The same; `timed` is called with each step of the program that has something to compute, and must run it.
+    /// The same; `timed` is called with each step, as [`Executor::costs`] numbers them, and must run it, once or more often.
     pub fn run_timed<T>(
         &self,
         input: &[f32],
@@ -121,14 +142,38 @@ impl Executor {
             buffers: plan.buffers.iter().map(|&size| vec![0.0; size]).collect(),
             scratch: product::Scratch::default(),
         });
-        for step in &plan.steps {
-            timed(step.source, &mut || plan.perform(step, input, &mut memory));
+        for (at, step) in plan.steps.iter().enumerate() {
+            timed(at, &mut || plan.perform(step, input, &mut memory));
         }
         let outputs: Vec<(&[f32], &[usize])> =
             plan.outputs.iter().map(|(place, shape)| (plan.view(*place, input, &memory.buffers), &shape[..])).collect();
         let taken = take(&outputs);
         idle().push(memory);
         taken
+    }
+}
+
+impl Planned {
+    fn cost(&self, plan: &Plan) -> Cost {
+        let size = |place: &Place| match *place {
+            Place::Input(size) | Place::Buffer(_, size) => size,
+            Place::Constant(at) => plan.constants[at].len(),
+        };
+        let (kind, weights, macs) = match &self.kernel {
+            Kernel::Block { .. } | Kernel::Unblock { .. } => ("layout", 0, 0),
+            Kernel::Columns(_) | Kernel::ColumnsOfOne(_) => ("columns", 0, 0),
+            Kernel::Point { weights, pixels, .. } => ("pointwise", weights.len() * 8, weights.len() * 8 * pixels),
+            Kernel::Depthwise { weights, geometry, .. } => {
+                ("depthwise", weights.len() * 8, weights.len() * 8 * geometry.output[0] * geometry.output[1])
+            }
+            Kernel::Unary(_) | Kernel::Binary(..) => ("elementwise", 0, 0),
+            Kernel::Sum { .. } => ("sum", 0, 0),
+            Kernel::Pool { .. } => ("pool", 0, 0),
+            Kernel::Product { size: [m, k, n] } => ("product", 0, m * k * n),
+            Kernel::Broadcast(_) | Kernel::Slice { .. } | Kernel::Concat { .. } => ("copy", 0, 0),
+        };
+        let values = self.inputs.iter().map(size).sum::<usize>() + self.output.1 + weights;
+        Cost { name: self.name.clone(), kind, macs, bytes: 4 * values, ms: 0.0 }
     }
 }
 
@@ -152,10 +197,10 @@ impl Plan {
             Kernel::Unblock { pixels } => layout::unblock(blocks(x(0)), *pixels, out),
             Kernel::Columns(windows) => layout::columns(blocks(x(0)), *windows, blocks_mut(out)),
             Kernel::ColumnsOfOne(windows) => layout::columns_of_one(x(0), *windows, blocks_mut(out)),
-            Kernel::Point { weights, bias, clamp, pixels } => {
+            Kernel::Point { channels, weights, bias, clamp, pixels } => {
                 let added = (step.inputs.len() > 1).then(|| blocks(x(1)));
                 let finish = Finish { bias, added, clamp: *clamp };
-                point::point(self.processor, blocks(x(0)), weights, finish, *pixels, blocks_mut(out));
+                point::point(self.processor, blocks(x(0)), *channels, weights, finish, *pixels, blocks_mut(out));
             }
             Kernel::Depthwise { weights, bias, clamp, geometry } => {
                 depthwise::depthwise(self.processor, blocks(x(0)), weights, bias, *clamp, *geometry, blocks_mut(out));
@@ -385,23 +430,23 @@ impl Planner<'_> {
         }
         let windows = Windows { kernel: [h, w], strides, pads: [pads[0], pads[1]], input, output };
         let taps = h * w;
-        let (x, weights) = if taps == 1 && strides == [1, 1] && pads == [0; 4] {
-            (self.blocked(picture)?, point::pack(weights, outputs, channels))
+        let (x, depth, weights) = if taps == 1 && strides == [1, 1] && pads == [0; 4] {
+            (self.blocked(picture)?, channels, point::pack(weights, outputs, channels))
         } else if channels == 1 {
             let x = self.plain(picture)?;
             let columns = self.push(Kernel::ColumnsOfOne(windows), vec![x], taps.next_multiple_of(8) * pixels);
-            (columns, point::pack(weights, outputs, taps))
+            (columns, taps, point::pack(weights, outputs, taps))
         } else {
             let x = self.blocked(picture)?;
             let depth = channels.next_multiple_of(8) * taps;
             let columns = self.push(Kernel::Columns(windows), vec![x], depth * pixels);
-            (columns, point::pack(&layout::weights_by_column(weights, channels, taps), outputs, depth))
+            (columns, depth, point::pack(&layout::weights_by_column(weights, channels, taps), outputs, depth))
         };
         let mut tensors = vec![x];
         if let Some(&added) = inputs.get(3) {
             tensors.push(self.blocked(added)?);
         }
-        Ok(self.push(Kernel::Point { weights, bias, clamp, pixels }, tensors, size))
+        Ok(self.push(Kernel::Point { channels: depth, weights, bias, clamp, pixels }, tensors, size))
     }
 
     /// Gives every step's tensor a buffer, which is free again after the last step that takes it.
@@ -460,7 +505,8 @@ impl Planner<'_> {
                 free.push(buffer);
             }
             let inputs = inputs.iter().map(|&input| place(input, &place_of)).collect();
-            steps.push(Planned { kernel, inputs, output: (buffer, size), source });
+            let name = self.program.steps[source].name.clone();
+            steps.push(Planned { kernel, inputs, output: (buffer, size), name });
         }
         let mut shaped = Vec::new();
         for (tensor, (_, value)) in outputs.iter().zip(&self.program.outputs) {

@@ -9,6 +9,7 @@ pub mod program;
 
 use serde::Serialize;
 
+pub use self::executor::Cost;
 use self::executor::Executor;
 use self::kernels::Processor;
 use self::program::Program;
@@ -119,15 +120,28 @@ impl Graph {
         &self.onnx
     }
 
+    /// What each step costs on `input`: every step runs `rounds` times, and `clock` gives milliseconds.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] for an input of another length.
+    pub fn profile(&self, input: &[f32], rounds: usize, clock: fn() -> f64) -> Result<Vec<Cost>> {
+        self.check(input)?;
+        let mut costs = self.executor.costs();
+        let time = |at: usize, run: &mut dyn FnMut()| {
+            let start = clock();
+            (0..rounds.max(1)).for_each(|_| run());
+            costs[at].ms += (clock() - start) / rounds.max(1) as f64;
+        };
+        self.executor.run_timed(input, time, |_| ());
+        Ok(costs)
+    }
+
     /// Runs one slice: `input` holds the `size * size` values that preprocess gives.
     ///
     /// # Errors
     /// [`Error::Argument`] for an input of another length.
     pub fn run(&self, input: &[f32]) -> Result<Outputs> {
-        if input.len() != self.size * self.size {
-            let (got, size) = (input.len(), self.size);
-            return Err(Error::Argument(format!("the network takes {size} x {size} values and got {got}")));
-        }
+        self.check(input)?;
         Ok(self.executor.run(input, |outputs| {
             let values = |at: usize| outputs[at].0.to_vec();
             let map = |at: usize| {
@@ -142,5 +156,13 @@ impl Graph {
                 embedding: values(self.outputs.embedding),
             }
         }))
+    }
+
+    fn check(&self, input: &[f32]) -> Result<()> {
+        if input.len() == self.size * self.size {
+            return Ok(());
+        }
+        let (got, size) = (input.len(), self.size);
+        Err(Error::Argument(format!("the network takes {size} x {size} values and got {got}")))
     }
 }

@@ -67,19 +67,35 @@ fn run<V: Vector>(
     let (inside, outside) = (geometry.input[0] * geometry.input[1], geometry.output[0] * geometry.output[1]);
     let planes = x.chunks_exact(inside).zip(weights.chunks_exact(geometry.kernel * geometry.kernel)).zip(bias);
     for (((x, weights), bias), out) in planes.zip(out.chunks_exact_mut(outside)) {
-        match (geometry.kernel, geometry.stride) {
-            (3, 1) => plane::<V, 3, 9, 1, 4>(x, weights, bias, clamp, geometry, out),
-            (3, 2) => plane::<V, 3, 9, 2, 4>(x, weights, bias, clamp, geometry, out),
-            (5, 1) => plane::<V, 5, 25, 1, 5>(x, weights, bias, clamp, geometry, out),
-            (5, 2) => plane::<V, 5, 25, 2, 5>(x, weights, bias, clamp, geometry, out),
-            other => panic!("no kernel for windows of {other:?}"),
+        lanes::<V, 0>(x, weights, bias, clamp, geometry, out);
+        if V::LANES == 4 {
+            lanes::<V, 1>(x, weights, bias, clamp, geometry, out);
         }
     }
 }
 
-/// Eight channels: windows of `K` x `K` = `KK` at every `S`-th pixel, `T` at a time.
+/// The channels of one vector: those from `PART * V::LANES` on.
 #[inline(always)]
-fn plane<V: Vector, const K: usize, const KK: usize, const S: usize, const T: usize>(
+fn lanes<V: Vector, const PART: usize>(
+    x: &[Block],
+    weights: &[Block],
+    bias: &Block,
+    clamp: [f32; 2],
+    geometry: Geometry,
+    out: &mut [Block],
+) {
+    match (geometry.kernel, geometry.stride) {
+        (3, 1) => plane::<V, PART, 3, 1, 6>(x, weights, bias, clamp, geometry, out),
+        (3, 2) => plane::<V, PART, 3, 2, 4>(x, weights, bias, clamp, geometry, out),
+        (5, 1) => plane::<V, PART, 5, 1, 5>(x, weights, bias, clamp, geometry, out),
+        (5, 2) => plane::<V, PART, 5, 2, 4>(x, weights, bias, clamp, geometry, out),
+        other => panic!("no kernel for windows of {other:?}"),
+    }
+}
+
+/// Windows of `K` x `K` at every `S`-th pixel, `T` at a time.
+#[inline(always)]
+fn plane<V: Vector, const PART: usize, const K: usize, const S: usize, const T: usize>(
     x: &[Block],
     weights: &[Block],
     bias: &Block,
@@ -89,70 +105,56 @@ fn plane<V: Vector, const K: usize, const KK: usize, const S: usize, const T: us
 ) {
     let ([height, width], [rows, columns]) = (geometry.input, geometry.output);
     let [top, left] = geometry.pads;
-    let Some(weights) = weights.first_chunk::<KK>() else { return };
+    let weights = weights.as_chunks::<K>().0;
     // The windows that lie within the picture from left to right: from `first` to before `last`.
     let first = left.div_ceil(S).min(columns);
     let last = ((width + left + S).saturating_sub(K) / S).clamp(first, columns);
-    for part in 0..8 / V::LANES {
-        let taps: [V; KK] = std::array::from_fn(|tap| V::load(&weights[tap], part));
-        let start = V::load(bias, part);
-        let limits = clamp.map(V::splat);
-        for (row, out) in out.chunks_exact_mut(columns).enumerate().take(rows) {
-            // Rows above and below the picture are left out.
-            let above = top.saturating_sub(row * S);
-            let below = (row * S + K).saturating_sub(height + top);
-            let within = above..K - below.min(K - above);
-            let origin = (row * S + above).saturating_sub(top);
-            let x = &x[origin * width..(origin + within.len()) * width];
-            let mut column = 0;
-            while column < columns {
-                if column >= first && column + T <= last {
-                    let at = column * S - left;
-                    let sums = if within.len() == K {
-                        // Known to the compiler as a number, so that the weights stay in registers.
-                        tile::<V, K, KK, S, T>(x, &taps, start, 0..K, at, width, part)
-                    } else {
-                        tile::<V, K, KK, S, T>(x, &taps, start, within.clone(), at, width, part)
-                    };
-                    for (sum, out) in sums.into_iter().zip(&mut out[column..column + T]) {
-                        sum.clamp(limits[0], limits[1]).store(out, part);
-                    }
-                    // The last tile may take windows again that the one before it has done: the outcome is the same.
-                    column += T;
-                    if column < last && column + T > last && last - first >= T {
-                        column = last - T;
-                    }
-                } else {
-                    let sum = edge::<V, K, KK, S>(x, &taps, start, within.clone(), column, left, width, part);
-                    sum.clamp(limits[0], limits[1]).store(&mut out[column], part);
-                    column += 1;
+    let tiled = last - first >= T;
+    let limits = clamp.map(V::splat);
+    let bias = V::load(bias, PART);
+    for (row, out) in out.chunks_exact_mut(columns).enumerate().take(rows) {
+        // Rows above and below the picture are left out.
+        let above = top.saturating_sub(row * S);
+        let below = (row * S + K).saturating_sub(height + top);
+        let weights = &weights[above..K - below];
+        let x = &x[(row * S + above).saturating_sub(top) * width..];
+        let mut column = 0;
+        while column < columns {
+            if tiled && column >= first && column < last {
+                // The last tile may take windows again that the one before it has done: the outcome is the same.
+                column = column.min(last - T);
+                let sums = tile::<V, PART, K, S, T>(x, weights, bias, column * S - left, width);
+                for (sum, out) in sums.into_iter().zip(&mut out[column..column + T]) {
+                    sum.clamp(limits[0], limits[1]).store(out, PART);
                 }
+                column += T;
+            } else {
+                let sum = edge::<V, PART, K, S>(x, weights, bias, column, left, width);
+                sum.clamp(limits[0], limits[1]).store(&mut out[column], PART);
+                column += 1;
             }
         }
     }
 }
 
-/// `T` windows side by side, all of them within the picture's width; `at` is the first one's first column.
+/// `T` windows side by side, all of them within the picture's width; `at` is the first one's first column. `x` and `weights` have as
+/// many rows as lie within the picture: a number that the compiler does not know, or it would make one turn of all, more than the
+/// registers hold.
 #[inline(always)]
-fn tile<V: Vector, const K: usize, const KK: usize, const S: usize, const T: usize>(
+fn tile<V: Vector, const PART: usize, const K: usize, const S: usize, const T: usize>(
     x: &[Block],
-    taps: &[V; KK],
-    start: V,
-    within: std::ops::Range<usize>,
+    weights: &[[Block; K]],
+    bias: V,
     at: usize,
     width: usize,
-    part: usize,
 ) -> [V; T] {
-    let mut sums = [start; T];
-    for (line, y) in within.enumerate() {
+    let mut sums = [bias; T];
+    for (line, weights) in weights.iter().enumerate() {
         let x = &x[line * width + at..][..(T - 1) * S + K];
-        for (column, block) in x.iter().enumerate() {
-            let value = V::load(block, part);
-            for (t, sum) in sums.iter_mut().enumerate() {
-                // The column is the one of window `t` that lies `column - t * S` from its left.
-                if column >= t * S && column - t * S < K {
-                    *sum = sum.mul_add(value, taps[y * K + column - t * S]);
-                }
+        let weights: [V; K] = std::array::from_fn(|tap| V::load(&weights[tap], PART));
+        for (t, sum) in sums.iter_mut().enumerate() {
+            for (tap, &weight) in weights.iter().enumerate() {
+                *sum = sum.mul_add(V::load(&x[t * S + tap], PART), weight);
             }
         }
     }
@@ -161,22 +163,20 @@ fn tile<V: Vector, const K: usize, const KK: usize, const S: usize, const T: usi
 
 /// One window, of which columns may lie outside.
 #[inline(always)]
-#[allow(clippy::too_many_arguments)]
-fn edge<V: Vector, const K: usize, const KK: usize, const S: usize>(
+fn edge<V: Vector, const PART: usize, const K: usize, const S: usize>(
     x: &[Block],
-    taps: &[V; KK],
-    start: V,
-    within: std::ops::Range<usize>,
+    weights: &[[Block; K]],
+    bias: V,
     column: usize,
     left: usize,
     width: usize,
-    part: usize,
 ) -> V {
-    let mut sum = start;
-    for (line, y) in within.enumerate() {
-        for tap in 0..K {
+    let mut sum = bias;
+    for (line, weights) in weights.iter().enumerate() {
+        let x = &x[line * width..][..width];
+        for (tap, weight) in weights.iter().enumerate() {
             let Some(at) = (column * S + tap).checked_sub(left).filter(|&at| at < width) else { continue };
-            sum = sum.mul_add(V::load(&x[line * width + at], part), taps[y * K + tap]);
+            sum = sum.mul_add(V::load(&x[at], PART), V::load(weight, PART));
         }
     }
     sum

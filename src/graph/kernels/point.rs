@@ -29,19 +29,37 @@ pub fn pack(weights: &[f32], outputs: usize, channels: usize) -> Vec<Block> {
 /// `out[o][p] = clamp(bias[o] + sum over c of x[c][p] * weights[o][c] + added[o][p])`.
 ///
 /// `x` is `[C / 8][pixels]`, `weights` from [`pack`], `out` `[O / 8][pixels]`.
-pub fn point(processor: Processor, x: &[Block], weights: &[Block], finish: Finish, pixels: usize, out: &mut [Block]) {
-    dispatch!(processor, run(x: &[Block], weights: &[Block], finish: Finish, pixels: usize, out: &mut [Block]));
+pub fn point(
+    processor: Processor,
+    x: &[Block],
+    channels: usize,
+    weights: &[Block],
+    finish: Finish,
+    pixels: usize,
+    out: &mut [Block],
+) {
+    dispatch!(
+        processor,
+        run(x: &[Block], channels: usize, weights: &[Block], finish: Finish, pixels: usize, out: &mut [Block])
+    );
 }
 
 #[inline(always)]
-fn run<V: Vector>(x: &[Block], weights: &[Block], finish: Finish, pixels: usize, out: &mut [Block]) {
-    let channels = x.len() / pixels * 8;
+fn run<V: Vector>(
+    x: &[Block],
+    channels: usize,
+    weights: &[Block],
+    finish: Finish,
+    pixels: usize,
+    out: &mut [Block],
+) {
+    let padded = channels.next_multiple_of(8);
     // Two vectors a row: both halves of a block, or the same channels of two blocks.
     let together = 2 * V::LANES / 8;
     let mut panel = 0;
     while panel < finish.bias.len() {
         let panels = together.min(finish.bias.len() - panel);
-        let weights = &weights[panel * channels..(panel + panels) * channels];
+        let weights = &weights[panel * padded..(panel + panels) * padded];
         let finish = Finish {
             bias: &finish.bias[panel..panel + panels],
             added: finish.added.map(|added| &added[panel * pixels..(panel + panels) * pixels]),
@@ -49,10 +67,10 @@ fn run<V: Vector>(x: &[Block], weights: &[Block], finish: Finish, pixels: usize,
         };
         let out = &mut out[panel * pixels..(panel + panels) * pixels];
         if panels == 2 {
-            let (first, second) = weights.split_at(channels);
-            rows::<V, 2>(x, [first, second], finish, pixels, out);
+            let (first, second) = weights.split_at(padded);
+            rows::<V, 2>(x, channels, [first, second], finish, pixels, out);
         } else {
-            rows::<V, 1>(x, [weights], finish, pixels, out);
+            rows::<V, 1>(x, channels, [weights], finish, pixels, out);
         }
         panel += panels;
     }
@@ -60,18 +78,20 @@ fn run<V: Vector>(x: &[Block], weights: &[Block], finish: Finish, pixels: usize,
 
 /// All pixels of `P` blocks of outputs.
 #[inline(always)]
-fn rows<V: Vector, const P: usize>(x: &[Block], weights: [&[Block]; P], finish: Finish, pixels: usize, out: &mut [Block]) {
+fn rows<V: Vector, const P: usize>(x: &[Block], channels: usize, weights: [&[Block]; P], finish: Finish, pixels: usize, out: &mut [Block]) {
     // The last tile may take pixels again that the one before it has done: the outcome is the same.
     match V::ROWS {
-        6 if pixels >= 6 => tiles::<V, P, 6>(x, weights, finish, pixels, out),
-        4 if pixels >= 4 => tiles::<V, P, 4>(x, weights, finish, pixels, out),
-        _ => tiles::<V, P, 1>(x, weights, finish, pixels, out),
+        6 if pixels >= 6 => tiles::<V, P, 6>(x, channels, weights, finish, pixels, out),
+        5 if pixels >= 5 => tiles::<V, P, 5>(x, channels, weights, finish, pixels, out),
+        4 if pixels >= 4 => tiles::<V, P, 4>(x, channels, weights, finish, pixels, out),
+        _ => tiles::<V, P, 1>(x, channels, weights, finish, pixels, out),
     }
 }
 
 #[inline(always)]
 fn tiles<V: Vector, const P: usize, const R: usize>(
     x: &[Block],
+    channels: usize,
     weights: [&[Block]; P],
     finish: Finish,
     pixels: usize,
@@ -79,7 +99,7 @@ fn tiles<V: Vector, const P: usize, const R: usize>(
 ) {
     let mut pixel = 0;
     loop {
-        tile::<V, P, R>(x, weights, finish, pixels, pixel, out);
+        tile::<V, P, R>(x, channels, weights, finish, pixels, pixel, out);
         if pixel + R >= pixels {
             break;
         }
@@ -91,6 +111,7 @@ fn tiles<V: Vector, const P: usize, const R: usize>(
 #[inline(always)]
 fn tile<V: Vector, const P: usize, const R: usize>(
     x: &[Block],
+    channels: usize,
     weights: [&[Block]; P],
     finish: Finish,
     pixels: usize,
@@ -106,16 +127,17 @@ fn tile<V: Vector, const P: usize, const R: usize>(
         }
     }
     let weights = weights.map(|panel| panel.as_chunks::<8>().0);
-    for (at, channels) in x.chunks_exact(pixels).enumerate() {
-        let Some(x) = channels[pixel..].first_chunk::<R>() else { return };
+    for (at, x) in x.chunks_exact(pixels).enumerate() {
+        let Some(x) = x[pixel..].first_chunk::<R>() else { return };
         let weights = weights.map(|panel| &panel[at]);
-        for channel in 0..8 {
+        // Not known to the compiler, which would make eight of one turn, more than the registers hold.
+        for channel in 0..(channels - at * 8).min(8) {
             let mut weight = [V::splat(0.0); 2];
             for (v, weight) in weight.iter_mut().enumerate().take(vectors) {
                 *weight = V::load(&weights[v / parts][channel], v % parts);
             }
             for row in 0..R {
-                let value = V::splat(x[row][channel]);
+                let value = V::broadcast(x, row, channel);
                 for v in 0..vectors {
                     sums[row][v] = sums[row][v].mul_add(value, weight[v]);
                 }

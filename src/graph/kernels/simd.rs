@@ -10,6 +10,8 @@ pub trait Vector: Copy {
     const ROWS: usize;
 
     fn splat(value: f32) -> Self;
+    /// One channel of one row in all lanes.
+    fn broadcast<const R: usize>(x: &[Block; R], row: usize, channel: usize) -> Self;
     /// The lanes from `part * LANES` on.
     fn load(block: &Block, part: usize) -> Self;
     fn store(self, block: &mut Block, part: usize);
@@ -23,7 +25,8 @@ pub trait Vector: Copy {
 /// What the kernels run on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Processor {
-    /// Anything, by what the compiler makes of arrays.
+    /// Anything else, by what the compiler makes of arrays.
+    #[cfg(not(all(target_arch = "wasm32", target_feature = "simd128")))]
     Plain,
     /// x86-64 with AVX2 and FMA.
     #[cfg(target_arch = "x86_64")]
@@ -36,20 +39,14 @@ pub enum Processor {
 impl Processor {
     /// The best that this machine has.
     pub fn best() -> Processor {
-        *Processor::all().last().unwrap_or(&Processor::Plain)
-    }
-
-    /// All that this machine has, slowest first.
-    pub fn all() -> Vec<Processor> {
-        #[allow(unused_mut)]
-        let mut all = vec![Processor::Plain];
         #[cfg(target_arch = "x86_64")]
         if std::arch::is_x86_feature_detected!("avx2") && std::arch::is_x86_feature_detected!("fma") {
-            all.push(Processor::Avx2);
+            return Processor::Avx2;
         }
         #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
-        all.push(Processor::Simd128);
-        all
+        return Processor::Simd128;
+        #[cfg(not(all(target_arch = "wasm32", target_feature = "simd128")))]
+        Processor::Plain
     }
 }
 
@@ -57,6 +54,7 @@ impl Processor {
 macro_rules! dispatch {
     ($processor:expr, $kernel:ident($($name:ident: $type:ty),* $(,)?)) => {{
         match $processor {
+            #[cfg(not(all(target_arch = "wasm32", target_feature = "simd128")))]
             $crate::graph::kernels::Processor::Plain => $kernel::<$crate::graph::kernels::simd::Plain>($($name),*),
             #[cfg(target_arch = "x86_64")]
             $crate::graph::kernels::Processor::Avx2 => {
@@ -64,7 +62,7 @@ macro_rules! dispatch {
                 fn with_avx2($($name: $type),*) {
                     $kernel::<$crate::graph::kernels::simd::Avx2>($($name),*)
                 }
-                // SAFETY: `Processor::all` names Avx2 only where the processor has AVX2 and FMA.
+                // SAFETY: `Processor::best` names Avx2 only where the processor has AVX2 and FMA.
                 unsafe { with_avx2($($name),*) }
             }
             #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
@@ -75,9 +73,11 @@ macro_rules! dispatch {
 pub(super) use dispatch;
 
 /// Eight lanes as an array.
+#[cfg(not(all(target_arch = "wasm32", target_feature = "simd128")))]
 #[derive(Clone, Copy)]
 pub struct Plain([f32; 8]);
 
+#[cfg(not(all(target_arch = "wasm32", target_feature = "simd128")))]
 impl Vector for Plain {
     const LANES: usize = 8;
     const ROWS: usize = 4;
@@ -85,6 +85,11 @@ impl Vector for Plain {
     #[inline(always)]
     fn splat(value: f32) -> Self {
         Plain([value; 8])
+    }
+
+    #[inline(always)]
+    fn broadcast<const R: usize>(x: &[Block; R], row: usize, channel: usize) -> Self {
+        Plain::splat(x[row][channel])
     }
 
     #[inline(always)]
@@ -141,6 +146,12 @@ mod avx2 {
         }
 
         #[inline(always)]
+        fn broadcast<const R: usize>(x: &[Block; R], row: usize, channel: usize) -> Self {
+            // SAFETY: the processor has AVX2.
+            Avx2(unsafe { _mm256_broadcast_ss(&x[row][channel]) })
+        }
+
+        #[inline(always)]
         fn load(block: &Block, _part: usize) -> Self {
             // SAFETY: the processor has AVX2, and a block is eight f32.
             Avx2(unsafe { _mm256_loadu_ps(block.as_ptr()) })
@@ -188,11 +199,19 @@ mod simd128 {
 
     impl Vector for Simd128 {
         const LANES: usize = 4;
-        const ROWS: usize = 6;
+        const ROWS: usize = 4;
 
         #[inline(always)]
         fn splat(value: f32) -> Self {
             Simd128(f32x4_splat(value))
+        }
+
+        #[inline(always)]
+        fn broadcast<const R: usize>(x: &[Block; R], row: usize, channel: usize) -> Self {
+            assert!(row < R && channel < 8);
+            // The channel first, so that the row becomes part of the instruction; indices would come out the other way round.
+            // SAFETY: both lie within `x`.
+            Simd128(unsafe { v128_load32_splat(x.as_ptr().cast::<u32>().add(channel).add(row * 8)) })
         }
 
         #[inline(always)]
