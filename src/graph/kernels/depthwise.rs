@@ -86,7 +86,7 @@ fn lanes<V: Vector, const PART: usize>(
 ) {
     match (geometry.kernel, geometry.stride) {
         (3, 1) => plane::<V, PART, 3, 1, 6>(x, weights, bias, clamp, geometry, out),
-        (3, 2) => plane::<V, PART, 3, 2, 4>(x, weights, bias, clamp, geometry, out),
+        (3, 2) => plane::<V, PART, 3, 2, 5>(x, weights, bias, clamp, geometry, out),
         (5, 1) => plane::<V, PART, 5, 1, 5>(x, weights, bias, clamp, geometry, out),
         (5, 2) => plane::<V, PART, 5, 2, 4>(x, weights, bias, clamp, geometry, out),
         other => panic!("no kernel for windows of {other:?}"),

@@ -1,5 +1,7 @@
 //! Pointwise convolutions, which are nearly all of the arithmetic: each pixel's channels times a matrix.
 
+use std::ops::Range;
+
 use super::simd::{Vector, dispatch};
 use super::{Block, Processor};
 
@@ -44,6 +46,9 @@ pub fn point(
     );
 }
 
+/// So many input values of the pixels taken together: they must stay in the second-level cache while all outputs are made of them.
+const CACHED: usize = 20_000;
+
 #[inline(always)]
 fn run<V: Vector>(
     x: &[Block],
@@ -51,6 +56,31 @@ fn run<V: Vector>(
     weights: &[Block],
     finish: Finish,
     pixels: usize,
+    out: &mut [Block],
+) {
+    // Tiles of full height, but for pictures of fewer pixels.
+    let together = (CACHED / channels).next_multiple_of(V::ROWS);
+    let mut first = 0;
+    while first < pixels {
+        let mut last = (first + together).min(pixels);
+        // No rest that is less than a tile.
+        if pixels - last < V::ROWS {
+            last = pixels;
+        }
+        panels::<V>(x, channels, weights, finish, pixels, first..last, out);
+        first = last;
+    }
+}
+
+/// All outputs of some pixels.
+#[inline(always)]
+fn panels<V: Vector>(
+    x: &[Block],
+    channels: usize,
+    weights: &[Block],
+    finish: Finish,
+    pixels: usize,
+    some: Range<usize>,
     out: &mut [Block],
 ) {
     let padded = channels.next_multiple_of(8);
@@ -68,23 +98,29 @@ fn run<V: Vector>(
         let out = &mut out[panel * pixels..(panel + panels) * pixels];
         if panels == 2 {
             let (first, second) = weights.split_at(padded);
-            rows::<V, 2>(x, channels, [first, second], finish, pixels, out);
+            rows::<V, 2>(x, channels, [first, second], finish, pixels, some.clone(), out);
         } else {
-            rows::<V, 1>(x, channels, [weights], finish, pixels, out);
+            rows::<V, 1>(x, channels, [weights], finish, pixels, some.clone(), out);
         }
         panel += panels;
     }
 }
 
-/// All pixels of `P` blocks of outputs.
+/// Some pixels of `P` blocks of outputs.
 #[inline(always)]
-fn rows<V: Vector, const P: usize>(x: &[Block], channels: usize, weights: [&[Block]; P], finish: Finish, pixels: usize, out: &mut [Block]) {
-    // The last tile may take pixels again that the one before it has done: the outcome is the same.
+fn rows<V: Vector, const P: usize>(
+    x: &[Block],
+    channels: usize,
+    weights: [&[Block]; P],
+    finish: Finish,
+    pixels: usize,
+    some: Range<usize>,
+    out: &mut [Block],
+) {
     match V::ROWS {
-        6 if pixels >= 6 => tiles::<V, P, 6>(x, channels, weights, finish, pixels, out),
-        5 if pixels >= 5 => tiles::<V, P, 5>(x, channels, weights, finish, pixels, out),
-        4 if pixels >= 4 => tiles::<V, P, 4>(x, channels, weights, finish, pixels, out),
-        _ => tiles::<V, P, 1>(x, channels, weights, finish, pixels, out),
+        6 if some.len() >= 6 => tiles::<V, P, 6>(x, channels, weights, finish, pixels, some, out),
+        4 if some.len() >= 4 => tiles::<V, P, 4>(x, channels, weights, finish, pixels, some, out),
+        _ => tiles::<V, P, 1>(x, channels, weights, finish, pixels, some, out),
     }
 }
 
@@ -95,15 +131,15 @@ fn tiles<V: Vector, const P: usize, const R: usize>(
     weights: [&[Block]; P],
     finish: Finish,
     pixels: usize,
+    some: Range<usize>,
     out: &mut [Block],
 ) {
-    let mut pixel = 0;
-    loop {
+    let mut pixel = some.start;
+    while pixel < some.end {
+        // The last tile may take pixels again that the one before it has done: the outcome is the same.
+        pixel = pixel.min(some.end - R);
         tile::<V, P, R>(x, channels, weights, finish, pixels, pixel, out);
-        if pixel + R >= pixels {
-            break;
-        }
-        pixel = (pixel + R).min(pixels - R);
+        pixel += R;
     }
 }
 
