@@ -1,11 +1,16 @@
-//! The network: the packed file comes from the ONNX file, and our kernels compute what tract computes.
+//! The network: the packed file comes from the ONNX file, damage to it is an error, and our kernels compute what tract computes.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use lungglass::classifier::{NETWORK, SETTINGS};
+use lungglass::decode::{Limits, Source};
+use lungglass::graph::Graph;
 use lungglass::graph::compile::compile;
+use lungglass::graph::program::Program;
 use lungglass::model::Model;
-use lungglass::classifier::SETTINGS;
+use lungglass::preprocess::Scaled;
+use tract_onnx::prelude::*;
 
 fn file(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("model").join(name)
@@ -20,5 +25,77 @@ fn the_packed_network_comes_from_the_onnx() {
         fs::write(file("lungglass.pack"), packed).unwrap();
         return;
     }
-    assert!(fs::read(file("lungglass.pack")).unwrap() == packed, "model/lungglass.pack is out of date: run cargo xtask bless");
+    assert!(
+        fs::read(file("lungglass.pack")).unwrap() == packed,
+        "model/lungglass.pack is out of date: run cargo xtask bless"
+    );
+}
+
+#[test]
+fn the_packed_network_holds_what_was_packed() {
+    let program = Program::parse(NETWORK).unwrap();
+    assert_eq!(program.onnx, Model::parse(SETTINGS).unwrap().sha256);
+    assert_eq!(program.pack().unwrap(), NETWORK);
+}
+
+#[test]
+fn a_damaged_network_is_an_error_and_no_panic() {
+    assert!(Program::parse(&[]).is_err());
+    for length in [3, 8, 100, 5_000, 20_000, NETWORK.len() - 1] {
+        assert!(Program::parse(&NETWORK[..length]).is_err(), "cut at {length}");
+    }
+    let mut longer = NETWORK.to_vec();
+    longer.push(0);
+    assert!(Program::parse(&longer).is_err());
+    // Each byte of the header in turn: it is refused, or it is still a network that can be planned or refused.
+    let values: usize = Program::parse(NETWORK).unwrap().constants.iter().map(|constant| constant.values.len()).sum();
+    let header = NETWORK.len() - 2 * values;
+    for at in (0..header).step_by(7) {
+        let mut damaged = NETWORK.to_vec();
+        damaged[at] ^= 0x41;
+        if let Ok(program) = Program::parse(&damaged) {
+            let _ = Graph::new(&program, lungglass::graph::kernels::Processor::best());
+        }
+    }
+}
+
+/// The oracle: the same ONNX file in tract, operator by operator as tract runs it.
+#[test]
+fn the_kernels_compute_what_tract_computes() {
+    let model = Model::parse(SETTINGS).unwrap();
+    let onnx = fs::read(file("lungglass.onnx")).unwrap();
+    let mut tract = tract_onnx::onnx().model_for_read(&mut &onnx[..]).unwrap();
+    tract.set_input_fact(0, f32::fact([1, 1, model.size, model.size]).into()).unwrap();
+    let names: Vec<String> =
+        tract.output_outlets().unwrap().iter().map(|outlet| tract.outlet_label(*outlet).unwrap().to_string()).collect();
+    let tract = tract.into_optimized().unwrap().into_runnable().unwrap();
+    let graph = Graph::parse(NETWORK).unwrap();
+
+    let mut compared = 0;
+    for case in fs::read_dir("tests/cases").unwrap() {
+        let Ok(bytes) = fs::read(case.unwrap().path().join("input.png")) else { continue };
+        let Ok(slice) = Source::open(bytes, Limits::default()).and_then(|source| source.slice(0)) else { continue };
+        let input = Scaled::new(&slice.into_picture(model.window), model.size).input(model.normalise);
+        let found = graph.run(&input).unwrap();
+        let tensor = Tensor::from_shape(&[1, 1, model.size, model.size], &input).unwrap();
+        let expected = tract.run(tvec!(tensor.into())).unwrap();
+        for (name, expected) in names.iter().zip(&expected) {
+            let expected = expected.try_as_plain_ram().unwrap().as_slice::<f32>().unwrap();
+            let found = match &name[..] {
+                "logit" => &[found.logit][..],
+                "map" => &found.map.values,
+                "findings" => &found.findings,
+                "lung" => &found.lung.values,
+                "embedding" => &found.embedding,
+                other => panic!("no output is called {other}"),
+            };
+            assert_eq!(found.len(), expected.len());
+            let range = expected.iter().fold(1f32, |most, value| most.max(value.abs()));
+            for (found, expected) in found.iter().zip(expected) {
+                assert!((found - expected).abs() <= 1e-4 * range, "{name}: {found}, tract says {expected}");
+            }
+        }
+        compared += 1;
+    }
+    assert!(compared >= 10, "only {compared} slices were compared");
 }

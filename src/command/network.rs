@@ -27,7 +27,8 @@ pub fn load(arguments: &Network) -> Result<Classifier, Failure> {
         return Classifier::built_in("cpu", milliseconds).map_err(failed("the built-in model"));
     };
     let (onnx, model) = candidate(path)?;
-    let classifier = Graph::compile(&onnx, model.size).and_then(|graph| Classifier::new(graph, model, "cpu", milliseconds));
+    let classifier =
+        Graph::compile(&onnx, model.size).and_then(|graph| Classifier::new(graph, model, "cpu", milliseconds));
     classifier.map_err(failed(path.display()))
 }
 

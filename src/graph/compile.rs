@@ -185,7 +185,9 @@ impl Lowering<'_> {
                     let [low, high] = clamp.unwrap_or([f32::NEG_INFINITY, f32::INFINITY]);
                     *clamp = Some([low.min(limit), high.min(limit)]);
                 }
-                (Binary::Add, None) if alike && earlier && clamp.is_none() && taken.len() == 3 => taken.push(inputs[other]),
+                (Binary::Add, None) if alike && earlier && clamp.is_none() && taken.len() == 3 => {
+                    taken.push(inputs[other])
+                }
                 _ => continue,
             }
             return Ok(Some(inputs[own]));

@@ -67,22 +67,48 @@ struct Planned {
 
 /// What a planned step calls.
 enum Kernel {
-    Block { pixels: usize },
-    Unblock { pixels: usize },
+    Block {
+        pixels: usize,
+    },
+    Unblock {
+        pixels: usize,
+    },
     Columns(Windows),
     ColumnsOfOne(Windows),
-    Point { channels: usize, weights: Vec<Block>, bias: Vec<Block>, clamp: [f32; 2], pixels: usize },
-    Depthwise { weights: Vec<Block>, bias: Vec<Block>, clamp: [f32; 2], geometry: Geometry },
+    Point {
+        channels: usize,
+        weights: Vec<Block>,
+        bias: Vec<Block>,
+        clamp: [f32; 2],
+        pixels: usize,
+    },
+    Depthwise {
+        weights: Vec<Block>,
+        bias: Vec<Block>,
+        clamp: [f32; 2],
+        geometry: Geometry,
+    },
     Unary(Unary),
     Binary(Binary, Walk),
-    Sum { length: usize, inner: usize },
-    Pool { kind: Pool, input: [usize; 2], kernel: [usize; 2], strides: [usize; 2], pads: [usize; 2], output: [usize; 2] },
-    Product { size: [usize; 3] },
+    Sum {
+        length: usize,
+        inner: usize,
+    },
+    Pool(Pool, Windows),
+    Product {
+        size: [usize; 3],
+    },
     Broadcast(Walk),
     /// Rows of `length` from `start` on, of every `stride` values.
-    Slice { start: usize, length: usize, stride: usize },
+    Slice {
+        start: usize,
+        length: usize,
+        stride: usize,
+    },
     /// Rows of these lengths, one of each input in turn.
-    Concat { lengths: Vec<usize> },
+    Concat {
+        lengths: Vec<usize>,
+    },
 }
 
 /// The buffers of one run.
@@ -168,7 +194,7 @@ impl Planned {
             }
             Kernel::Unary(_) | Kernel::Binary(..) => ("elementwise", 0, 0),
             Kernel::Sum { .. } => ("sum", 0, 0),
-            Kernel::Pool { .. } => ("pool", 0, 0),
+            Kernel::Pool(..) => ("pool", 0, 0),
             Kernel::Product { size: [m, k, n] } => ("product", 0, m * k * n),
             Kernel::Broadcast(_) | Kernel::Slice { .. } | Kernel::Concat { .. } => ("copy", 0, 0),
         };
@@ -208,9 +234,7 @@ impl Plan {
             Kernel::Unary(function) => plain::unary(*function, x(0), out),
             Kernel::Binary(function, walk) => plain::binary(*function, walk, x(0), x(1), out),
             Kernel::Sum { length, inner } => plain::sum(x(0), *length, *inner, out),
-            Kernel::Pool { kind, input, kernel, strides, pads, output } => {
-                plain::pool(*kind, x(0), *input, *kernel, *strides, *pads, *output, out);
-            }
+            Kernel::Pool(kind, windows) => plain::pool(*kind, x(0), *windows, out),
             Kernel::Product { size: [m, k, n] } => {
                 let pairs = x(0).chunks_exact(m * k).zip(x(1).chunks_exact(k * n));
                 for ((left, right), out) in pairs.zip(out.chunks_exact_mut(m * n)) {
@@ -255,7 +279,8 @@ type Planning<T> = std::result::Result<T, String>;
 impl Planner<'_> {
     fn plan(program: &Program, processor: Processor) -> Planning<Plan> {
         let shapes = program.shapes()?;
-        let mut planner = Planner { program, shapes, known: Vec::new(), constants: Vec::new(), steps: Vec::new(), source: 0 };
+        let mut planner =
+            Planner { program, shapes, known: Vec::new(), constants: Vec::new(), steps: Vec::new(), source: 0 };
         planner.known.push(Known { plain: Some(Tensor::Input(count(&program.input)?)), blocked: None });
         for _ in &program.constants {
             // Most are weights, which their step packs: only those that are taken as tensors are kept.
@@ -263,10 +288,12 @@ impl Planner<'_> {
         }
         for (source, step) in program.steps.iter().enumerate() {
             planner.source = source;
-            let known = planner.step(&step.op, &step.inputs).map_err(|reason| format!("step {}: {reason}", step.name))?;
+            let known =
+                planner.step(&step.op, &step.inputs).map_err(|reason| format!("step {}: {reason}", step.name))?;
             planner.known.push(known);
         }
-        let outputs = program.outputs.iter().map(|(_, value)| planner.plain(*value)).collect::<Planning<Vec<Tensor>>>()?;
+        let outputs =
+            program.outputs.iter().map(|(_, value)| planner.plain(*value)).collect::<Planning<Vec<Tensor>>>()?;
         planner.finish(processor, outputs)
     }
 
@@ -297,7 +324,9 @@ impl Planner<'_> {
         if let Some(tensor) = self.known[value].blocked {
             return Ok(tensor);
         }
-        let &[1, channels, height, width] = &self.shapes[value][..] else { return Err("it takes a picture".to_string()) };
+        let &[1, channels, height, width] = &self.shapes[value][..] else {
+            return Err("it takes a picture".to_string());
+        };
         let plain = self.plain(value)?;
         let pixels = height * width;
         let tensor = self.push(Kernel::Block { pixels }, vec![plain], channels.next_multiple_of(8) * pixels);
@@ -318,16 +347,15 @@ impl Planner<'_> {
             }
             Op::Pool { kind, kernel, strides, pads } => {
                 let from = self.shapes[inputs[0]].clone();
-                let kernel = Kernel::Pool {
-                    kind: *kind,
-                    input: [from[2], from[3]],
+                let windows = Windows {
                     kernel: *kernel,
                     strides: *strides,
                     pads: [pads[0], pads[1]],
+                    input: [from[2], from[3]],
                     output: [shape[2], shape[3]],
                 };
                 let x = self.plain(inputs[0])?;
-                plain(self.push(kernel, vec![x], size))
+                plain(self.push(Kernel::Pool(*kind, windows), vec![x], size))
             }
             Op::Unary(function) => {
                 // What lies in whole blocks may stay there.
@@ -392,7 +420,8 @@ impl Planner<'_> {
                 plain(self.push(kernel, vec![x], size))
             }
             Op::Concat { axis } => {
-                let lengths = inputs.iter().map(|&input| count(&self.shapes[input][*axis..])).collect::<Planning<_>>()?;
+                let lengths =
+                    inputs.iter().map(|&input| count(&self.shapes[input][*axis..])).collect::<Planning<_>>()?;
                 let tensors = inputs.iter().map(|&input| self.plain(input)).collect::<Planning<_>>()?;
                 plain(self.push(Kernel::Concat { lengths }, tensors, size))
             }

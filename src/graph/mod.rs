@@ -102,7 +102,9 @@ impl Graph {
             let at = index(name)?;
             match &shapes[program.outputs[at].1][..] {
                 [1, 1, _, _] => Ok(at),
-                shape => Err(Error::Model(format!("its output \"{name}\" has the shape {shape:?} instead of [N, 1, h, w]"))),
+                shape => {
+                    Err(Error::Model(format!("its output \"{name}\" has the shape {shape:?} instead of [N, 1, h, w]")))
+                }
             }
         };
         let outputs = OutputIndex {

@@ -50,21 +50,39 @@ pub struct Step {
 pub enum Op {
     /// Inputs: the picture, weights `[O, C, h, w]` (`[C, 1, h, w]` if depthwise), bias `[O]`, and, if there are four, a picture that is
     /// added before the clamp.
-    Conv { strides: [usize; 2], pads: [usize; 4], depthwise: bool, clamp: Option<[f32; 2]> },
+    Conv {
+        strides: [usize; 2],
+        pads: [usize; 4],
+        depthwise: bool,
+        clamp: Option<[f32; 2]>,
+    },
     /// Over windows; cells outside the picture do not take part.
-    Pool { kind: Pool, kernel: [usize; 2], strides: [usize; 2], pads: [usize; 4] },
+    Pool {
+        kind: Pool,
+        kernel: [usize; 2],
+        strides: [usize; 2],
+        pads: [usize; 4],
+    },
     Unary(Unary),
     /// With the shorter axes of length 1 repeated; both inputs have the same number of axes.
     Binary(Binary),
     /// Sums over these axes and keeps them with length 1.
-    Sum { axes: Vec<usize> },
+    Sum {
+        axes: Vec<usize>,
+    },
     /// `[.., M, K]` times `[.., K, N]`; all axes but the last two are equal.
     MatMul,
     Reshape(Shape),
     /// Repeats axes of length 1.
     Broadcast(Shape),
-    Slice { axis: usize, start: usize, end: usize },
-    Concat { axis: usize },
+    Slice {
+        axis: usize,
+        start: usize,
+        end: usize,
+    },
+    Concat {
+        axis: usize,
+    },
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -128,7 +146,8 @@ impl Program {
     #[cfg(not(target_arch = "wasm32"))]
     pub fn pack(&self) -> Result<Vec<u8>> {
         let grid = |constant: &Constant| {
-            let exact = constant.values.iter().all(|&value| half::f16::from_f32(value).to_f32().to_bits() == value.to_bits());
+            let exact =
+                constant.values.iter().all(|&value| half::f16::from_f32(value).to_f32().to_bits() == value.to_bits());
             if exact { Grid::Half } else { Grid::Single }
         };
         let header = Header {
@@ -172,7 +191,9 @@ impl Program {
             let (stored, left) = rest.split_at_checked(count(&shape)? * size).ok_or("it is cut short")?;
             rest = left;
             let values = match grid {
-                Grid::Half => stored.as_chunks().0.iter().map(|&bytes| half::f16::from_le_bytes(bytes).to_f32()).collect(),
+                Grid::Half => {
+                    stored.as_chunks().0.iter().map(|&bytes| half::f16::from_le_bytes(bytes).to_f32()).collect()
+                }
                 Grid::Single => stored.as_chunks().0.iter().map(|&bytes| f32::from_le_bytes(bytes)).collect(),
             };
             constants.push(Constant { shape, values });
@@ -266,7 +287,9 @@ impl Op {
             }
             Op::MatMul => {
                 let &[a, b] = inputs else { return Err(misfit()) };
-                let (&[ref above @ .., m, k], &[ref beside @ .., same, n]) = (&a[..], &b[..]) else { return Err(misfit()) };
+                let (&[ref above @ .., m, k], &[ref beside @ .., same, n]) = (&a[..], &b[..]) else {
+                    return Err(misfit());
+                };
                 fits(above == beside && k == same)?;
                 Ok([above, &[m, n]].concat())
             }

@@ -22,7 +22,7 @@ pub fn unblock(x: &[Block], pixels: usize, out: &mut [f32]) {
     }
 }
 
-/// The windows of a whole convolution.
+/// The windows of a whole convolution or a pool.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Windows {
     pub kernel: [usize; 2],
@@ -64,15 +64,13 @@ pub fn columns_of_one(x: &[f32], windows: Windows, out: &mut [Block]) {
     let [height, width] = windows.output;
     let taps = windows.kernel[0] * windows.kernel[1];
     for (eight, out) in out.chunks_exact_mut(height * width).enumerate() {
-        for lane in 0..8 {
-            let tap = eight * 8 + lane;
-            let place = [tap / windows.kernel[1], tap % windows.kernel[1]];
-            for row in 0..height {
-                for column in 0..width {
-                    let pixel = if tap < taps { windows.pixel([row, column], place) } else { None };
-                    out[row * width + column][lane] = pixel.map_or(0.0, |pixel| x[pixel]);
-                }
-            }
+        for (at, out) in out.iter_mut().enumerate() {
+            *out = std::array::from_fn(|lane| {
+                let tap = eight * 8 + lane;
+                let place = [tap / windows.kernel[1], tap % windows.kernel[1]];
+                let pixel = if tap < taps { windows.pixel([at / width, at % width], place) } else { None };
+                pixel.map_or(0.0, |pixel| x[pixel])
+            });
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Element by element, sums, pools: everything small. Tensors lie row by row.
 
+use super::layout::Windows;
 use crate::graph::program::{Binary, Pool, Unary};
 
 /// `out[i] = function(x[i])`.
@@ -46,8 +47,7 @@ fn exp(x: f32) -> f32 {
     } else if x < -87.3 {
         0.0
     } else {
-        // What is not a number stays so.
-        value + (x - x)
+        value
     }
 }
 
@@ -72,9 +72,7 @@ impl Walk {
                 continue;
             }
             match axes.last_mut() {
-                Some([inner, inner_a, inner_b])
-                    if walked_a == *inner_a * *inner && walked_b == *inner_b * *inner =>
-                {
+                Some([inner, inner_a, inner_b]) if walked_a == *inner_a * *inner && walked_b == *inner_b * *inner => {
                     *inner *= length;
                 }
                 _ => axes.push([length, walked_a, walked_b]),
@@ -170,16 +168,8 @@ pub fn sum(x: &[f32], length: usize, inner: usize, out: &mut [f32]) {
 }
 
 /// Maxima or means over windows of each plane.
-pub fn pool(
-    kind: Pool,
-    x: &[f32],
-    [height, width]: [usize; 2],
-    kernel: [usize; 2],
-    strides: [usize; 2],
-    pads: [usize; 2],
-    [rows, columns]: [usize; 2],
-    out: &mut [f32],
-) {
+pub fn pool(kind: Pool, x: &[f32], windows: Windows, out: &mut [f32]) {
+    let Windows { kernel, strides, pads, input: [height, width], output: [rows, columns] } = windows;
     // The cells of a window that lie in the picture.
     let cells = |at: usize, axis: usize, length: usize| {
         let start = at * strides[axis];

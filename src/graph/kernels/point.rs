@@ -50,14 +50,7 @@ pub fn point(
 const CACHED: usize = 20_000;
 
 #[inline(always)]
-fn run<V: Vector>(
-    x: &[Block],
-    channels: usize,
-    weights: &[Block],
-    finish: Finish,
-    pixels: usize,
-    out: &mut [Block],
-) {
+fn run<V: Vector>(x: &[Block], channels: usize, weights: &[Block], finish: Finish, pixels: usize, out: &mut [Block]) {
     // Tiles of full height, but for pictures of fewer pixels.
     let together = (CACHED / channels).next_multiple_of(V::ROWS);
     let mut first = 0;
@@ -144,6 +137,7 @@ fn tiles<V: Vector, const P: usize, const R: usize>(
 }
 
 /// `R` pixels of `P` blocks of outputs.
+#[allow(clippy::needless_range_loop, reason = "indices that the compiler knows keep the sums in registers")]
 #[inline(always)]
 fn tile<V: Vector, const P: usize, const R: usize>(
     x: &[Block],

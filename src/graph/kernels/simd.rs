@@ -24,7 +24,11 @@ pub trait Vector: Copy {
 
 /// What the kernels run on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Processor {
+pub struct Processor(pub(super) Kind);
+
+/// Only [`Processor`] makes these, so that one stands for what is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
     /// Anything else, by what the compiler makes of arrays.
     #[cfg(not(all(target_arch = "wasm32", target_feature = "simd128")))]
     Plain,
@@ -39,34 +43,40 @@ pub enum Processor {
 impl Processor {
     /// The best that this machine has.
     pub fn best() -> Processor {
+        Processor::all().pop().expect("there is always one")
+    }
+
+    /// All that this machine has, the best last.
+    pub fn all() -> Vec<Processor> {
+        #[cfg(not(all(target_arch = "wasm32", target_feature = "simd128")))]
+        let mut all = vec![Processor(Kind::Plain)];
+        #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+        let all = vec![Processor(Kind::Simd128)];
         #[cfg(target_arch = "x86_64")]
         if std::arch::is_x86_feature_detected!("avx2") && std::arch::is_x86_feature_detected!("fma") {
-            return Processor::Avx2;
+            all.push(Processor(Kind::Avx2));
         }
-        #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
-        return Processor::Simd128;
-        #[cfg(not(all(target_arch = "wasm32", target_feature = "simd128")))]
-        Processor::Plain
+        all
     }
 }
 
 /// Calls `$kernel::<V>(..)` with the vectors of `$processor`.
 macro_rules! dispatch {
     ($processor:expr, $kernel:ident($($name:ident: $type:ty),* $(,)?)) => {{
-        match $processor {
+        match $processor.0 {
             #[cfg(not(all(target_arch = "wasm32", target_feature = "simd128")))]
-            $crate::graph::kernels::Processor::Plain => $kernel::<$crate::graph::kernels::simd::Plain>($($name),*),
+            $crate::graph::kernels::simd::Kind::Plain => $kernel::<$crate::graph::kernels::simd::Plain>($($name),*),
             #[cfg(target_arch = "x86_64")]
-            $crate::graph::kernels::Processor::Avx2 => {
+            $crate::graph::kernels::simd::Kind::Avx2 => {
                 #[target_feature(enable = "avx2,fma")]
                 fn with_avx2($($name: $type),*) {
                     $kernel::<$crate::graph::kernels::simd::Avx2>($($name),*)
                 }
-                // SAFETY: `Processor::best` names Avx2 only where the processor has AVX2 and FMA.
+                // SAFETY: `Processor::all` names Avx2 only where the processor has AVX2 and FMA.
                 unsafe { with_avx2($($name),*) }
             }
             #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
-            $crate::graph::kernels::Processor::Simd128 => $kernel::<$crate::graph::kernels::simd::Simd128>($($name),*),
+            $crate::graph::kernels::simd::Kind::Simd128 => $kernel::<$crate::graph::kernels::simd::Simd128>($($name),*),
         }
     }};
 }
@@ -216,15 +226,16 @@ mod simd128 {
 
         #[inline(always)]
         fn load(block: &Block, part: usize) -> Self {
-            let half: &[f32; 4] = if part == 0 { block.first_chunk() } else { block.last_chunk() }.expect("a block has two halves");
+            let half: &[f32; 4] =
+                if part == 0 { block.first_chunk() } else { block.last_chunk() }.expect("a block has two halves");
             // SAFETY: a half is four f32.
             Simd128(unsafe { v128_load(half.as_ptr().cast()) })
         }
 
         #[inline(always)]
         fn store(self, block: &mut Block, part: usize) {
-            let half: &mut [f32; 4] =
-                if part == 0 { block.first_chunk_mut() } else { block.last_chunk_mut() }.expect("a block has two halves");
+            let half: &mut [f32; 4] = if part == 0 { block.first_chunk_mut() } else { block.last_chunk_mut() }
+                .expect("a block has two halves");
             // SAFETY: a half is four f32.
             unsafe { v128_store(half.as_mut_ptr().cast(), self.0) }
         }
