@@ -41,16 +41,17 @@ impl Classifier {
     /// [`Error::Model`] when the two do not belong together.
     pub fn new(graph: Graph, model: Model, device: &'static str, clock: fn() -> f64) -> Result<Classifier> {
         model.check_network(graph.sha256())?;
-        // Run once: a network whose outputs do not fit fails here, and the first slice is as fast as the next.
-        let outputs =
-            graph.run(&vec![0.0; model.size * model.size]).map_err(|error| Error::Model(error.to_string()))?;
-        if outputs.findings.len() != model.findings.len() {
-            let (got, named) = (outputs.findings.len(), model.findings.len());
+        if graph.size() != model.size {
+            let (takes, says) = (graph.size(), model.size);
+            return Err(Error::Model(format!("it takes {takes} x {takes} pixels, model.toml says {says}")));
+        }
+        if graph.findings() != model.findings.len() {
+            let (got, named) = (graph.findings(), model.findings.len());
             return Err(Error::Model(format!("it gives {got} findings, model.toml names {named}")));
         }
         let expected = model.gate.embedding.mean.len();
-        if outputs.embedding.len() != expected {
-            let got = outputs.embedding.len();
+        if graph.embedding() != expected {
+            let got = graph.embedding();
             return Err(Error::Model(format!("its embedding has {got} values, the gate knows {expected}")));
         }
         Ok(Classifier { model, graph, device, clock })

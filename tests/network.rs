@@ -1,5 +1,7 @@
 //! The network: the packed file comes from the ONNX file, damage to it is an error, and our kernels compute what tract computes.
 
+#![cfg(not(target_arch = "wasm32"))]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 

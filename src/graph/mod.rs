@@ -24,6 +24,8 @@ pub struct Graph {
     /// SHA-256 of the ONNX file that it was made from.
     onnx: String,
     outputs: OutputIndex,
+    findings: usize,
+    embedding: usize,
 }
 
 /// Where each output stands among the network's outputs.
@@ -114,7 +116,25 @@ impl Graph {
             lung: map("lung")?,
             embedding: index("embedding")?,
         };
-        Ok(Graph { executor: Executor::new(program, processor)?, size, onnx: program.onnx.clone(), outputs })
+        let length = |at: usize| shapes[program.outputs[at].1].iter().product();
+        let (findings, embedding) = (length(outputs.findings), length(outputs.embedding));
+        let executor = Executor::new(program, processor)?;
+        Ok(Graph { executor, size, onnx: program.onnx.clone(), outputs, findings, embedding })
+    }
+
+    /// How many findings it gives.
+    pub fn findings(&self) -> usize {
+        self.findings
+    }
+
+    /// How many values its embedding has.
+    pub fn embedding(&self) -> usize {
+        self.embedding
+    }
+
+    /// Width and height of its input, in pixels.
+    pub fn size(&self) -> usize {
+        self.size
     }
 
     /// SHA-256 of the ONNX file that it was made from, in lower-case hexadecimal.
