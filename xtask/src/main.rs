@@ -1,8 +1,10 @@
 //! `cargo xtask`: what a developer does with this repository beyond `cargo build`. This file owns the command line and nothing else.
 
+mod bench;
 mod process;
 mod server;
 mod setup;
+mod size;
 mod test;
 mod toolchain;
 mod wasm;
@@ -43,6 +45,28 @@ enum Task {
         #[arg(long)]
         all: bool,
     },
+    /// Measure the forward pass and the start against ONNX Runtime Web and tfjs-backend-wasm (XNNPACK) in turn, the parts of a reading,
+    /// workers, memory and the limits of this machine in wasm; natively against onnxruntime.
+    ///
+    /// The peers come from npm into tests/bench. LUNGGLASS_PYTHON names a Python with onnxruntime if `python3` has none. Close what else
+    /// runs: a busy machine moves times, and ratios a little.
+    Bench {
+        /// Write all samples to this file.
+        #[arg(long, value_name = "FILE")]
+        json: Option<PathBuf>,
+        /// Measure in Firefox too.
+        #[arg(long)]
+        firefox: bool,
+        /// Rounds that are kept, after the warm-up.
+        #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..))]
+        rounds: u32,
+    },
+    /// Build the page's module and print what a first visit loads, in bytes of brotli -q 9, and the code by crate.
+    Size {
+        /// Print one JSON object, and nothing else on standard output.
+        #[arg(long)]
+        json: bool,
+    },
     /// Rewrite the expected outputs of the cases under tests/ from what the code gives now. Read the difference before you commit it.
     Bless,
     /// The runner that cargo calls for each test binary of wasm32.
@@ -78,6 +102,8 @@ fn perform(task: Task) -> Result<ExitCode> {
         // It has said by itself what failed: nothing may follow its last line.
         Task::Test { all } if !test::everything(all) => return Ok(ExitCode::FAILURE),
         Task::Test { .. } => {}
+        Task::Bench { json, firefox, rounds } => bench::run(json.as_deref(), firefox, rounds)?,
+        Task::Size { json } => size::print(json)?,
         Task::Bless => test::bless()?,
         Task::WasmTestRunner { arguments } => wasm::run_tests(arguments)?,
     }

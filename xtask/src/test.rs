@@ -166,7 +166,11 @@ impl Run {
     /// Serves the page on a free port and runs the suites of tests/browser against it.
     fn page_tests(&mut self, browser: &setup::Browser) -> Result<()> {
         let folder = root().join("tests/browser");
-        let suites = suites(&folder)?;
+        let mut suites = suites(&folder)?;
+        // Those of the benchmark need none of its packages.
+        suites.extend(
+            self::suites(&root().join("tests/bench"))?.into_iter().map(|suite| Path::new("../bench").join(suite)),
+        );
         install_packages(&folder)?;
         let server = Server::start(server::listen(0)?, &root().join("www"))?;
         let report = target().join("xtask/page.tap");
@@ -232,9 +236,10 @@ fn suites(folder: &Path) -> Result<Vec<PathBuf>> {
 }
 
 /// `npm ci`, unless what it installed last is newer than the lock file.
-fn install_packages(folder: &Path) -> Result<()> {
+pub fn install_packages(folder: &Path) -> Result<()> {
     let modified = |file: &str| fs::metadata(folder.join(file)).and_then(|metadata| metadata.modified()).ok();
-    let lock = modified("package-lock.json").context("tests/browser has no package-lock.json")?;
+    let lock =
+        modified("package-lock.json").with_context(|| format!("{} has no package-lock.json", folder.display()))?;
     if modified("node_modules/.package-lock.json").is_some_and(|installed| installed >= lock) {
         return Ok(());
     }

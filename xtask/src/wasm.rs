@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use anyhow::{Context, Result};
@@ -12,7 +12,7 @@ use wasm_bindgen_cli_support::Bindgen;
 use crate::toolchain::{TARGET, Toolchain};
 use crate::{process, root, target};
 
-const NAME: &str = "lungglass";
+pub const NAME: &str = "lungglass";
 
 /// Compiles the library for wasm32 and writes www/pkg.
 pub fn build(toolchain: &Toolchain) -> Result<()> {
@@ -20,7 +20,7 @@ pub fn build(toolchain: &Toolchain) -> Result<()> {
     cargo.args(["build", "--release", "--package", NAME, "--lib", "--target", TARGET]);
     process::run(&mut cargo)?;
 
-    let compiled = target().join(TARGET).join("release").join(NAME).with_extension("wasm");
+    let compiled = compiled();
     let package = root().join("www/pkg");
     let script = package.join(NAME).with_extension("js");
     let module = package.join(format!("{NAME}_bg.wasm"));
@@ -34,6 +34,11 @@ pub fn build(toolchain: &Toolchain) -> Result<()> {
         println!("{}: {bytes} bytes", output.strip_prefix(root()).unwrap_or(&output).display());
     }
     Ok(())
+}
+
+/// What cargo compiles, with the names of its functions; the published module is made from it.
+pub fn compiled() -> PathBuf {
+    target().join(TARGET).join("release").join(NAME).with_extension("wasm")
 }
 
 fn write_bindings(compiled: &Path, package: &Path) -> Result<()> {
