@@ -111,21 +111,22 @@ fn reference(op: &Op, inputs: &[&Constant], shape: &Shape) -> Vec<f32> {
             match op {
                 Op::Conv { strides, pads, depthwise, clamp } => {
                     let (weights, bias) = (inputs[1], inputs[2]);
-                    let mut sum = bias.values[place[1]];
+                    let mut sum = f64::from(bias.values[place[1]]);
                     for depth in 0..weights.shape[1] {
                         for y in 0..weights.shape[2] {
                             for x_ in 0..weights.shape[3] {
                                 let channel = if *depthwise { place[1] } else { depth };
                                 let row = (place[2] * strides[0] + y).checked_sub(pads[0]);
                                 let column = (place[3] * strides[1] + x_).checked_sub(pads[1]);
-                                sum += pixel(x, channel, row, column).unwrap_or(0.0)
-                                    * value(weights, &[place[1], depth, y, x_]);
+                                let weight = value(weights, &[place[1], depth, y, x_]);
+                                sum += f64::from(pixel(x, channel, row, column).unwrap_or(0.0)) * f64::from(weight);
                             }
                         }
                     }
                     if let Some(added) = inputs.get(3) {
-                        sum += value(added, &place);
+                        sum += f64::from(value(added, &place));
                     }
+                    let sum = sum as f32;
                     clamp.map_or(sum, |[low, high]| sum.max(low).min(high))
                 }
                 Op::Pool { kind, kernel, strides, pads } => {
@@ -179,9 +180,9 @@ fn reference(op: &Op, inputs: &[&Constant], shape: &Shape) -> Vec<f32> {
                                 inner[axis] += rest % lengths[axis];
                                 rest /= lengths[axis];
                             }
-                            value(x, &inner)
+                            f64::from(value(x, &inner))
                         })
-                        .sum()
+                        .sum::<f64>() as f32
                 }
                 Op::MatMul => {
                     let rank = place.len();
@@ -190,9 +191,9 @@ fn reference(op: &Op, inputs: &[&Constant], shape: &Shape) -> Vec<f32> {
                             let (mut left, mut right) = (place.clone(), place.clone());
                             left[rank - 1] = k;
                             right[rank - 2] = k;
-                            value(x, &left) * value(inputs[1], &right)
+                            f64::from(value(x, &left)) * f64::from(value(inputs[1], &right))
                         })
-                        .sum()
+                        .sum::<f64>() as f32
                 }
                 Op::Reshape(_) => x.values[at],
                 Op::Broadcast(_) => value(x, &place),
