@@ -64,13 +64,17 @@ pub fn columns_of_one(x: &[f32], windows: Windows, out: &mut [Block]) {
     let [height, width] = windows.output;
     let taps = windows.kernel[0] * windows.kernel[1];
     for (eight, out) in out.chunks_exact_mut(height * width).enumerate() {
-        for (at, out) in out.iter_mut().enumerate() {
-            *out = std::array::from_fn(|lane| {
-                let tap = eight * 8 + lane;
-                let place = [tap / windows.kernel[1], tap % windows.kernel[1]];
-                let pixel = if tap < taps { windows.pixel([at / width, at % width], place) } else { None };
-                pixel.map_or(0.0, |pixel| x[pixel])
-            });
+        let places: [Option<[usize; 2]>; 8] = std::array::from_fn(|lane| {
+            let tap = eight * 8 + lane;
+            (tap < taps).then(|| [tap / windows.kernel[1], tap % windows.kernel[1]])
+        });
+        for (row, out) in out.chunks_exact_mut(width).enumerate() {
+            for (column, out) in out.iter_mut().enumerate() {
+                *out = places.map(|place| {
+                    let pixel = place.and_then(|place| windows.pixel([row, column], place));
+                    pixel.map_or(0.0, |pixel| x[pixel])
+                });
+            }
         }
     }
 }

@@ -175,6 +175,22 @@ pub fn pool(kind: Pool, x: &[f32], windows: Windows, out: &mut [f32]) {
         let start = at * strides[axis];
         start.saturating_sub(pads[axis])..(start + kernel[axis]).saturating_sub(pads[axis]).min(length)
     };
+    if kind == Pool::Mean && kernel == strides && pads == [0; 2] {
+        // Windows side by side: each value is read once, in the order in which they lie.
+        let part = 1.0 / (kernel[0] * kernel[1]) as f32;
+        for (x, out) in x.chunks_exact(height * width).zip(out.chunks_exact_mut(rows * columns)) {
+            for (lines, out) in x.chunks_exact(kernel[0] * width).zip(out.chunks_exact_mut(columns)) {
+                out.fill(0.0);
+                for line in lines.chunks_exact(width) {
+                    for (out, cells) in out.iter_mut().zip(line.chunks_exact(kernel[1])) {
+                        *out += cells.iter().sum::<f32>();
+                    }
+                }
+                out.iter_mut().for_each(|out| *out *= part);
+            }
+        }
+        return;
+    }
     for (x, out) in x.chunks_exact(height * width).zip(out.chunks_exact_mut(rows * columns)) {
         for (row, out) in out.chunks_exact_mut(columns).enumerate() {
             for (column, out) in out.iter_mut().enumerate() {
@@ -191,5 +207,23 @@ pub fn pool(kind: Pool, x: &[f32], windows: Windows, out: &mut [f32]) {
 
 /// Repeats axes of length 1, as [`Walk::repeat`] says.
 pub fn broadcast(walk: &Walk, x: &[f32], out: &mut [f32]) {
-    over(&walk.axes, x, &[0.0], out, |x, _| x);
+    repeat(&walk.axes, x, out);
+}
+
+fn repeat(axes: &[[usize; 3]], x: &[f32], out: &mut [f32]) {
+    match *axes {
+        // Each value several times: how a picture is made larger.
+        [[length, 1, _], [times, 0, _]] => {
+            for (out, &x) in out.chunks_exact_mut(times).zip(&x[..length]) {
+                out.fill(x);
+            }
+        }
+        [[length, step, _], ref inner @ ..] if !inner.is_empty() => {
+            let size = out.len() / length;
+            for (at, out) in out.chunks_exact_mut(size).enumerate() {
+                repeat(inner, &x[at * step..], out);
+            }
+        }
+        _ => over(axes, x, &[0.0], out, |x, _| x),
+    }
 }
