@@ -3,14 +3,17 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use js_sys::{Float32Array, Object, Reflect, Uint8Array};
+use js_sys::{Float32Array, Int16Array, Object, Reflect, Uint8Array};
 use serde::Serialize;
 use wasm_bindgen::prelude::*;
 
-use crate::classifier;
+use crate::classifier::{self, SETTINGS};
 use crate::decode::{self, Archive, File, Limits};
 use crate::error::{self, Error};
+use crate::model::Model;
+use crate::preprocess::Scaled;
 use crate::reading::Reading;
+use crate::slice::Pixels;
 
 const DEVICE: &str = "wasm simd128";
 
@@ -43,8 +46,7 @@ impl Classifier {
     ///
     /// @throws Error with a `code` when the file cannot be read at all
     pub fn open(&self, bytes: Vec<u8>, name: String) -> Result<Source, JsValue> {
-        let file = File::open(bytes, Limits::default()).map_err(throw)?;
-        Ok(Source { classifier: self.0.clone(), file, name, opened: RefCell::new(None) })
+        Ok(Source { classifier: self.0.clone(), images: Images::open(bytes)?, name })
     }
 
     /// Reads every frame of a small file.
@@ -107,10 +109,8 @@ impl Classifier {
 #[wasm_bindgen]
 pub struct Source {
     classifier: Rc<classifier::Classifier>,
-    file: File,
+    images: Images,
     name: String,
-    /// The entry of an archive that was read last, by its number: its next frame is likely to be asked for next.
-    opened: RefCell<Option<(usize, decode::Source)>>,
 }
 
 #[wasm_bindgen]
@@ -118,16 +118,13 @@ impl Source {
     /// The number of frames, at least 1; in an archive those of all its images.
     #[wasm_bindgen(getter)]
     pub fn length(&self) -> usize {
-        match &self.file {
-            File::Image(source) => source.frames(),
-            File::Archive(archive) => archive.frames(),
-        }
+        self.images.frames()
     }
 
     /// The number of entries of an archive that were left out: no images, or archives themselves.
     #[wasm_bindgen(getter)]
     pub fn skipped(&self) -> usize {
-        match &self.file {
+        match &self.images.file {
             File::Image(_) => 0,
             File::Archive(archive) => archive.skipped() + archive.nested(),
         }
@@ -139,30 +136,121 @@ impl Source {
     /// @returns Reading
     /// @throws Error with a `code` for an index out of range
     pub fn read(&self, index: usize) -> Result<JsValue, JsValue> {
-        let missing = || throw(Error::Argument(format!("there is no frame {index}")));
-        reading(match &self.file {
-            File::Image(source) if index < source.frames() => self.classifier.read(source, index, &self.name),
-            File::Image(_) => return Err(missing()),
+        let (name, number) = match &self.images.file {
+            File::Image(_) => (self.name.clone(), None),
             File::Archive(archive) => {
-                let (number, frame) = archive.locate(index).ok_or_else(missing)?;
-                self.read_entry(archive, number, frame)
+                let (number, frame) = archive.locate(index).ok_or_else(|| throw(missing(index)))?;
+                let entry = &archive.entries()[number];
+                (format!("{}!{}", self.name, entry.name), (entry.frames > 1).then_some(frame))
             }
+        };
+        reading(match self.images.with(index, |source, frame| Ok(self.classifier.read(source, frame, &name))) {
+            Err(error @ Error::Argument(_)) => return Err(throw(error)),
+            Err(error) => Reading::unreadable(&name, number, &error, &self.classifier.model, self.classifier.device),
+            Ok(reading) => reading,
         })
     }
 }
 
-impl Source {
-    /// Reads a frame of an entry; one that cannot be read gives a reading too.
-    fn read_entry(&self, archive: &Archive, number: usize, frame: usize) -> Reading {
-        let entry = &archive.entries()[number];
-        let name = format!("{}!{}", self.name, entry.name);
-        self.try_read_entry(archive, number, frame, &name).unwrap_or_else(|error| {
-            let frame = (entry.frames > 1).then_some(frame);
-            Reading::unreadable(&name, frame, &error, &self.classifier.model, self.classifier.device)
-        })
+/// A recognised file, or an archive of them, to look at: its pixels without any reading. It needs no [`Classifier`], so that a worker
+/// that only shows slices never unpacks the network.
+#[wasm_bindgen]
+pub struct Slices {
+    model: Model,
+    images: Images,
+}
+
+#[wasm_bindgen]
+impl Slices {
+    /// Recognises a file, or an archive of them.
+    ///
+    /// @throws Error with a `code` when the file cannot be read at all
+    #[wasm_bindgen(constructor)]
+    pub fn new(bytes: Vec<u8>) -> Result<Slices, JsValue> {
+        let model = Model::parse(SETTINGS).map_err(throw)?;
+        Ok(Slices { model, images: Images::open(bytes)? })
     }
 
-    fn try_read_entry(&self, archive: &Archive, number: usize, frame: usize, name: &str) -> error::Result<Reading> {
+    /// The number of frames, counted as [`Source`] counts them.
+    #[wasm_bindgen(getter)]
+    pub fn length(&self) -> usize {
+        self.images.frames()
+    }
+
+    /// Decodes frame `index`, from 0: `{ width, height, kind, values, input }`.
+    ///
+    /// `kind` is "hu" or "gray". `values` are row by row: of "hu" the Hounsfield units as an Int16Array, or as a Float32Array where some
+    /// are no whole numbers of that range; of "gray" the levels as a Uint8Array. `input { width, height, gray, values }` is what the
+    /// network is given of the frame: gray levels 0..255 that need not be whole numbers, and the values of `Classifier.logits` that
+    /// they become.
+    ///
+    /// @throws Error with a `code` for a frame that cannot be decoded or an index out of range
+    pub fn pixels(&self, index: usize) -> Result<JsValue, JsValue> {
+        let slice = self.images.with(index, |source, frame| source.slice(frame)).map_err(throw)?;
+        let (kind, values): (&str, JsValue) = match &slice.pixels {
+            Pixels::Gray(gray) => ("gray", Uint8Array::from(&gray[..]).into()),
+            Pixels::Hu(hu) => ("hu", hounsfield(hu)),
+        };
+        let object = image(slice.width, slice.height, "values", values)?;
+        let scaled = Scaled::new(&slice.into_picture(self.model.window), self.model.size);
+        let input = image(scaled.size, scaled.size, "gray", Float32Array::from(&scaled.gray[..]).into())?;
+        let values = scaled.input(self.model.normalise);
+        Reflect::set(&input, &"values".into(), &Float32Array::from(&values[..]).into())?;
+        Reflect::set(&object, &"kind".into(), &kind.into())?;
+        Reflect::set(&object, &"input".into(), &input)?;
+        Ok(object)
+    }
+}
+
+/// The images of a file.
+struct Images {
+    file: File,
+    /// The entry of an archive that was asked for last, by its number: its next frame is likely to be asked for next.
+    opened: RefCell<Option<(usize, decode::Source)>>,
+}
+
+impl Images {
+    fn open(bytes: Vec<u8>) -> Result<Images, JsValue> {
+        let file = File::open(bytes, Limits::default()).map_err(throw)?;
+        Ok(Images { file, opened: RefCell::new(None) })
+    }
+
+    fn frames(&self) -> usize {
+        match &self.file {
+            File::Image(source) => source.frames(),
+            File::Archive(archive) => archive.frames(),
+        }
+    }
+
+    /// Gives `take` the image that holds frame `index` of all, and which of its frames that is.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] for an index out of range, those of `take`, and those of opening an entry.
+    fn with<T>(&self, index: usize, take: impl FnOnce(&decode::Source, usize) -> error::Result<T>) -> error::Result<T> {
+        match &self.file {
+            File::Image(source) if index < source.frames() => take(source, index),
+            File::Image(_) => Err(missing(index)),
+            File::Archive(archive) => {
+                let (number, frame) = archive.locate(index).ok_or_else(|| missing(index))?;
+                self.with_entry(archive, number, |source| {
+                    // What its first bytes said may not hold for the whole.
+                    if frame >= source.frames() {
+                        let (found, said) = (source.frames(), archive.entries()[number].frames);
+                        let reason = format!("it has {found} frames instead of {said}");
+                        return Err(Error::Unreadable { format: "DICOM", reason });
+                    }
+                    take(source, frame)
+                })
+            }
+        }
+    }
+
+    fn with_entry<T>(
+        &self,
+        archive: &Archive,
+        number: usize,
+        take: impl FnOnce(&decode::Source) -> error::Result<T>,
+    ) -> error::Result<T> {
         let mut opened = self.opened.borrow_mut();
         let source = match opened.take_if(|(last, _)| *last == number) {
             Some((_, source)) => source,
@@ -173,12 +261,21 @@ impl Source {
             }
         };
         let (_, source) = opened.insert((number, source));
-        // What its first bytes said may not hold for the whole.
-        if frame >= source.frames() {
-            let reason = format!("it has {} frames instead of {}", source.frames(), archive.entries()[number].frames);
-            return Err(Error::Unreadable { format: "DICOM", reason });
-        }
-        Ok(self.classifier.read(source, frame, name))
+        take(source)
+    }
+}
+
+fn missing(index: usize) -> Error {
+    Error::Argument(format!("there is no frame {index}"))
+}
+
+/// Half the bytes where nothing is lost, and what a table of gray levels can be looked up by.
+fn hounsfield(hu: &[f32]) -> JsValue {
+    let whole: Option<Vec<i16>> =
+        hu.iter().map(|&value| Some(value as i16).filter(|&short| f32::from(short) == value)).collect();
+    match whole {
+        Some(whole) => Int16Array::from(&whole[..]).into(),
+        None => Float32Array::from(hu).into(),
     }
 }
 
@@ -223,4 +320,62 @@ fn throw(error: Error) -> JsValue {
     // Setting a property of a new object cannot fail.
     let _ = Reflect::set(&exception, &"code".into(), &error.code().into());
     exception.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use wasm_bindgen::JsCast;
+    use wasm_bindgen_test::wasm_bindgen_test;
+
+    use super::*;
+
+    const FRAMES: &[u8] = include_bytes!("../tests/dicom/native-s16-multi.dcm");
+    const PICTURE: &[u8] = include_bytes!("../tests/cases/lidc-lung-window/input.png");
+
+    fn get(object: &JsValue, key: &str) -> JsValue {
+        Reflect::get(object, &key.into()).unwrap()
+    }
+
+    #[wasm_bindgen_test]
+    fn slices_give_the_values_of_each_frame() {
+        let slices = Slices::new(FRAMES.to_vec()).unwrap();
+        let source = decode::Source::open(FRAMES.to_vec(), Limits::default()).unwrap();
+        assert_eq!(slices.length(), 3);
+        for frame in 0..3 {
+            let pixels = slices.pixels(frame).unwrap();
+            assert_eq!(get(&pixels, "kind"), "hu");
+            assert_eq!((get(&pixels, "width"), get(&pixels, "height")), (61.into(), 45.into()));
+            let values = get(&pixels, "values").dyn_into::<Int16Array>().unwrap().to_vec();
+            let Pixels::Hu(expected) = source.slice(frame).unwrap().pixels else { panic!("no Hounsfield units") };
+            assert!(values.iter().map(|&value| f32::from(value)).eq(expected));
+        }
+        assert_eq!(get(&slices.pixels(3).unwrap_err(), "code"), "argument");
+        assert_eq!(get(&Slices::new(vec![1, 2, 3]).err().unwrap(), "code"), "not_an_image");
+    }
+
+    #[wasm_bindgen_test]
+    fn the_input_of_slices_is_what_preprocess_gives() {
+        let model = Model::parse(SETTINGS).unwrap();
+        let pixels = Slices::new(PICTURE.to_vec()).unwrap().pixels(0).unwrap();
+        assert_eq!(get(&pixels, "kind"), "gray");
+        let slice = decode::Source::open(PICTURE.to_vec(), Limits::default()).unwrap().slice(0).unwrap();
+        let picture = slice.into_picture(model.window);
+        assert_eq!(get(&pixels, "values").dyn_into::<Uint8Array>().unwrap().to_vec(), picture.gray);
+        let (input, scaled) = (get(&pixels, "input"), Scaled::new(&picture, model.size));
+        assert_eq!(get(&input, "width"), model.size as f64);
+        assert_eq!(get(&input, "gray").dyn_into::<Float32Array>().unwrap().to_vec(), scaled.gray);
+        let values = get(&input, "values").dyn_into::<Float32Array>().unwrap().to_vec();
+        assert_eq!(values, scaled.input(model.normalise));
+    }
+
+    #[wasm_bindgen_test]
+    fn no_hounsfield_unit_is_rounded() {
+        for lossless in [[-32768.0, 0.0, 32767.0], [-1024.0, 3071.0, 1.0]] {
+            assert!(hounsfield(&lossless).is_instance_of::<Int16Array>());
+        }
+        for broken in [[0.5, 1.0, 2.0], [40_000.0, 0.0, 0.0], [f32::NAN, 0.0, 0.0]] {
+            let values = hounsfield(&broken).dyn_into::<Float32Array>().unwrap().to_vec();
+            assert!(values.iter().zip(broken).all(|(value, expected)| value.to_bits() == expected.to_bits()));
+        }
+    }
 }

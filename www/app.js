@@ -10,6 +10,7 @@ import { modelCard } from './model-card.js';
 import { Queue } from './queue.js';
 import { Results } from './results.js';
 import { sheet } from './sheet.js';
+import { Viewer } from './viewer/viewer.js';
 import { sentence, words } from './words.js';
 import { WorkerClient } from './worker-client.js';
 
@@ -29,13 +30,17 @@ function say(id, told) {
   if ($(id).textContent !== children.map((child) => child.textContent ?? child).join('')) $(id).replaceChildren(...children);
 }
 
-const results = new Results($('cards'));
+const session = { module: null };
 
-const client = new WorkerClient({ onState: showState, onProgress: showLoading });
+const client = new WorkerClient({ session, onState: showState, onProgress: showLoading });
+
+const viewer = new Viewer($('viewer'), () => new WorkerClient({ session, reads: false }));
+
+const results = new Results($('cards'), (record) => viewer.open(results.records, record, client.model));
 
 const queue = new Queue(client, {
-  onReading(reading) {
-    results.add(reading, client.model);
+  onReading(reading, origin) {
+    results.add(reading, client.model, origin);
     showResults();
   },
   onChange: showQueue,

@@ -36,6 +36,15 @@ export function paintMap(canvas, map, lung, width, height) {
   canvas.getContext('2d', CONTEXT).putImageData(image, 0, 0);
 }
 
+/** Paints the outline of the lungs alone on a canvas of width x height pixels. */
+export function paintLungs(canvas, lung, width, height) {
+  canvas.width = width;
+  canvas.height = height;
+  const image = new ImageData(width, height);
+  paintOutline(image, lung);
+  canvas.getContext('2d', CONTEXT).putImageData(image, 0, 0);
+}
+
 // Marks the pixels inside the lungs that have a neighbour outside.
 function paintOutline({ data, width, height }, lung) {
   const inside = new Uint8Array(width * height);

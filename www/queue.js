@@ -1,5 +1,6 @@
 // The files to read, one after the other, by one worker. Owns their order, the progress and the cancel.
-// Knows no element of the page: it tells `onReading` each reading in input order and `onChange` each change.
+// Knows no element of the page: it tells `onReading` each reading in input order, with
+// { file, frameIndex } that it was read from, and `onChange` each change.
 
 import { english } from './words.js';
 
@@ -76,20 +77,20 @@ export class Queue {
         }
         if (job.cancelled) return;
         const now = performance.now();
-        this.#deliver(job, reading, now - began);
+        this.#deliver(job, i, reading, now - began);
         began = now;
       }
       await this.#client.close();
     } catch (failure) {
-      if (!job.cancelled) this.#deliver(job, this.#unread(job, frame, failure), performance.now() - began);
+      if (!job.cancelled) this.#deliver(job, frame ?? 0, this.#unread(job, frame, failure), performance.now() - began);
     }
   }
 
-  #deliver(job, reading, ms) {
+  #deliver(job, frameIndex, reading, ms) {
     job.done++;
     this.#done++;
     this.#spent += ms;
-    this.#onReading(reading);
+    this.#onReading(reading, { file: job.file, frameIndex });
     if (job.done < job.slices) this.#changed();
   }
 

@@ -16,9 +16,9 @@ const SHAPES = {
 
 /**
  * { node, show(), hide(), say() }: `hide` gives the memory of the canvases back until the next `show`; `say` writes all text again, in
- * the language of now, and leaves the pixels as they are.
+ * the language of now, and leaves the pixels as they are. `onOpen` is called for a closer look at the picture.
  */
-export function resultCard(reading, model) {
+export function resultCard(reading, model, onOpen) {
   const node = element('article.card');
   node.dataset.testid = 'result';
   node.dataset.verdict = reading.verdict;
@@ -26,7 +26,7 @@ export function resultCard(reading, model) {
   node.dataset.file = reading.file;
   if (reading.frame !== null) node.dataset.frame = String(reading.frame);
 
-  const pixels = stage(reading);
+  const pixels = stage(reading, onOpen);
   const facts = element('div.facts');
   node.append(pixels.node, facts);
   // Without map and picture: a card keeps only the pixels that it shows.
@@ -46,7 +46,7 @@ export function resultCard(reading, model) {
   return { node, show: pixels.show, hide: pixels.hide, say };
 }
 
-function stage({ file, picture, map, lung, score }) {
+function stage({ file, picture, map, lung, score }, onOpen) {
   if (!picture) {
     const note = element('span');
     return { node: element('div.stage.empty', note), show() {}, hide() {}, say() { note.textContent = words.card.noPicture; } };
@@ -65,9 +65,15 @@ function stage({ file, picture, map, lung, score }) {
   // The stylesheet fits the frame into the square stage by these two.
   frame.style.setProperty('--width', String(Math.min(1, width / height)));
   frame.style.setProperty('--ratio', String(width / height));
+  // All of the stage is the button, its text stands in a corner.
+  const opener = element('button.enlarge', element('span'));
+  opener.type = 'button';
+  opener.dataset.testid = 'open-viewer';
+  opener.setAttribute('aria-haspopup', 'dialog');
+  opener.addEventListener('click', onOpen);
   let painted = false;
   return {
-    node: element('div.stage', frame),
+    node: element('div.stage', frame, opener),
     show() {
       if (painted) return;
       for (const layer of layers) layer.paint();
@@ -79,6 +85,8 @@ function stage({ file, picture, map, lung, score }) {
     },
     say() {
       for (const layer of layers) layer.canvas.setAttribute('aria-label', layer.label());
+      opener.firstElementChild.textContent = words.viewer.open;
+      opener.setAttribute('aria-label', words.viewer.openOf(file));
     },
   };
 }
@@ -93,11 +101,13 @@ function title({ file, frame }) {
   return element('h3', element('span.name', file), frame === null ? null : element('span.frame-number', words.card.frame(frame)));
 }
 
-function verdict({ verdict: kind }) {
+/** The verdict as a line with its sign. */
+export function verdict({ verdict: kind }) {
   return element('p.verdict', icon(SHAPES[kind]), words.verdict[kind]);
 }
 
-function score(value, { threshold, uncertain }) {
+/** The score, drawn with the operating point and the uncertain band. */
+export function score(value, { threshold, uncertain }) {
   const [low, high] = uncertain;
   const band = element('span.scale-band');
   band.style.setProperty('--from', String(low));

@@ -1,4 +1,7 @@
 // The list of results: readings in input order, their cards, and which cards hold painted pixels.
+//
+// A record is what is known of one slice: { reading, pixels, origin }, where `pixels` is { picture, map, lung }, or null, and `origin` is
+// the { file, frameIndex } that it was read from.
 
 import { resultCard } from './result-card.js';
 
@@ -7,13 +10,17 @@ const ALWAYS_PAINTED = 48;
 
 export class Results {
   readings = [];
+  records = [];
   #cards = [];
   #byNode = new Map();
   #list;
   #observer;
+  #onOpen;
 
-  constructor(list) {
+  /** onOpen(record) when a person wants to see more of its slice. */
+  constructor(list, onOpen) {
     this.#list = list;
+    this.#onOpen = onOpen;
     this.#observer = new IntersectionObserver((entries) => {
       for (const { target, isIntersecting } of entries) {
         const card = this.#byNode.get(target);
@@ -26,10 +33,12 @@ export class Results {
     addEventListener('beforeprint', () => this.#cards.forEach((card) => card.show()));
   }
 
-  add(reading, model) {
+  add(reading, model, origin) {
     const { map, lung, picture, ...kept } = reading;
     this.readings.push(kept);
-    const card = resultCard(reading, model);
+    const record = { reading: kept, pixels: picture && { picture, map, lung }, origin };
+    this.records.push(record);
+    const card = resultCard(reading, model, () => this.#onOpen(record));
     this.#cards.push(card);
     if (this.#cards.length <= ALWAYS_PAINTED) card.show();
     if (this.#cards.length === ALWAYS_PAINTED + 1) this.#cards.filter((other) => !other.near).forEach((other) => other.hide());
@@ -47,6 +56,7 @@ export class Results {
     this.#observer.disconnect();
     this.#list.replaceChildren();
     this.readings = [];
+    this.records = [];
     this.#cards = [];
     this.#byNode.clear();
   }

@@ -32,17 +32,23 @@ export class WorkerClient {
   starts = 0;
 
   #worker = null;
-  #module = null;
+  #session;
+  #reads;
   #pending = new Map();
   #nextId = 1;
   #waiters = [];
   #onState;
   #onProgress;
 
-  /** onState(state, failure|null), onProgress(loaded, total|null) */
-  constructor({ onState, onProgress }) {
+  /**
+   * onState(state, failure|null), onProgress(loaded, total|null). `session` is what several workers share: the compiled module, once
+   * there is one. `reads` as in worker.js.
+   */
+  constructor({ onState = () => {}, onProgress = () => {}, session = { module: null }, reads = true }) {
     this.#onState = onState;
     this.#onProgress = onProgress;
+    this.#session = session;
+    this.#reads = reads;
   }
 
   async start() {
@@ -52,9 +58,9 @@ export class WorkerClient {
     const began = performance.now();
     const worker = this.#spawn();
     try {
-      const { model, module } = await this.#request('load', { module: this.#module });
+      const { model, module } = await this.#request('load', { ...this.#session, reads: this.#reads });
       this.model = model;
-      this.#module = module;
+      this.#session.module = module;
       this.loadMs ??= performance.now() - began;
       this.starts++;
       this.#enter('ready');
@@ -82,6 +88,7 @@ export class WorkerClient {
 
   open(name, file) { return this.#request('open', { name, file }); }
   read(frame) { return this.#request('read', { frame }); }
+  pixels(frame) { return this.#request('pixels', { frame }); }
   close() { return this.#request('close', {}); }
 
   #enter(state, failure = null) {

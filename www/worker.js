@@ -3,17 +3,20 @@
 // Protocol. Every request carries an `id`, and gets exactly one `done` or `failed` with that id.
 //
 // Page to worker:
-//   { id, type: 'load', module }        module: a WebAssembly.Module compiled earlier, or null to fetch it
+//   { id, type: 'load', module, reads } module: a WebAssembly.Module compiled earlier, or null to fetch it; reads: false for a worker
+//                                       that gives pixels alone, which unpacks no network
 //   { id, type: 'open', name, file }    file: Blob; closes what was open
-//   { id, type: 'read', frame }         frame counts from 0
+//   { id, type: 'read', frame }         frame counts from 0; where the worker reads
+//   { id, type: 'pixels', frame }       frame counts from 0; where it does not
 //   { id, type: 'close' }
 // Worker to page:
 //   { id, type: 'progress', loaded, total }        bytes of the module; total is null where it is not known
 //   { id, type: 'done', value }
-//        load:  { model, module }
-//        open:  { frames }
-//        read:  a Reading; the buffers of its map, lungs and picture are transferred
-//        close: null
+//        load:   { model, module }; model is null without the network
+//        open:   { frames }
+//        read:   a Reading; the buffers of its map, lungs and picture are transferred
+//        pixels: what Slices.pixels gives, without the values of its input; the buffers are transferred
+//        close:  null
 //   { id, type: 'failed', code, message, fatal }   fatal: this instance must not be used again
 //
 // There is no cancel message: a forward pass cannot be interrupted, so the page terminates the worker.
@@ -36,6 +39,8 @@ class Coded extends Error {
 }
 
 let classifier = null;
+// Opens a file, by its bytes and name, for what this worker gives of it.
+let opened = null;
 let source = null;
 
 async function fetchModule(onProgress) {
@@ -66,7 +71,7 @@ async function fetchModule(onProgress) {
   }
 }
 
-async function load({ id, module }) {
+async function load({ id, module, reads }) {
   let library;
   try {
     library = await import('./pkg/lungglass.js');
@@ -75,8 +80,9 @@ async function load({ id, module }) {
   }
   const compiled = module ?? await fetchModule((loaded, total) => postMessage({ id, type: 'progress', loaded, total }));
   await library.default({ module_or_path: compiled });
-  classifier = new library.Classifier();
-  return { value: { model: classifier.model(), module: compiled } };
+  classifier = reads ? new library.Classifier() : null;
+  opened = classifier ? (bytes, name) => classifier.open(bytes, name) : (bytes) => new library.Slices(bytes);
+  return { value: { model: classifier?.model() ?? null, module: compiled } };
 }
 
 async function open({ name, file }) {
@@ -90,7 +96,7 @@ async function open({ name, file }) {
   } catch {
     throw new Coded('unreadable', 'The browser could not read this file. If it is a folder, choose the files inside it; if it was moved or changed, choose it again.');
   }
-  source = classifier.open(new Uint8Array(buffer), name);
+  source = opened(new Uint8Array(buffer), name);
   return { value: { frames: source.length } };
 }
 
@@ -110,6 +116,12 @@ function read({ frame }) {
   return { value: reading, transfer };
 }
 
+function pixels({ frame }) {
+  const { input: { width, height, gray }, values, ...rest } = source.pixels(frame);
+  const value = { ...rest, values: owned(values), input: { width, height, gray: owned(gray) } };
+  return { value, transfer: [value.values.buffer, value.input.gray.buffer] };
+}
+
 function close() {
   source?.free();
   source = null;
@@ -121,7 +133,7 @@ function owned(array) {
   return array.byteLength === array.buffer.byteLength ? array : array.slice();
 }
 
-const handlers = { load, open, read, close };
+const handlers = { load, open, read, pixels, close };
 
 async function answer(request) {
   const { id, type } = request;

@@ -15,8 +15,9 @@ const { en, ...others } = locales;
 
 // What is written as in English.
 const ALIKE = {
-  de: ['card.format', 'modelCard.name', 'modelCard.version'],
+  de: ['card.format', 'viewer.presets.mediastinum', 'modelCard.name', 'modelCard.version'],
   fr: ['card.format', 'modelCard.version', 'modelCard.pixels', 'measures.date', 'measures.validation'],
+  zh: ['viewer.hounsfield'],
 };
 const ALIKE_EVERYWHERE = ['measures.auc', 'measures.f1', 'measures.png'];
 
@@ -40,6 +41,12 @@ const CALLS = {
   'card.windowOf': [[[-600, 1500], '\u2212600', '1500']],
   'refusals.not_ct': [[[{ modality: 'MR' }], 'MR']],
   'refusals.too_small': [[[{ width: 17, height: 300 }], '17', '300']],
+  'viewer.openOf': [[['a.dcm'], 'a.dcm']],
+  'viewer.position': [[[3, 40], '3', '40']],
+  'viewer.displayOnly': [[[-600, 1500], '\u2212600', '1500']],
+  'viewer.inputTold': [[[224, true], '224'], [[192, false], '192']],
+  'viewer.hounsfield': [[[-734], '\u2212734']],
+  'viewer.gray': [[[99], '99']],
   'modelCard.pixels': [[[224], '224']],
   'modelCard.range': [[['0.1', '0.2'], '0.1', '0.2']],
   'modelCard.interval': [[['0.9', '0.8', '0.95'], '0.9', '0.8', '0.95']],

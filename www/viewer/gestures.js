@@ -1,0 +1,88 @@
+// What hands do on the stage: dragging, pinching, the wheel. Turns them into movements; knows no picture.
+
+// What a wheel or a finger must travel for one slice, in CSS pixels.
+const WHEEL_STEP = 40;
+const DRAG_STEP = 12;
+
+// CSS pixels for a line or a page of a wheel that counts in them.
+const LINE = 40;
+
+const RIGHT = 2;
+const MIDDLE = 1;
+
+/**
+ * `tool()` is what a drag with the main button or one finger does: 'move', 'window' or 'scroll'; the right button always sets the
+ * window, the middle one moves. Points are CSS pixels from the stage's corner.
+ *
+ * on: { move(right, down), window(right, down), step(slices), zoom(factor, point), hover(point|null) }
+ */
+export function gestures(stage, tool, on) {
+  const held = new Map();     // pointers that are down, by id: where they were last
+  let action = null;
+  let travelled = 0;          // by a drag through the stack, not yet turned into steps
+
+  const pointOf = ({ clientX, clientY }) => {
+    const { left, top } = stage.getBoundingClientRect();
+    return { x: clientX - left, y: clientY - top };
+  };
+
+  stage.addEventListener('pointerdown', (event) => {
+    if (event.pointerType === 'mouse' && held.size > 0) return;
+    stage.setPointerCapture(event.pointerId);
+    held.set(event.pointerId, pointOf(event));
+    action = { [RIGHT]: 'window', [MIDDLE]: 'move' }[event.button] ?? tool();
+    travelled = 0;
+    // The middle button would start to scroll by itself.
+    if (event.button === MIDDLE) event.preventDefault();
+  });
+
+  stage.addEventListener('pointermove', (event) => {
+    const point = pointOf(event);
+    const last = held.get(event.pointerId);
+    if (!last) return event.pointerType === 'mouse' ? on.hover(point) : undefined;
+    on.hover(null);
+    const before = held.size > 1 ? span(held) : null;
+    held.set(event.pointerId, point);
+    const [right, down] = [point.x - last.x, point.y - last.y];
+    if (before) {
+      const now = span(held);
+      on.move(now.x - before.x, now.y - before.y);
+      if (before.size > 0 && now.size > 0) on.zoom(now.size / before.size, now);
+    } else if (action === 'scroll') {
+      travelled += down;
+      const steps = Math.trunc(travelled / DRAG_STEP);
+      travelled -= steps * DRAG_STEP;
+      if (steps !== 0) on.step(steps);
+    } else {
+      on[action](right, down);
+    }
+  });
+
+  const release = (event) => held.delete(event.pointerId);
+  stage.addEventListener('pointerup', release);
+  stage.addEventListener('pointercancel', release);
+  stage.addEventListener('pointerleave', () => on.hover(null));
+  stage.addEventListener('contextmenu', (event) => event.preventDefault());
+
+  let turned = 0;
+  stage.addEventListener('wheel', (event) => {
+    event.preventDefault();
+    const pixels = event.deltaY * [1, LINE, stage.clientHeight][event.deltaMode];
+    // Browsers tell a pinch on a touch pad as a wheel with Ctrl, in small steps.
+    if (event.ctrlKey || event.metaKey) return on.zoom(Math.exp(-Math.max(-120, Math.min(120, pixels)) / 400), pointOf(event));
+    if (Math.sign(pixels) !== Math.sign(turned)) turned = 0;
+    turned += pixels;
+    const steps = Math.trunc(turned / WHEEL_STEP);
+    // One notch of a mouse wheel is one slice, however far the system lets it scroll.
+    if (steps !== 0) {
+      turned = 0;
+      on.step(Math.sign(steps));
+    }
+  }, { passive: false });
+}
+
+// The middle of the first two pointers, and how far they are apart.
+function span(held) {
+  const [a, b] = held.values();
+  return { x: (a.x + b.x) / 2, y: (a.y + b.y) / 2, size: Math.hypot(a.x - b.x, a.y - b.y) };
+}

@@ -1,0 +1,91 @@
+// The viewer's keys: what each does, and how they are told. Knows no element but the one that lists them.
+
+import { element } from '../dom.js';
+import { words } from '../words.js';
+
+// CSS pixels that an arrow moves, and slices that a page has.
+const MOVE = 60;
+const PAGE = 10;
+const ZOOM = 1.25;
+
+const ACTIONS = {
+  ArrowUp: (on) => on.step(-1),
+  ArrowDown: (on) => on.step(1),
+  PageUp: (on) => on.step(-PAGE),
+  PageDown: (on) => on.step(PAGE),
+  Home: (on) => on.step(-Infinity),
+  End: (on) => on.step(Infinity),
+  ArrowLeft: (on) => on.move(MOVE, 0),
+  ArrowRight: (on) => on.move(-MOVE, 0),
+  'Shift+ArrowUp': (on) => on.move(0, MOVE),
+  'Shift+ArrowDown': (on) => on.move(0, -MOVE),
+  'Shift+ArrowLeft': (on) => on.move(MOVE, 0),
+  'Shift+ArrowRight': (on) => on.move(-MOVE, 0),
+  '+': (on) => on.zoom(ZOOM),
+  '=': (on) => on.zoom(ZOOM),
+  '-': (on) => on.zoom(1 / ZOOM),
+  0: (on) => on.fit(),
+  9: (on) => on.actual(),
+  1: (on) => on.preset('lung'),
+  2: (on) => on.preset('mediastinum'),
+  3: (on) => on.preset('bone'),
+  i: (on) => on.toggle('invert'),
+  m: (on) => on.toggle('map-shown'),
+  l: (on) => on.toggle('lungs-shown'),
+  n: (on) => on.toggle('input-shown'),
+  r: (on) => on.reset(),
+  '?': (on) => on.help(),
+};
+
+// As a keyboard shows them, and the text that goes with them.
+const TOLD = [
+  [['↑', '↓'], 'step'],
+  [['PgUp', 'PgDn'], 'page'],
+  [['Home', 'End'], 'ends'],
+  [['+', '−'], 'zoom'],
+  [['0'], 'fit'],
+  [['9'], 'actual'],
+  [['Shift', '← ↑ → ↓'], 'move'],
+  [['1', '2', '3'], 'presets'],
+  [['I'], 'invert'],
+  [['M'], 'map'],
+  [['L'], 'lungs'],
+  [['N'], 'input'],
+  [['R'], 'reset'],
+  [['?'], 'help'],
+];
+
+// What hands do without keys, by the names in `words.viewer.hand`.
+const BY_HAND = { wheel: 'step', wheelZoom: 'zoom', right: 'window' };
+
+// Keys that a control has a use for itself.
+const OWN = {
+  SELECT: /./,
+  number: /./,
+  range: /^(Arrow|Page|Home|End)/,
+  radio: /^Arrow/,
+};
+
+/** While the dialog is open, calls the action of `on` that a key stands for, unless the control that has the focus needs the key. */
+export function keys(dialog, on) {
+  // A click beside the controls leaves the focus nowhere in the dialog.
+  dialog.ownerDocument.addEventListener('keydown', (event) => {
+    const { target, key } = event;
+    if (!dialog.open || event.ctrlKey || event.altKey || event.metaKey) return;
+    if ((OWN[target.tagName] ?? OWN[target.type])?.test(key)) return;
+    const name = event.shiftKey && key.startsWith('Arrow') ? `Shift+${key}` : key.length === 1 ? key.toLowerCase() : key;
+    if (!Object.hasOwn(ACTIONS, name)) return;
+    event.preventDefault();
+    ACTIONS[name](on);
+  });
+}
+
+/** The children of a list that tells the keys. */
+export function keyList() {
+  const { does, hand } = words.viewer;
+  const row = (told, what) => element('div', element('dt', ...told), element('dd', does[what]));
+  return [
+    ...TOLD.map(([caps, what]) => row(caps.map((cap) => element('kbd', cap)), what)),
+    ...Object.entries(BY_HAND).map(([name, what]) => row([hand[name]], what)),
+  ];
+}

@@ -1,0 +1,116 @@
+// The pixels of slices at their full size, on demand: a worker of its own opens the user's file again and decodes the slice. Owns that
+// worker and a small cache, so that the page never holds more than a few slices. Knows no element.
+//
+// An origin is { file, frameIndex }: the File that was read, and the frame of it or of all that an archive holds. Origins are told apart
+// as objects.
+
+// Bytes of pixels that may be held. What is shown is held whatever its size.
+const MOST = 64 << 20;
+
+/** Why there are no pixels. `code`: 'gone' where the file cannot be opened again, otherwise 'failed'. */
+class LoadError extends Error {
+  constructor(code, cause) {
+    super(cause?.message ?? code, { cause });
+    this.code = code;
+  }
+}
+
+export class Loader {
+  #newClient;
+  #onLoaded;
+  #client = null;
+  #file = null;           // the one that the worker has open
+  #wishes = [];
+  #held = new Map();      // origin to { pixels } or { failure }, the oldest first
+  #session = null;        // the loop that works the wishes off
+
+  /** newClient() gives a WorkerClient that has not started; onLoaded(origin) is told of each answer that there is now. */
+  constructor(newClient, onLoaded) {
+    this.#newClient = newClient;
+    this.#onLoaded = onLoaded;
+  }
+
+  /** { pixels } or { failure }; undefined while there is neither. */
+  get(origin) { return this.#held.get(origin); }
+
+  /** What is wanted now, the most urgent first. What was wanted before and is not decoded yet is forgotten. */
+  want(origins) {
+    this.#wishes = origins;
+    if (!this.#session) this.#work(this.#session = {});
+  }
+
+  /** Gives all memory back. */
+  stop() {
+    this.#session = null;
+    this.#wishes = [];
+    this.#held.clear();
+    this.#leave();
+  }
+
+  async #work(session) {
+    for (let origin = this.#next(); origin; origin = this.#next()) {
+      let answer;
+      try {
+        answer = { pixels: await this.#load(origin) };
+      } catch (failure) {
+        answer = { failure };
+      }
+      if (session !== this.#session) return;
+      this.#held.set(origin, answer);
+      this.#trim();
+      this.#onLoaded(origin);
+      if (session !== this.#session) return;
+    }
+    this.#session = null;
+  }
+
+  #next() {
+    const [first, ...rest] = this.#wishes;
+    if (first && !this.#held.has(first)) return first;
+    return this.#bytes() < MOST ? rest.find((origin) => !this.#held.has(origin)) : undefined;
+  }
+
+  async #load(origin) {
+    const client = this.#client ?? await this.#start();
+    try {
+      if (this.#file !== origin.file) {
+        this.#file = null;
+        await client.open(origin.file.name, origin.file);
+        this.#file = origin.file;
+      }
+      return await client.pixels(origin.frameIndex);
+    } catch (failure) {
+      const gone = this.#file === null && failure.code !== 'crashed';
+      // A crashed instance is not to be used again, and what it had open is closed.
+      if (failure.code === 'crashed' && client === this.#client) this.#leave();
+      throw new LoadError(gone ? 'gone' : 'failed', failure);
+    }
+  }
+
+  async #start() {
+    const client = this.#client = this.#newClient();
+    await client.start();
+    if (client.state === 'ready') return client;
+    if (client === this.#client) this.#leave();
+    throw new LoadError('failed');
+  }
+
+  #leave() {
+    this.#client?.stop();
+    this.#client = null;
+    this.#file = null;
+  }
+
+  #trim() {
+    for (const origin of this.#held.keys()) {
+      if (this.#bytes() <= MOST) return;
+      if (!this.#wishes.includes(origin)) this.#held.delete(origin);
+    }
+  }
+
+  #bytes() {
+    let sum = 0;
+    for (const { pixels } of this.#held.values()) sum += pixels ? pixels.values.byteLength + pixels.input.gray.byteLength : 0;
+    return sum;
+  }
+}

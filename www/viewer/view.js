@@ -1,0 +1,68 @@
+// Where a picture lies in its stage: zoom and pan as plain numbers. Knows no element.
+//
+// A view is { zoom, x, y }: how many times the size that fits, and the point of the picture (0 to 1 each way) that lies in the middle of
+// the stage. It holds for a stage and pictures of any size, so that the next slice of a stack lies where the last one did. Sizes are
+// { width, height }: of the stage in CSS pixels, of the picture in its own.
+
+/** The whole picture. */
+export const WHOLE = { zoom: 1, x: 0.5, y: 0.5 };
+
+// CSS pixels that a pixel of the picture may become.
+const LARGEST = 24;
+
+const between = (value, low, high) => Math.min(high, Math.max(low, value));
+
+function fitting(stage, picture) {
+  return Math.min(stage.width / picture.width, stage.height / picture.height);
+}
+
+/** { scale, left, top }: CSS pixels for a pixel of the picture, and where its corner lies in the stage. */
+export function place(view, stage, picture) {
+  const scale = fitting(stage, picture) * view.zoom;
+  return {
+    scale,
+    left: stage.width / 2 - view.x * picture.width * scale,
+    top: stage.height / 2 - view.y * picture.height * scale,
+  };
+}
+
+/** The view with no more empty stage than it needs. */
+function kept(view, stage, picture) {
+  const scale = fitting(stage, picture) * view.zoom;
+  const axis = (at, shown, whole) => {
+    const half = shown / (whole * scale) / 2;
+    return half >= 0.5 ? 0.5 : between(at, half, 1 - half);
+  };
+  return { zoom: view.zoom, x: axis(view.x, stage.width, picture.width), y: axis(view.y, stage.height, picture.height) };
+}
+
+/** Moved by so many CSS pixels. */
+export function panned(view, stage, picture, right, down) {
+  const scale = fitting(stage, picture) * view.zoom;
+  return kept({ zoom: view.zoom, x: view.x - right / (picture.width * scale), y: view.y - down / (picture.height * scale) }, stage, picture);
+}
+
+/** Enlarged by a factor; what lies under `point` (CSS pixels from the stage's corner) stays there. */
+export function zoomed(view, stage, picture, factor, point = { x: stage.width / 2, y: stage.height / 2 }) {
+  const fit = fitting(stage, picture);
+  const zoom = between(view.zoom * factor, Math.min(1, 1 / fit), Math.max(1, LARGEST / fit));
+  const moved = (at, offset, whole) => at + offset / (whole * fit) * (1 / view.zoom - 1 / zoom);
+  return kept({
+    zoom,
+    x: moved(view.x, point.x - stage.width / 2, picture.width),
+    y: moved(view.y, point.y - stage.height / 2, picture.height),
+  }, stage, picture);
+}
+
+/** One CSS pixel for each pixel of the picture. */
+export function actualSize(view, stage, picture) {
+  return zoomed(view, stage, picture, 1 / (fitting(stage, picture) * view.zoom));
+}
+
+/** The pixel { column, row } under a point of the stage, null outside the picture. */
+export function pixelAt(view, stage, picture, point) {
+  const { scale, left, top } = place(view, stage, picture);
+  const column = Math.floor((point.x - left) / scale);
+  const row = Math.floor((point.y - top) / scale);
+  return column >= 0 && column < picture.width && row >= 0 && row < picture.height ? { column, row } : null;
+}
