@@ -9,6 +9,7 @@ use crate::graph::Graph;
 use crate::model::Model;
 use crate::preprocess::Scaled;
 use crate::reading::{Milliseconds, Reading, SourceInfo, Verdict, score, sigmoid};
+use crate::slice::Place;
 
 /// The network that ships, packed; `cargo xtask bless` makes it from model/lungglass.onnx.
 pub const NETWORK: &[u8] = include_bytes!("../model/lungglass.pack");
@@ -60,8 +61,10 @@ impl Classifier {
     /// Reads one frame of a source. A frame that cannot be read gives a reading with the verdict "error".
     pub fn read(&self, source: &Source, frame: usize, file: &str) -> Reading {
         let number = source.is_multi_frame().then_some(frame);
-        self.try_read(source, frame, file, number)
-            .unwrap_or_else(|error| Reading::unreadable(file, number, &error, &self.model, self.device))
+        let reading = self
+            .try_read(source, frame, file, number)
+            .unwrap_or_else(|error| Reading::unreadable(file, number, &error, &self.model, self.device));
+        Reading { place: source.place(), ..reading }
     }
 
     fn try_read(&self, source: &Source, frame: usize, file: &str, number: Option<usize>) -> Result<Reading> {
@@ -108,6 +111,7 @@ impl Classifier {
                 preprocess: preprocessed - decoded,
                 graph: done - preprocessed,
             },
+            place: Place::default(),
             map: Some(outputs.map),
             lung: Some(outputs.lung),
             picture: Some(picture),

@@ -6,6 +6,8 @@
 //! bytes --decode--> Slice --window--> Picture --preprocess--> input --graph--> Outputs --gate, reading--> Reading
 //! ```
 //!
+//! [`study`] puts the readings of a series together.
+//!
 //! [`classifier`] is that way in one function. The core knows no browser, no file system and no clock.
 
 pub mod classifier;
@@ -17,6 +19,7 @@ pub mod model;
 pub mod preprocess;
 pub mod reading;
 pub mod slice;
+pub mod study;
 pub mod window;
 
 #[cfg(not(target_arch = "wasm32"))]

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
 use crate::gate::Refusal;
 use crate::graph::Map;
 use crate::model::{Model, OperatingPoint};
-use crate::slice::{Origin, Picture};
+use crate::slice::{Origin, Picture, Place};
 use crate::window::Window;
 
 /// What LungGlass says of one slice.
@@ -32,6 +32,9 @@ pub struct Reading {
     /// What ran the network.
     pub device: &'static str,
     pub ms: Milliseconds,
+    /// What groups and orders slices. Not part of the JSON line.
+    #[serde(skip)]
+    pub place: Place,
     /// Where the logit comes from; `None` when unreadable. Not part of the JSON line.
     #[serde(skip)]
     pub map: Option<Map>,
@@ -44,7 +47,7 @@ pub struct Reading {
 }
 
 /// The verdict on one slice; not a diagnosis.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Verdict {
     Positive,
@@ -143,6 +146,7 @@ impl Reading {
             model: model.into(),
             device,
             ms: Milliseconds::default(),
+            place: Place::default(),
             map: None,
             lung: None,
             picture: None,

@@ -1,6 +1,9 @@
 //! A slice: one gray image and what its file said of it. Knows nothing of files or networks.
 
+use std::fmt;
+
 use serde::Serialize;
+use sha2::{Digest, Sha256};
 
 use crate::window::Window;
 
@@ -43,6 +46,40 @@ pub struct Origin {
     pub colour: f32,
 }
 
+/// Where a slice belongs, as its file says. No output holds it: it groups and orders slices.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Place {
+    /// DICOM (0020,000E).
+    pub series: Option<Series>,
+    /// Millimetres towards the head, DICOM (0020,0032); `None` in files of several frames.
+    pub height: Option<f64>,
+    /// DICOM (0020,0013); `None` in files of several frames.
+    pub number: Option<i64>,
+}
+
+/// A series, to be told from others. The UID itself is not kept.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Series([u8; 32]);
+
+impl Series {
+    /// The series of a UID.
+    pub fn of(uid: &str) -> Series {
+        Series(Sha256::digest(uid).into())
+    }
+
+    /// A word for the series, equal for equal salts: 16 hexadecimal digits that say nothing to who has not both salt and UID.
+    pub fn key(self, salt: &[u8]) -> String {
+        let digest = Sha256::new().chain_update(salt).chain_update(self.0).finalize();
+        digest[..8].iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+}
+
+impl fmt::Debug for Series {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Series(..)")
+    }
+}
+
 /// Levels (of 255) by which the channels of a coloured pixel differ; JPEG's chroma noise stays below.
 pub const COLOURED: u8 = 24;
 
@@ -67,5 +104,20 @@ impl Slice {
     /// The window that [`Slice::into_picture`] would use, `None` where the file's levels stay.
     pub fn window(&self, window: Window) -> Option<Window> {
         matches!(self.pixels, Pixels::Hu(_)).then_some(window)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_series_has_one_key_a_salt_and_never_shows_its_uid() {
+        let (a, b) = (Series::of("1.2.840.1"), Series::of("1.2.840.2"));
+        assert_eq!(a.key(b"salt"), Series::of("1.2.840.1").key(b"salt"));
+        assert_ne!(a.key(b"salt"), b.key(b"salt"));
+        assert_ne!(a.key(b"salt"), a.key(b"another"));
+        assert_eq!(a.key(b"salt").len(), 16);
+        assert_eq!(format!("{a:?}"), "Series(..)");
     }
 }

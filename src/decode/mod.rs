@@ -7,7 +7,7 @@ mod raster;
 
 pub use self::archive::{Archive, Entry};
 use crate::error::{Error, Result};
-use crate::slice::Slice;
+use crate::slice::{Place, Slice};
 
 /// What reading one file may cost.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -97,7 +97,7 @@ pub struct Source {
 
 enum Image {
     Raster(image::ImageFormat),
-    Dicom(dicom::Header),
+    Dicom(Box<dicom::Header>),
 }
 
 /// What the first bytes of an image say it is.
@@ -121,7 +121,7 @@ impl Source {
     pub fn open(mut bytes: Vec<u8>, limits: Limits) -> Result<Source> {
         Limits::check("the file's size in bytes", bytes.len() as u64, limits.bytes)?;
         let image = match Content::sniff(&bytes) {
-            Some(Content::Dicom(start)) => Image::Dicom(dicom::Header::read(&mut bytes, start, &limits)?),
+            Some(Content::Dicom(start)) => Image::Dicom(Box::new(dicom::Header::read(&mut bytes, start, &limits)?)),
             Some(Content::Raster(format)) => Image::Raster(format),
             None if archive::sniff(&bytes) => {
                 let what = "a ZIP archive in this place".to_string();
@@ -143,6 +143,14 @@ impl Source {
     /// Whether frames are told apart by a number in outputs.
     pub fn is_multi_frame(&self) -> bool {
         self.frames() > 1
+    }
+
+    /// Where its slices belong, as far as the file says it.
+    pub fn place(&self) -> Place {
+        match &self.image {
+            Image::Raster(_) => Place::default(),
+            Image::Dicom(header) => header.place,
+        }
     }
 
     /// Decodes one frame, `frame < self.frames()`.

@@ -1,7 +1,7 @@
 //! DICOM: the few header elements that a slice needs, and the pixel data, uncompressed or compressed.
 //!
-//! The data set is walked element by element and what is not needed is skipped: no name, id or date is ever read, and a
-//! declared length takes no memory before it was held against the bytes that are there.
+//! The data set is walked element by element and what is not needed is skipped: no name or date is ever read, of the ids that of the
+//! series alone, which is hashed at once, and a declared length takes no memory before it was held against the bytes that are there.
 //!
 //! | transfer syntax | decoder |
 //! |---|---|
@@ -35,7 +35,7 @@ use self::codec::{Codec, Frame};
 use self::fragments::Frames;
 use super::{Limits, inflate};
 use crate::error::{Error, Result};
-use crate::slice::{Origin, Pixels, Slice};
+use crate::slice::{Origin, Pixels, Place, Series, Slice};
 
 const FORMAT: &str = "DICOM";
 /// Retired, and still in archives.
@@ -94,6 +94,7 @@ pub(super) struct Header {
     meaning: Meaning,
     storage: Storage,
     origin: Origin,
+    pub(super) place: Place,
 }
 
 /// Where the frames lie in the file.
@@ -147,6 +148,9 @@ struct Elements {
     intercept: Option<String>,
     rescale_type: Option<String>,
     orientation: Option<String>,
+    series: Option<Series>,
+    position: Option<String>,
+    instance: Option<String>,
     /// The walk ended inside a sequence.
     is_open: bool,
     has_modality_lut: bool,
@@ -403,6 +407,9 @@ impl Elements {
             tags::RESCALE_INTERCEPT => self.intercept = text(),
             tags::RESCALE_TYPE => self.rescale_type = text(),
             tags::IMAGE_ORIENTATION_PATIENT => self.orientation = text(),
+            tags::SERIES_INSTANCE_UID => self.series = text().map(|uid| Series::of(&uid)),
+            tags::IMAGE_POSITION_PATIENT => self.position = text(),
+            tags::INSTANCE_NUMBER => self.instance = text(),
             tags::SAMPLES_PER_PIXEL => self.samples = number(),
             tags::ROWS => self.rows = number(),
             tags::COLUMNS => self.columns = number(),
@@ -462,6 +469,7 @@ impl Elements {
         let meaning = self.meaning(&photometric)?;
         let localizer =
             self.image_type.as_deref().is_some_and(|kinds| kinds.split('\\').any(|kind| kind.trim() == "LOCALIZER"));
+        let place = self.place(frames);
         let origin = Origin {
             format: FORMAT,
             oblique: self.orientation.as_deref().is_some_and(is_oblique),
@@ -470,7 +478,18 @@ impl Elements {
             localizer,
             colour: 0.0,
         };
-        Ok(Header { frames, width, height, layout, meaning, storage, origin })
+        Ok(Header { frames, width, height, layout, meaning, storage, origin, place })
+    }
+
+    /// What groups and orders the slices; what makes no sense there is no reason to refuse them.
+    fn place(&self, frames: usize) -> Place {
+        let single = |text: &Option<String>| text.clone().filter(|_| frames == 1);
+        let height = single(&self.position).and_then(|position| {
+            let [_, _, z] = position.split('\\').collect::<Vec<_>>()[..] else { return None };
+            z.trim().parse().ok().filter(|z: &f64| z.is_finite())
+        });
+        let number = single(&self.instance).and_then(|number| number.parse().ok());
+        Place { series: self.series, height, number }
     }
 
     fn frame_count(&self) -> Result<usize> {
@@ -571,6 +590,9 @@ fn is_needed(tag: Tag) -> bool {
             | tags::RESCALE_INTERCEPT
             | tags::RESCALE_TYPE
             | tags::IMAGE_ORIENTATION_PATIENT
+            | tags::SERIES_INSTANCE_UID
+            | tags::IMAGE_POSITION_PATIENT
+            | tags::INSTANCE_NUMBER
             | tags::SAMPLES_PER_PIXEL
             | tags::ROWS
             | tags::COLUMNS
@@ -676,6 +698,8 @@ pub(super) mod tests {
         signed: u16,
         frames: Option<&'a str>,
         rescale: Option<(&'static str, &'static str)>,
+        /// UID, instance number and position.
+        place: Option<[&'static str; 3]>,
         /// Bytes of an element that no slice needs.
         unneeded: usize,
         values: Vec<u16>,
@@ -694,6 +718,7 @@ pub(super) mod tests {
                 signed: 1,
                 frames: None,
                 rescale: Some(("1", "0")),
+                place: None,
                 unneeded: 0,
                 values: vec![(-1000i16) as u16, 40],
             }
@@ -705,6 +730,10 @@ pub(super) mod tests {
             let mut writer = Writer { syntax: self.syntax, bytes: Vec::new() };
             writer.text(tags::IMAGE_TYPE, "CS", "ORIGINAL\\PRIMARY\\AXIAL").text(tags::MODALITY, "CS", self.modality);
             writer.text(tags::PATIENT_NAME, "PN", "NOBODY^SHALL^READ^THIS");
+            if let Some([series, number, position]) = self.place {
+                writer.text(tags::SERIES_INSTANCE_UID, "UI", series).text(tags::INSTANCE_NUMBER, "IS", number);
+                writer.text(tags::IMAGE_POSITION_PATIENT, "DS", position);
+            }
             if let Some(orientation) = self.orientation {
                 writer.text(tags::IMAGE_ORIENTATION_PATIENT, "DS", orientation);
             }
@@ -753,6 +782,20 @@ pub(super) mod tests {
                 })
             })
             .collect()
+    }
+
+    #[test]
+    fn the_header_says_where_a_slice_belongs() {
+        let place = |file: File| Source::open(file.bytes(), Limits::default()).unwrap().place();
+        let given = Some(["1.2.3", "17", "-125\\-130.5\\ -42.25"]);
+        let found = place(File { place: given, ..File::default() });
+        assert_eq!((found.series, found.height, found.number), (Some(Series::of("1.2.3")), Some(-42.25), Some(17)));
+        // The position and the number of a file are not those of its frames.
+        let frames = place(File { place: given, frames: Some("2"), values: vec![0; 4], ..File::default() });
+        assert_eq!((frames.series, frames.height, frames.number), (Some(Series::of("1.2.3")), None, None));
+        let senseless = place(File { place: Some(["1.2.3", "first", "1\\2\\inf"]), ..File::default() });
+        assert_eq!((senseless.height, senseless.number), (None, None));
+        assert_eq!(place(File::default()), Place::default());
     }
 
     #[test]
