@@ -14,6 +14,7 @@ use crate::model::Model;
 use crate::preprocess::Scaled;
 use crate::reading::Reading;
 use crate::slice::Pixels;
+use crate::study::{self, Item};
 
 const DEVICE: &str = "wasm simd128";
 
@@ -31,7 +32,10 @@ extern "C" {
 
 /// The network, compiled and ready to read.
 #[wasm_bindgen]
-pub struct Classifier(Rc<classifier::Classifier>);
+pub struct Classifier {
+    classifier: Rc<classifier::Classifier>,
+    salt: Rc<RefCell<Vec<u8>>>,
+}
 
 #[wasm_bindgen]
 impl Classifier {
@@ -39,14 +43,21 @@ impl Classifier {
     #[wasm_bindgen(constructor)]
     pub fn new() -> Result<Classifier, JsValue> {
         let classifier = classifier::Classifier::built_in(DEVICE, now).map_err(throw)?;
-        Ok(Classifier(Rc::new(classifier)))
+        Ok(Classifier { classifier: Rc::new(classifier), salt: Rc::default() })
+    }
+
+    /// Lets readings name their series (`place.series`) by words that are equal for equal series and `salt`, in every instance. With a
+    /// random salt they mean nothing beyond the session that made it; without one, readings name no series.
+    #[wasm_bindgen(js_name = nameSeries)]
+    pub fn name_series(&self, salt: Vec<u8>) {
+        self.salt.replace(salt);
     }
 
     /// Recognises a file, or an archive of them. Its frames are read one at a time, so that a host can show progress and stop.
     ///
     /// @throws Error with a `code` when the file cannot be read at all
     pub fn open(&self, bytes: Vec<u8>, name: String) -> Result<Source, JsValue> {
-        Ok(Source { classifier: self.0.clone(), images: Images::open(bytes)?, name })
+        Ok(Source { classifier: self.classifier.clone(), salt: self.salt.clone(), images: Images::open(bytes)?, name })
     }
 
     /// Reads every frame of a small file.
@@ -64,23 +75,24 @@ impl Classifier {
     /// @returns { name, kind, macs, bytes, ms }[]
     #[wasm_bindgen(unchecked_return_type = "any[]")]
     pub fn profile(&self, input: &[f32], rounds: usize) -> Result<JsValue, JsValue> {
-        to_js(&self.0.graph.profile(input, rounds, now).map_err(throw)?)
+        to_js(&self.classifier.graph.profile(input, rounds, now).map_err(throw)?)
     }
 
     /// Runs the network alone on the S*S values that preprocess gives; returns [logit].
     ///
     /// @throws Error with a `code` for another number of values
     pub fn logits(&self, input: Vec<f32>) -> Result<Vec<f32>, JsValue> {
-        self.0.graph.run(&input).map(|outputs| vec![outputs.logit]).map_err(throw)
+        self.classifier.graph.run(&input).map(|outputs| vec![outputs.logit]).map_err(throw)
     }
 
-    /// What the network is: name, version, sha256, size (S), calibration, operating point, metrics.
+    /// What the network is: name, version, sha256, the version of the program around it, size (S), calibration, operating point, metrics.
     pub fn model(&self) -> Result<JsValue, JsValue> {
         #[derive(Serialize)]
         struct ModelInfo<'a> {
             name: &'a str,
             version: &'a str,
             sha256: &'a str,
+            program: &'static str,
             size: usize,
             temperature: f32,
             threshold: f32,
@@ -89,11 +101,12 @@ impl Classifier {
             training: &'a toml::Table,
             metrics: &'a toml::Table,
         }
-        let model = &self.0.model;
+        let model = &self.classifier.model;
         to_js(&ModelInfo {
             name: &model.name,
             version: &model.version,
             sha256: &model.sha256,
+            program: env!("CARGO_PKG_VERSION"),
             size: model.size,
             temperature: model.calibration.temperature,
             threshold: model.operating_point.threshold,
@@ -109,6 +122,7 @@ impl Classifier {
 #[wasm_bindgen]
 pub struct Source {
     classifier: Rc<classifier::Classifier>,
+    salt: Rc<RefCell<Vec<u8>>>,
     images: Images,
     name: String,
 }
@@ -144,12 +158,27 @@ impl Source {
                 (format!("{}!{}", self.name, entry.name), (entry.frames > 1).then_some(frame))
             }
         };
-        reading(match self.images.with(index, |source, frame| Ok(self.classifier.read(source, frame, &name))) {
+        let read = match self.images.with(index, |source, frame| Ok(self.classifier.read(source, frame, &name))) {
             Err(error @ Error::Argument(_)) => return Err(throw(error)),
             Err(error) => Reading::unreadable(&name, number, &error, &self.classifier.model, self.classifier.device),
             Ok(reading) => reading,
-        })
+        };
+        reading(read, &self.salt.borrow())
     }
+}
+
+/// Puts readings into studies: those of a series, an archive, a folder or a file of several frames, and single pictures.
+///
+/// Each item has `file`, `frame`, `verdict` and `score` of a reading, `series`, `height` and `number` of its `place`, the `reason`
+/// (code of its refusal or error) and `container`, the archive or folder it came in; those that are not known are null.
+///
+/// @returns Study[]
+/// @throws Error with a `code` for what are no such items
+#[wasm_bindgen(unchecked_return_type = "any[]")]
+pub fn studies(items: JsValue) -> Result<Vec<JsValue>, JsValue> {
+    let items: Vec<Item> =
+        serde_wasm_bindgen::from_value(items).map_err(|error| throw(Error::Argument(error.to_string())))?;
+    study::studies(&items).iter().map(to_js).collect()
 }
 
 /// A recognised file, or an archive of them, to look at: its pixels without any reading. It needs no [`Classifier`], so that a worker
@@ -279,9 +308,18 @@ fn hounsfield(hu: &[f32]) -> JsValue {
     }
 }
 
-/// The JSON line's object, with the map, the lungs and the picture as typed arrays.
-fn reading(reading: Reading) -> Result<JsValue, JsValue> {
+/// The JSON line's object, with the map, the lungs and the picture as typed arrays, and the place of the slice.
+fn reading(reading: Reading, salt: &[u8]) -> Result<JsValue, JsValue> {
+    #[derive(Serialize)]
+    struct Place {
+        series: Option<String>,
+        height: Option<f64>,
+        number: Option<i64>,
+    }
     let object = to_js(&reading)?;
+    let place = reading.place;
+    let series = place.series.filter(|_| !salt.is_empty()).map(|series| series.key(salt));
+    let place = to_js(&Place { series, height: place.height, number: place.number })?;
     let map = match &reading.map {
         Some(map) => image(map.width, map.height, "values", Float32Array::from(&map.values[..]).into())?,
         None => JsValue::NULL,
@@ -294,6 +332,7 @@ fn reading(reading: Reading) -> Result<JsValue, JsValue> {
         Some(picture) => image(picture.width, picture.height, "gray", Uint8Array::from(&picture.gray[..]).into())?,
         None => JsValue::NULL,
     };
+    Reflect::set(&object, &"place".into(), &place)?;
     Reflect::set(&object, &"map".into(), &map)?;
     Reflect::set(&object, &"lung".into(), &lung)?;
     Reflect::set(&object, &"picture".into(), &picture)?;
