@@ -416,3 +416,62 @@ fn preprocess_writes_the_inputs_of_the_network() {
     assert!(fs::read_to_string(out.join("errors.csv")).unwrap().contains("missing.png"));
     assert_eq!(csv::Reader::from_path(out.join("index.csv")).unwrap().records().count(), 1);
 }
+
+/// Three slices of a volume, whose file names sort otherwise than their positions, and what is no slice.
+fn series(folder: &Path) {
+    let source = fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join(DICOM)).unwrap();
+    let tag = [0x20, 0, 0x32, 0, b'D', b'S'];
+    let at = source.windows(6).position(|bytes| bytes == tag).unwrap();
+    let length = usize::from(u16::from_le_bytes([source[at + 6], source[at + 7]]));
+    for (name, height) in [("a.dcm", 10), ("b.dcm", 30), ("c.dcm", 20)] {
+        let mut bytes = source.clone();
+        let text = format!("{:<length$}", format!("1\\2\\{height}"));
+        bytes.splice(at + 8..at + 8 + length, text.into_bytes());
+        fs::write(folder.join(name), bytes).unwrap();
+    }
+    fs::copy(Path::new(env!("CARGO_MANIFEST_DIR")).join(BROKEN), folder.join("d.png")).unwrap();
+    fs::write(folder.join("notes.txt"), "no image").unwrap();
+}
+
+#[test]
+fn a_series_is_summarised_from_head_to_feet_without_its_uid() {
+    let folder = scratch("summary");
+    series(&folder);
+    let out = scratch("summary-out").join("summary.json");
+    let output = lungglass(&["classify", "--json", "--summary", out.to_str().unwrap(), folder.to_str().unwrap()]);
+    assert_eq!(output.status.code(), Some(2), "{}", stderr(&output));
+    let told = stderr(&output);
+    assert!(told.contains("series 1: ") && told.contains(" of 3 judged slices are scored positive"), "{told}");
+    assert!(told.contains("have not been validated"), "{told}");
+    let text = fs::read_to_string(&out).unwrap();
+    let summary: Value = serde_json::from_str(&text).unwrap();
+    let [series, container] = &summary["studies"].as_array().unwrap()[..] else { panic!("{text}") };
+    let files = |study: &Value| -> Vec<String> {
+        let slices = study["slices"].as_array().unwrap().iter();
+        slices.map(|slice| slice["file"].as_str().unwrap().rsplit('/').next().unwrap().to_string()).collect()
+    };
+    assert_eq!((&series["kind"], &series["order"]), (&"series".into(), &"position".into()));
+    assert_eq!(files(series), ["b.dcm", "c.dcm", "a.dcm"]);
+    assert_eq!(series["counts"]["judged"], 3);
+    assert_eq!(series["ranked"].as_array().unwrap().len(), 3);
+    assert_eq!((&container["kind"], files(container)), (&"container".into(), vec!["d.png".to_string()]));
+    assert_eq!(container["counts"]["unreadable"], 1);
+    assert_eq!(summary["model"], lines(&output)[0]["model"]);
+    // No UID but those of transfer syntaxes, in what is printed or written.
+    for text in [text, told, String::from_utf8(output.stdout.clone()).unwrap()] {
+        assert!(!text.replace("1.2.840.10008.", "").contains("1.3.6."), "{text}");
+    }
+}
+
+#[test]
+fn a_summary_overwrites_no_input_and_single_files_have_none() {
+    let folder = scratch("summary-input");
+    let slice = folder.join("slice.png");
+    fs::copy(Path::new(env!("CARGO_MANIFEST_DIR")).join(SLICE), &slice).unwrap();
+    let slice = slice.to_str().unwrap();
+    let output = lungglass(&["classify", "--summary", slice, slice]);
+    assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
+    assert_eq!(fs::read(slice).unwrap(), fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join(SLICE)).unwrap());
+    let alone = lungglass(&["classify", slice]);
+    assert_eq!((alone.status.code(), stderr(&alone).as_str()), (Some(0), ""));
+}

@@ -45,6 +45,9 @@ pub struct Classify {
     /// Write each slice's activation map to DIR/<stem>.png
     #[arg(long, value_name = "DIR")]
     pub map_dir: Option<PathBuf>,
+    /// Write the slices of each series, archive and folder, ranked and counted, to FILE (JSON)
+    #[arg(long, value_name = "FILE")]
+    pub summary: Option<PathBuf>,
     #[command(flatten)]
     pub network: Network,
 }

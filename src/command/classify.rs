@@ -18,6 +18,7 @@ use crate::args::Classify;
 use crate::failure::{Failure, Outcome, failed};
 use crate::inputs::{self, Input};
 use crate::network;
+use crate::summary::{self, Summary};
 
 /// Slices that are on their way at once, for each core: one is read, and the others may wait for a slower one before them.
 const AHEAD: usize = 4;
@@ -26,14 +27,17 @@ const AHEAD: usize = 4;
 pub fn run(arguments: &Classify) -> Result<Outcome, Failure> {
     let classifier = network::load(&arguments.network)?;
     let inputs = inputs::expand(&arguments.inputs);
+    if let Some(path) = arguments.summary.as_ref().filter(|path| is_input(path, &inputs)) {
+        return Err(Failure(format!("{} is an input: write the summary elsewhere", path.display())));
+    }
     let mut maps = arguments.map_dir.clone().map(|folder| Maps::new(folder, &inputs)).transpose()?;
     let format = match (arguments.json, arguments.csv) {
         (true, _) => Format::Json,
         (_, true) => Format::Csv,
         _ => Format::Text,
     };
-    let mut counts = Counts::default();
-    match write_lines(&classifier, &inputs, format, maps.as_mut(), &mut counts) {
+    let (mut counts, mut summary) = (Counts::default(), Summary::default());
+    match write_lines(&classifier, &inputs, format, maps.as_mut(), &mut counts, &mut summary) {
         // Who reads the lines has seen enough.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
         written => written.map_err(failed("standard output"))?,
@@ -44,7 +48,23 @@ pub fn run(arguments: &Classify) -> Result<Outcome, Failure> {
     if counts.nested > 0 {
         eprintln!("lungglass: skipped {} archives inside archives: unpack them first", counts.nested);
     }
+    let lines = summary.lines();
+    for line in &lines {
+        eprintln!("lungglass: {line}");
+    }
+    if !lines.is_empty() {
+        eprintln!("lungglass: {}", summary::NOTE);
+    }
+    if let Some(path) = &arguments.summary {
+        summary.write(path, &classifier.model)?;
+    }
     Ok(if counts.failed == 0 { Outcome::AllRead } else { Outcome::SomeUnreadable })
+}
+
+/// Whether a file that is to be written is one of those to be read.
+fn is_input(path: &Path, inputs: &[Input]) -> bool {
+    fs::canonicalize(path)
+        .is_ok_and(|path| inputs.iter().any(|input| fs::canonicalize(&input.name).is_ok_and(|other| other == path)))
 }
 
 #[derive(Default)]
@@ -63,6 +83,7 @@ fn write_lines(
     format: Format,
     mut maps: Option<&mut Maps>,
     counts: &mut Counts,
+    summary: &mut Summary,
 ) -> io::Result<()> {
     let mut out = io::stdout().lock();
     if format == Format::Csv {
@@ -83,18 +104,19 @@ fn write_lines(
                 scope.spawn(move |_| {
                     let reading = slice.read(classifier);
                     // Nobody waits for it any more if a line could not be written.
-                    let _ = sender.send((number, slice.stem, reading));
+                    let _ = sender.send((number, slice.stem, slice.container, reading));
                 });
             }
             if started == written {
                 return Ok(());
             }
-            let (number, stem, reading) = receiver.recv().expect("the sender is kept above");
-            early.insert(number, (stem, reading));
-            while let Some((stem, reading)) = early.remove(&written) {
+            let (number, stem, container, reading) = receiver.recv().expect("the sender is kept above");
+            early.insert(number, (stem, container, reading));
+            while let Some((stem, container, reading)) = early.remove(&written) {
                 written += 1;
                 counts.failed += usize::from(reading.verdict == Verdict::Error);
                 format.write(&mut out, &reading)?;
+                summary.add(&reading, container.as_deref());
                 if let Some(Err(problem)) = maps.as_mut().map(|maps| maps.write(&stem, &reading)) {
                     eprintln!("lungglass: {}: no map was written: {problem}", reading.file);
                     counts.failed += 1;
@@ -111,6 +133,8 @@ struct Slice {
     file: String,
     /// What the names of the files that are made of it start with.
     stem: String,
+    /// The archive or the folder that it came in.
+    container: Option<String>,
     frame: usize,
     source: Result<Arc<Source>, Error>,
 }
@@ -139,6 +163,7 @@ struct Slices<'a> {
 struct Image {
     file: String,
     stem: String,
+    container: Option<String>,
     source: Arc<Source>,
     next_frame: usize,
 }
@@ -149,13 +174,19 @@ impl<'a> Slices<'a> {
     }
 
     /// Goes on with an image, or gives the slice that stands for one that cannot be opened.
-    fn start(&mut self, file: String, stem: String, source: Result<Source, Error>) -> Option<Slice> {
+    fn start(
+        &mut self,
+        file: String,
+        stem: String,
+        container: Option<String>,
+        source: Result<Source, Error>,
+    ) -> Option<Slice> {
         match source {
             Ok(source) => {
-                self.image = Some(Image { file, stem, source: Arc::new(source), next_frame: 0 });
+                self.image = Some(Image { file, stem, container, source: Arc::new(source), next_frame: 0 });
                 None
             }
-            Err(error) => Some(Slice { file, stem, frame: 0, source: Err(error) }),
+            Err(error) => Some(Slice { file, stem, container, frame: 0, source: Err(error) }),
         }
     }
 }
@@ -165,11 +196,12 @@ impl Iterator for Slices<'_> {
 
     fn next(&mut self) -> Option<Slice> {
         loop {
-            if let Some(Image { file, stem, source, next_frame }) = &mut self.image {
+            if let Some(Image { file, stem, container, source, next_frame }) = &mut self.image {
                 if *next_frame < source.frames() {
                     let frame = *next_frame;
                     *next_frame += 1;
-                    return Some(Slice { file: file.clone(), stem: stem.clone(), frame, source: Ok(source.clone()) });
+                    let (file, stem, container) = (file.clone(), stem.clone(), container.clone());
+                    return Some(Slice { file, stem, container, frame, source: Ok(source.clone()) });
                 }
                 self.image = None;
             }
@@ -179,9 +211,9 @@ impl Iterator for Slices<'_> {
                     continue;
                 };
                 let (file, stem) = (format!("{name}!{}", entry.name), inputs::stem(Path::new(&entry.name)));
-                let source = archive.source(*number);
+                let (name, source) = (*name, archive.source(*number));
                 *number += 1;
-                self.start(file, stem, source)
+                self.start(file, stem, Some(name.to_string()), source)
             } else {
                 let input = self.inputs.next()?;
                 match input.bytes().and_then(|bytes| File::open(bytes, Limits::default())) {
@@ -191,12 +223,14 @@ impl Iterator for Slices<'_> {
                         self.archive = Some((&input.name, archive, 0));
                         None
                     }
-                    Ok(File::Image(source)) => self.start(input.name.clone(), input.stem(), Ok(source)),
-                    Err(Error::NotAnImage | Error::NoPixels | Error::NoImages { .. }) if !input.named => {
+                    Ok(File::Image(source)) => {
+                        self.start(input.name.clone(), input.stem(), input.folder.clone(), Ok(source))
+                    }
+                    Err(Error::NotAnImage | Error::NoPixels | Error::NoImages { .. }) if input.folder.is_some() => {
                         self.skipped += 1;
                         None
                     }
-                    Err(error) => self.start(input.name.clone(), input.stem(), Err(error)),
+                    Err(error) => self.start(input.name.clone(), input.stem(), input.folder.clone(), Err(error)),
                 }
             };
             if unreadable.is_some() {

@@ -12,8 +12,8 @@ pub struct Input {
     /// As the user gave it; below a folder, the folder as given and the path in it.
     pub name: String,
     place: Place,
-    /// Whether the user named this very file: then it gets a line even if it is no image.
-    pub named: bool,
+    /// The folder that the user named, if it lies in one; else it gets a line even if it is no image.
+    pub folder: Option<String>,
 }
 
 enum Place {
@@ -68,26 +68,26 @@ pub fn expand(arguments: &[PathBuf]) -> Vec<Input> {
     let mut inputs = Vec::new();
     for argument in arguments {
         if argument.as_os_str() == "-" {
-            inputs.push(Input { name: "-".to_string(), place: Place::StandardInput, named: true });
+            inputs.push(Input { name: "-".to_string(), place: Place::StandardInput, folder: None });
         } else if argument.is_dir() {
-            walk(argument, &mut inputs);
+            walk(argument, &argument.display().to_string(), &mut inputs);
         } else {
             inputs.push(Input {
                 name: argument.display().to_string(),
                 place: Place::File(argument.clone()),
-                named: true,
+                folder: None,
             });
         }
     }
     inputs
 }
 
-fn walk(folder: &Path, inputs: &mut Vec<Input>) {
+fn walk(folder: &Path, named: &str, inputs: &mut Vec<Input>) {
     let Ok(entries) = fs::read_dir(folder) else {
         inputs.push(Input {
             name: folder.display().to_string(),
             place: Place::File(folder.to_path_buf()),
-            named: true,
+            folder: None,
         });
         return;
     };
@@ -99,11 +99,15 @@ fn walk(folder: &Path, inputs: &mut Vec<Input>) {
         let is_link = entry.file_type().is_ok_and(|kind| kind.is_symlink());
         if path.is_dir() {
             if !is_link {
-                walk(&path, inputs);
+                walk(&path, named, inputs);
             }
         } else if path.is_file() {
             // Pipes, sockets and devices might never end.
-            inputs.push(Input { name: path.display().to_string(), place: Place::File(path), named: false });
+            inputs.push(Input {
+                name: path.display().to_string(),
+                place: Place::File(path),
+                folder: Some(named.to_string()),
+            });
         }
     }
 }

@@ -23,6 +23,8 @@ mod preprocess;
 #[cfg(not(target_arch = "wasm32"))]
 mod report;
 #[cfg(not(target_arch = "wasm32"))]
+mod summary;
+#[cfg(not(target_arch = "wasm32"))]
 mod validate;
 
 /// Exit code 0 when all was read, 2 when some could not be, 1 for wrong usage.
