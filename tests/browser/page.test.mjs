@@ -1,10 +1,11 @@
 // What a person does with the page: consent, choosing, dropping, reading the results, taking them away.
 
 import assert from 'node:assert/strict';
-import { mkdir, readdir, readFile } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { cases, desk, isError, isJudged, isRefused } from './cases.mjs';
+import { parseCsv, saved } from './saved.mjs';
 import { id, openBrowser, PHONE } from './visit.mjs';
 
 let browser;
@@ -242,46 +243,3 @@ test('a phone shows everything without sideways scrolling', async () => {
   assert.deepEqual(visit.complaints(), []);
   await visit.close();
 });
-
-test('print shows the readings without the controls', async () => {
-  const visit = await firstVisit();
-  await visit.accept();
-  await visit.page.click(id('sample'));
-  await visit.results(1);
-  await visit.page.emulateMediaType('print');
-  await visit.page.waitForSelector(id('drop-zone'), { hidden: true });
-  assert.ok(await visit.page.$eval(id('result'), (card) => card.checkVisibility()));
-  assert.match(await visit.page.$eval('.notice', (notice) => notice.innerText), /Not a medical device/);
-  await visit.shot('print', { fullPage: true });
-  await visit.page.emulateMediaType(null);
-  let printed = false;
-  await visit.page.exposeFunction('tellPrint', () => { printed = true; });
-  await visit.page.evaluate(() => { window.print = () => window.tellPrint(); });
-  await visit.page.click(id('print'));
-  await visit.page.waitForFunction(() => true);
-  assert.ok(printed);
-  await visit.close();
-});
-
-async function saved(folder, extension) {
-  for (let tries = 0; tries < 200; tries++) {
-    const name = (await readdir(folder)).find((file) => file.endsWith(extension));
-    if (name) return readFile(join(folder, name), 'utf8');
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
-  throw new Error(`no ${extension} was saved`);
-}
-
-function parseCsv(text) {
-  const rows = [];
-  let row = [];
-  for (const [, quoted, plain, end] of text.matchAll(/(?:"((?:[^"]|"")*)"|([^",\r\n]*))(,|\r\n|$)/g)) {
-    if (end === '' && quoted === undefined && plain === '' && row.length === 0) break;
-    row.push(quoted?.replaceAll('""', '"') ?? plain);
-    if (end !== ',') {
-      rows.push(row);
-      row = [];
-    }
-  }
-  return rows;
-}

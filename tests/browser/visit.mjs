@@ -40,7 +40,7 @@ export async function openBrowser() {
   };
 }
 
-async function visit(browser, { address = PAGE, viewport = DESKTOP, scheme = 'light', prepare } = {}) {
+async function visit(browser, { address = PAGE, viewport = DESKTOP, scheme = 'light', cores, prepare } = {}) {
   const page = await browser.newPage();
   page.setDefaultTimeout(PATIENCE);
   await page.setViewport(viewport);
@@ -61,6 +61,8 @@ async function visit(browser, { address = PAGE, viewport = DESKTOP, scheme = 'li
       window.tellViolation(`${event.effectiveDirective} ${event.blockedURI} ${event.sample}`);
     });
   });
+  // What the device tells decides how many workers read.
+  if (cores) await page.evaluateOnNewDocument((cores) => Object.defineProperty(Navigator.prototype, 'hardwareConcurrency', { get: () => cores }), cores);
   await prepare?.(page);
   await page.goto(address);
   return new Visit(page, seen, new URL(address).origin);

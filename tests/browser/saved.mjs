@@ -1,0 +1,29 @@
+// What the page saves on a disk.
+
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+
+/** The text of the file with this extension that a page saves into the folder. */
+export async function saved(folder, extension) {
+  for (let tries = 0; tries < 200; tries++) {
+    const name = (await readdir(folder)).find((file) => file.endsWith(extension));
+    if (name) return readFile(join(folder, name), 'utf8');
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  throw new Error(`no ${extension} was saved`);
+}
+
+/** The rows of a CSV with their cells. */
+export function parseCsv(text) {
+  const rows = [];
+  let row = [];
+  for (const [, quoted, plain, end] of text.matchAll(/(?:"((?:[^"]|"")*)"|([^",\r\n]*))(,|\r\n|$)/g)) {
+    if (end === '' && quoted === undefined && plain === '' && row.length === 0) break;
+    row.push(quoted?.replaceAll('""', '"') ?? plain);
+    if (end !== ',') {
+      rows.push(row);
+      row = [];
+    }
+  }
+  return rows;
+}

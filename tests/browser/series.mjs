@@ -1,0 +1,26 @@
+// DICOM slices that belong together, made of the case `lidc-explicit-le`: the same picture at another height or in another series.
+
+import { readFile } from 'node:fs/promises';
+import { cases } from './cases.mjs';
+
+const SERIES = [0x20, 0, 0x0e, 0, 0x55, 0x49];       // (0020,000E) UI
+const POSITION = [0x20, 0, 0x32, 0, 0x44, 0x53];     // (0020,0032) DS
+
+/** The bytes of a slice so many millimetres above the origin, in the series of this number. */
+export async function placed({ height, series = 1 }) {
+  const { input } = (await cases()).find(({ name }) => name === 'lidc-explicit-le');
+  const bytes = await readFile(input);
+  write(bytes, POSITION, `-1\\-2\\${height}`, ' ');
+  write(bytes, SERIES, uid(series), '\0');
+  return bytes;
+}
+
+/** The UID of a series: no output may hold it. */
+export const uid = (series) => `1.2.826.0.1.987654321.${series}`;
+
+function write(bytes, tag, text, padding) {
+  const at = bytes.indexOf(Buffer.from(tag));
+  if (at < 0) throw new Error('the case has no such element');
+  const length = bytes.readUInt16LE(at + 6);
+  bytes.write(text.padEnd(length, padding), at + 8, length, 'latin1');
+}
