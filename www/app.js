@@ -3,13 +3,18 @@
 import { consent } from './consent.js';
 import { diagnostics } from './diagnostics.js';
 import { element, inEnglish } from './dom.js';
-import { save, toCsv, toJson } from './export.js';
+import { renamed, save, settingsOf, toCsv, toJson } from './export.js';
 import { intake } from './intake.js';
 import { languageChoice } from './language.js';
 import { modelCard } from './model-card.js';
+import { Pool } from './pool.js';
+import { fillSheet, pictured } from './print-sheet.js';
 import { Queue } from './queue.js';
 import { Results } from './results.js';
 import { sheet } from './sheet.js';
+import { Studies } from './studies.js';
+import { StudyPanel } from './study-panel.js';
+import { Table } from './table.js';
 import { Viewer } from './viewer/viewer.js';
 import { sentence, words } from './words.js';
 import { WorkerClient } from './worker-client.js';
@@ -30,21 +35,26 @@ function say(id, told) {
   if ($(id).textContent !== children.map((child) => child.textContent ?? child).join('')) $(id).replaceChildren(...children);
 }
 
-const session = { module: null };
+const pool = new Pool({ onState: showState, onProgress: showLoading, onFree: () => queue.dispatch() });
 
-const client = new WorkerClient({ session, onState: showState, onProgress: showLoading });
+const queue = new Queue(pool, { onReading: showReading, onChange: showQueue });
 
-const viewer = new Viewer($('viewer'), () => new WorkerClient({ session, reads: false }));
-
-const results = new Results($('cards'), (record) => viewer.open(results.records, record, client.model));
-
-const queue = new Queue(client, {
-  onReading(reading, origin) {
-    results.add(reading, client.model, origin);
-    showResults();
-  },
-  onChange: showQueue,
+const results = new Results($('cards'), {
+  again: (origin, wanted) => queue.again(origin, wanted),
+  onRetry: (record) => retry([record]),
+  onOpen: openViewer,
 });
+
+const viewer = new Viewer($('viewer'), {
+  newClient: () => new WorkerClient({ session: pool.session, reads: false }),
+  pixelsOf: (record, wanted) => results.pixels(record, wanted),
+});
+
+const studies = new Studies(pool, results, showStudies);
+
+const studyPanel = new StudyPanel($('studies'), $('study-list'), showCard);
+
+const table = new Table($('table'), { results, studies, measured: () => pool.model?.metrics?.findings ?? {}, onOpen: openReading });
 
 // Starting
 
@@ -56,17 +66,17 @@ function showState(state, failure) {
     return pill;
   });
   // A restart takes half a second from the kept module: the progress line tells enough.
-  $('loading').hidden = state !== 'loading' || client.model !== null;
+  $('loading').hidden = state !== 'loading' || pool.model !== null;
   $('failure').hidden = state !== 'failed';
   if (state === 'loading') say('loading-text', () => words.loading.starting);
   if (state === 'failed') {
     failures.push(failure.code);
     const { code, message } = failure;
-    showFailure(() => words.failure.title, () => words.failure[code] ?? inEnglish(sentence(message)), () => client.start());
+    showFailure(() => words.failure.title, () => words.failure[code] ?? inEnglish(sentence(message)), () => pool.start());
   }
   if (state === 'ready') {
-    const { name, version, sha256 } = client.model;
-    say('model-card-body', () => modelCard(client.model));
+    const { name, version, sha256 } = pool.model;
+    say('model-card-body', () => modelCard(pool.model));
     say('footer-model', () => [`${words.footer.model(`${name} ${version}`)} `, element('code', sha256.slice(0, 12))]);
   }
 }
@@ -96,52 +106,140 @@ $('retry').addEventListener('click', () => {
 
 // Reading
 
-function showQueue({ waiting, done, total, secondsLeft, cancelled }) {
-  const busy = waiting.length > 0;
+function showReading(reading, origin, { folder, replaces }) {
+  const container = reading.file === origin.name ? folder : origin.name;
+  if (!replaces) results.add(reading, { origin, container }, pool.model);
+  else if (replaces.waiting) results.replace(replaces, reading, { origin }, pool.model);
+  // The file as a whole could not be read, and now it turns out to have several slices.
+  else results.add(reading, { origin, container: replaces.container }, pool.model, results.lastOf(origin));
+  showResults();
+}
+
+function retry(records) {
+  const failed = records.filter(({ waiting }) => !waiting);
+  for (const record of failed) results.wait(record, true);
+  queue.retry(failed);
+}
+
+function showQueue({ waiting, files, done, total, secondsLeft, skipped, cancelled }) {
+  const busy = files > 0;
   $('queue').hidden = total === 0;
   $('queue').classList.toggle('busy', busy);
   $('cancel').hidden = !busy;
   $('queue-bar').hidden = !busy;
   $('queue-bar').value = total > 0 ? done / total : 0;
   $('waiting').hidden = !busy;
-  showWaiting(waiting);
-  const reading = client.state === 'ready' || done > 0;
+  showWaiting(waiting, files);
+  $('skipped').hidden = skipped === 0;
+  say('skipped', () => words.batch.skipped(skipped));
+  if (!busy) studies.changed(true);
+  const reading = pool.state === 'ready' || done > 0;
   say('queue-text', () => {
     if (cancelled) return words.progress.cancelled(done, total);
     if (!busy) return words.progress.done(total);
-    if (!reading) return words.progress.waiting(waiting.length);
+    if (!reading) return words.progress.waiting(files);
     return words.progress.reading(done, total, waiting[0]) + (secondsLeft === null ? '' : words.progress.left(secondsLeft));
   });
 }
 
-// Files leave at the front and join at the end, or all go.
-function showWaiting(names) {
+// Files leave at the front and join at the end, or all go. Of many only the first are named.
+function showWaiting(names, files) {
   const list = $('waiting');
-  while (list.children.length > 0 && list.children.length > names.length) list.firstElementChild.remove();
-  while (list.firstElementChild && list.firstElementChild.textContent !== names[0]) list.firstElementChild.remove();
-  for (const name of names.slice(list.children.length)) {
-    const item = element('li', name);
+  const items = list.getElementsByClassName('file');
+  while (items.length > 0 && items[0].textContent !== names[0]) items[0].remove();
+  while (items.length > names.length) items[items.length - 1].remove();
+  $('waiting-more')?.remove();
+  for (const name of names.slice(items.length)) {
+    const item = element('li.file', name);
     item.dataset.testid = 'queued';
     list.append(item);
+  }
+  if (files > names.length) {
+    const more = element('li', words.batch.more(files - names.length));
+    more.id = 'waiting-more';
+    list.append(more);
   }
 }
 
 function showResults() {
-  const count = results.readings.length;
+  const count = results.records.length;
   $('results').hidden = count === 0;
   document.body.classList.toggle('has-results', count > 0);
+  $('retry-failed').hidden = results.counts().error === 0;
   say('results-count', () => words.counts(results.counts()));
+  studies.changed();
 }
 
-$('cancel').addEventListener('click', () => queue.cancel());
+function cancel() {
+  for (const record of queue.cancel()) results.wait(record, false);
+}
+
+$('cancel').addEventListener('click', cancel);
+
+$('retry-failed').addEventListener('click', () => retry(results.failed()));
 
 $('clear').addEventListener('click', () => {
-  if (queue.busy) queue.cancel();
+  if (queue.busy) cancel();
   results.clear();
+  queue.skipped = 0;
+  $('skipped').hidden = true;
   showResults();
+  studies.changed(true);
   $('queue').hidden = true;
   $('intake').focus();
 });
+
+// Studies, and the two views of the readings
+
+function showStudies() {
+  if (pool.model) studyPanel.show(studies.list, pool.model);
+  table.update();
+}
+
+function openViewer(record) {
+  viewer.open(results.records, record, pool.model);
+}
+
+// What could not be read has nothing to look at.
+function openReading(record) {
+  if (record.reading.source) openViewer(record);
+  else showCard(record);
+}
+
+function showCard(record) {
+  showView('cards');
+  if (record.card.node.hidden) showFilter('all');
+  record.card.node.scrollIntoView();
+  record.card.focus();
+}
+
+function showView(view) {
+  for (const name of ['cards', 'table']) $(`view-${name}`).setAttribute('aria-pressed', String(name === view));
+  $('cards').hidden = $('overlay').hidden = view !== 'cards';
+  if (view === 'table') table.show();
+  else table.hide();
+}
+for (const name of ['cards', 'table']) $(`view-${name}`).addEventListener('click', () => showView(name));
+
+const VERDICTS = ['positive', 'negative', 'uncertain', 'refused', 'error'];
+
+function sayFilter() {
+  const chosen = $('filter').value || 'all';
+  $('filter').replaceChildren(...['all', ...VERDICTS].map((value) => {
+    const option = element('option', value === 'all' ? words.batch.all : words.verdict[value]);
+    option.value = value;
+    return option;
+  }));
+  $('filter').value = chosen;
+}
+
+function showFilter(verdict) {
+  $('filter').value = verdict;
+  const shown = ({ verdict: own }) => verdict === 'all' || own === verdict;
+  results.filter(shown);
+  table.filter(shown);
+}
+$('filter').addEventListener('change', () => showFilter($('filter').value));
 
 // The map over the pictures
 
@@ -155,14 +253,45 @@ showMaps();
 
 // What can be taken away
 
-$('export-csv').addEventListener('click', () => save('lungglass-readings.csv', 'text/csv', toCsv(results.readings)));
-$('export-json').addEventListener('click', () => save('lungglass-readings.json', 'application/json', toJson(results.readings)));
-$('print').addEventListener('click', () => print());
+const isNameless = () => $('omit-names').checked;
+
+async function rows() {
+  // If the worker that was asked ends, the readings are worth saving without their studies.
+  await studies.fresh().catch(() => {});
+  const settings = settingsOf(pool.model);
+  return results.records.map((record, at) => {
+    const { study = null, slice = null } = studies.of(record) ?? {};
+    return { reading: isNameless() ? renamed(record.reading, `slice ${at + 1}`) : record.reading, study, slice, settings };
+  });
+}
+
+$('export-csv').addEventListener('click', async () => save('lungglass-readings.csv', 'text/csv', toCsv(await rows())));
+$('export-json').addEventListener('click', async () => save('lungglass-readings.json', 'application/json', toJson(await rows())));
+
+function fillSheets(pixelsOf) {
+  // On paper a slice has its number in the study.
+  const nameOf = isNameless() ? null : ({ reading }) => (reading.frame === null ? reading.file : `${reading.file} [${reading.frame}]`);
+  fillSheet($('sheets'), { studies: studies.list, model: pool.model, nameOf, pixelsOf });
+}
+
+// The browser's own command prints what is at hand at that moment.
+addEventListener('beforeprint', () => {
+  if (results.records.length > 0 && $('sheets').children.length === 0) fillSheets((record) => record.pixels);
+});
+addEventListener('afterprint', () => $('sheets').replaceChildren());
+
+$('print').addEventListener('click', async () => {
+  await studies.fresh().catch(() => {});
+  const pixels = new Map();
+  for (const record of pictured(studies.list)) pixels.set(record, await results.pixels(record).catch(() => null));
+  fillSheets((record) => pixels.get(record) ?? null);
+  print();
+});
 
 sheet($('model-card'), $('model-card-open'));
 
 sheet($('diagnostics'), $('diagnostics-open'), () => {
-  $('diagnostics-text').textContent = diagnostics({ client, counts: results.counts(), readings: results.readings, failures });
+  $('diagnostics-text').textContent = diagnostics({ pool, counts: results.counts(), readings: results.readings, failures });
   $('diagnostics-copied').textContent = '';
 });
 
@@ -179,17 +308,21 @@ $('diagnostics-copy').addEventListener('click', async () => {
 languageChoice([$('language'), $('consent-language')], () => {
   for (const [id, told] of said) say(id, told);
   results.say();
+  sayFilter();
+  showStudies();
 });
+sayFilter();
 
 // Order matters: the reader loads while the person reads the consent.
 
-client.start();
+pool.start();
 
 const consented = consent($('consent'), $('consent-accept'));
 
 intake({
   input: $('file-input'),
+  folderInput: $('folder-input'),
   sample: $('sample'),
-  onFiles: (files) => consented.then(() => queue.add(files)),
+  onFiles: (inputs) => consented.then(() => queue.add(inputs)),
   onSampleFailure: () => showFailure(() => '', () => words.failure.sample, () => $('sample').click()),
 });

@@ -4,10 +4,10 @@
 import { language } from './words.js';
 import { hasSimd } from './worker-client.js';
 
-export function diagnostics({ client, counts, readings, failures }) {
+export function diagnostics({ pool, counts, readings, failures }) {
   const graph = readings.map((reading) => reading.ms?.graph).filter((ms) => typeof ms === 'number').sort((a, b) => a - b);
   const codes = readings.map((reading) => (reading.error ?? reading.refusal)?.code).filter(Boolean);
-  const model = client.model;
+  const { model } = pool;
   return Object.entries({
     Page: location.protocol === 'file:' ? 'file:' : location.origin,
     Browser: navigator.userAgent,
@@ -19,9 +19,10 @@ export function diagnostics({ client, counts, readings, failures }) {
     'WebAssembly SIMD': hasSimd() ? 'yes' : 'no',
     Model: model ? `${model.name} ${model.version}` : 'not loaded',
     'Model SHA-256': model?.sha256 ?? 'not loaded',
-    Reader: client.state,
-    'Reader starts': client.starts,
-    'First start (ms)': client.loadMs === null ? 'none' : Math.round(client.loadMs),
+    Reader: pool.state,
+    Workers: `${pool.workers} of ${pool.limit}`,
+    'Reader starts': pool.starts,
+    'First start (ms)': pool.loadMs === null ? 'none' : Math.round(pool.loadMs),
     Slices: `${counts.judged} judged, ${counts.refused} refused, ${counts.error} unreadable`,
     'Network, median (ms)': graph.length > 0 ? graph[graph.length >> 1].toFixed(1) : 'none',
     'Refusals and errors': tally(codes),

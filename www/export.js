@@ -1,30 +1,52 @@
-// Readings as files: CSV and JSON. Pictures and maps stay out. Knows no element of the page but the link that saves.
+// Readings as files: CSV and JSON, with what makes them repeatable. Pictures and maps stay out. Knows no element of the page but the
+// link that saves.
+//
+// A row is { reading, study, slice, settings }: the object of the contract; the study's { kind, ordinal } and the number of the slice
+// in it, null where they are not known; and the settings of this page, see `settingsOf`.
 
 const COLUMNS = {
-  file: (r) => r.file,
-  frame: (r) => r.frame,
-  verdict: (r) => r.verdict,
-  score: (r) => r.score,
-  logit: (r) => r.logit,
-  refusal_code: (r) => r.refusal?.code,
-  refusal_message: (r) => r.refusal?.message,
-  error_code: (r) => r.error?.code,
-  error_message: (r) => r.error?.message,
-  format: (r) => r.source?.format,
-  modality: (r) => r.source?.modality,
-  transfer_syntax: (r) => r.source?.transfer_syntax,
-  window_center: (r) => r.source?.window?.center,
-  window_width: (r) => r.source?.window?.width,
-  width: (r) => r.source?.width,
-  height: (r) => r.source?.height,
-  model_name: (r) => r.model?.name,
-  model_version: (r) => r.model?.version,
-  model_sha256: (r) => r.model?.sha256,
-  device: (r) => r.device,
-  decode_ms: (r) => r.ms?.decode,
-  preprocess_ms: (r) => r.ms?.preprocess,
-  graph_ms: (r) => r.ms?.graph,
+  file: ({ reading }) => reading.file,
+  frame: ({ reading }) => reading.frame,
+  verdict: ({ reading }) => reading.verdict,
+  score: ({ reading }) => reading.score,
+  logit: ({ reading }) => reading.logit,
+  study: ({ study }) => study && `${study.kind} ${study.ordinal}`,
+  slice: ({ slice }) => slice,
+  refusal_code: ({ reading }) => reading.refusal?.code,
+  refusal_message: ({ reading }) => reading.refusal?.message,
+  error_code: ({ reading }) => reading.error?.code,
+  error_message: ({ reading }) => reading.error?.message,
+  format: ({ reading }) => reading.source?.format,
+  modality: ({ reading }) => reading.source?.modality,
+  transfer_syntax: ({ reading }) => reading.source?.transfer_syntax,
+  window_center: ({ reading }) => reading.source?.window?.center,
+  window_width: ({ reading }) => reading.source?.window?.width,
+  width: ({ reading }) => reading.source?.width,
+  height: ({ reading }) => reading.source?.height,
+  model_name: ({ reading }) => reading.model?.name,
+  model_version: ({ reading }) => reading.model?.version,
+  model_sha256: ({ reading }) => reading.model?.sha256,
+  device: ({ reading }) => reading.device,
+  decode_ms: ({ reading }) => reading.ms?.decode,
+  preprocess_ms: ({ reading }) => reading.ms?.preprocess,
+  graph_ms: ({ reading }) => reading.ms?.graph,
+  threshold: ({ settings }) => settings.threshold,
+  uncertain_low: ({ settings }) => settings.uncertain[0],
+  uncertain_high: ({ settings }) => settings.uncertain[1],
+  temperature: ({ settings }) => settings.temperature,
+  input_size: ({ settings }) => settings.size,
+  program_version: ({ settings }) => settings.program,
+  browser: ({ settings }) => settings.browser,
+  exported: ({ settings }) => settings.exported,
 };
+
+/** What a reading depends on beside its file and the network, and when it was saved. */
+export function settingsOf({ program, threshold, uncertain, temperature, size, window }) {
+  return { program, threshold, uncertain, temperature, size, window, browser: navigator.userAgent, exported: new Date().toISOString() };
+}
+
+/** The reading under another name for its file. */
+export const renamed = (reading, file) => ({ ...reading, file });
 
 function cell(value) {
   if (value === null || value === undefined) return '';
@@ -35,15 +57,18 @@ function cell(value) {
   return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }
 
-/** RFC 4180, one row a reading. */
-export function toCsv(readings) {
-  const rows = readings.map((reading) => Object.values(COLUMNS).map((of) => cell(of(reading))).join(','));
-  return [Object.keys(COLUMNS).join(','), ...rows, ''].join('\r\n');
+/** RFC 4180, one row a reading; a column for each finding. */
+export function toCsv(rows) {
+  const findings = [...new Set(rows.flatMap(({ reading }) => Object.keys(reading.findings ?? {})))].sort();
+  const columns = { ...COLUMNS, ...Object.fromEntries(findings.map((name) => [`finding_${name}`, ({ reading }) => reading.findings?.[name]])) };
+  const lines = rows.map((row) => Object.values(columns).map((of) => cell(of(row))).join(','));
+  return [Object.keys(columns).join(','), ...lines, ''].join('\r\n');
 }
 
-/** An array with the objects that the command prints, one a reading. */
-export function toJson(readings) {
-  return `${JSON.stringify(readings, null, 1)}\n`;
+/** An array with the objects that the command prints, one a reading, each with its `study` and its `settings`. */
+export function toJson(rows) {
+  const objects = rows.map(({ reading, study, slice, settings }) => ({ ...reading, study: study && { kind: study.kind, ordinal: study.ordinal, slice }, settings }));
+  return `${JSON.stringify(objects, null, 1)}\n`;
 }
 
 export function save(name, type, text) {

@@ -1,14 +1,23 @@
-// Ways in for files: the picker, drops anywhere on the page, and the sample. Each ends in onFiles(File[]).
+// Ways in for files: two pickers, drops anywhere on the page, the clipboard, and the sample. Each ends in onFiles with inputs
+// { file, name, folder }: the name is what results call it, the folder the one it came in, or null for a file that a person named.
+
+import { ofFolders, dropped } from './folder.js';
 
 const SAMPLE = new URL('./samples/lidc-slice.dcm', import.meta.url);
 
-export function intake({ input, sample, onFiles, onSampleFailure }) {
-  input.addEventListener('change', () => {
-    const files = [...input.files];
-    // Choosing the same file again must count as a change.
-    input.value = '';
-    if (files.length > 0) onFiles(files);
-  });
+const named = (file) => ({ file, name: file.name, folder: null });
+
+export function intake({ input, folderInput, sample, onFiles, onSampleFailure }) {
+  const take = (inputs) => { if (inputs.length > 0) onFiles(inputs); };
+
+  for (const [picker, inputs] of [[input, (files) => files.map(named)], [folderInput, ofFolders]]) {
+    picker.addEventListener('change', () => {
+      const files = [...picker.files];
+      // Choosing the same file again must count as a change.
+      picker.value = '';
+      take(inputs(files));
+    });
+  }
 
   const carriesFiles = (event) => event.dataTransfer?.types.includes('Files');
   let depth = 0;
@@ -23,12 +32,23 @@ export function intake({ input, sample, onFiles, onSampleFailure }) {
     event.preventDefault();
     event.dataTransfer.dropEffect = 'copy';
   });
-  addEventListener('drop', (event) => {
+  addEventListener('drop', async (event) => {
     drag(-depth);
     if (!carriesFiles(event)) return;
     event.preventDefault();
-    const files = [...event.dataTransfer.files];
-    if (files.length > 0) onFiles(files);
+    take(await dropped(event.dataTransfer));
+  });
+
+  let pasted = 0;
+  addEventListener('paste', (event) => {
+    const files = [...event.clipboardData?.files ?? []];
+    if (files.length === 0) return;
+    event.preventDefault();
+    take(files.map((file) => {
+      // An image that was copied, and not its file, has no name of its own: browsers call each the same.
+      const isNameless = /^image\.\w+$/.test(file.name);
+      return isNameless ? { ...named(file), name: file.name.replace('image', `pasted-${++pasted}`) } : named(file);
+    }));
   });
 
   sample.addEventListener('click', async () => {
@@ -37,7 +57,7 @@ export function intake({ input, sample, onFiles, onSampleFailure }) {
       const response = await fetch(SAMPLE);
       if (!response.ok) throw new Error(response.statusText);
       const name = SAMPLE.pathname.split('/').pop();
-      onFiles([new File([await response.blob()], name)]);
+      onFiles([named(new File([await response.blob()], name))]);
     } catch {
       onSampleFailure();
     } finally {

@@ -15,51 +15,101 @@ const SHAPES = {
 };
 
 /**
- * { node, show(), hide(), say() }: `hide` gives the memory of the canvases back until the next `show`; `say` writes all text again, in
- * the language of now, and leaves the pixels as they are. `onOpen` is called for a closer look at the picture.
+ * The card of a record of results.js: { node, unfold(), fold(), wait(waiting), say(), focus() }.
+ *
+ * A folded card says what the reading is and why; it has no scale, no findings and no details, and its canvases hold no memory. `unfold`
+ * paints the record's pixels if it has any. `onOpen` is called for a closer look at the picture, `onRetry` to read again. `wait` is for a record that is read again, and `say` writes all text in the language of now.
  */
-export function resultCard(reading, model, onOpen) {
+export function resultCard(record, model, { onRetry, onOpen }) {
+  const { reading } = record;
   const node = element('article.card');
   node.dataset.testid = 'result';
   node.dataset.verdict = reading.verdict;
   node.dataset.score = reading.score === null ? '' : String(reading.score);
   node.dataset.file = reading.file;
   if (reading.frame !== null) node.dataset.frame = String(reading.frame);
+  // It takes the focus where a table or a summary leads to it.
+  node.tabIndex = -1;
 
-  const pixels = stage(reading, onOpen);
+  const pixels = stage(record, onOpen);
   const facts = element('div.facts');
+  const again = reading.verdict === 'error' ? retry(onRetry) : null;
   node.append(pixels.node, facts);
-  // Without map and picture: a card keeps only the pixels that it shows.
-  const { map, lung, picture, ...told } = reading;
+  let whole = false;
   const say = () => {
     pixels.say();
+    again?.say();
     facts.replaceChildren(...[
-      verdict(told),
-      title(told),
-      told.score === null ? null : score(told.score, model),
-      why(told),
-      told.score === null ? null : findings(told.findings, model),
-      details(told),
+      verdict(reading),
+      title(reading),
+      reading.score === null ? null : whole ? score(reading.score, model) : scoreLine(reading.score),
+      why(reading),
+      again?.node,
+      whole && reading.score !== null ? findings(reading.findings, model) : null,
+      whole ? details(reading) : null,
     ].filter(Boolean));
   };
   say();
-  return { node, show: pixels.show, hide: pixels.hide, say };
+  return {
+    node,
+    say,
+    unfold() {
+      if (!whole) {
+        whole = true;
+        say();
+      }
+      pixels.show();
+    },
+    fold() {
+      pixels.hide();
+      if (whole) {
+        whole = false;
+        say();
+      }
+    },
+    wait: (waiting) => again?.wait(waiting),
+    focus: () => node.focus(),
+  };
 }
 
-function stage({ file, picture, map, lung, score }, onOpen) {
-  if (!picture) {
+function retry(onRetry) {
+  const button = element('button.button.retry');
+  button.type = 'button';
+  button.dataset.testid = 'retry-result';
+  button.addEventListener('click', onRetry);
+  let waiting = false;
+  const say = () => { button.textContent = waiting ? words.batch.retrying : words.batch.retry; };
+  return {
+    node: button,
+    say,
+    wait(now) {
+      waiting = now;
+      // Not `disabled`: that would take the focus away from who just pressed it.
+      button.setAttribute('aria-disabled', String(waiting));
+      say();
+    },
+  };
+}
+
+function stage(record, onOpen) {
+  const { file, source, score } = record.reading;
+  if (!source) {
     const note = element('span');
     return { node: element('div.stage.empty', note), show() {}, hide() {}, say() { note.textContent = words.card.noPicture; } };
   }
-  const { width, height } = picture;
+  const { width, height } = source;
   const shown = canvas();
-  const layers = [{ canvas: shown, label: () => words.card.picture(file), paint: () => paintPicture(shown, picture) }];
-  if (map && score !== null) {
+  const layers = [{ canvas: shown, label: () => words.card.picture(file), paint: ({ picture }) => paintPicture(shown, picture) }];
+  if (score !== null) {
     const heat = canvas();
     heat.dataset.testid = 'heatmap';
     heat.className = 'heat';
-    // A map this smooth looks the same at half the picture's size.
-    layers.push({ canvas: heat, label: () => words.card.map, paint: () => paintMap(heat, map, lung, Math.ceil(width / 2), Math.ceil(height / 2)) });
+    layers.push({
+      canvas: heat,
+      label: () => words.card.map,
+      // A map this smooth looks the same at half the picture's size.
+      paint: ({ picture, map, lung }) => paintMap(heat, map, lung, Math.ceil(picture.width / 2), Math.ceil(picture.height / 2)),
+    });
   }
   const frame = element('div.frame', ...layers.map((layer) => layer.canvas));
   // The stylesheet fits the frame into the square stage by these two.
@@ -72,17 +122,19 @@ function stage({ file, picture, map, lung, score }, onOpen) {
   opener.setAttribute('aria-haspopup', 'dialog');
   opener.addEventListener('click', onOpen);
   let painted = false;
+  const hide = () => {
+    for (const layer of layers) layer.canvas.width = layer.canvas.height = 0;
+    painted = false;
+  };
+  hide();
   return {
     node: element('div.stage', frame, opener),
     show() {
-      if (painted) return;
-      for (const layer of layers) layer.paint();
+      if (painted || !record.pixels) return;
+      for (const layer of layers) layer.paint(record.pixels);
       painted = true;
     },
-    hide() {
-      for (const layer of layers) layer.canvas.width = layer.canvas.height = 0;
-      painted = false;
-    },
+    hide() { if (painted) hide(); },
     say() {
       for (const layer of layers) layer.canvas.setAttribute('aria-label', layer.label());
       opener.firstElementChild.textContent = words.viewer.open;
@@ -120,11 +172,15 @@ export function score(value, { threshold, uncertain }) {
   scale.setAttribute('role', 'img');
   scale.setAttribute('aria-label', words.card.scale(value, threshold, uncertain));
   return element('div.score',
-    element('p.score-line', element('span', words.card.score), element('strong', format.score(value))),
+    scoreLine(value),
     scale,
     element('p.scale-key',
       element('span.key-threshold', words.card.threshold(threshold)),
       low < high ? element('span.key-band', words.card.band(uncertain)) : null));
+}
+
+function scoreLine(value) {
+  return element('p.score-line', element('span', words.card.score), element('strong', format.score(value)));
 }
 
 function why(reading) {

@@ -1,5 +1,5 @@
-// The page's side of worker.js: starts it, numbers the requests, and starts a new one after a cancel or a crash.
-// The compiled module is kept, so that a new worker neither fetches nor compiles again.
+// The page's side of one worker.js: starts it, numbers the requests, and starts a new one after a cancel or a crash.
+// The compiled module is kept in the session, so that no later worker of it fetches or compiles again.
 
 const WORKER = new URL('./worker.js', import.meta.url).href;
 
@@ -42,9 +42,9 @@ export class WorkerClient {
 
   /**
    * onState(state, failure|null), onProgress(loaded, total|null). `session` is what several workers share: the compiled module, once
-   * there is one. `reads` as in worker.js.
+   * there is one, and the salt of their words for series, or null. `reads` as in worker.js.
    */
-  constructor({ onState = () => {}, onProgress = () => {}, session = { module: null }, reads = true }) {
+  constructor({ onState = () => {}, onProgress = () => {}, session = { module: null, salt: null }, reads = true }) {
     this.#onState = onState;
     this.#onProgress = onProgress;
     this.#session = session;
@@ -90,6 +90,7 @@ export class WorkerClient {
   read(frame) { return this.#request('read', { frame }); }
   pixels(frame) { return this.#request('pixels', { frame }); }
   close() { return this.#request('close', {}); }
+  studies(items) { return this.#request('studies', { items }); }
 
   #enter(state, failure = null) {
     this.state = state;

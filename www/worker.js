@@ -3,20 +3,24 @@
 // Protocol. Every request carries an `id`, and gets exactly one `done` or `failed` with that id.
 //
 // Page to worker:
-//   { id, type: 'load', module, reads } module: a WebAssembly.Module compiled earlier, or null to fetch it; reads: false for a worker
-//                                       that gives pixels alone, which unpacks no network
+//   { id, type: 'load', module, salt, reads }
+//                                       module: a WebAssembly.Module compiled earlier, or null to fetch it; salt: what the words for
+//                                       series are made with, or null; reads: false for a worker that gives pixels alone, which
+//                                       unpacks no network
 //   { id, type: 'open', name, file }    file: Blob; closes what was open
 //   { id, type: 'read', frame }         frame counts from 0; where the worker reads
 //   { id, type: 'pixels', frame }       frame counts from 0; where it does not
 //   { id, type: 'close' }
+//   { id, type: 'studies', items }      items: see `studies` in src/browser.rs
 // Worker to page:
 //   { id, type: 'progress', loaded, total }        bytes of the module; total is null where it is not known
 //   { id, type: 'done', value }
-//        load:   { model, module }; model is null without the network
-//        open:   { frames }
-//        read:   a Reading; the buffers of its map, lungs and picture are transferred
-//        pixels: what Slices.pixels gives, without the values of its input; the buffers are transferred
-//        close:  null
+//        load:    { model, module }; model is null without the network
+//        open:    { frames, skipped }; skipped is undefined where the worker gives pixels alone
+//        read:    a Reading; the buffers of its map, lungs and picture are transferred
+//        pixels:  what Slices.pixels gives, without the values of its input; the buffers are transferred
+//        close:   null
+//        studies: Study[]
 //   { id, type: 'failed', code, message, fatal }   fatal: this instance must not be used again
 //
 // There is no cancel message: a forward pass cannot be interrupted, so the page terminates the worker.
@@ -38,6 +42,7 @@ class Coded extends Error {
   }
 }
 
+let library = null;
 let classifier = null;
 // Opens a file, by its bytes and name, for what this worker gives of it.
 let opened = null;
@@ -71,8 +76,7 @@ async function fetchModule(onProgress) {
   }
 }
 
-async function load({ id, module, reads }) {
-  let library;
+async function load({ id, module, salt, reads }) {
   try {
     library = await import('./pkg/lungglass.js');
   } catch (cause) {
@@ -81,6 +85,7 @@ async function load({ id, module, reads }) {
   const compiled = module ?? await fetchModule((loaded, total) => postMessage({ id, type: 'progress', loaded, total }));
   await library.default({ module_or_path: compiled });
   classifier = reads ? new library.Classifier() : null;
+  if (salt) classifier?.nameSeries(salt);
   opened = classifier ? (bytes, name) => classifier.open(bytes, name) : (bytes) => new library.Slices(bytes);
   return { value: { model: classifier?.model() ?? null, module: compiled } };
 }
@@ -97,7 +102,7 @@ async function open({ name, file }) {
     throw new Coded('unreadable', 'The browser could not read this file. If it is a folder, choose the files inside it; if it was moved or changed, choose it again.');
   }
   source = opened(new Uint8Array(buffer), name);
-  return { value: { frames: source.length } };
+  return { value: { frames: source.length, skipped: source.skipped } };
 }
 
 function read({ frame }) {
@@ -128,12 +133,14 @@ function close() {
   return { value: null };
 }
 
+const studies = ({ items }) => ({ value: library.studies(items) });
+
 // A view into the instance's memory cannot be transferred.
 function owned(array) {
   return array.byteLength === array.buffer.byteLength ? array : array.slice();
 }
 
-const handlers = { load, open, read, pixels, close };
+const handlers = { load, open, read, pixels, close, studies };
 
 async function answer(request) {
   const { id, type } = request;

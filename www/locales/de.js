@@ -39,6 +39,47 @@ export default {
 
   results: { title: 'Ergebnisse', csv: 'CSV speichern', json: 'JSON speichern', print: 'Drucken', clear: 'Alle entfernen' },
 
+  batch: {
+    chooseFolder: 'Ordner auswählen',
+    help: 'Auch Ordner lassen sich ablegen, und ein kopiertes Bild lässt sich einfügen. In einem Ordner werden Dateien ausgelassen, die kein Bild sind.',
+    skipped: (files) => `${count(files, { one: 'Datei, die kein Bild ist, wurde', other: 'Dateien, die kein Bild sind, wurden' })} ausgelassen.`,
+    more: (files) => `und ${format.integer(files)} weitere`,
+    retry: 'Erneut auswerten',
+    retrying: 'Wartet auf erneute Auswertung',
+    retryAll: 'Fehlgeschlagene erneut auswerten',
+    omitNames: 'Dateinamen beim Speichern und Drucken weglassen',
+
+    studies: 'Zusammenfassung der Untersuchung',
+    series: (ordinal) => `Serie ${format.integer(ordinal)}`,
+    group: (ordinal) => `Gruppe ${format.integer(ordinal)}`,
+    pictures: 'Einzelne Bilder',
+    slice: (slice) => `Schicht ${format.integer(slice)}`,
+    slices: (slices) => count(slices, { one: 'Schicht', other: 'Schichten' }),
+    share: (positive, judged, uncertain) => `Von ${count(judged, { one: 'bewerteten Schicht', other: 'bewerteten Schichten' })} ${positive === 1 ? 'liegt' : 'liegen'} ${format.integer(positive)} mit dem Score über dem Schwellenwert und ${format.integer(uncertain)} im Unsicherheitsbereich.`,
+    highest: (score, slice) => `Der höchste Score ist ${format.score(score)}, in Schicht ${format.integer(slice)}.`,
+    noneJudged: (slices) => `Von ${count(slices, { one: 'Schicht', other: 'Schichten' })} wurde keine bewertet.`,
+    aside: (refused, unreadable) => `Beiseitegelegt: ${format.integer(refused)} nicht bewertet, ${format.integer(unreadable)} nicht lesbar.`,
+    chart: (judged) => `Scores von ${count(judged, { one: 'bewerteten Schicht', other: 'bewerteten Schichten' })} in der Reihenfolge der Schichten`,
+    orders: { position: 'Schichten von kranial nach kaudal, nach ihrer Position', number: 'Schichten nach den Nummern des Scanners', input: 'Schichten in der Reihenfolge der Eingabe' },
+    highestSlices: 'Höchste Scores',
+    unvalidated: 'Das Netz bewertet einzelne Schichten. Diese Zusammenfassung zählt und ordnet deren Scores; sie ist nicht validiert und sagt nichts über einen Menschen aus.',
+
+    view: 'Ansicht',
+    cards: 'Karten',
+    rows: 'Tabelle',
+    filter: 'Anzeigen',
+    all: 'Alle Ergebnisse',
+    table: 'Alle Ergebnisse; Pfeiltasten bewegen sich durch die Zeilen, die Eingabetaste öffnet eine',
+    columns: { number: 'Nr.', file: 'Datei', frame: 'Einzelbild', verdict: 'Einordnung', score: 'Modellscore', study: 'Untersuchung', slice: 'Schicht', reason: 'Grund' },
+
+    settings: 'Modell und Einstellungen',
+    settingsOf: ({ name, version, threshold, uncertain: [low, high], temperature, program }) =>
+      `${name} ${version}, Schwellenwert ${two(threshold)}, Unsicherheitsbereich ${two(low)} bis ${two(high)}, Temperatur ${format.setting(temperature)}, LungGlass ${program}`,
+    printed: 'Gedruckt am',
+    mapLimit: 'Die Karten zeigen, aus welchen Teilen der Lunge ein Score stammt; sie umgrenzen keine Erkrankung.',
+    onlyHighest: (shown, all) => `Die ${format.integer(shown)} Schichten mit den höchsten Scores von ${format.integer(all)}; die gespeicherten Dateien enthalten alle.`,
+  },
+
   map: {
     show: 'Karte zeigen',
     strength: 'Deckkraft',

@@ -39,6 +39,47 @@ export default {
 
   results: { title: 'Readings', csv: 'Save CSV', json: 'Save JSON', print: 'Print', clear: 'Clear all' },
 
+  batch: {
+    chooseFolder: 'Choose a folder',
+    help: 'Folders can be dropped too, and a copied image can be pasted. In a folder, files that are no image are left out.',
+    skipped: (files) => `${count(files, { one: 'file that is no image was', other: 'files that are no image were' })} left out.`,
+    more: (files) => `and ${format.integer(files)} more`,
+    retry: 'Read again',
+    retrying: 'Waiting to be read again',
+    retryAll: 'Read the failed again',
+    omitNames: 'Leave file names out of what is saved and printed',
+
+    studies: 'Study summary',
+    series: (ordinal) => `Series ${format.integer(ordinal)}`,
+    group: (ordinal) => `Group ${format.integer(ordinal)}`,
+    pictures: 'Single pictures',
+    slice: (slice) => `slice ${format.integer(slice)}`,
+    slices: (slices) => count(slices, { one: 'slice', other: 'slices' }),
+    share: (positive, judged, uncertain) => `${format.integer(positive)} of ${count(judged, { one: 'judged slice scores', other: 'judged slices score' })} above the operating point, and ${format.integer(uncertain)} in the uncertain band.`,
+    highest: (score, slice) => `The highest score is ${format.score(score)}, in slice ${format.integer(slice)}.`,
+    noneJudged: (slices) => `None of ${count(slices, { one: 'slice', other: 'slices' })} was judged.`,
+    aside: (refused, unreadable) => `Set aside: ${format.integer(refused)} not judged, ${format.integer(unreadable)} could not be read.`,
+    chart: (judged) => `Scores of ${count(judged, { one: 'judged slice', other: 'judged slices' })} in the order of the slices`,
+    orders: { position: 'Slices from head to feet, by their position', number: 'Slices by the numbers of the scanner', input: 'Slices in the order in which they came' },
+    highestSlices: 'Highest scores',
+    unvalidated: 'The network judges single slices. This summary counts and ranks its scores; nobody has validated it, and it says nothing about a person.',
+
+    view: 'View',
+    cards: 'Cards',
+    rows: 'Table',
+    filter: 'Show',
+    all: 'All readings',
+    table: 'All readings; arrow keys move through the rows, Enter opens one',
+    columns: { number: 'No.', file: 'File', frame: 'Frame', verdict: 'Verdict', score: 'Score', study: 'Study', slice: 'Slice', reason: 'Reason' },
+
+    settings: 'Model and settings',
+    settingsOf: ({ name, version, threshold, uncertain: [low, high], temperature, program }) =>
+      `${name} ${version}, operating point ${two(threshold)}, uncertain band ${two(low)} to ${two(high)}, temperature ${format.setting(temperature)}, LungGlass ${program}`,
+    printed: 'Printed',
+    mapLimit: 'The maps show which parts of the lungs a score comes from; they do not outline disease.',
+    onlyHighest: (shown, all) => `The ${format.integer(shown)} slices with the highest scores of ${format.integer(all)}; the saved files hold all.`,
+  },
+
   map: {
     show: 'Show the map',
     strength: 'Strength',

@@ -39,6 +39,47 @@ export default {
 
   results: { title: 'Lecturas', csv: 'Guardar CSV', json: 'Guardar JSON', print: 'Imprimir', clear: 'Borrar todo' },
 
+  batch: {
+    chooseFolder: 'Elegir una carpeta',
+    help: 'También se pueden soltar carpetas y pegar una imagen copiada. En una carpeta se omiten los archivos que no son imágenes.',
+    skipped: (files) => `Se ${files === 1 ? 'omitió' : 'omitieron'} ${count(files, { one: 'archivo que no es una imagen', other: 'archivos que no son imágenes' })}.`,
+    more: (files) => `y ${format.integer(files)} más`,
+    retry: 'Leer de nuevo',
+    retrying: 'En espera de una nueva lectura',
+    retryAll: 'Leer de nuevo los fallidos',
+    omitNames: 'Omitir los nombres de archivo al guardar e imprimir',
+
+    studies: 'Resumen del estudio',
+    series: (ordinal) => `Serie ${format.integer(ordinal)}`,
+    group: (ordinal) => `Grupo ${format.integer(ordinal)}`,
+    pictures: 'Imágenes sueltas',
+    slice: (slice) => `corte ${format.integer(slice)}`,
+    slices: (slices) => count(slices, { one: 'corte', other: 'cortes' }),
+    share: (positive, judged, uncertain) => `De ${count(judged, { one: 'corte evaluado', other: 'cortes evaluados' })}, ${format.integer(positive)} ${positive === 1 ? 'tiene' : 'tienen'} una puntuación por encima del punto de corte y ${format.integer(uncertain)} en la zona de incertidumbre.`,
+    highest: (score, slice) => `La puntuación más alta es ${format.score(score)}, en el corte ${format.integer(slice)}.`,
+    noneJudged: (slices) => `De ${count(slices, { one: 'corte', other: 'cortes' })} no se evaluó ninguno.`,
+    aside: (refused, unreadable) => `Apartados: ${format.integer(refused)} no evaluados, ${format.integer(unreadable)} ilegibles.`,
+    chart: (judged) => `Puntuaciones de ${count(judged, { one: 'corte evaluado', other: 'cortes evaluados' })}, en el orden de los cortes`,
+    orders: { position: 'Cortes de la cabeza a los pies, según su posición', number: 'Cortes según los números del escáner', input: 'Cortes en el orden de llegada' },
+    highestSlices: 'Puntuaciones más altas',
+    unvalidated: 'La red evalúa cortes sueltos. Este resumen cuenta y ordena sus puntuaciones; no ha sido validado y no dice nada de una persona.',
+
+    view: 'Vista',
+    cards: 'Fichas',
+    rows: 'Tabla',
+    filter: 'Mostrar',
+    all: 'Todos los resultados',
+    table: 'Todos los resultados; las flechas recorren las filas, Intro abre una',
+    columns: { number: 'N.º', file: 'Archivo', frame: 'Fotograma', verdict: 'Clasificación', score: 'Puntuación', study: 'Estudio', slice: 'Corte', reason: 'Motivo' },
+
+    settings: 'Modelo y ajustes',
+    settingsOf: ({ name, version, threshold, uncertain: [low, high], temperature, program }) =>
+      `${name} ${version}, punto de corte ${two(threshold)}, zona de incertidumbre de ${two(low)} a ${two(high)}, temperatura ${format.setting(temperature)}, LungGlass ${program}`,
+    printed: 'Impreso el',
+    mapLimit: 'Los mapas muestran de qué partes de los pulmones procede una puntuación; no delimitan enfermedad.',
+    onlyHighest: (shown, all) => `Los ${format.integer(shown)} cortes con las puntuaciones más altas de ${format.integer(all)}; los archivos guardados los contienen todos.`,
+  },
+
   map: {
     show: 'Mostrar el mapa',
     strength: 'Intensidad',

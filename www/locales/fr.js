@@ -39,6 +39,47 @@ export default {
 
   results: { title: 'Lectures', csv: 'Enregistrer en CSV', json: 'Enregistrer en JSON', print: 'Imprimer', clear: 'Tout effacer' },
 
+  batch: {
+    chooseFolder: 'Choisir un dossier',
+    help: 'On peut aussi déposer des dossiers et coller une image copiée. Dans un dossier, les fichiers qui ne sont pas des images sont ignorés.',
+    skipped: (files) => `${count(files, { one: 'fichier qui n’est pas une image a été ignoré', other: 'fichiers qui ne sont pas des images ont été ignorés' })}.`,
+    more: (files) => `et ${format.integer(files)} de plus`,
+    retry: 'Relire',
+    retrying: 'En attente de relecture',
+    retryAll: 'Relire les échecs',
+    omitNames: 'Omettre les noms de fichiers à l’enregistrement et à l’impression',
+
+    studies: 'Synthèse de l’examen',
+    series: (ordinal) => `Série ${format.integer(ordinal)}`,
+    group: (ordinal) => `Groupe ${format.integer(ordinal)}`,
+    pictures: 'Images isolées',
+    slice: (slice) => `coupe ${format.integer(slice)}`,
+    slices: (slices) => count(slices, { one: 'coupe', other: 'coupes' }),
+    share: (positive, judged, uncertain) => `Sur ${count(judged, { one: 'coupe évaluée', other: 'coupes évaluées' })}, ${format.integer(positive)} ${positive > 1 ? 'ont' : 'a'} un score au-dessus du seuil de décision et ${format.integer(uncertain)} dans la zone d’incertitude.`,
+    highest: (score, slice) => `Le score le plus élevé est ${format.score(score)}, à la coupe ${format.integer(slice)}.`,
+    noneJudged: (slices) => `Sur ${count(slices, { one: 'coupe', other: 'coupes' })}, aucune n’a été évaluée.`,
+    aside: (refused, unreadable) => `Mises de côté : ${format.integer(refused)} non évaluées, ${format.integer(unreadable)} illisibles.`,
+    chart: (judged) => `Scores de ${count(judged, { one: 'coupe évaluée', other: 'coupes évaluées' })}, dans l’ordre des coupes`,
+    orders: { position: 'Coupes de la tête vers les pieds, selon leur position', number: 'Coupes selon les numéros du scanner', input: 'Coupes dans l’ordre d’arrivée' },
+    highestSlices: 'Scores les plus élevés',
+    unvalidated: 'Le réseau évalue des coupes isolées. Cette synthèse compte et classe ses scores ; elle n’a pas été validée et ne dit rien d’une personne.',
+
+    view: 'Affichage',
+    cards: 'Fiches',
+    rows: 'Tableau',
+    filter: 'Afficher',
+    all: 'Tous les résultats',
+    table: 'Tous les résultats ; les flèches parcourent les lignes, Entrée en ouvre une',
+    columns: { number: 'N°', file: 'Fichier', frame: 'Image', verdict: 'Classement', score: 'Score du modèle', study: 'Examen', slice: 'Coupe', reason: 'Motif' },
+
+    settings: 'Modèle et réglages',
+    settingsOf: ({ name, version, threshold, uncertain: [low, high], temperature, program }) =>
+      `${name} ${version}, seuil de décision ${two(threshold)}, zone d’incertitude de ${two(low)} à ${two(high)}, température ${format.setting(temperature)}, LungGlass ${program}`,
+    printed: 'Imprimé le',
+    mapLimit: 'Les cartes montrent de quelles parties des poumons provient un score ; elles ne délimitent pas de maladie.',
+    onlyHighest: (shown, all) => `Les ${format.integer(shown)} coupes aux scores les plus élevés sur ${format.integer(all)} ; les fichiers enregistrés les contiennent toutes.`,
+  },
+
   map: {
     show: 'Afficher la carte',
     strength: 'Intensité',

@@ -39,6 +39,47 @@ export default {
 
   results: { title: '读取结果', csv: '保存 CSV', json: '保存 JSON', print: '打印', clear: '全部清除' },
 
+  batch: {
+    chooseFolder: '选择文件夹',
+    help: '也可以拖入文件夹，或粘贴复制的图像。文件夹中不是图像的文件会被略过。',
+    skipped: (files) => `已略过 ${format.integer(files)} 个不是图像的文件。`,
+    more: (files) => `另有 ${format.integer(files)} 个`,
+    retry: '重新读取',
+    retrying: '等待重新读取',
+    retryAll: '重新读取失败的文件',
+    omitNames: '保存和打印时不包含文件名',
+
+    studies: '检查汇总',
+    series: (ordinal) => `序列 ${format.integer(ordinal)}`,
+    group: (ordinal) => `分组 ${format.integer(ordinal)}`,
+    pictures: '单张图像',
+    slice: (slice) => `第 ${format.integer(slice)} 层`,
+    slices: (slices) => `${format.integer(slices)} 层`,
+    share: (positive, judged, uncertain) => `已评估的 ${format.integer(judged)} 层中，${format.integer(positive)} 层的评分高于截断值，${format.integer(uncertain)} 层处于不确定区间。`,
+    highest: (score, slice) => `最高评分为 ${format.score(score)}，位于第 ${format.integer(slice)} 层。`,
+    noneJudged: (slices) => `${format.integer(slices)} 层中没有一层得到评估。`,
+    aside: (refused, unreadable) => `另列：${format.integer(refused)} 层未评估，${format.integer(unreadable)} 层无法读取。`,
+    chart: (judged) => `${format.integer(judged)} 个已评估层面的评分，按层面顺序排列`,
+    orders: { position: '层面按位置从头到足排列', number: '层面按扫描仪编号排列', input: '层面按输入顺序排列' },
+    highestSlices: '最高评分',
+    unvalidated: '网络只评估单个层面。本汇总仅对其评分进行计数和排序，未经验证，不能说明任何人的状况。',
+
+    view: '视图',
+    cards: '卡片',
+    rows: '表格',
+    filter: '显示',
+    all: '全部结果',
+    table: '全部结果；用方向键在各行间移动，按回车键打开',
+    columns: { number: '序号', file: '文件', frame: '帧', verdict: '判定', score: '评分', study: '检查', slice: '层面', reason: '原因' },
+
+    settings: '模型与设置',
+    settingsOf: ({ name, version, threshold, uncertain: [low, high], temperature, program }) =>
+      `${name} ${version}，截断值 ${two(threshold)}，不确定区间 ${two(low)} 至 ${two(high)}，温度 ${format.setting(temperature)}，LungGlass ${program}`,
+    printed: '打印日期',
+    mapLimit: '热图显示评分来自肺部的哪些部位，并不勾画病变。',
+    onlyHighest: (shown, all) => `此处为 ${format.integer(all)} 层中评分最高的 ${format.integer(shown)} 层；保存的文件包含全部。`,
+  },
+
   map: {
     show: '显示热图',
     strength: '强度',

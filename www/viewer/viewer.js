@@ -33,6 +33,7 @@ const CUSTOM = 'custom';
 export class Viewer {
   #dialog;
   #loader;
+  #pixelsOf;
   #records = [];
   #model = null;
   #at = 0;
@@ -43,9 +44,13 @@ export class Viewer {
   #shown = null;          // what the picture's canvas holds: { width, height, kind, values }, or null
   #queued = false;
 
-  /** newClient() gives a WorkerClient for pixels that has not started. */
-  constructor(dialog, newClient) {
+  /**
+   * newClient() gives a WorkerClient for pixels that has not started; pixelsOf(record, wanted) gets the map and the lungs back that a
+   * long list has given up, if they are still wanted then.
+   */
+  constructor(dialog, { newClient, pixelsOf }) {
     this.#dialog = dialog;
+    this.#pixelsOf = pixelsOf;
     this.#loader = new Loader(newClient, (origin) => {
       if (origin === this.#record.origin) this.#show();
     });
@@ -133,6 +138,16 @@ export class Viewer {
     this.#at = next;
     this.#want();
     this.#show();
+    this.#complete(this.#record);
+  }
+
+  // Its map and lungs, where they were given up.
+  async #complete(record) {
+    const isShown = () => record === this.#record;
+    if (record.pixels || !isRead(record)) return;
+    // Without them the slice is shown all the same.
+    await this.#pixelsOf(record, isShown).catch(() => {});
+    if (isShown()) this.#show();
   }
 
   #look(change, ...how) {

@@ -1,0 +1,60 @@
+// The files in folders, in the order of the command: by name, folder by folder. Their names are FOLDER/relative. Knows no element of
+// the page and reads no file.
+
+/** Inputs of files that a folder picker gave; their order there is the disk's. */
+export function ofFolders(files) {
+  return files
+    .map((file) => ({ file, path: file.webkitRelativePath.split('/') }))
+    .sort((a, b) => compare(a.path, b.path))
+    .map(({ file, path }) => ({ file, name: path.join('/'), folder: path[0] }));
+}
+
+/** Inputs of a drop: its files, and those in its folders. */
+export async function dropped({ items, files }) {
+  // What was dropped is only there until the first await.
+  const entries = [...items].filter(({ kind }) => kind === 'file').map((item) => ({ entry: item.webkitGetAsEntry?.(), file: item.getAsFile() }));
+  if (!entries.some(({ entry }) => entry?.isDirectory)) return [...files].map((file) => ({ file, name: file.name, folder: null }));
+  const inputs = [];
+  for (const { entry, file } of entries) {
+    if (entry?.isDirectory) await walk(entry, entry.name, inputs);
+    else if (file) inputs.push({ file, name: file.name, folder: null });
+  }
+  return inputs;
+}
+
+// By code units, whatever the language.
+function compare(a, b) {
+  const at = a.findIndex((part, i) => part !== b[i]);
+  if (at === -1 || at >= b.length) return a.length - b.length;
+  return a[at] < b[at] ? -1 : 1;
+}
+
+async function walk(folder, named, inputs) {
+  let entries;
+  try {
+    entries = await list(folder);
+  } catch {
+    // It stands for itself, and cannot be read.
+    inputs.push({ file: null, name: path(folder), folder: null });
+    return;
+  }
+  for (const entry of entries.sort((a, b) => (a.name < b.name ? -1 : 1))) {
+    if (entry.isDirectory) await walk(entry, named, inputs);
+    else inputs.push({ file: await fileOf(entry), name: path(entry), folder: named });
+  }
+}
+
+const path = ({ fullPath }) => fullPath.replace(/^\//, '');
+
+// A browser lists a large folder in batches of 100; the last one is empty.
+async function list(folder) {
+  const reader = folder.createReader();
+  const entries = [];
+  for (;;) {
+    const batch = await new Promise((resolve, reject) => reader.readEntries(resolve, reject));
+    if (batch.length === 0) return entries;
+    entries.push(...batch);
+  }
+}
+
+const fileOf = (entry) => new Promise((resolve) => entry.file(resolve, () => resolve(null)));

@@ -1,0 +1,126 @@
+// The workers that read, as many as the device bears: the first starts with the page, the others when there is work for them, and
+// those without work end. Owns how many there are and which are free. Knows no file and no element of the page.
+
+import { WorkerClient } from './worker-client.js';
+import { isPhone, workersFor } from './workers-for.js';
+
+// Workers that found nothing to do for so long give their memory back.
+const IDLE_MS = 30_000;
+
+export class Pool {
+  state = 'idle';           // of all together: idle, loading, ready, failed
+  model = null;
+  loadMs = null;            // of the first start
+  /** What its workers share, and others may. */
+  session = { module: null, salt: crypto.getRandomValues(new Uint8Array(16)) };
+  /** What the device bears; less, once a worker could not start. */
+  limit = workersFor({ cores: navigator.hardwareConcurrency, memory: navigator.deviceMemory, phone: isPhone(navigator) });
+
+  #lanes = [];              // { client, busy }
+  #ended = 0;               // starts of workers that are gone
+  #idle = null;
+  #waiters = [];
+  #onState;
+  #onProgress;
+  #onFree;
+
+  /** onState(state, failure|null), onProgress(loaded, total|null) of the first start, onFree(): a worker waits for work. */
+  constructor({ onState, onProgress, onFree }) {
+    this.#onState = onState;
+    this.#onProgress = onProgress;
+    this.#onFree = onFree;
+  }
+
+  get workers() { return this.#lanes.length; }
+
+  get starts() { return this.#lanes.reduce((sum, { client }) => sum + client.starts, this.#ended); }
+
+  /** Starts the first worker, or again what failed. */
+  start() {
+    if (this.#lanes.length === 0) this.#add();
+    else for (const { client } of this.#lanes) if (client.state === 'failed') client.start();
+  }
+
+  /** A worker that is ready and free, which is busy until it is given back; null if there is none. */
+  take() {
+    const lane = this.#lanes.find(({ client, busy }) => !busy && client.state === 'ready');
+    if (!lane) return null;
+    lane.busy = true;
+    clearTimeout(this.#idle);
+    this.#idle = null;
+    return lane.client;
+  }
+
+  giveBack(client) {
+    const lane = this.#lanes.find((other) => other.client === client);
+    if (lane) lane.busy = false;
+    if (this.#lanes.length > 1 && this.#idle === null) this.#idle = setTimeout(() => this.#trim(), IDLE_MS);
+  }
+
+  /** There is more work than workers: starts one more, if the device bears it and none is starting. */
+  grow() {
+    const starting = this.#lanes.some(({ client }) => client.state !== 'ready');
+    if (this.#lanes.length > 0 && this.#lanes.length < this.limit && !starting) this.#add();
+  }
+
+  /** Ends what busy workers do; their requests fail with `stopped`. One worker stays, or starts again. */
+  cancel() {
+    const busy = this.#lanes.filter((lane) => lane.busy);
+    const kept = this.#lanes.find((lane) => !lane.busy) ?? busy.shift();
+    for (const lane of busy) this.#remove(lane);
+    if (kept?.busy) {
+      kept.busy = false;
+      kept.client.start();
+    }
+  }
+
+  /** The studies among readings, see `studies` in src/browser.rs. Waits for a worker; fails if it ends. */
+  async studies(items) {
+    while (this.state !== 'ready') await new Promise((resolve) => this.#waiters.push(resolve));
+    const ready = this.#lanes.filter(({ client }) => client.state === 'ready');
+    return (ready.find(({ busy }) => !busy) ?? ready[0]).client.studies(items);
+  }
+
+  #add() {
+    const lane = { client: null, busy: false };
+    lane.client = new WorkerClient({
+      session: this.session,
+      onState: (state, failure) => this.#changed(lane, state, failure),
+      onProgress: (loaded, total) => this.#onProgress(loaded, total),
+    });
+    this.#lanes.push(lane);
+    lane.client.start();
+  }
+
+  #remove(lane) {
+    this.#lanes.splice(this.#lanes.indexOf(lane), 1);
+    this.#ended += lane.client.starts;
+    lane.client.stop();
+  }
+
+  #changed(lane, state, failure) {
+    if (!this.#lanes.includes(lane)) return;
+    if (state === 'ready') {
+      this.model ??= lane.client.model;
+      this.loadMs ??= lane.client.loadMs;
+    }
+    if (state === 'failed' && this.#lanes.length > 1) {
+      // The device bears fewer than it told; the others go on.
+      this.#remove(lane);
+      this.limit = Math.max(1, this.#lanes.length);
+    }
+    const states = this.#lanes.map(({ client }) => client.state);
+    const all = ['ready', 'loading', 'failed'].find((one) => states.includes(one)) ?? 'idle';
+    if (all !== this.state) {
+      this.state = all;
+      this.#onState(all, failure);
+      if (all === 'ready') for (const resolve of this.#waiters.splice(0)) resolve();
+    }
+    if (state === 'ready') this.#onFree();
+  }
+
+  #trim() {
+    this.#idle = null;
+    for (const lane of this.#lanes.slice(1)) if (!lane.busy) this.#remove(lane);
+  }
+}

@@ -1,0 +1,92 @@
+// What is printed: one page a study, with its summary, its highest slices with their maps, its slices, the model and the limits.
+// Owns the elements that only paper shows.
+
+import { element, terms } from './dom.js';
+import { paintMap } from './heatmap.js';
+import { paintPicture } from './picture.js';
+import { MOST_BARS, scoreChart } from './score-chart.js';
+import { sentencesOf, titleOf } from './studies.js';
+import { format, words } from './words.js';
+
+// What fits on a page, on A4 and on Letter.
+const PICTURES = 3;
+const ROWS = 60;
+
+// So many studies are printed with pictures: each may have to be read again.
+const PICTURED = 30;
+
+/** The records whose pixels the pages of these studies show. */
+export const pictured = (studies) => studies.slice(0, PICTURED).flatMap((study) => highest(study).map((slice) => study.records[slice - 1]));
+
+const highest = ({ ranked }) => ranked.slice(0, PICTURES);
+
+/**
+ * Fills `node` with the pages. `nameOf(record)` is how a slice is called, null to leave names out; `pixelsOf(record)` are its picture
+ * and map, null where they are not at hand.
+ */
+export function fillSheet(node, { studies, model, nameOf, pixelsOf }) {
+  node.replaceChildren(...studies.map((study) => page(study, { model, nameOf, pixelsOf })));
+}
+
+function page(study, { model, nameOf, pixelsOf }) {
+  const node = element('article.sheet',
+    element('header', element('p.sheet-brand', 'LungGlass'), element('p', `${words.intro.use} ${words.intro.limits}`)),
+    element('h2', titleOf(study, nameOf === null)),
+    study.counts.slices > 1 ? element('p', sentencesOf(study).join(' ')) : null,
+    study.counts.slices > 1 && study.counts.slices <= MOST_BARS ? element('figure', scoreChart(study, model), element('figcaption', words.batch.orders[study.order])) : null,
+    pictures(study, nameOf, pixelsOf),
+    ...slices(study, nameOf),
+    element('footer',
+      element('p', words.batch.unvalidated, ' ', words.batch.mapLimit),
+      terms('dl', [
+        [words.batch.settings, words.batch.settingsOf(model)],
+        ['SHA-256', model.sha256],
+        [words.batch.printed, format.date(new Date().toISOString().slice(0, 10))],
+      ])));
+  node.dataset.testid = 'sheet';
+  return node;
+}
+
+function pictures(study, nameOf, pixelsOf) {
+  const shown = highest(study)
+    .map((slice) => ({ slice, record: study.records[slice - 1] }))
+    .map(({ slice, record }) => ({ slice, record, pixels: pixelsOf(record) }))
+    .filter(({ pixels }) => pixels);
+  if (shown.length === 0) return null;
+  return element('div.sheet-pictures', ...shown.map(({ slice, record, pixels: { picture, map, lung } }) => {
+    const [below, above] = [document.createElement('canvas'), document.createElement('canvas')];
+    paintPicture(below, picture);
+    paintMap(above, map, lung, picture.width, picture.height);
+    const frame = element('div.frame', below, above);
+    frame.style.setProperty('--width', String(Math.min(1, picture.width / picture.height)));
+    frame.style.setProperty('--ratio', String(picture.width / picture.height));
+    return element('figure', element('div.stage', frame), element('figcaption', element('strong', `${words.batch.slice(slice)}: ${format.score(record.reading.score)}`), nameOf && element('span', nameOf(record))));
+  }));
+}
+
+// In the order of the slices if all fit, else the highest of them.
+function slices(study, nameOf) {
+  const numbers = study.records.map((_, at) => at + 1);
+  const rest = numbers.filter((slice) => !study.ranked.includes(slice));
+  const shown = numbers.length <= ROWS ? numbers : [...study.ranked, ...rest].slice(0, ROWS);
+  const { slice: number, file, score: result } = words.batch.columns;
+  const columns = nameOf ? [number, file, result] : [number, result];
+  const rows = shown.map((slice) => {
+    const record = study.records[slice - 1];
+    const { verdict, score } = record.reading;
+    const told = score === null ? words.verdict[verdict] : format.score(score);
+    const row = element('tr', element('td', format.integer(slice)), nameOf && element('td', nameOf(record)), element('td', told));
+    row.dataset.verdict = verdict;
+    return row;
+  });
+  // Three tables side by side, each with its head: a table that a browser breaks into columns has only one.
+  const each = Math.ceil(rows.length / 3);
+  const tables = [0, 1, 2].map((part) => rows.slice(part * each, (part + 1) * each)).filter((part) => part.length > 0).map((part) => {
+    const head = element('tr', ...columns.map((name) => element('th', name)));
+    return element('table', element('thead', head), element('tbody', ...part));
+  });
+  return [
+    element('div.sheet-slices', ...tables),
+    shown.length < numbers.length ? element('p.help', words.batch.onlyHighest(shown.length, numbers.length)) : null,
+  ].filter(Boolean);
+}

@@ -1,0 +1,31 @@
+// The scores of a study's slices as bars, in the order of the slices. Knows one study and no other element.
+
+import { words } from './words.js';
+
+const SVG = 'http://www.w3.org/2000/svg';
+const HEIGHT = 40;
+
+/** With more slices the bars are too thin to see. */
+export const MOST_BARS = 1000;
+
+/** An SVG: a bar a slice, as high as its score; a dash at the foot where there is none; and a line at the operating point. */
+export function scoreChart({ records, counts, order }, { threshold }) {
+  const svg = draw('svg', { viewBox: `0 0 ${records.length} ${HEIGHT}`, preserveAspectRatio: 'none', role: 'img', class: 'chart' });
+  svg.setAttribute('aria-label', words.batch.chart(counts.judged, order));
+  for (const [at, { reading: { score, verdict } }] of records.entries()) {
+    // A score near 0 must not look like none.
+    const height = score === null ? 1 : Math.max(1.5, score * HEIGHT);
+    const bar = draw('rect', { x: at + 0.1, y: HEIGHT - height, width: 0.8, height });
+    bar.dataset.verdict = verdict;
+    svg.append(bar);
+  }
+  const y = HEIGHT * (1 - threshold);
+  svg.append(draw('line', { x1: 0, x2: records.length, y1: y, y2: y, 'vector-effect': 'non-scaling-stroke' }));
+  return svg;
+}
+
+function draw(tag, attributes) {
+  const node = document.createElementNS(SVG, tag);
+  for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, String(value));
+  return node;
+}

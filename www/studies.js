@@ -1,0 +1,86 @@
+// The studies among the results, kept in step with them: the library puts them together in a worker, and this asks for it when enough
+// has changed. Knows no element of the page.
+
+import { words } from './words.js';
+
+// While files are read, studies are put together once in so many milliseconds, and more rarely the more slices there are.
+const LEAST_PAUSE = 800;
+const PAUSE_A_SLICE = 0.2;
+
+export class Studies {
+  /** Study of src/study.rs with `records` in the place of `slices`: slice n is records[n - 1]. */
+  list = [];
+  #places = new Map();
+  #pool;
+  #results;
+  #onChange;
+  #timer = null;
+  #asked = 0;        // changes that were announced
+  #known = 0;        // of those the ones in the list
+  #asking = null;
+
+  constructor(pool, results, onChange) {
+    this.#pool = pool;
+    this.#results = results;
+    this.#onChange = onChange;
+  }
+
+  /** The results have changed; `soon` if no more change is under way. */
+  changed(soon = false) {
+    this.#asked++;
+    if (soon) {
+      clearTimeout(this.#timer);
+      this.#timer = null;
+    }
+    const pause = soon ? 0 : LEAST_PAUSE + PAUSE_A_SLICE * this.#results.records.length;
+    this.#timer ??= setTimeout(() => {
+      this.#timer = null;
+      // A worker that was ended has answered nothing: ask the next one.
+      this.fresh().catch(({ code }) => { if (code === 'stopped' || code === 'crashed') this.changed(); });
+    }, pause);
+  }
+
+  /** The studies of the results as they are now, or later. Fails if the worker that was asked ends. */
+  async fresh() {
+    const wanted = this.#asked;
+    while (this.#known < wanted) {
+      this.#asking ??= this.#ask().finally(() => { this.#asking = null; });
+      await this.#asking;
+    }
+    return this.list;
+  }
+
+  /** { study, slice } of a record, null while it is not known. */
+  of(record) { return this.#places.get(record) ?? null; }
+
+  async #ask() {
+    const asked = this.#asked;
+    const records = [...this.#results.records];
+    const found = records.length === 0 ? [] : await this.#pool.studies(records.map(item));
+    this.#known = asked;
+    this.list = found.map(({ slices, ...study }) => ({ ...study, records: slices.map((at) => records[at]) }));
+    this.#places = new Map(this.list.flatMap((study) => study.records.map((record, at) => [record, { study, slice: at + 1 }])));
+    this.#onChange();
+  }
+}
+
+function item({ reading: { file, frame, verdict, score, refusal, error }, place, container }) {
+  return { file, frame, verdict, score, container, reason: (refusal ?? error)?.code ?? null, ...place };
+}
+
+/** What a study is called; `nameless` leaves the names of archives, folders and files out. */
+export function titleOf({ kind, ordinal, name }, nameless = false) {
+  if (kind === 'series') return words.batch.series(ordinal);
+  if (kind === 'pictures') return words.batch.pictures;
+  return nameless ? words.batch.group(ordinal) : name;
+}
+
+/** Its sentences: how many are positive and where the highest is, and how many were set aside. */
+export function sentencesOf({ counts, highest }) {
+  const { positive, uncertain, judged, slices, refused, unreadable } = counts;
+  return [
+    highest ? words.batch.share(positive, judged, uncertain) : words.batch.noneJudged(slices),
+    highest ? words.batch.highest(highest.score, highest.slice) : null,
+    refused + unreadable > 0 ? words.batch.aside(refused, unreadable) : null,
+  ].filter(Boolean);
+}
