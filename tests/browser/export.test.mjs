@@ -1,0 +1,181 @@
+// What leaves the page: CSV and JSON with what makes a reading repeatable, paper, and all of them without file names.
+
+import assert from 'node:assert/strict';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { cases, desk, isError, isJudged, isRefused } from './cases.mjs';
+import { parseCsv, saved } from './saved.mjs';
+import { placed, uid } from './series.mjs';
+import { id, openBrowser } from './visit.mjs';
+
+let browser;
+let files;
+let all;
+
+before(async () => {
+  browser = await openBrowser();
+  files = await desk();
+  all = await cases();
+});
+after(async () => {
+  await browser?.close();
+  await files?.clear();
+});
+
+// Two series of two slices each, and three pictures of their own: a judged one, a refused one and a broken one.
+const SECRET = 'Secret-Name';
+
+async function visitWithStudies() {
+  const folder = join(files.folder, SECRET);
+  await mkdir(folder, { recursive: true });
+  for (const [series, height] of [[1, 10], [1, 20], [2, 10], [2, 20]]) {
+    await writeFile(join(folder, `${SECRET}-${series}-${height}.dcm`), await placed({ series, height }));
+  }
+  const pictures = [];
+  for (const [at, kind] of [(one) => isJudged(one) && one.input.endsWith('.png'), isRefused, isError].entries()) {
+    pictures.push(await files.put(all.find(kind).input, `${SECRET}-${at}`));
+  }
+  const visit = await browser.visit();
+  await visit.ready();
+  if (await visit.page.$eval(id('consent'), (dialog) => dialog.open)) await visit.accept();
+  await (await visit.page.$(id('folder-input'))).uploadFile(folder);
+  await visit.results(4);
+  await visit.choose(pictures);
+  const results = await visit.results(7);
+  return { visit, results };
+}
+
+async function save(visit, name) {
+  const folder = join(files.folder, name);
+  await mkdir(folder);
+  const session = await visit.page.createCDPSession();
+  await session.send('Browser.setDownloadBehavior', { behavior: 'allow', downloadPath: folder });
+  await visit.page.click(id('export-csv'));
+  const csv = await saved(folder, '.csv');
+  await visit.page.click(id('export-json'));
+  const json = await saved(folder, '.json');
+  await session.detach();
+  return { csv, json };
+}
+
+/** Asks for paper as the button does, and gives the PDF. */
+async function print(visit) {
+  await visit.page.evaluate(() => {
+    window.print = () => { window.printed = true; };
+    window.printed = false;
+  });
+  await visit.page.click(id('print'));
+  await visit.page.waitForFunction(() => window.printed);
+  return visit.page.evaluate(() => document.getElementById('sheets').innerHTML);
+}
+
+test('what is saved holds all that makes a reading repeatable, and no UID', async () => {
+  const { visit, results } = await visitWithStudies();
+  const { csv, json } = await save(visit, 'whole');
+  const [head, ...rows] = parseCsv(csv);
+  const column = (name) => rows.map((row) => row[head.indexOf(name)]);
+  assert.deepEqual(column('file'), results.map(({ file }) => file));
+  assert.deepEqual(column('study'), ['series 1', 'series 1', 'series 2', 'series 2', 'pictures 1', 'pictures 1', 'pictures 1']);
+  assert.deepEqual(column('slice'), ['2', '1', '2', '1', '1', '2', '3']);
+  for (const name of ['threshold', 'uncertain_low', 'uncertain_high', 'temperature', 'input_size']) assert.ok(column(name).every((value) => Number(value) > 0), name);
+  assert.match(column('program_version')[0], /^\d+\.\d+\.\d+$/);
+  assert.ok(column('browser').every((told) => told.includes('Chrome')));
+  assert.ok(column('exported').every((time) => !Number.isNaN(Date.parse(time))));
+  assert.ok(column('finding_ground_glass').filter(Boolean).length >= 5, 'findings of the judged');
+
+  const readings = JSON.parse(json);
+  assert.deepEqual(readings.map(({ file }) => file), results.map(({ file }) => file));
+  for (const reading of readings) {
+    const fields = ['file', 'frame', 'verdict', 'score', 'logit', 'findings', 'refusal', 'error', 'source', 'model', 'device', 'ms'];
+    assert.deepEqual(Object.keys(reading).sort(), [...fields, 'study', 'settings'].sort());
+    assert.deepEqual(Object.keys(reading.settings).sort(), ['browser', 'exported', 'program', 'size', 'temperature', 'threshold', 'uncertain', 'window']);
+    assert.equal(reading.settings.window.center, -600);
+  }
+  assert.deepEqual(readings.map(({ study }) => [study.kind, study.ordinal, study.slice]).slice(1, 3), [['series', 1, 1], ['series', 2, 2]]);
+  for (const text of [csv, json]) for (const series of [1, 2]) assert.ok(!text.includes(uid(series)));
+  assert.deepEqual(visit.complaints(), []);
+  await visit.close();
+});
+
+test('file names are left out of what is saved, printed and told, if a person wants it', async () => {
+  const { visit } = await visitWithStudies();
+  assert.ok((await print(visit)).includes(SECRET), 'paper names files');
+  await visit.page.click(id('omit-names'));
+  const { csv, json } = await save(visit, 'nameless');
+  const paper = await print(visit);
+  for (const [where, text] of Object.entries({ csv, json, paper })) assert.ok(!text.includes(SECRET), where);
+  assert.deepEqual(JSON.parse(json).map(({ file }) => file), [1, 2, 3, 4, 5, 6, 7].map((number) => `slice ${number}`));
+  await visit.page.click(`${id('diagnostics')} button`);
+  assert.ok(!(await visit.page.$eval(`${id('diagnostics')} pre`, (text) => text.textContent)).includes(SECRET));
+  assert.deepEqual(visit.complaints(), []);
+  await visit.close();
+});
+
+test('paper has one page a study, with its pictures and what the page must say, and no controls', async () => {
+  const { visit } = await visitWithStudies();
+  const { page } = visit;
+  await print(visit);
+  const sheets = await page.$$eval(id('sheet'), (all) => all.map((sheet) => ({
+    title: sheet.querySelector('h2').textContent,
+    text: sheet.textContent,
+    rows: sheet.querySelectorAll('tbody tr').length,
+    painted: [...sheet.querySelectorAll('canvas')].map((canvas) => {
+      const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
+      return data.some((value) => value > 0);
+    }),
+  })));
+  assert.deepEqual(sheets.map(({ title }) => title), ['Series 1', 'Series 2', 'Single pictures']);
+  assert.deepEqual(sheets.map(({ rows }) => rows), [2, 2, 3]);
+  // A picture and a map for each of the highest slices.
+  assert.deepEqual(sheets.map(({ painted }) => painted), [Array(4).fill(true), Array(4).fill(true), [true, true]]);
+  for (const { text } of sheets) {
+    assert.match(text, /Not a medical device/);
+    assert.match(text, /nobody has validated it/);
+    assert.match(text, /[0-9a-f]{64}/);
+    assert.match(text, /operating point/);
+  }
+  await page.emulateMediaType('print');
+  for (const hidden of ['drop-zone', 'export-csv', 'result', 'diagnostics', 'study']) {
+    assert.equal(await page.$eval(id(hidden), (node) => node.checkVisibility()), false, hidden);
+  }
+  assert.equal(await page.$eval(id('sheet'), (node) => node.checkVisibility()), true);
+  await page.emulateMediaType(null);
+  for (const format of ['A4', 'Letter']) assert.equal(await pages(page, format), 3, format);
+  assert.deepEqual(visit.complaints(), []);
+  await visit.close();
+});
+
+test('a study of more slices than fit stays on one page, and says what it left out', async () => {
+  const visit = await browser.visit();
+  await visit.ready();
+  if (await visit.page.$eval(id('consent'), (dialog) => dialog.open)) await visit.accept();
+  const folder = join(files.folder, 'many-slices-of-one-study');
+  await mkdir(folder);
+  const slice = all.find((one) => isJudged(one) && one.input.endsWith('.png')).input;
+  for (let i = 0; i < 110; i++) await files.put(i < 3 ? slice : all.find((one) => one.name === 'bad-crc').input, `many-slices-of-one-study/slice-with-a-long-name-${i}.png`);
+  await (await visit.page.$(id('folder-input'))).uploadFile(folder);
+  await visit.results(110);
+  const paper = await print(visit);
+  assert.match(paper, /of 110; the saved files hold all/);
+  for (const format of ['A4', 'Letter']) assert.equal(await pages(visit.page, format), 1, format);
+  await visit.close();
+});
+
+test('the browser\'s own command prints the studies too, and a page without readings as it stands', async () => {
+  const { visit } = await visitWithStudies();
+  await visit.page.waitForFunction((study) => document.querySelectorAll(study).length === 3, {}, id('study'));
+  assert.equal(await pages(visit.page, 'A4'), 3);
+  assert.equal((await visit.page.$$(id('sheet'))).length, 0, 'the paper is gone from the page');
+  await visit.page.click(id('clear'));
+  const text = await visit.page.evaluate(() => document.querySelector('.notice').checkVisibility());
+  assert.ok(text);
+  assert.equal(await pages(visit.page, 'A4'), 1);
+  await visit.close();
+});
+
+/** How many pages a PDF has: by its page objects, which Chromium does not compress. */
+async function pages(page, format) {
+  const pdf = Buffer.from(await page.pdf({ format, preferCSSPageSize: false, printBackground: true })).toString('latin1');
+  return pdf.match(/\/Type\s*\/Page\b/g)?.length ?? 0;
+}
