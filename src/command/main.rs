@@ -23,6 +23,8 @@ mod preprocess;
 #[cfg(not(target_arch = "wasm32"))]
 mod report;
 #[cfg(not(target_arch = "wasm32"))]
+mod serve;
+#[cfg(not(target_arch = "wasm32"))]
 mod validate;
 
 /// Exit code 0 when all was read, 2 when some could not be, 1 for wrong usage.
@@ -36,6 +38,7 @@ fn main() -> std::process::ExitCode {
         Ok(Command::Merge(arguments)) => merge::run(&arguments),
         Ok(Command::Compare(arguments)) => compare::run(&arguments),
         Ok(Command::Preprocess(arguments)) => preprocess::run(&arguments),
+        Ok(Command::Serve(arguments)) => serve::run(&arguments),
         Err(code) => return code,
     };
     outcome.map_or_else(

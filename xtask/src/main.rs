@@ -2,7 +2,6 @@
 
 mod bench;
 mod process;
-mod server;
 mod setup;
 mod size;
 mod test;
@@ -15,6 +14,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
+use lungglass_server::{Folder, Server};
 
 /// Builds, serves and tests LungGlass.
 #[derive(Parser)]
@@ -93,11 +93,11 @@ fn perform(task: Task) -> Result<ExitCode> {
         Task::Build => wasm::build(&toolchain::obtain()?)?,
         Task::Serve { port } => {
             // The port comes first: if it is taken, that is said before a build of minutes, not after.
-            let listener = server::listen(port)?;
+            let listener = lungglass_server::listen(port)?;
             wasm::build(&toolchain::obtain()?)?;
-            let server = server::Server::start(listener, &root().join("www"))?;
+            let server = Server::start(listener, Folder::new(&root().join("www"))?)?;
             println!("{}", server.url());
-            server.wait()?;
+            return Err(server.wait().into());
         }
         // It has said by itself what failed: nothing may follow its last line.
         Task::Test { all } if !test::everything(all) => return Ok(ExitCode::FAILURE),
