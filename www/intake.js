@@ -1,6 +1,8 @@
 // Ways in for files: the picker, drops anywhere on the page, and the sample. Each ends in onFiles(File[]).
 
-const SAMPLE = new URL('./samples/lidc-slice.dcm', import.meta.url);
+import { published } from './published.js';
+
+const SAMPLE = 'samples/lidc-slice.dcm';
 
 export function intake({ input, sample, onFiles, onSampleFailure }) {
   input.addEventListener('change', () => {
@@ -34,10 +36,7 @@ export function intake({ input, sample, onFiles, onSampleFailure }) {
   sample.addEventListener('click', async () => {
     sample.disabled = true;
     try {
-      const response = await fetch(SAMPLE);
-      if (!response.ok) throw new Error(response.statusText);
-      const name = SAMPLE.pathname.split('/').pop();
-      onFiles([new File([await response.blob()], name)]);
+      onFiles([new File([await published(SAMPLE, (response) => response.blob())], SAMPLE.split('/').pop())]);
     } catch {
       onSampleFailure();
     } finally {
