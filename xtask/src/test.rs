@@ -10,7 +10,7 @@ use anyhow::{Context, Result, bail, ensure};
 use lungglass_server::{Folder, Server};
 
 use crate::toolchain::{self, TARGET, Toolchain};
-use crate::{process, root, setup, target, wasm};
+use crate::{kiosk, process, root, setup, target, wasm};
 
 /// How a test that lacks its data begins the line that says so. The harness counts it as passed.
 const SKIPPED: &str = "SKIPPED ";
@@ -109,7 +109,10 @@ impl Run {
             step.outcome = "NOT CHECKED";
         }
         // Before the command, which holds the page.
-        self.step("page", |_| wasm::build(&toolchain))?;
+        self.step("page", |_| {
+            wasm::build(&toolchain)?;
+            kiosk::write()
+        })?;
         self.step("native tests", |run| {
             process::run(process::cargo().args(["build", "--release", "--package", "lungglass"]))?;
             PACKAGES.iter().try_for_each(|package| {
