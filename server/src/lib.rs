@@ -539,13 +539,13 @@ mod tests {
         let site = Site::new("malformed");
         let server = site.serve();
         let address = server.address;
-        let starts =
+        const STARTS: [&str; 6] =
             ["", "GET ", "GET / HTTP/1.1\r\n", "GET / HTTP/1.1\r\nHost: ", "HEAD /%", "PUT /index.html HTTP/1.1\r\n"];
-        let ends = ["", "\r\n\r\n", "\n\n", " HTTP/1.1\r\n\r\n"];
+        const ENDS: [&str; 4] = ["", "\r\n\r\n", "\n\n", " HTTP/1.1\r\n\r\n"];
         proptest!(ProptestConfig::with_cases(128), |(
-            start in prop::sample::select(&starts[..]),
+            start in prop::sample::select(&STARTS[..]),
             bytes in prop::collection::vec(any::<u8>(), 0..300),
-            end in prop::sample::select(&ends[..]),
+            end in prop::sample::select(&ENDS[..]),
         )| {
             let given = exchange(address, &[start.as_bytes(), &bytes, end.as_bytes()].concat());
             prop_assert!(given.is_empty() || given.starts_with("HTTP/1.1 4"), "{}", given);
