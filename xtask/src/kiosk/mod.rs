@@ -19,6 +19,7 @@ use crate::published::{self, File};
 use crate::root;
 
 const BOOT: &str = include_str!("boot.js");
+const SHEET: &str = "<link rel=\"stylesheet\" href=\"";
 const FILE: &str = "dist/lungglass-kiosk.html";
 /// Texts that go with every copy, each in an element of its own at the end of the file.
 const NOTICES: [&str; 3] = ["LICENSE-MIT", "LICENSE-APACHE", "www/samples/README.md"];
@@ -61,11 +62,18 @@ fn page(files: &[File], notices: &[(&str, String)]) -> Result<String> {
     let packed = pack(&page.modules, &workers, &data)?;
 
     let mut html = part("index.html")?.to_owned();
-    let style = part("style.css")?;
     let icon = format!("data:image/svg+xml;base64,{}", STANDARD.encode(part("icon.svg")?));
     let hosted = policy(&html)?.to_owned();
-    replace(&mut html, &hosted, &own_policy(&hosted, style)?)?;
-    replace(&mut html, "<link rel=\"stylesheet\" href=\"style.css\">", &format!("<style>{style}</style>"))?;
+    let sheets: Vec<String> =
+        html.split(SHEET).skip(1).filter_map(|rest| Some(rest.split_once('"')?.0.to_owned())).collect();
+    let mut styles = Vec::new();
+    for path in &sheets {
+        let style = part(path)?;
+        ensure!(!style.contains("url(") && !style.contains("@import"), "{path} loads something");
+        replace(&mut html, &format!("{SHEET}{path}\">"), &format!("<style>{style}</style>"))?;
+        styles.push(style);
+    }
+    replace(&mut html, &hosted, &own_policy(&hosted, &styles)?)?;
     replace(&mut html, "<link rel=\"icon\" href=\"icon.svg\"", &format!("<link rel=\"icon\" href=\"{icon}\""))?;
     replace(&mut html, "<img src=\"icon.svg\"", &format!("<img src=\"{icon}\""))?;
     replace(&mut html, "  <script type=\"module\" src=\"app.js\"></script>\n", "")?;
@@ -110,14 +118,17 @@ fn policy(html: &str) -> Result<&str> {
 }
 
 /// The hosted policy without any place to load from or send to: what the page needs is named by its hash, or was made by the page itself.
-fn own_policy(hosted: &str, style: &str) -> Result<String> {
+fn own_policy(hosted: &str, styles: &[&str]) -> Result<String> {
     let hash = |text: &str| format!("'sha256-{}'", STANDARD.encode(Sha256::digest(text)));
     let mut directives = Vec::new();
     for directive in hosted.split(';').map(str::trim) {
         let (name, value) = directive.split_once(' ').unwrap_or((directive, ""));
         directives.push(match name {
             "script-src" => format!("script-src {} blob: 'wasm-unsafe-eval'", hash(BOOT)),
-            "style-src" => format!("style-src {}", hash(style)),
+            "style-src" => {
+                let hashes: Vec<_> = styles.iter().map(|style| hash(style)).collect();
+                format!("style-src {}", hashes.join(" "))
+            }
             "worker-src" => "worker-src blob:".to_owned(),
             "connect-src" => "connect-src 'none'".to_owned(),
             "img-src" => format!("img-src {}", value.replace("'self'", "data:")),
@@ -163,7 +174,7 @@ mod tests {
 
     #[test]
     fn the_policy_lets_nothing_out() {
-        let policy = own_policy(HOSTED, "abc").unwrap();
+        let policy = own_policy(HOSTED, &["abc"]).unwrap();
         for wanted in [
             "default-src 'none'; ",
             "connect-src 'none'; ",
@@ -175,8 +186,8 @@ mod tests {
             assert!(policy.contains(wanted), "{wanted}: {policy}");
         }
         assert!(!policy.contains("'self'") && !policy.contains("manifest-src"));
-        assert!(own_policy("default-src 'none'", "").is_err());
-        assert!(own_policy("connect-src 'self'; font-src 'self'", "").is_err());
+        assert!(own_policy("default-src 'none'", &[]).is_err());
+        assert!(own_policy("connect-src 'self'; font-src 'self'", &[]).is_err());
     }
 
     #[test]
