@@ -5,10 +5,15 @@ import { diagnostics } from './diagnostics.js';
 import { element, inEnglish } from './dom.js';
 import { renamed, save, settingsOf, toCsv, toJson } from './export.js';
 import { intake } from './intake.js';
+import { kioskMode } from './kiosk.js';
 import { languageChoice } from './language.js';
+import { kiosk } from './mode.js';
 import { modelCard } from './model-card.js';
+import { Offline, repair } from './offline.js';
 import { Pool } from './pool.js';
 import { fillSheet, pictured } from './print-sheet.js';
+import { privacy } from './privacy.js';
+import { build, inOneFile } from './published.js';
 import { Queue } from './queue.js';
 import { Results } from './results.js';
 import { sheet } from './sheet.js';
@@ -16,7 +21,7 @@ import { Studies } from './studies.js';
 import { StudyPanel } from './study-panel.js';
 import { Table } from './table.js';
 import { Viewer } from './viewer/viewer.js';
-import { sentence, words } from './words.js';
+import { format, sentence, words } from './words.js';
 import { WorkerClient } from './worker-client.js';
 
 const $ = (id) => document.getElementById(id);
@@ -72,22 +77,24 @@ function showState(state, failure) {
   if (state === 'failed') {
     failures.push(failure.code);
     const { code, message } = failure;
-    showFailure(() => words.failure.title, () => words.failure[code] ?? inEnglish(sentence(message)), () => pool.start());
+    const text = inOneFile && code === 'damaged' ? () => words.offline.damagedFile : () => words.failure[code] ?? inEnglish(sentence(message));
+    showFailure(() => words.failure.title, text, () => pool.start());
+    $('repair').hidden = inOneFile || !['damaged', 'missing'].includes(code);
   }
   if (state === 'ready') {
     const { name, version, sha256 } = pool.model;
     say('model-card-body', () => modelCard(pool.model));
+    if (offline.state === null) offline.start();
     say('footer-model', () => [`${words.footer.model(`${name} ${version}`)} `, element('code', sha256.slice(0, 12))]);
   }
 }
 
 function showLoading(loaded, total) {
   const bar = $('loading-bar');
-  const complete = total !== null && loaded >= total;
-  if (total === null || complete) bar.removeAttribute('value');
-  else bar.value = Math.min(1, loaded / total);
-  if (complete) say('loading-text', () => words.loading.preparing);
-  else say('loading-text', () => (total === null ? words.loading.bytes(loaded) : words.loading.of(loaded, total)));
+  const complete = loaded >= total;
+  if (complete) bar.removeAttribute('value');
+  else bar.value = loaded / total;
+  say('loading-text', () => (complete ? words.loading.preparing : words.loading.of(loaded, total)));
 }
 
 let again = () => {};
@@ -96,6 +103,7 @@ function showFailure(title, text, retry) {
   say('failure-title', title);
   say('failure-text', text);
   $('failure').hidden = false;
+  $('repair').hidden = true;
   again = retry;
 }
 
@@ -103,6 +111,56 @@ $('retry').addEventListener('click', () => {
   $('failure').hidden = true;
   again();
 });
+
+$('repair').addEventListener('click', () => {
+  $('repair').disabled = true;
+  say('failure-text', () => words.offline.repairing);
+  repair();
+});
+
+// Without a network
+
+let made = null;
+build.then((known) => {
+  made = known;
+  if (made) say('footer-build', () => [`${words.offline.build(made.version)} `, element('code', made.id.slice(0, 12))]);
+});
+
+const offline = new Offline({
+  onState(state) {
+    $('offline').dataset.state = state;
+    say('offline', () => words.offline[state]);
+  },
+  onUpdate() {
+    say('update-text', () => words.offline.update);
+    $('update').hidden = false;
+  },
+});
+
+$('update-reload').addEventListener('click', async () => {
+  if (queue.busy) return say('update-text', () => words.offline.updateBusy);
+  const others = await offline.update();
+  if (others > 0) say('update-text', () => words.offline.updateOthers(others));
+});
+
+// On a machine that many share
+
+const clearAll = kioskMode({
+  busy: () => queue.busy,
+  clear: () => $('clear').click(),
+  onCount(seconds) {
+    const dialog = $('kiosk-countdown');
+    if (seconds === null) return dialog.close();
+    $('kiosk-seconds').textContent = format.duration(seconds);
+    if (!dialog.open) dialog.showModal();
+  },
+});
+
+if (kiosk) {
+  $('kiosk').hidden = false;
+  say('kiosk-text', () => (Number.isFinite(kiosk.minutes) ? words.offline.kiosk.idle(kiosk.minutes * 60) : words.offline.kiosk.never));
+  $('kiosk-clear').addEventListener('click', clearAll);
+}
 
 // Reading
 
@@ -290,8 +348,12 @@ $('print').addEventListener('click', async () => {
 
 sheet($('model-card'), $('model-card-open'));
 
+sheet($('privacy'), $('privacy-open'), () => privacy($('privacy-body')));
+
 sheet($('diagnostics'), $('diagnostics-open'), () => {
-  $('diagnostics-text').textContent = diagnostics({ pool, counts: results.counts(), readings: results.readings, failures });
+  $('diagnostics-text').textContent = diagnostics({
+    pool, counts: results.counts(), readings: results.readings, failures, build: made, offline: offline.state,
+  });
   $('diagnostics-copied').textContent = '';
 });
 

@@ -1,15 +1,20 @@
 // A text for problem reports: this browser, the reader and its counts. No picture, no file name, no patient data. It is in English
 // whatever the language of the page, for those who read the reports.
 
+import { kiosk } from './mode.js';
 import { language } from './words.js';
 import { hasSimd } from './worker-client.js';
 
-export function diagnostics({ pool, counts, readings, failures }) {
+export function diagnostics({ pool, counts, readings, failures, build, offline }) {
   const graph = readings.map((reading) => reading.ms?.graph).filter((ms) => typeof ms === 'number').sort((a, b) => a - b);
   const codes = readings.map((reading) => (reading.error ?? reading.refusal)?.code).filter(Boolean);
   const { model } = pool;
   return Object.entries({
     Page: location.protocol === 'file:' ? 'file:' : location.origin,
+    Build: build ? `${build.version} ${build.id}` : 'none',
+    'Module SHA-256': build ? hexadecimal(build.files['pkg/lungglass_bg.wasm'].sha256) : 'none',
+    Offline: offline,
+    Kiosk: kiosk ? `clears after ${kiosk.minutes} minutes` : 'no',
     Browser: navigator.userAgent,
     Languages: navigator.languages?.join(', '),
     'Language of the page': language(),
@@ -29,6 +34,8 @@ export function diagnostics({ pool, counts, readings, failures }) {
     'Start failures': tally(failures),
   }).map(([name, value]) => `${name}: ${value}`).join('\n');
 }
+
+const hexadecimal = (base64) => Array.from(atob(base64), (byte) => byte.charCodeAt(0).toString(16).padStart(2, '0')).join('');
 
 function tally(codes) {
   const counts = new Map();

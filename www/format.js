@@ -29,6 +29,7 @@ export function formatter(locale) {
     score: (value) => (value < 0.001 ? `< ${three(0.001)}` : value > 0.999 ? `> ${three(0.999)}` : three(value)),
     percent: digits(0, { style: 'percent' }),
     ms: (value) => (value < 10 ? shortMs(value) : longMs(value)),
+    kilobytes: ((kilobytes) => (value) => kilobytes(value / 1e3))(unit('kilobyte', 1)),
     bytes: ((megabytes) => (value) => megabytes(value / 1e6))(unit('megabyte', 1)),
     /** So many seconds, in words. */
     duration: (value) => (value < 90 ? seconds(Math.max(1, value)) : minutes(value / 60)),

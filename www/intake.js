@@ -3,7 +3,9 @@
 
 import { ofFolders, dropped } from './folder.js';
 
-const SAMPLE = new URL('./samples/lidc-slice.dcm', import.meta.url);
+import { published } from './published.js';
+
+const SAMPLE = 'samples/lidc-slice.dcm';
 
 const named = (file) => ({ file, name: file.name, folder: null });
 
@@ -54,10 +56,7 @@ export function intake({ input, folderInput, sample, onFiles, onSampleFailure })
   sample.addEventListener('click', async () => {
     sample.disabled = true;
     try {
-      const response = await fetch(SAMPLE);
-      if (!response.ok) throw new Error(response.statusText);
-      const name = SAMPLE.pathname.split('/').pop();
-      onFiles([named(new File([await response.blob()], name))]);
+      onFiles([named(new File([await published(SAMPLE, (response) => response.blob())], SAMPLE.split('/').pop()))]);
     } catch {
       onSampleFailure();
     } finally {

@@ -1,6 +1,12 @@
 // What the page remembers between visits: consent and the language, nothing else. Storage can be denied; then nothing is remembered.
+// A kiosk remembers nothing: who comes next is somebody else.
+
+import { kiosk } from './mode.js';
+
+const PREFIX = 'lungglass.';
 
 export function recall(key) {
+  if (kiosk) return null;
   try {
     return localStorage.getItem(key);
   } catch {
@@ -9,9 +15,23 @@ export function recall(key) {
 }
 
 export function remember(key, value) {
+  if (kiosk) return;
   try {
     localStorage.setItem(key, value);
   } catch {
     // Nothing to do: see above.
   }
+}
+
+/** [[key, value]] of all that is remembered. */
+export function remembered() {
+  try {
+    return Object.entries(localStorage).filter(([key]) => key.startsWith(PREFIX));
+  } catch {
+    return [];
+  }
+}
+
+export function forget() {
+  for (const [key] of remembered()) localStorage.removeItem(key);
 }

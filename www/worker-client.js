@@ -1,14 +1,10 @@
 // The page's side of one worker.js: starts it, numbers the requests, and starts a new one after a cancel or a crash.
 // The compiled module is kept in the session, so that no later worker of it fetches or compiles again.
 
-const WORKER = new URL('./worker.js', import.meta.url).href;
+import { inOneFile, published } from './published.js';
+import { startWorker } from './trusted.js';
 
-const policy = globalThis.trustedTypes?.createPolicy('lungglass', {
-  createScriptURL(url) {
-    if (url !== WORKER) throw new TypeError('only the reading worker may be started');
-    return url;
-  },
-});
+const MODULE = 'pkg/lungglass_bg.wasm';
 
 // (module (func (result v128) (i8x16.popcnt (i8x16.splat (i32.const 0)))))
 const SIMD = new Uint8Array([0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10, 10, 1, 8, 0, 65, 0, 253, 15, 253, 98, 11]);
@@ -41,7 +37,7 @@ export class WorkerClient {
   #onProgress;
 
   /**
-   * onState(state, failure|null), onProgress(loaded, total|null). `session` is what several workers share: the compiled module, once
+   * onState(state, failure|null), onProgress(loaded, total). `session` is what several workers share: the compiled module, once
    * there is one, and the salt of their words for series, or null. `reads` as in worker.js.
    */
   constructor({ onState = () => {}, onProgress = () => {}, session = { module: null, salt: null }, reads = true }) {
@@ -56,6 +52,15 @@ export class WorkerClient {
     this.#enter('loading');
     if (!hasSimd()) return this.#enter('failed', new RequestError('no_simd', ''));
     const began = performance.now();
+    if (inOneFile && !this.#session.module) {
+      // A worker of such a page has no file to load. A second start may have come in between.
+      try {
+        this.#session.module = await published(MODULE, WebAssembly.compileStreaming, this.#onProgress);
+      } catch (failure) {
+        return this.#enter('failed', failure);
+      }
+      this.stop();
+    }
     const worker = this.#spawn();
     try {
       const { model, module } = await this.#request('load', { ...this.#session, reads: this.#reads });
@@ -99,7 +104,7 @@ export class WorkerClient {
   }
 
   #spawn() {
-    const worker = new Worker(policy ? policy.createScriptURL(WORKER) : WORKER, { type: 'module', name: 'lungglass' });
+    const worker = startWorker();
     this.#worker = worker;
     worker.addEventListener('message', ({ data }) => this.#receive(data));
     worker.addEventListener('error', (event) => {

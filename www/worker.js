@@ -13,7 +13,7 @@
 //   { id, type: 'close' }
 //   { id, type: 'studies', items }      items: see `studies` in src/browser.rs
 // Worker to page:
-//   { id, type: 'progress', loaded, total }        bytes of the module; total is null where it is not known
+//   { id, type: 'progress', loaded, total }        bytes of the module; the total is known from the build
 //   { id, type: 'done', value }
 //        load:    { model, module }; model is null without the network
 //        open:    { frames, skipped }; skipped is undefined where the worker gives pixels alone
@@ -26,8 +26,10 @@
 // There is no cancel message: a forward pass cannot be interrupted, so the page terminates the worker.
 
 import { shrink } from './picture.js';
+import { check, published } from './published.js';
 
-const MODULE = new URL('./pkg/lungglass_bg.wasm', import.meta.url);
+const LIBRARY = 'pkg/lungglass.js';
+const MODULE = 'pkg/lungglass_bg.wasm';
 
 // The file, its copy inside the instance and its pixels must fit one 32-bit memory.
 const LARGEST_FILE = 512 * 1024 * 1024;
@@ -48,41 +50,15 @@ let classifier = null;
 let opened = null;
 let source = null;
 
-async function fetchModule(onProgress) {
-  let response;
-  try {
-    response = await fetch(MODULE);
-  } catch (cause) {
-    throw new Coded('network', String(cause?.message ?? cause));
-  }
-  if (!response.ok) throw new Coded('missing', `${response.status} ${response.statusText}`.trim());
-  // With a content encoding the header counts compressed bytes, the stream plain ones.
-  const length = response.headers.has('content-encoding') ? 0 : Number(response.headers.get('content-length'));
-  const total = length > 0 ? length : null;
-  let loaded = 0;
-  const counted = response.body.pipeThrough(new TransformStream({
-    transform(chunk, controller) {
-      loaded += chunk.byteLength;
-      onProgress(loaded, total);
-      controller.enqueue(chunk);
-    },
-  }));
-  // A response of our own makes streaming compilation independent of the server's media type.
-  const wasm = new Response(counted, { headers: { 'content-type': 'application/wasm' } });
-  try {
-    return await WebAssembly.compileStreaming(wasm);
-  } catch (cause) {
-    throw new Coded(cause instanceof WebAssembly.CompileError ? 'damaged' : 'network', String(cause?.message ?? cause));
-  }
-}
-
 async function load({ id, module, salt, reads }) {
+  // The library and the module belong together: of two builds, they would fail somewhere in the middle of a reading.
+  if (!module) await check(LIBRARY);
   try {
     library = await import('./pkg/lungglass.js');
   } catch (cause) {
     throw new Coded('missing', String(cause?.message ?? cause));
   }
-  const compiled = module ?? await fetchModule((loaded, total) => postMessage({ id, type: 'progress', loaded, total }));
+  const compiled = module ?? await published(MODULE, WebAssembly.compileStreaming, (loaded, total) => postMessage({ id, type: 'progress', loaded, total }));
   await library.default({ module_or_path: compiled });
   classifier = reads ? new library.Classifier() : null;
   if (salt) classifier?.nameSeries(salt);

@@ -29,6 +29,8 @@ pub enum Command {
     Compare(Compare),
     /// Write the network's inputs as arrays, for training
     Preprocess(Preprocess),
+    /// Serve the page on this machine's loopback address
+    Serve(Serve),
 }
 
 #[derive(Args)]
@@ -109,6 +111,13 @@ pub struct Preprocess {
     /// Folder for inputs.npy, index.csv and errors.csv
     #[arg(long, value_name = "DIR")]
     pub out: PathBuf,
+}
+
+#[derive(Args)]
+pub struct Serve {
+    /// The port to listen on; 0 takes any free one
+    #[arg(long, default_value_t = 8080)]
+    pub port: u16,
 }
 
 /// Which network runs, and on what.

@@ -23,6 +23,8 @@ mod preprocess;
 #[cfg(not(target_arch = "wasm32"))]
 mod report;
 #[cfg(not(target_arch = "wasm32"))]
+mod serve;
+#[cfg(not(target_arch = "wasm32"))]
 mod summary;
 #[cfg(not(target_arch = "wasm32"))]
 mod validate;
@@ -38,6 +40,7 @@ fn main() -> std::process::ExitCode {
         Ok(Command::Merge(arguments)) => merge::run(&arguments),
         Ok(Command::Compare(arguments)) => compare::run(&arguments),
         Ok(Command::Preprocess(arguments)) => preprocess::run(&arguments),
+        Ok(Command::Serve(arguments)) => serve::run(&arguments),
         Err(code) => return code,
     };
     outcome.map_or_else(

@@ -25,7 +25,11 @@ const ALIKE_EVERYWHERE = ['measures.auc', 'measures.f1', 'measures.png'];
 const CALLS = {
   'footer.model': [[['lite0 1.2'], 'lite0 1.2']],
   'loading.of': [[[1.5e6, 30.1e6], '30']],
-  'loading.bytes': [[[1.5e6], '1']],
+  'offline.build': [[['1.2.3'], '1.2.3']],
+  'offline.updateOthers': [[[1], '1'], [[3], '3']],
+  'offline.kiosk.idle': [[[600], '10'], [[30], '30']],
+  'privacy.filesCount': [[[1, 2.5e6], '1', '2'], [[31, 21.4e6], '31', '21']],
+  'privacy.checkText': [[['https://example.invalid/'], 'https://example.invalid/']],
   'progress.reading': [[[1, 12, 'a.dcm'], '12', 'a.dcm']],
   'progress.left': [[[5], '5'], [[200], '3']],
   'progress.waiting': [[[1], '1'], [[7], '7']],

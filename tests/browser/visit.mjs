@@ -27,10 +27,10 @@ const PATIENCE = 300_000;
 /** An element by its data-testid. */
 export const id = (name) => `[data-testid="${name}"]`;
 
-/** A browser with an empty profile. Several visits in one browser share what the page stored. */
-export async function openBrowser() {
+/** A browser with an empty profile, and perhaps flags of its own. Several visits in one browser share what the page stored. */
+export async function openBrowser(flags = []) {
   const profile = await mkdtemp(join(tmpdir(), 'lungglass-profile-'));
-  const browser = await puppeteer.launch({ executablePath: CHROMIUM, headless: true, userDataDir: profile, args: FLAGS });
+  const browser = await puppeteer.launch({ executablePath: CHROMIUM, headless: true, userDataDir: profile, args: [...FLAGS, ...flags] });
   return {
     visit: (options) => visit(browser, options),
     async close() {
@@ -88,6 +88,11 @@ class Visit {
   async choose(paths) {
     const input = await this.page.waitForSelector(id('file-input'));
     await input.uploadFile(...paths);
+  }
+
+  /** Waits until the page says how it stands with use without a network. */
+  async offline(state) {
+    await this.page.waitForSelector(`${id('offline')}[data-state="${state}"]`);
   }
 
   /** Waits for so many results and an empty queue. */

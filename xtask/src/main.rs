@@ -1,8 +1,9 @@
 //! `cargo xtask`: what a developer does with this repository beyond `cargo build`. This file owns the command line and nothing else.
 
 mod bench;
+mod kiosk;
 mod process;
-mod server;
+mod published;
 mod setup;
 mod size;
 mod test;
@@ -15,6 +16,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
+use lungglass_server::{Folder, Server};
 
 /// Builds, serves and tests LungGlass.
 #[derive(Parser)]
@@ -31,7 +33,7 @@ enum Task {
     /// The wasm32 target comes from rustup. Where rustup cannot download, it is made from the source of std that Debian packages.
     /// Nothing is installed that is already there. Without root the commands that need it are printed.
     Setup,
-    /// Build the page's module: www/pkg/lungglass.js and www/pkg/lungglass_bg.wasm.
+    /// Build the page's module, www/pkg/lungglass.js and www/pkg/lungglass_bg.wasm, and the list of what is published, www/pkg/build.js.
     Build,
     /// Build the page's module and serve www/ on 127.0.0.1.
     Serve {
@@ -39,6 +41,8 @@ enum Task {
         #[arg(long, default_value_t = 8080)]
         port: u16,
     },
+    /// Build the page as one HTML file that opens from a disk, needs no server and no network. The last word is its path.
+    Kiosk,
     /// Check format and lints, and test everywhere: the library and the command natively, the library in headless Chromium, the page end to end.
     Test {
         /// Run the slow tests too, those marked #[ignore].
@@ -93,11 +97,15 @@ fn perform(task: Task) -> Result<ExitCode> {
         Task::Build => wasm::build(&toolchain::obtain()?)?,
         Task::Serve { port } => {
             // The port comes first: if it is taken, that is said before a build of minutes, not after.
-            let listener = server::listen(port)?;
+            let listener = lungglass_server::listen(port)?;
             wasm::build(&toolchain::obtain()?)?;
-            let server = server::Server::start(listener, &root().join("www"))?;
+            let server = Server::start(listener, Folder::new(&root().join("www"))?)?;
             println!("{}", server.url());
-            server.wait()?;
+            return Err(server.wait().into());
+        }
+        Task::Kiosk => {
+            wasm::build(&toolchain::obtain()?)?;
+            println!("{}", kiosk::write()?.display());
         }
         // It has said by itself what failed: nothing may follow its last line.
         Task::Test { all } if !test::everything(all) => return Ok(ExitCode::FAILURE),

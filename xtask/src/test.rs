@@ -7,14 +7,14 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
+use lungglass_server::{Folder, Server};
 
-use crate::server::{self, Server};
 use crate::toolchain::{self, TARGET, Toolchain};
-use crate::{process, root, setup, target, wasm};
+use crate::{kiosk, process, root, setup, target, wasm};
 
 /// How a test that lacks its data begins the line that says so. The harness counts it as passed.
 const SKIPPED: &str = "SKIPPED ";
-const PACKAGES: [&str; 2] = ["lungglass", "xtask"];
+const PACKAGES: [&str; 3] = ["lungglass", "lungglass-server", "xtask"];
 
 /// Runs every suite, stops at the first that fails, and gives whether none did. The last line that it prints holds the totals of the tests.
 pub fn everything(all: bool) -> bool {
@@ -108,6 +108,11 @@ impl Run {
         if let (false, Some(step)) = (linted, self.steps.last_mut()) {
             step.outcome = "NOT CHECKED";
         }
+        // Before the command, which holds the page.
+        self.step("page", |_| {
+            wasm::build(&toolchain)?;
+            kiosk::write()
+        })?;
         self.step("native tests", |run| {
             process::run(process::cargo().args(["build", "--release", "--package", "lungglass"]))?;
             PACKAGES.iter().try_for_each(|package| {
@@ -117,7 +122,6 @@ impl Run {
             })
         })?;
         self.step("tests in Chromium", |run| run.cargo_tests(&mut wasm_tests(&toolchain, &browser)?))?;
-        self.step("page", |_| wasm::build(&toolchain))?;
         self.step("page end to end", |run| run.page_tests(&browser))
     }
 
@@ -172,7 +176,7 @@ impl Run {
             self::suites(&root().join("tests/bench"))?.into_iter().map(|suite| Path::new("../bench").join(suite)),
         );
         install_packages(&folder)?;
-        let server = Server::start(server::listen(0)?, &root().join("www"))?;
+        let server = Server::start(lungglass_server::listen(0)?, Folder::new(&root().join("www"))?)?;
         let report = target().join("xtask/page.tap");
         fs::create_dir_all(target().join("xtask"))?;
 

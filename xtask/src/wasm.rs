@@ -10,11 +10,11 @@ use wasm_bindgen_cli::wasm_bindgen_test_runner;
 use wasm_bindgen_cli_support::Bindgen;
 
 use crate::toolchain::{TARGET, Toolchain};
-use crate::{process, root, target};
+use crate::{process, published, root, target};
 
 pub const NAME: &str = "lungglass";
 
-/// Compiles the library for wasm32 and writes www/pkg.
+/// Compiles the library for wasm32 and writes www/pkg, with the list of all that is published.
 pub fn build(toolchain: &Toolchain) -> Result<()> {
     let mut cargo = toolchain.cargo();
     cargo.args(["build", "--release", "--package", NAME, "--lib", "--target", TARGET]);
@@ -29,6 +29,7 @@ pub fn build(toolchain: &Toolchain) -> Result<()> {
     if [&script, &module].into_iter().any(|output| modified(output) < newest_source) {
         write_bindings(&compiled, &package)?;
     }
+    published::write_list(&root().join("www"))?;
     for output in [script, module] {
         let bytes = fs::metadata(&output).with_context(|| format!("cannot read {}", output.display()))?.len();
         println!("{}: {bytes} bytes", output.strip_prefix(root()).unwrap_or(&output).display());

@@ -1,20 +1,24 @@
-//! A static server on the loopback for the page, for development and tests. It knows files and headers, and nothing of what it serves.
+//! A static server on the loopback for the page: for `lungglass serve`, for development and for tests. It knows files and headers, and
+//! nothing of what it serves.
+//!
+//! It binds to 127.0.0.1, answers GET and HEAD for its own files to its own pages, and writes nothing. A page of another site cannot use
+//! it, also not one whose name was made to point to the loopback (DNS rebinding).
 
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, anyhow, bail};
 use httparse::{Request, Status};
 
-/// What the page may do. It may load from its own origin and talk to its own origin, and nothing else.
+/// What the page may do: load from its own origin and talk to its own origin, and nothing else. index.html says the same, for hosts that
+/// send no such header; only `frame-ancestors` has no effect there.
 const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; \
-    connect-src 'self'; img-src 'self' blob:; style-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'none'; \
+    connect-src 'self'; img-src 'self'; style-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'none'; \
     frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types lungglass";
 
 /// Sent with every answer, errors too.
@@ -28,18 +32,40 @@ const HEADERS: [(&str, &str); 5] = [
 
 /// The longest head of a request, in bytes.
 const LONGEST_HEAD: usize = 16 * 1024;
-/// How long a client may keep a connection without sending or taking a byte.
+/// How long a client may take for the head of its request, and how long it may leave an answer untaken.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// How many clients may be connected at once; more are turned away.
+const MOST_CONNECTIONS: usize = 256;
+
+/// Where the files come from.
+pub trait Files: Send + Sync + 'static {
+    /// The file under a path such as `pkg/lungglass.js`, without a slash at its start and with nothing but plain names between slashes.
+    fn open(&self, path: &str) -> Option<Body>;
+}
+
+/// The content of a file and its length in bytes.
+pub struct Body {
+    pub length: u64,
+    pub content: Box<dyn Read>,
+}
 
 /// Takes the port on 127.0.0.1; 0 takes any free one. Connections wait until a [`Server`] answers them.
-pub fn listen(port: u16) -> Result<TcpListener> {
+///
+/// # Errors
+/// The message is for the person who chose the port.
+pub fn listen(port: u16) -> io::Result<TcpListener> {
     use std::io::ErrorKind;
-    TcpListener::bind((Ipv4Addr::LOCALHOST, port)).map_err(|error| match error.kind() {
-        ErrorKind::AddrInUse => {
-            anyhow!("port {port} is taken: end the program that listens there, or choose another with --port")
-        }
-        ErrorKind::PermissionDenied => anyhow!("port {port} is not for this user: choose one above 1023 with --port"),
-        _ => anyhow!("cannot listen on 127.0.0.1:{port}: {error}"),
+    TcpListener::bind((Ipv4Addr::LOCALHOST, port)).map_err(|error| {
+        let message = match error.kind() {
+            ErrorKind::AddrInUse => {
+                format!("port {port} is taken: end the program that listens there, or choose another with --port")
+            }
+            ErrorKind::PermissionDenied => {
+                format!("port {port} is not for this user: choose one above 1023 with --port")
+            }
+            _ => format!("cannot listen on 127.0.0.1:{port}: {error}"),
+        };
+        io::Error::new(error.kind(), message)
     })
 }
 
@@ -54,11 +80,14 @@ pub struct Server {
 }
 
 impl Server {
-    /// Serves the files below `folder`.
-    pub fn start(listener: TcpListener, folder: &Path) -> Result<Server> {
+    /// Serves these files.
+    ///
+    /// # Errors
+    /// The socket has no address.
+    pub fn start(listener: TcpListener, files: impl Files) -> io::Result<Server> {
         let address = listener.local_addr()?;
-        let folder: Arc<Path> =
-            folder.canonicalize().with_context(|| format!("cannot serve {}", folder.display()))?.into();
+        let files: Arc<dyn Files> = Arc::new(files);
+        let connections = Arc::new(AtomicUsize::new(0));
         let stopped = Arc::new(AtomicBool::new(false));
         let stop = stopped.clone();
         let thread = thread::spawn(move || {
@@ -68,9 +97,18 @@ impl Server {
                 }
                 // A connection that broke before it was taken is no concern of the others.
                 let Ok(stream) = stream else { continue };
-                let folder = folder.clone();
-                // A client that has gone away is no concern of the server.
-                thread::spawn(move || drop(converse(stream, &folder, address.port())));
+                let connection = Connection::new(&connections);
+                if connections.load(Ordering::Relaxed) > MOST_CONNECTIONS {
+                    continue;
+                }
+                let files = files.clone();
+                let work = move || {
+                    // A client that has gone away is no concern of the server.
+                    let _ = converse(stream, &*files, address.port());
+                    drop(connection);
+                };
+                // Without a thread for it the client is turned away, and the next one may have better luck.
+                let _ = thread::Builder::new().spawn(work);
             }
         });
         Ok(Server { address, stopped, thread: Some(thread) })
@@ -81,12 +119,12 @@ impl Server {
         format!("http://{}/", self.address)
     }
 
-    /// Serves until the socket fails.
-    pub fn wait(mut self) -> Result<()> {
+    /// Serves until the socket fails, and gives that failure.
+    pub fn wait(mut self) -> io::Error {
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }
-        bail!("the server on {} stopped", self.address)
+        io::Error::other(format!("the server on {} stopped", self.address))
     }
 }
 
@@ -101,9 +139,25 @@ impl Drop for Server {
     }
 }
 
+/// Counts a client as long as it lives.
+struct Connection(Arc<AtomicUsize>);
+
+impl Connection {
+    fn new(count: &Arc<AtomicUsize>) -> Connection {
+        count.fetch_add(1, Ordering::Relaxed);
+        Connection(count.clone())
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 /// Reads one request and answers it.
-fn converse(mut stream: TcpStream, folder: &Path, port: u16) -> io::Result<()> {
-    stream.set_read_timeout(Some(PATIENCE))?;
+fn converse(mut stream: TcpStream, files: &dyn Files, port: u16) -> io::Result<()> {
+    let deadline = Instant::now() + PATIENCE;
     stream.set_write_timeout(Some(PATIENCE))?;
     let (mut head, mut chunk) = (Vec::new(), [0; 4096]);
     loop {
@@ -111,12 +165,15 @@ fn converse(mut stream: TcpStream, folder: &Path, port: u16) -> io::Result<()> {
         let mut request = Request::new(&mut headers);
         match request.parse(&head) {
             Ok(Status::Complete(_)) => {
-                answer(&request, folder, port).write(&mut stream, request.method != Some("HEAD"))?;
+                answer(&request, files, port).write(&mut stream, request.method != Some("HEAD"))?;
                 return stream.shutdown(Shutdown::Write);
             }
             Ok(Status::Partial) if head.len() < LONGEST_HEAD => {}
             _ => return refusal("400 Bad Request", "this is no HTTP request\n").write(&mut stream, true),
         }
+        // A client that sends a byte a minute must come to an end too.
+        let left = deadline.saturating_duration_since(Instant::now());
+        stream.set_read_timeout(Some(left.max(Duration::from_millis(1))))?;
         match stream.read(&mut chunk)? {
             0 => return Ok(()),
             count => head.extend_from_slice(&chunk[..count]),
@@ -127,15 +184,14 @@ fn converse(mut stream: TcpStream, folder: &Path, port: u16) -> io::Result<()> {
 struct Answer {
     status: &'static str,
     media_type: &'static str,
-    length: u64,
-    body: Box<dyn Read>,
+    body: Body,
 }
 
 impl Answer {
     fn write(mut self, stream: &mut TcpStream, with_body: bool) -> io::Result<()> {
         let mut head = format!(
             "HTTP/1.1 {}\r\nContent-Type: {}\r\nContent-Length: {}\r\nConnection: close\r\nAllow: GET, HEAD\r\n",
-            self.status, self.media_type, self.length
+            self.status, self.media_type, self.body.length
         );
         for (name, value) in HEADERS {
             head += &format!("{name}: {value}\r\n");
@@ -143,40 +199,44 @@ impl Answer {
         head += "\r\n";
         stream.write_all(head.as_bytes())?;
         if with_body {
-            io::copy(&mut self.body, stream)?;
+            io::copy(&mut self.body.content, stream)?;
         }
         Ok(())
     }
 }
 
-fn answer(request: &Request, folder: &Path, port: u16) -> Answer {
-    let mut hosts = request.headers.iter().filter(|header| header.name.eq_ignore_ascii_case("Host"));
-    let host = match (hosts.next(), hosts.next()) {
-        (Some(host), None) => std::str::from_utf8(host.value).unwrap_or(""),
-        _ => "",
+fn answer(request: &Request, files: &dyn Files, port: u16) -> Answer {
+    let values = |name: &str| {
+        let named = request.headers.iter().filter(|header| header.name.eq_ignore_ascii_case(name));
+        named.map(|header| std::str::from_utf8(header.value).unwrap_or("")).collect::<Vec<_>>()
     };
-    if !is_own_host(host, port) {
+    let own = match values("Host")[..] {
+        [host] => is_own_host(host, port),
+        _ => false,
+    };
+    // A browser names the page that asks wherever it is another site's.
+    let own_page = values("Origin")
+        .iter()
+        .all(|origin| origin.strip_prefix("http://").is_some_and(|host| is_own_host(host, port)));
+    if !own || !own_page {
         return refusal("403 Forbidden", "this server answers only to its own address on the loopback\n");
     }
     if !matches!(request.method, Some("GET" | "HEAD")) {
         return refusal("405 Method Not Allowed", "only GET and HEAD\n");
     }
-    let file = resolve(folder, request.path.unwrap_or("")).and_then(|path| {
-        let file = File::open(&path).ok()?;
-        Some((file.metadata().ok()?.len(), file, media_type(&path)))
-    });
-    match file {
-        Some((length, file, media_type)) => Answer { status: "200 OK", media_type, length, body: Box::new(file) },
+    let found = path(request.path.unwrap_or("")).and_then(|path| Some((files.open(&path)?, media_type(&path))));
+    match found {
+        Some((body, media_type)) => Answer { status: "200 OK", media_type, body },
         None => refusal("404 Not Found", "not found\n"),
     }
 }
 
 fn refusal(status: &'static str, message: &'static str) -> Answer {
-    let media_type = "text/plain; charset=utf-8";
-    Answer { status, media_type, length: message.len() as u64, body: Box::new(message.as_bytes()) }
+    let body = Body { length: message.len() as u64, content: Box::new(message.as_bytes()) };
+    Answer { status, media_type: "text/plain; charset=utf-8", body }
 }
 
-/// Whether the Host header names this server. A page of another site whose name was made to point to the loopback (DNS rebinding) does not.
+/// Whether a host, as in the Host header, is this server.
 fn is_own_host(host: &str, port: u16) -> bool {
     let Some(name) = host.strip_suffix(&format!(":{port}")).or((port == 80).then_some(host)) else {
         return false;
@@ -184,18 +244,40 @@ fn is_own_host(host: &str, port: u16) -> bool {
     ["127.0.0.1", "localhost", "[::1]"].iter().any(|own| name.eq_ignore_ascii_case(own))
 }
 
-/// The file that a request's target names: below `folder` (which is canonical) also after links are followed, and no hidden one.
-fn resolve(folder: &Path, url: &str) -> Option<PathBuf> {
-    let encoded = url.split(['?', '#']).next()?.strip_prefix('/')?;
+/// The path that a request's target names; None where it has a part that is hidden, empty or no plain name.
+fn path(target: &str) -> Option<String> {
+    let encoded = target.split(['?', '#']).next()?.strip_prefix('/')?;
     let name = if encoded.is_empty() { "index.html".to_owned() } else { decode(encoded)? };
     let plain = |part: &str| !part.is_empty() && !part.starts_with('.') && !part.contains(['\\', ':', '\0']);
-    if !name.split('/').all(plain) {
-        return None;
+    name.split('/').all(plain).then_some(name)
+}
+
+/// The files below a folder on the disk.
+pub struct Folder {
+    canonical: PathBuf,
+}
+
+impl Folder {
+    /// # Errors
+    /// The folder is not there.
+    pub fn new(folder: &Path) -> io::Result<Folder> {
+        Ok(Folder { canonical: folder.canonicalize()? })
     }
-    let path = folder.join(name).canonicalize().ok()?;
-    let below = path.strip_prefix(folder).ok()?;
-    let hidden = below.iter().any(|part| part.to_string_lossy().starts_with('.'));
-    (!hidden && fs::metadata(&path).ok()?.is_file()).then_some(path)
+
+    /// A file below the folder also after links are followed, and no hidden one.
+    fn resolve(&self, path: &str) -> Option<PathBuf> {
+        let file = self.canonical.join(path).canonicalize().ok()?;
+        let below = file.strip_prefix(&self.canonical).ok()?;
+        let hidden = below.iter().any(|part| part.to_string_lossy().starts_with('.'));
+        (!hidden && fs::metadata(&file).ok()?.is_file()).then_some(file)
+    }
+}
+
+impl Files for Folder {
+    fn open(&self, path: &str) -> Option<Body> {
+        let file = File::open(self.resolve(path)?).ok()?;
+        Some(Body { length: file.metadata().ok()?.len(), content: Box::new(file) })
+    }
 }
 
 /// Percent-decoding; None where the escapes or the text that they make are malformed.
@@ -214,8 +296,8 @@ fn decode(text: &str) -> Option<String> {
     String::from_utf8(bytes).ok()
 }
 
-fn media_type(path: &Path) -> &'static str {
-    let extension = path.extension().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
+fn media_type(path: &str) -> &'static str {
+    let extension = Path::new(path).extension().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
     match extension.as_str() {
         "html" => "text/html; charset=utf-8",
         "js" | "mjs" => "text/javascript; charset=utf-8",
@@ -235,17 +317,20 @@ fn media_type(path: &Path) -> &'static str {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     /// A folder with a page in it, removed at the end.
     struct Site {
         outer: PathBuf,
         folder: PathBuf,
+        files: Folder,
     }
 
     impl Site {
         fn new(name: &str) -> Site {
-            let outer = std::env::temp_dir().join(format!("lungglass-xtask-{}-{name}", std::process::id()));
+            let outer = std::env::temp_dir().join(format!("lungglass-server-{}-{name}", std::process::id()));
             let folder = outer.join("www");
             fs::create_dir_all(folder.join("pkg")).unwrap();
             fs::create_dir_all(folder.join(".git")).unwrap();
@@ -260,12 +345,17 @@ mod tests {
                 fs::write(outer.join(file), text).unwrap();
             }
             let folder = folder.canonicalize().unwrap();
-            Site { outer, folder }
+            let files = Folder::new(&folder).unwrap();
+            Site { outer, folder, files }
         }
 
         fn resolve(&self, url: &str) -> Option<PathBuf> {
-            let path = resolve(&self.folder, url)?;
-            Some(path.strip_prefix(&self.folder).unwrap().to_owned())
+            let file = self.files.resolve(&path(url)?)?;
+            Some(file.strip_prefix(&self.folder).unwrap().to_owned())
+        }
+
+        fn serve(&self) -> Server {
+            Server::start(listen(0).unwrap(), Folder::new(&self.folder).unwrap()).unwrap()
         }
     }
 
@@ -371,7 +461,7 @@ mod tests {
             ("model.toml", "text/plain; charset=utf-8"),
             ("a", "application/octet-stream"),
         ] {
-            assert_eq!(media_type(Path::new(file)), expected, "{file}");
+            assert_eq!(media_type(file), expected, "{file}");
         }
     }
 
@@ -388,7 +478,7 @@ mod tests {
     #[test]
     fn answers_over_a_socket() {
         let site = Site::new("socket");
-        let server = Server::start(listen(0).unwrap(), &site.folder).unwrap();
+        let server = site.serve();
         let port = server.address.port();
         let ask = |line: &str, host: &str| {
             exchange(server.address, format!("{line} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n").as_bytes())
@@ -417,6 +507,18 @@ mod tests {
         assert!(head.contains("Content-Length: 100000\r\n") && head.ends_with("\r\n\r\n"), "{head}");
         assert!(ask("POST /", &own).starts_with("HTTP/1.1 405 "));
         assert!(ask("GET /../secret", &own).starts_with("HTTP/1.1 404 "));
+        let with = |header: &str| ask("GET /", &format!("{own}\r\n{header}"));
+        assert!(with(&format!("Origin: http://{own}")).starts_with("HTTP/1.1 200 "));
+        for header in [
+            "Origin: https://evil.example",
+            "Origin: null",
+            "Origin: ",
+            &format!("Origin: http://{own}.evil.example"),
+            &format!("Origin: http://{own}\r\nOrigin: https://evil.example"),
+            &format!("Host: {own}"),
+        ] {
+            assert!(with(header).starts_with("HTTP/1.1 403 "), "{header}");
+        }
         let foreign = ask("GET /", &format!("evil.example:{port}"));
         assert!(foreign.starts_with("HTTP/1.1 403 ") && foreign.contains("Content-Security-Policy: "), "{foreign}");
     }
@@ -424,11 +526,78 @@ mod tests {
     #[test]
     fn idle_connections_keep_nobody_waiting() {
         let site = Site::new("idle");
-        let server = Server::start(listen(0).unwrap(), &site.folder).unwrap();
+        let server = site.serve();
         let idle: Vec<_> = (0..32).map(|_| TcpStream::connect(server.address).unwrap()).collect();
         let request = format!("GET / HTTP/1.1\r\nHost: {}\r\n\r\n", server.address);
         assert!(exchange(server.address, request.as_bytes()).starts_with("HTTP/1.1 200 "));
         drop(idle);
+    }
+
+    /// Whatever comes, no answer but to a whole request for a file, and the server goes on.
+    #[test]
+    fn malformed_requests_stop_nothing() {
+        let site = Site::new("malformed");
+        let server = site.serve();
+        let address = server.address;
+        const STARTS: [&str; 6] =
+            ["", "GET ", "GET / HTTP/1.1\r\n", "GET / HTTP/1.1\r\nHost: ", "HEAD /%", "PUT /index.html HTTP/1.1\r\n"];
+        const ENDS: [&str; 4] = ["", "\r\n\r\n", "\n\n", " HTTP/1.1\r\n\r\n"];
+        proptest!(ProptestConfig::with_cases(128), |(
+            start in prop::sample::select(&STARTS[..]),
+            bytes in prop::collection::vec(any::<u8>(), 0..300),
+            end in prop::sample::select(&ENDS[..]),
+        )| {
+            let given = exchange(address, &[start.as_bytes(), &bytes, end.as_bytes()].concat());
+            prop_assert!(given.is_empty() || given.starts_with("HTTP/1.1 4"), "{}", given);
+            let page = exchange(address, format!("GET / HTTP/1.1\r\nHost: {address}\r\n\r\n").as_bytes());
+            prop_assert!(page.starts_with("HTTP/1.1 200 "), "{}", page);
+        });
+    }
+
+    /// No target leads out of the folder, whatever escapes it uses.
+    #[test]
+    fn no_target_leads_out() {
+        let site = Site::new("targets");
+        proptest!(|(target in "(/|\\.|%2e|%2f|%5c|\\\\|secret|www|pkg|%00|:){1,12}")| {
+            let found = path(&target).and_then(|path| site.files.resolve(&path));
+            prop_assert!(found.is_none_or(|file| file.starts_with(&site.folder)));
+        });
+    }
+
+    #[test]
+    fn a_head_without_end_is_refused() {
+        let site = Site::new("endless");
+        let server = site.serve();
+        let mut request = format!("GET / HTTP/1.1\r\nHost: {}\r\nX: ", server.address).into_bytes();
+        request.resize(LONGEST_HEAD + 4096, b'x');
+        let answer = exchange(server.address, &request);
+        assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 400 "), "{answer}");
+        let many = format!("GET / HTTP/1.1\r\nHost: {}\r\n{}\r\n", server.address, "a: b\r\n".repeat(100));
+        assert!(exchange(server.address, many.as_bytes()).starts_with("HTTP/1.1 400 "));
+    }
+
+    #[test]
+    fn more_clients_than_allowed_are_turned_away_and_the_next_is_served() {
+        let site = Site::new("crowd");
+        let server = site.serve();
+        let crowd: Vec<_> = (0..MOST_CONNECTIONS).map(|_| TcpStream::connect(server.address).unwrap()).collect();
+        let request = format!("GET / HTTP/1.1\r\nHost: {}\r\n\r\n", server.address);
+        assert_eq!(exchange(server.address, request.as_bytes()), "");
+        drop(crowd);
+        // The threads of the crowd need a moment to see that it has gone.
+        let served = (0..200).any(|_| {
+            thread::sleep(Duration::from_millis(50));
+            exchange(server.address, request.as_bytes()).starts_with("HTTP/1.1 200 ")
+        });
+        assert!(served);
+    }
+
+    #[test]
+    fn the_header_and_the_page_forbid_the_same() {
+        let html = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../www/index.html")).unwrap();
+        let (_, rest) = html.split_once("<meta http-equiv=\"Content-Security-Policy\" content=\"").unwrap();
+        let page = rest.split('"').next().unwrap();
+        assert_eq!(CONTENT_SECURITY_POLICY.replace("frame-ancestors 'none'; ", ""), page);
     }
 
     #[test]

@@ -1,0 +1,73 @@
+//! `lungglass serve`: the page from inside the command, on the loopback, for machines without a web server or a network.
+
+use lungglass_server::{Body, Files, Server, listen};
+
+use crate::args;
+use crate::failure::{Failure, Outcome};
+
+/// The files of the page by their path, if it was built before the command; build.rs writes the table.
+static PAGE: &[(&str, &[u8])] = include!(concat!(env!("OUT_DIR"), "/page.rs"));
+
+/// Serves until the process is ended.
+///
+/// # Errors
+/// The command was built without the page, or the port cannot be had.
+pub fn run(arguments: &args::Serve) -> Result<Outcome, Failure> {
+    if PAGE.is_empty() {
+        return Err(Failure("built without the page: run cargo xtask build, then build the command again".to_owned()));
+    }
+    let message = |error: std::io::Error| Failure(error.to_string());
+    let server = Server::start(listen(arguments.port).map_err(message)?, Embedded).map_err(message)?;
+    println!("{}", server.url());
+    Err(message(server.wait()))
+}
+
+struct Embedded;
+
+impl Files for Embedded {
+    fn open(&self, path: &str) -> Option<Body> {
+        let (_, bytes) = PAGE.iter().find(|(own, _)| *own == path)?;
+        Some(Body { length: bytes.len() as u64, content: Box::new(*bytes) })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read;
+
+    use base64::Engine;
+    use base64::engine::general_purpose::STANDARD;
+    use sha2::{Digest, Sha256};
+
+    use super::*;
+
+    #[test]
+    fn the_page_is_whole_or_absent() {
+        if PAGE.is_empty() {
+            println!("SKIPPED the_page_is_whole_or_absent: the page was not built before the command");
+            return;
+        }
+        let mut list = String::new();
+        Embedded.open("pkg/build.js").unwrap().content.read_to_string(&mut list).unwrap();
+        let mut listed = 0;
+        for line in list.lines() {
+            let Some((path, rest)) = line.trim().strip_prefix('"').and_then(|rest| rest.split_once("\": {\"size\": "))
+            else {
+                continue;
+            };
+            let mut bytes = Vec::new();
+            Embedded.open(path).unwrap().content.read_to_end(&mut bytes).unwrap();
+            let hash = Sha256::digest(&bytes);
+            let (_, wanted) = rest.split_once("\"sha256\": \"").unwrap();
+            assert_eq!(STANDARD.encode(hash), wanted.split('"').next().unwrap(), "{path}");
+            listed += 1;
+        }
+        assert_eq!(listed + 2, PAGE.len());
+        for path in ["index.html", "app.js", "service-worker.js", "pkg/lungglass_bg.wasm", "samples/lidc-slice.dcm"] {
+            assert!(Embedded.open(path).is_some(), "{path}");
+        }
+        for path in ["", "pkg", "pkg/", "Cargo.toml", "../Cargo.toml", "pkg/lungglass.d.ts"] {
+            assert!(Embedded.open(path).is_none(), "{path}");
+        }
+    }
+}

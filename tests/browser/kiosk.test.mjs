@@ -1,0 +1,186 @@
+// The kiosk: the page as one file from a disk, which may send nothing to anybody, and the mode for shared machines, which forgets.
+
+import assert from 'node:assert/strict';
+import { readFile, writeFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { cases, desk, isJudged, isRefused } from './cases.mjs';
+import { id, openBrowser, PAGE, PHONE } from './visit.mjs';
+
+const FILE = process.env.LUNGGLASS_KIOSK ?? fileURLToPath(new URL('../../dist/lungglass-kiosk.html', import.meta.url));
+const ADDRESS = pathToFileURL(FILE).href;
+const axe = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+
+let browser;
+let files;
+let all;
+
+before(async () => {
+  browser = await openBrowser();
+  files = await desk();
+  all = await cases();
+});
+after(async () => {
+  await browser?.close();
+  await files?.clear();
+});
+
+const consentAsked = (visit) => visit.page.waitForSelector(id('consent'), { visible: true });
+const stored = (visit) => visit.page.evaluate(() => Object.keys(localStorage));
+
+/** Where the page went for anything but itself. */
+const outside = (visit) => visit.seen.requests.filter((url) => url.split('#')[0] !== ADDRESS && !/^(blob:null\/|data:image\/svg\+xml;)/.test(url));
+
+test('one file from a disk reads like the site, and asks nobody for anything', async () => {
+  const inputs = [await files.putCase(all.find(isJudged)), await files.putCase(all.find(isRefused))];
+  const hosted = await browser.visit();
+  await hosted.accept();
+  await hosted.choose(inputs);
+  await hosted.page.click(id('sample'));
+  const expected = await hosted.results(3);
+  await hosted.close();
+
+  const visit = await browser.visit({ address: ADDRESS });
+  const rules = await visit.page.$eval('meta[http-equiv="Content-Security-Policy"]', (meta) => meta.content);
+  for (const rule of ["default-src 'none'", "connect-src 'none'", "require-trusted-types-for 'script'", "form-action 'none'", 'worker-src blob:']) {
+    assert.ok(rules.split('; ').includes(rule), rule);
+  }
+  assert.doesNotMatch(rules, /'self'|'unsafe-(inline|eval)'|https?:|\*/);
+  await visit.accept();
+  await visit.ready();
+  await visit.offline('inside');
+  await visit.choose(inputs);
+  await visit.page.click(id('sample'));
+  const results = await visit.results(3);
+  const plain = (list) => list.map(({ file, verdict, score, heatmap }) => ({ file, verdict, score, heatmap }));
+  assert.deepEqual(plain(results), plain(expected));
+  await visit.shot('kiosk', { fullPage: true });
+
+  // A cancel starts a second worker, from the same file.
+  await visit.choose(await Promise.all([...'abcdefgh'].map((name) => files.put(all.find(isJudged).input, name))));
+  await visit.page.click(id('cancel'));
+  await visit.page.waitForFunction((queued) => !document.querySelector(queued), {}, id('queued'));
+  const kept = (await visit.page.$$(id('result'))).length;
+  await visit.choose([inputs[0]]);
+  await visit.results(kept + 1);
+
+  assert.deepEqual(outside(visit), []);
+  assert.deepEqual(await stored(visit), []);
+  assert.deepEqual(visit.complaints(), []);
+  await visit.close();
+});
+
+test('a damaged file says so instead of starting', async () => {
+  const html = await readFile(FILE, 'latin1');
+  const at = html.indexOf('id="kiosk-files">') + 1_000_000;
+  const other = html[at] === 'A' ? 'B' : 'A';
+  const path = join(files.folder, 'damaged.html');
+  await writeFile(path, html.slice(0, at) + other + html.slice(at + 1), 'latin1');
+  const visit = await browser.visit({ address: pathToFileURL(path).href });
+  await visit.page.waitForSelector('#unstarted', { visible: true });
+  assert.match(await visit.page.$eval('#unstarted', (box) => box.innerText), /damaged: copy it again/);
+  assert.equal(await visit.page.$(id('ready')), null);
+  await visit.close();
+});
+
+test('the file holds the licences and the credit of the sample', async () => {
+  const visit = await browser.visit({ address: ADDRESS });
+  const notices = await visit.page.$$eval('[data-notice]', (all) => all.map((notice) => [notice.dataset.notice, notice.textContent]));
+  for (const [path, text] of notices) assert.equal(text.trim(), (await readFile(new URL(`../../${path}`, import.meta.url), 'utf8')).trim());
+  assert.deepEqual(notices.map(([path]) => path), ['LICENSE-MIT', 'LICENSE-APACHE', 'www/samples/README.md']);
+  await visit.close();
+});
+
+test('the last words are counted, any use keeps the page, and then everything is gone', async () => {
+  const visit = await browser.visit({ address: `${ADDRESS}#kiosk=0.4` });
+  await visit.accept();
+  await visit.page.click(id('sample'));
+  await visit.results(1);
+  await visit.page.waitForSelector(id('kiosk-countdown'), { visible: true });
+  await visit.page.evaluate(axe);
+  const { violations } = await visit.page.evaluate(() => window.axe.run(document, { preload: false, resultTypes: ['violations'] }));
+  await visit.shot('kiosk-countdown');
+  await visit.page.keyboard.press('Shift');
+  await visit.page.waitForSelector(id('kiosk-countdown'), { hidden: true });
+  assert.deepEqual(violations.map(({ id: rule, nodes }) => `${rule}: ${nodes.map((node) => node.html).join(' ')}`), []);
+  assert.equal((await visit.page.$$(id('result'))).length, 1, 'a key kept the result');
+
+  await visit.page.waitForNavigation();
+  await consentAsked(visit);
+  assert.equal((await visit.page.$$(id('result'))).length, 0);
+  await visit.ready();
+  assert.deepEqual(await stored(visit), []);
+  assert.deepEqual(outside(visit), []);
+  assert.deepEqual(visit.complaints(), []);
+  await visit.close();
+});
+
+test('files that are read count as use, and nothing is cleared before the first use', async () => {
+  const visit = await browser.visit({ address: new URL('?kiosk=0.05', PAGE).href });
+  await visit.ready();
+  await visit.page.evaluate(() => { window.sameLoad = true; });
+  await new Promise((resolve) => setTimeout(resolve, 5000));
+  assert.ok(await visit.page.evaluate(() => window.sameLoad), 'an untouched page is left alone');
+  const paths = await Promise.all(Array.from({ length: 30 }, (_, i) => files.put(all.find(isJudged).input, `long-${i}`)));
+  await visit.page.click(id('consent-accept'));
+  await visit.choose(paths);
+  await visit.results(30);
+  assert.ok(await visit.page.evaluate(() => window.sameLoad), 'a batch is not cut off');
+  await visit.page.waitForNavigation();
+  await consentAsked(visit);
+  assert.equal((await visit.page.$$(id('result'))).length, 0);
+  await visit.close();
+});
+
+for (const [how, address] of [['?kiosk', '?kiosk'], ['#kiosk', '#kiosk'], ['#kiosk=0', '#kiosk=0']]) {
+  test(`the site with ${how} remembers nothing, stays a kiosk and clears at a touch`, async () => {
+    const before = await browser.visit();
+    await before.page.evaluate(() => {
+      localStorage.setItem('lungglass.consent.1', 'yes');
+      localStorage.setItem('lungglass.language', 'de');
+    });
+    await before.close();
+
+    const visit = await browser.visit({ address: new URL(address, PAGE).href });
+    await consentAsked(visit);
+    assert.equal(await visit.page.evaluate(() => document.documentElement.lang), 'en', 'the language of somebody else is not taken');
+    await visit.accept();
+    await visit.page.select(id('language'), 'fr');
+    await visit.page.click(id('sample'));
+    await visit.results(1);
+    await visit.page.$eval('.skip', (link) => link.click());
+    await Promise.all([visit.page.waitForNavigation(), visit.page.click(id('kiosk-clear'))]);
+    await consentAsked(visit);
+    assert.equal(await visit.page.evaluate(() => document.documentElement.lang), 'en');
+    assert.equal((await visit.page.$$(id('result'))).length, 0);
+    assert.ok(await visit.page.$eval(id('kiosk'), (bar) => bar.checkVisibility()), 'after the reload it is a kiosk still');
+    assert.deepEqual(await visit.page.evaluate(() => [localStorage.getItem('lungglass.consent.1'), localStorage.getItem('lungglass.language')]), ['yes', 'de']);
+    assert.deepEqual(visit.complaints(), []);
+    await visit.page.evaluate(() => localStorage.clear());
+    await visit.close();
+  });
+}
+
+test('the page without the word is no kiosk', async () => {
+  const visit = await browser.visit();
+  await visit.accept();
+  assert.equal(await visit.page.$eval(id('kiosk'), (bar) => bar.checkVisibility()), false);
+  await visit.page.evaluate(() => localStorage.clear());
+  await visit.close();
+});
+
+test('on a phone the kiosk fits and axe finds nothing', async () => {
+  const visit = await browser.visit({ address: ADDRESS, viewport: PHONE, scheme: 'dark' });
+  await visit.accept();
+  await visit.page.click(id('sample'));
+  await visit.results(1);
+  const width = await visit.page.evaluate(() => document.documentElement.scrollWidth);
+  assert.ok(width <= PHONE.width, `${width} pixels wide`);
+  await visit.page.evaluate(axe);
+  const { violations } = await visit.page.evaluate(() => window.axe.run(document, { preload: false, resultTypes: ['violations'] }));
+  assert.deepEqual(violations.map(({ id: rule, nodes }) => `${rule}: ${nodes.map((node) => node.html).join(' ')}`), []);
+  await visit.shot('kiosk-phone', { fullPage: true });
+  await visit.close();
+});

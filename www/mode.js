@@ -1,0 +1,16 @@
+// How the page is used: as one person's page, or as a kiosk on a machine that many share. The address says so: ?kiosk or #kiosk, with
+// minutes as ?kiosk=5; 0 never clears by itself. The page in one file is always a kiosk. Knows no element.
+
+import { inOneFile } from './published.js';
+
+const MINUTES = 10;
+
+/** { minutes } without use after which everything is cleared, Infinity for never; null where this is no kiosk. */
+export const kiosk = read(location);
+
+function read({ search, hash }) {
+  const given = new URLSearchParams(search).get('kiosk') ?? new URLSearchParams(hash.slice(1)).get('kiosk');
+  if (given === null && !inOneFile) return null;
+  const minutes = given?.trim() ? Number(given) : MINUTES;
+  return { minutes: minutes === 0 ? Infinity : minutes > 0 ? minutes : MINUTES };
+}

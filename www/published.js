@@ -1,0 +1,75 @@
+// The files published with the page, each checked against the hash that the build wrote down: from the server, or out of the one file
+// that holds the whole page (the kiosk). For the page and its workers; knows no element.
+
+/** { version, id, files: { path: { size, sha256 } } } of the build that this page belongs to; null where it was not built. */
+export const build = import('./pkg/build.js').then(() => globalThis.lungglassBuild, () => null);
+
+/** Whether all files are inside this page. A worker of such a page has none of them. */
+export const inOneFile = 'lungglassFiles' in globalThis;
+
+const HOME = new URL('./', import.meta.url);
+
+/** `code`: 'missing', 'network' (it did not arrive) or 'damaged' (it is not what was built). */
+export class FileError extends Error {
+  constructor(code, message) {
+    super(message);
+    this.code = code;
+  }
+}
+
+/**
+ * Hands a file to `use` as a Response, and gives what `use` gives. The response ends well only if its bytes have the right hash, so
+ * whatever waits for its end never sees another file. onProgress(loaded, total) counts bytes.
+ */
+export async function published(path, use, onProgress = () => {}) {
+  const listed = (await build)?.files[path];
+  if (!listed) throw new FileError('missing', `${path} is not part of this build`);
+  let failure = null;
+  const fail = (code, message) => (failure = new FileError(code, message));
+  const source = await open(path, listed);
+  // Where the browser has no hash for us (a page without TLS), `open` has checked the file by its integrity.
+  const own = globalThis.crypto?.subtle ? new Uint8Array(listed.size) : null;
+  let loaded = 0;
+  const checked = source.pipeThrough(new TransformStream({
+    transform(chunk, controller) {
+      if (loaded + chunk.byteLength > listed.size) throw fail('damaged', `${path} has more than ${listed.size} bytes`);
+      own?.set(chunk, loaded);
+      loaded += chunk.byteLength;
+      onProgress(loaded, listed.size);
+      controller.enqueue(chunk);
+    },
+    async flush() {
+      if (own && await digest(own) !== listed.sha256) throw fail('damaged', `${path} has another SHA-256 than the one that was built`);
+    },
+  }));
+  try {
+    return await use(new Response(checked, { headers: { 'content-type': path.endsWith('.wasm') ? 'application/wasm' : '' } }));
+  } catch (cause) {
+    throw failure ?? new FileError(cause instanceof WebAssembly.CompileError ? 'damaged' : 'network', told(cause));
+  }
+}
+
+/** Fails with 'damaged' or 'missing' unless what the server has under this path is what was built. */
+export const check = (path) => published(path, (response) => response.arrayBuffer());
+
+async function open(path, { sha256 }) {
+  const inside = globalThis.lungglassFiles?.get(path);
+  if (inside) return new Blob([inside]).stream();
+  const url = new URL(path, HOME);
+  let response;
+  try {
+    response = await fetch(url, globalThis.crypto?.subtle ? {} : { integrity: `sha256-${sha256}` });
+  } catch (cause) {
+    // A wrong hash and a broken connection look the same; only the second is there without the check too.
+    const arrives = globalThis.crypto?.subtle ? false : await fetch(url, { method: 'HEAD' }).then(({ ok }) => ok, () => false);
+    throw new FileError(arrives ? 'damaged' : 'network', told(cause));
+  }
+  if (!response.ok) throw new FileError('missing', `${path}: ${response.status} ${response.statusText}`.trim());
+  return response.body;
+}
+
+async function digest(bytes) {
+  return btoa(String.fromCharCode(...new Uint8Array(await crypto.subtle.digest('SHA-256', bytes))));
+}
+
+const told = (cause) => String(cause?.message ?? cause);
