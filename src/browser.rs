@@ -64,7 +64,9 @@ impl Classifier {
     /// @returns { name, kind, macs, bytes, ms }[]
     #[wasm_bindgen(unchecked_return_type = "any[]")]
     pub fn profile(&self, input: &[f32], rounds: usize) -> Result<JsValue, JsValue> {
-        to_js(&self.0.graph.profile(input, rounds, now).map_err(throw)?)
+        // In a browser there is no other.
+        let Runtime::Cpu(graph) = &self.0.graph;
+        to_js(&graph.profile(input, rounds, now).map_err(throw)?)
     }
 
     /// Runs the network alone on the S*S values that preprocess gives; returns [logit].
