@@ -10,6 +10,7 @@ use wasm_bindgen::prelude::*;
 use crate::classifier::{self, SETTINGS};
 use crate::decode::{self, Archive, File, Limits};
 use crate::error::{self, Error};
+use crate::graph::Runtime;
 use crate::model::Model;
 use crate::preprocess::Scaled;
 use crate::reading::Reading;

@@ -24,7 +24,7 @@ const AHEAD: usize = 4;
 
 /// Reads every input. One that cannot be read gets a line that says why, and stops nothing.
 pub fn run(arguments: &Classify) -> Result<Outcome, Failure> {
-    let classifier = network::load(&arguments.network)?;
+    let classifier = network::load(&arguments.network, 1)?;
     let inputs = inputs::expand(&arguments.inputs);
     let mut maps = arguments.map_dir.clone().map(|folder| Maps::new(folder, &inputs)).transpose()?;
     let format = match (arguments.json, arguments.csv) {
