@@ -45,7 +45,10 @@ fn a_slurm_array_gives_what_one_run_gives() {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/validate_on_slurm.sh");
     let task = |part: Option<&str>| {
         let mut bash = Command::new("bash");
-        bash.arg(&script).args(["manifest.csv", "report", "--split", "test"]).current_dir(&folder).env("LUNGGLASS", COMMAND);
+        bash.arg(&script)
+            .args(["manifest.csv", "report", "--split", "test"])
+            .current_dir(&folder)
+            .env("LUNGGLASS", COMMAND);
         if let Some(part) = part {
             bash.env("SLURM_ARRAY_TASK_ID", part).env("SLURM_ARRAY_TASK_COUNT", "2").env("SLURM_CPUS_PER_TASK", "1");
         }
@@ -73,14 +76,29 @@ fn a_ray_cluster_gives_what_one_run_gives() {
     let there = Command::new(&python).args(["-c", "import ray"]).output();
     if !there.is_ok_and(|output| output.status.success()) {
         // Past the harness, which keeps what a passing test prints to itself; `cargo xtask test` counts these lines.
-        let _ = writeln!(io::stdout(), "\nSKIPPED a_ray_cluster_gives_what_one_run_gives: {python} has no Ray; LUNGGLASS_PYTHON names another");
+        let _ = writeln!(
+            io::stdout(),
+            "\nSKIPPED a_ray_cluster_gives_what_one_run_gives: {python} has no Ray; LUNGGLASS_PYTHON names another"
+        );
         return;
     }
     let folder = desk("ray");
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/validate_on_ray.py");
     let output = Command::new(python)
         .arg(script)
-        .args(["--manifest", "manifest.csv", "--out", "report", "--shards", "2", "--command", COMMAND, "--", "--split", "test"])
+        .args([
+            "--manifest",
+            "manifest.csv",
+            "--out",
+            "report",
+            "--shards",
+            "2",
+            "--command",
+            COMMAND,
+            "--",
+            "--split",
+            "test",
+        ])
         .current_dir(&folder)
         .env("RAY_USAGE_STATS_ENABLED", "0")
         .env_remove("RAY_ADDRESS")

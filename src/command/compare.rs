@@ -43,8 +43,10 @@ fn networks(arguments: &Compare) -> Result<Outcome, Failure> {
     let (run_a, run_b) = (Run::beside(&arguments.a)?, Run::beside(&arguments.b)?);
     let (a, b) = (predictions::read(&arguments.a)?, predictions::read(&arguments.b)?);
     let others: HashMap<&str, &Prediction> = b.iter().map(|row| (row.path.as_str(), row)).collect();
-    let matched: Option<Vec<Prediction>> =
-        a.iter().map(|row| others.get(row.path.as_str()).copied().filter(|other| other.label == row.label).cloned()).collect();
+    let matched: Option<Vec<Prediction>> = a
+        .iter()
+        .map(|row| others.get(row.path.as_str()).copied().filter(|other| other.label == row.label).cloned())
+        .collect();
     let b = match matched {
         Some(matched) if a.len() == b.len() => matched,
         _ => return Err(Failure("the two files do not have the same slices with the same labels".to_string())),
@@ -60,7 +62,8 @@ fn networks(arguments: &Compare) -> Result<Outcome, Failure> {
     let mcnemar = McNemar::of(count(|pair| pair.0 && !pair.1), count(|pair| !pair.0 && pair.1));
     let accuracy = |rights: usize| rights as f64 / decisions.len() as f64;
     let [lo, hi] = paired.interval();
-    let groups = metrics::auc_difference(&a, &b).map_or("not defined".to_string(), |[lo, hi]| format!("{lo:+.3} to {hi:+.3}"));
+    let groups =
+        metrics::auc_difference(&a, &b).map_or("not defined".to_string(), |[lo, hi]| format!("{lo:+.3} to {hi:+.3}"));
     let auc = |auc: metrics::Auc| {
         let [lo, hi] = auc.interval();
         format!("{:.3} ({lo:.3} to {hi:.3})", auc.value)

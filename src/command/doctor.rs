@@ -103,7 +103,8 @@ fn self_test(classifier: &Classifier, other: bool) -> Result<String, Failure> {
         }
     };
     let ms = reading.ms;
-    let took = format!("{:.0} ms to decode, {:.0} to preprocess, {:.0} on the device", ms.decode, ms.preprocess, ms.graph);
+    let took =
+        format!("{:.0} ms to decode, {:.0} to preprocess, {:.0} on the device", ms.decode, ms.preprocess, ms.graph);
     if other {
         return Ok(format!("self-test  the sample slice has the logit {logit:.6}; {took}\n"));
     }

@@ -18,7 +18,9 @@ pub fn load(arguments: &Network, batch: usize) -> Result<Classifier, Failure> {
         Device::Cpu => {}
         Device::Wgpu => return on_gpu(arguments, batch),
         Device::Cuda => {
-            return Err(Failure("--device cuda: this build has no CUDA; take --device wgpu or leave it out".to_string()));
+            return Err(Failure(
+                "--device cuda: this build has no CUDA; take --device wgpu or leave it out".to_string(),
+            ));
         }
     }
     let Some(path) = &arguments.model else {

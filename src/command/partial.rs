@@ -65,7 +65,10 @@ impl Partial {
             fs::write(&path, whole).map_err(failed(path.display()))?;
         } else {
             if path.exists() {
-                eprintln!("lungglass: {} of an interrupted validation is replaced; --resume would go on with it", path.display());
+                eprintln!(
+                    "lungglass: {} of an interrupted validation is replaced; --resume would go on with it",
+                    path.display()
+                );
             }
             let head = serde_json::to_string(run).map_err(|error| Failure(error.to_string()))?;
             fs::write(&path, head + "\n").map_err(failed(path.display()))?;
@@ -105,7 +108,8 @@ fn read(text: &str, run: &Run, slices: &[Labelled]) -> Result<HashMap<usize, Pre
     }
     lines
         .map(|line| {
-            let Line { at, verdict, score, logit, reason } = serde_json::from_str(line).map_err(|error| error.to_string())?;
+            let Line { at, verdict, score, logit, reason } =
+                serde_json::from_str(line).map_err(|error| error.to_string())?;
             let slice = slices.get(at).ok_or_else(|| format!("there is no slice {at}"))?;
             Ok((at, Prediction { verdict, score, logit, reason, ..Prediction::unread(slice) }))
         })

@@ -131,9 +131,8 @@ pub fn open(slice: &Labelled) -> error::Result<Source> {
 }
 
 fn prediction(classifier: &Classifier, slice: &Labelled, reading: error::Result<Reading>) -> Prediction {
-    let reading = reading.unwrap_or_else(|error| {
-        Reading::unreadable(&slice.path, None, &error, &classifier.model, classifier.device)
-    });
+    let reading = reading
+        .unwrap_or_else(|error| Reading::unreadable(&slice.path, None, &error, &classifier.model, classifier.device));
     let refusal = reading.refusal.map(|refusal| format!("{}: {}", refusal.code, refusal.message));
     let error = reading.error.map(|error| format!("{}: {}", error.code, error.message));
     Prediction {

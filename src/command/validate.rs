@@ -89,7 +89,12 @@ impl Progress {
             self.told = Instant::now();
             let rate = self.read as f64 / self.start.elapsed().as_secs_f64();
             let left = Duration::from_secs_f64((self.wanted - self.read) as f64 / rate);
-            eprintln!("lungglass: {} of {} slices, {rate:.1} a second, {} left", self.read, self.wanted, HumanDuration(left));
+            eprintln!(
+                "lungglass: {} of {} slices, {rate:.1} a second, {} left",
+                self.read,
+                self.wanted,
+                HumanDuration(left)
+            );
         }
     }
 

@@ -78,9 +78,8 @@ impl Placements {
             return None;
         }
         let (all, own_positives, own_negatives) = (midranks(&all), midranks(&positives), midranks(&negatives));
-        let of = |class: bool| {
-            cases.iter().zip(&all).filter(move |(case, _)| case.positive == class).map(|(_, rank)| rank)
-        };
+        let of =
+            |class: bool| cases.iter().zip(&all).filter(move |(case, _)| case.positive == class).map(|(_, rank)| rank);
         // A slice's rank among all, less its rank in its own class, is how many of the other class lie below it.
         let positives = of(true).zip(&own_positives).map(|(all, own)| (all - own) / n as f64).collect();
         let negatives = of(false).zip(&own_negatives).map(|(all, own)| 1.0 - (all - own) / m as f64).collect();
@@ -89,7 +88,8 @@ impl Placements {
 
     fn auc(&self) -> Auc {
         let (m, n) = (self.positives.len() as f64, self.negatives.len() as f64);
-        let variance = covariance(&self.positives, &self.positives) / m + covariance(&self.negatives, &self.negatives) / n;
+        let variance =
+            covariance(&self.positives, &self.positives) / m + covariance(&self.negatives, &self.negatives) / n;
         Auc { value: self.positives.iter().sum::<f64>() / m, error: variance.sqrt() }
     }
 }

@@ -100,9 +100,12 @@ mod tests {
     #[test]
     fn intervals_are_those_of_newcombe() {
         // Table I of Newcombe 1998 (Statistics in Medicine 17, 857), method 3.
-        for (part, whole, [lo, hi]) in
-            [(81, 263, [0.2553, 0.3662]), (15, 148, [0.0624, 0.1605]), (0, 20, [0.0, 0.1611]), (1, 29, [0.0061, 0.1718])]
-        {
+        for (part, whole, [lo, hi]) in [
+            (81, 263, [0.2553, 0.3662]),
+            (15, 148, [0.0624, 0.1605]),
+            (0, 20, [0.0, 0.1611]),
+            (1, 29, [0.0061, 0.1718]),
+        ] {
             let found = wilson(part, whole).unwrap();
             near(found[0], lo, 0.5001e-4);
             near(found[1], hi, 0.5001e-4);

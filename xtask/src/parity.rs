@@ -107,7 +107,8 @@ fn slices(folder: &Path) -> Result<Vec<PathBuf>> {
             for (class, images) in [("covid", "CT_COVID"), ("noncovid", "CT_NonCOVID")] {
                 let list = data.join(format!("split/test_{class}.txt"));
                 let names = fs::read_to_string(&list).with_context(|| format!("cannot read {}", list.display()))?;
-                candidates.extend(names.lines().filter(|name| !name.is_empty()).map(|name| data.join(images).join(name)));
+                candidates
+                    .extend(names.lines().filter(|name| !name.is_empty()).map(|name| data.join(images).join(name)));
             }
         }
         None => println!("LUNGGLASS_DATA names no data: only the cases of tests/ are read"),
@@ -148,7 +149,8 @@ fn native(name: &str, slices: &[PathBuf], device: &[&str], driver: Option<&Path>
     }
     let lines = process::output(&mut lungglass)?;
     let runtime = runtime(name, &lines)?;
-    let device = first(&lines)?.device.filter(|device| device != "cpu").map_or(String::new(), |device| format!(" ({device})"));
+    let device =
+        first(&lines)?.device.filter(|device| device != "cpu").map_or(String::new(), |device| format!(" ({device})"));
     Ok(Runtime { name: format!("{name}{device}"), ..runtime })
 }
 
@@ -156,7 +158,10 @@ fn onnxruntime(python: &Path, folder: &Path, slices: &[PathBuf]) -> Result<Runti
     println!("ONNX Runtime ...");
     preprocess(folder, slices)?;
     let mut script = process::command(python);
-    script.arg(root().join("tests/parity/run_onnxruntime.py")).arg(root().join("model/lungglass.onnx")).arg(folder.join("inputs"));
+    script
+        .arg(root().join("tests/parity/run_onnxruntime.py"))
+        .arg(root().join("model/lungglass.onnx"))
+        .arg(folder.join("inputs"));
     runtime("ONNX Runtime, CPU", &process::output(&mut script)?)
 }
 
@@ -176,7 +181,12 @@ fn browsers(toolchain: &Toolchain, browser: &setup::Browser, list: &Path) -> Res
         };
         println!("{kind} ...");
         let mut node = process::command("node");
-        node.current_dir(&tests).arg("read-files.mjs").arg(kind).arg(list).env("LUNGGLASS_PAGE", server.url()).env(variable, program);
+        node.current_dir(&tests)
+            .arg("read-files.mjs")
+            .arg(kind)
+            .arg(list)
+            .env("LUNGGLASS_PAGE", server.url())
+            .env(variable, program);
         let version = process::output(process::command(program).arg("--version"))?;
         found.push(Runtime { name: version, ..runtime(kind, &process::output(&mut node)?)? });
     }
@@ -203,7 +213,8 @@ fn runtime(name: &str, lines: &str) -> Result<Runtime> {
 
 /// The table, and the runtimes that are too far away.
 fn table(model: &Model, oracle: &Runtime, runtimes: &[Runtime]) -> (String, Vec<String>) {
-    let positive = |logit: f64| 1.0 / (1.0 + (-logit / model.calibration.temperature).exp()) >= model.operating_point.threshold;
+    let positive =
+        |logit: f64| 1.0 / (1.0 + (-logit / model.calibration.temperature).exp()) >= model.operating_point.threshold;
     let mut table = format!(
         "Network {} on {} slices, each runtime against {}; time of the network alone, median, one thread or as the runtime likes.\n\n\
          | runtime | largest difference of logits | mean | decisions that differ | ms a slice |\n|---|---|---|---|---|\n\
@@ -239,7 +250,11 @@ mod tests {
     use super::*;
 
     fn runtime_of(name: &str, logits: &[(&str, f64)]) -> Runtime {
-        Runtime { name: name.to_string(), logits: logits.iter().map(|(file, logit)| (file.to_string(), *logit)).collect(), ms: 1.0 }
+        Runtime {
+            name: name.to_string(),
+            logits: logits.iter().map(|(file, logit)| (file.to_string(), *logit)).collect(),
+            ms: 1.0,
+        }
     }
 
     #[test]

@@ -19,6 +19,10 @@ pub fn environment() -> Result<PathBuf> {
     }
     let base = process::find(&["python3", "python"]).context("no Python: install python3 with python3-venv")?;
     process::run(process::command(base).args(["-m", "venv"]).arg(&folder))?;
-    process::run(process::command(&python).args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]).args(PACKAGES))?;
+    process::run(
+        process::command(&python)
+            .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"])
+            .args(PACKAGES),
+    )?;
     Ok(python)
 }

@@ -53,7 +53,9 @@ pub fn software_gpu() -> Result<Option<PathBuf>> {
     if driver().is_none() {
         install("a software GPU", &["mesa-vulkan-drivers", "libvulkan1"])?;
     }
-    driver().context("no lvp_icd*.json in /usr/share/vulkan/icd.d: set VK_DRIVER_FILES to that of Mesa's lavapipe").map(Some)
+    driver()
+        .context("no lvp_icd*.json in /usr/share/vulkan/icd.d: set VK_DRIVER_FILES to that of Mesa's lavapipe")
+        .map(Some)
 }
 
 /// Firefox: the one that FIREFOX names, one on the PATH, or Debian's; none where it is not to be had.

@@ -26,7 +26,7 @@ const STYLE: &str = "
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 62rem; margin: 2rem auto; padding: 0 1rem; color: #1c2429; background: #fff; }
 h1 { font-size: 1.6rem; } h2 { margin-top: 2.2rem; font-size: 1.2rem; }
 table { border-collapse: collapse; } th, td { text-align: left; padding: .3rem .9rem .3rem 0; border-bottom: 1px solid #d5dde1; vertical-align: top; }
-td.number { font-variant-numeric: tabular-nums; } .plots { display: flex; flex-wrap: wrap; gap: 1rem; } figure { margin: 0; width: 420px; max-width: 100%; } svg { max-width: 100%; height: auto; }
+td.number { font-variant-numeric: tabular-nums; white-space: nowrap; } .plots { display: flex; flex-wrap: wrap; gap: 1rem; } figure { margin: 0; width: 420px; max-width: 100%; } svg { max-width: 100%; height: auto; }
 .wide { overflow-x: auto; } figcaption, .help { color: #50606a; font-size: .9rem; } code { overflow-wrap: anywhere; }
 @media print { body { margin: 0; max-width: none; } }";
 
@@ -179,7 +179,9 @@ fn subgroups(page: &mut String, report: &Report) -> std::fmt::Result {
             cell(brier),
         )?;
     }
-    page.push_str("</table></div>\n<p class=\"help\">All slices; in brackets the interval by bootstrap over groups.</p>\n");
+    page.push_str(
+        "</table></div>\n<p class=\"help\">All slices; in brackets the interval by bootstrap over groups.</p>\n",
+    );
     Ok(())
 }
 
@@ -208,10 +210,11 @@ fn mistakes(
     for &(score, at) in wrong.iter().take(MISTAKES) {
         let row = &rows[at];
         let label = if row.label == 1 { "COVID-19" } else { "other" };
-        let picture = pictures.and_then(|picture| picture(at)).and_then(|picture| thumbnail(&picture)).unwrap_or_default();
+        let picture =
+            pictures.and_then(|picture| picture(at)).and_then(|picture| thumbnail(&picture)).unwrap_or_default();
         writeln!(
             page,
-            "<tr><td>{picture}<code>{}</code></td><td class=\"number\">{score:.3}</td><td>{label}</td></tr>",
+            "<tr><td>{picture}<code>{}</code></td><td class=\"number\">{score:.3}</td><td class=\"number\">{label}</td></tr>",
             escaped(&row.path)
         )?;
     }

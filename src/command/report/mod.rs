@@ -187,7 +187,11 @@ fn measured(run: ModelRun, cases: &[Case], wishes: &Wishes) -> Report {
             .map(|percent| f64::from(percent) / 100.0)
             .map(|threshold| NetBenefit::at(threshold, &Confusion::at(cases, threshold)))
             .collect(),
-        subgroups: wishes.subgroups.iter().flat_map(|(column, values)| subgroups(column, values, cases, threshold)).collect(),
+        subgroups: wishes
+            .subgroups
+            .iter()
+            .flat_map(|(column, values)| subgroups(column, values, cases, threshold))
+            .collect(),
     }
 }
 
