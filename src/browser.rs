@@ -10,6 +10,7 @@ use wasm_bindgen::prelude::*;
 use crate::classifier::{self, SETTINGS};
 use crate::decode::{self, Archive, File, Limits};
 use crate::error::{self, Error};
+use crate::graph::Runtime;
 use crate::model::Model;
 use crate::preprocess::Scaled;
 use crate::reading::Reading;
@@ -75,7 +76,9 @@ impl Classifier {
     /// @returns { name, kind, macs, bytes, ms }[]
     #[wasm_bindgen(unchecked_return_type = "any[]")]
     pub fn profile(&self, input: &[f32], rounds: usize) -> Result<JsValue, JsValue> {
-        to_js(&self.classifier.graph.profile(input, rounds, now).map_err(throw)?)
+        // In a browser there is no other.
+        let Runtime::Cpu(graph) = &self.classifier.graph;
+        to_js(&graph.profile(input, rounds, now).map_err(throw)?)
     }
 
     /// Runs the network alone on the S*S values that preprocess gives; returns [logit].

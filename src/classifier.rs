@@ -5,11 +5,12 @@ use std::collections::BTreeMap;
 use crate::decode::Source;
 use crate::error::{Error, Result};
 use crate::gate;
-use crate::graph::Graph;
+use crate::graph::{Graph, Outputs, Runtime};
 use crate::model::Model;
 use crate::preprocess::Scaled;
 use crate::reading::{Milliseconds, Reading, SourceInfo, Verdict, score, sigmoid};
-use crate::slice::Place;
+use crate::slice::{Origin, Picture, Place};
+use crate::window::Window;
 
 /// The network that ships, packed; `cargo xtask bless` makes it from model/lungglass.onnx.
 pub const NETWORK: &[u8] = include_bytes!("../model/lungglass.pack");
@@ -20,11 +21,23 @@ pub const SETTINGS: &str = include_str!("../model/model.toml");
 #[derive(Clone)]
 pub struct Classifier {
     pub model: Model,
-    pub graph: Graph,
+    pub graph: Runtime,
     /// What runs the graph, as readings name it.
     pub device: &'static str,
     /// Milliseconds from any fixed moment on; the core has no clock of its own.
     pub clock: fn() -> f64,
+}
+
+/// A slice that waits for the network.
+#[derive(Debug, Clone)]
+pub struct Prepared {
+    /// The network's input, `size * size` values.
+    pub input: Vec<f32>,
+    origin: Origin,
+    window: Option<Window>,
+    picture: Picture,
+    scaled: Scaled,
+    ms: Milliseconds,
 }
 
 impl Classifier {
@@ -40,7 +53,13 @@ impl Classifier {
     ///
     /// # Errors
     /// [`Error::Model`] when the two do not belong together.
-    pub fn new(graph: Graph, model: Model, device: &'static str, clock: fn() -> f64) -> Result<Classifier> {
+    pub fn new(
+        graph: impl Into<Runtime>,
+        model: Model,
+        device: &'static str,
+        clock: fn() -> f64,
+    ) -> Result<Classifier> {
+        let graph = graph.into();
         model.check_network(graph.sha256())?;
         if graph.size() != model.size {
             let (takes, says) = (graph.size(), model.size);
@@ -68,6 +87,18 @@ impl Classifier {
     }
 
     fn try_read(&self, source: &Source, frame: usize, file: &str, number: Option<usize>) -> Result<Reading> {
+        let prepared = self.prepare(source, frame)?;
+        let start = (self.clock)();
+        let outputs = self.graph.run(&prepared.input)?;
+        let graph = (self.clock)() - start;
+        self.finish(prepared, outputs, graph, file, number)
+    }
+
+    /// All that comes before the network, for hosts that run it over many slices at once.
+    ///
+    /// # Errors
+    /// What decoding says of a frame that cannot be read.
+    pub fn prepare(&self, source: &Source, frame: usize) -> Result<Prepared> {
         let start = (self.clock)();
         let slice = source.slice(frame)?;
         let decoded = (self.clock)();
@@ -76,10 +107,23 @@ impl Classifier {
         let picture = slice.into_picture(self.model.window);
         let scaled = Scaled::new(&picture, self.model.size);
         let input = scaled.input(self.model.normalise);
-        let preprocessed = (self.clock)();
-        let outputs = self.graph.run(&input)?;
-        let done = (self.clock)();
+        let ms = Milliseconds { decode: decoded - start, preprocess: (self.clock)() - decoded, graph: 0.0 };
+        Ok(Prepared { input, origin, window, picture, scaled, ms })
+    }
 
+    /// All that comes after the network, which took `graph` milliseconds.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] where the logit is no number.
+    pub fn finish(
+        &self,
+        prepared: Prepared,
+        outputs: Outputs,
+        graph: f64,
+        file: &str,
+        number: Option<usize>,
+    ) -> Result<Reading> {
+        let Prepared { origin, window, picture, scaled, ms, .. } = prepared;
         let refusal = gate::check_origin(&origin, &picture)
             .or_else(|| self.model.gate.check_statistics(&gate::statistics(&scaled, &origin, &picture)))
             .or_else(|| self.model.gate.check_lungs(&outputs.lung))
@@ -106,11 +150,7 @@ impl Classifier {
             source: Some(SourceInfo::new(&origin, window, &picture)),
             model: (&self.model).into(),
             device: self.device,
-            ms: Milliseconds {
-                decode: decoded - start,
-                preprocess: preprocessed - decoded,
-                graph: done - preprocessed,
-            },
+            ms: Milliseconds { graph, ..ms },
             place: Place::default(),
             map: Some(outputs.map),
             lung: Some(outputs.lung),

@@ -254,7 +254,6 @@ fn wrong_usage_is_one_clear_line_and_code_1() {
     for (arguments, word) in [
         (&["classify"][..], "INPUTS"),
         (&["classify", "--device", "abacus", SLICE], "abacus"),
-        (&["classify", "--device", "wgpu", SLICE], "wgpu"),
         (&["classify", "--device", "cuda", SLICE], "cuda"),
         (&["classify", "--model", "no/such.onnx", SLICE], "no/such.onnx"),
         (&["classify", "--model", "README.md", SLICE], "README.md"),

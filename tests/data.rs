@@ -104,6 +104,27 @@ fn the_figures_of_the_model_are_measured() {
     }
 }
 
+/// Logits within 1e-3 and the same verdicts on all 203 slices. Needs a GPU, be it a program; see gpu.rs.
+#[test]
+#[ignore = "takes minutes where a program stands in for the GPU"]
+#[cfg(feature = "wgpu")]
+fn the_gpu_reads_the_test_as_the_cpu_does() {
+    let Some(data) = data("the_gpu_reads_the_test_as_the_cpu_does") else { return };
+    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("gpu_test");
+    fs::create_dir_all(&folder).unwrap();
+    fs::write(folder.join("manifest.csv"), rows(&data, "test")).unwrap();
+    let run = |arguments: &[&str]| {
+        let output =
+            Command::new(env!("CARGO_BIN_EXE_lungglass")).args(arguments).current_dir(&folder).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    };
+    run(&["validate", "--manifest", "manifest.csv", "--out", "cpu"]);
+    run(&["validate", "--manifest", "manifest.csv", "--out", "gpu", "--device", "wgpu", "--allow-software"]);
+    let told = run(&["compare", "cpu/predictions.csv", "gpu/predictions.csv", "--bound", "1e-3"]);
+    assert!(told.starts_with("203 slices in both, 0 in one only"), "{told}");
+}
+
 /// The gate refuses nearly all foreign pictures and hardly a slice of the test, as the design asks.
 #[test]
 fn the_gate_refuses_what_is_foreign_and_lets_chests_pass() {

@@ -31,6 +31,8 @@ pub enum Command {
     Preprocess(Preprocess),
     /// Serve the page on this machine's loopback address
     Serve(Serve),
+    /// Say what this machine can do and whether the network reads as it should; to copy into a report of a problem
+    Doctor(Network),
 }
 
 #[derive(Args)]
@@ -57,14 +59,32 @@ pub struct Classify {
 #[derive(Args)]
 pub struct Validate {
     /// CSV with the columns path,label,split,group (label 1 = COVID-19; paths relative to it or absolute)
-    #[arg(long, value_name = "CSV")]
-    pub manifest: PathBuf,
-    /// Only the rows of this split
+    #[arg(long, value_name = "CSV", required_unless_present = "covid_ct")]
+    pub manifest: Option<PathBuf>,
+    /// A clone of COVID-CT with its archives unpacked: Images-processed/CT_COVID, Data-split/COVID/testCT_COVID.txt, ...
+    #[arg(long, value_name = "DIR", conflicts_with = "manifest")]
+    pub covid_ct: Option<PathBuf>,
+    /// Only the rows of this split (COVID-CT: train, val or test)
     #[arg(long, value_name = "NAME")]
     pub split: Option<String>,
     /// Only every N-th row, from the I-th on; `merge` puts the shards together
     #[arg(long, value_name = "I/N")]
     pub shard: Option<Shard>,
+    /// Slices that a GPU reads at once
+    #[arg(long, value_name = "N", default_value_t = 16, value_parser = batch)]
+    pub batch: usize,
+    /// Go on where an interrupted run with the same --out stopped
+    #[arg(long)]
+    pub resume: bool,
+    /// Decisions at this score too; may be given more than once
+    #[arg(long = "threshold", value_name = "SCORE", value_parser = share)]
+    pub thresholds: Vec<f64>,
+    /// Measures for each value of this column of the manifest too; may be given more than once
+    #[arg(long = "subgroup", value_name = "COLUMN", requires = "manifest")]
+    pub subgroups: Vec<String>,
+    /// Put small pictures of the most confident mistakes into report.html, which then holds images of patients
+    #[arg(long)]
+    pub thumbnails: bool,
     /// Folder for predictions.csv, metrics.json and report.html
     #[arg(long, value_name = "DIR", default_value = "validation")]
     pub out: PathBuf,
@@ -84,6 +104,9 @@ pub struct Merge {
     /// Folders that `validate --shard` wrote
     #[arg(required = true)]
     pub shards: Vec<PathBuf>,
+    /// Decisions at this score too; may be given more than once
+    #[arg(long = "threshold", value_name = "SCORE", value_parser = share)]
+    pub thresholds: Vec<f64>,
     /// Folder for predictions.csv, metrics.json and report.html
     #[arg(long, value_name = "DIR", default_value = "validation")]
     pub out: PathBuf,
@@ -98,6 +121,9 @@ pub struct Compare {
     /// The largest difference of logits that passes
     #[arg(long, value_name = "LOGITS", default_value_t = 1e-3)]
     pub bound: f32,
+    /// Two networks instead of two runtimes: say which is better, and how sure that is; needs the metrics.json beside each
+    #[arg(long, conflicts_with = "bound")]
+    pub models: bool,
 }
 
 #[derive(Args)]
@@ -164,6 +190,14 @@ impl FromStr for Shard {
             _ => Err("I and N must be numbers with 1 <= I <= N".to_string()),
         }
     }
+}
+
+fn batch(text: &str) -> Result<usize, String> {
+    text.parse().ok().filter(|batch| (1..=1024).contains(batch)).ok_or_else(|| "it must be 1 to 1024".to_string())
+}
+
+fn share(text: &str) -> Result<f64, String> {
+    text.parse().ok().filter(|share| (0.0..=1.0).contains(share)).ok_or_else(|| "it must be 0 to 1".to_string())
 }
 
 /// Parses the command line; help, versions and wrong usage are printed and give the exit code.

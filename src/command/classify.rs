@@ -25,7 +25,7 @@ const AHEAD: usize = 4;
 
 /// Reads every input. One that cannot be read gets a line that says why, and stops nothing.
 pub fn run(arguments: &Classify) -> Result<Outcome, Failure> {
-    let classifier = network::load(&arguments.network)?;
+    let classifier = network::load(&arguments.network, 1)?;
     let inputs = inputs::expand(&arguments.inputs);
     if let Some(path) = arguments.summary.as_ref().filter(|path| is_input(path, &inputs)) {
         return Err(Failure(format!("{} is an input: write the summary elsewhere", path.display())));

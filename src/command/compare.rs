@@ -1,14 +1,103 @@
-//! `lungglass compare`: how far two runs over the same slices are apart. For runtimes, and for versions of one network.
+//! `lungglass compare`: how far two runs over the same slices are apart; or which of two networks is better on them.
 
 use std::collections::HashMap;
+use std::fs;
 use std::io::{self, Write};
+use std::path::Path;
+
+use lungglass::metrics::{self, Case, McNemar, Paired};
+use serde::Deserialize;
 
 use crate::args::Compare;
-use crate::failure::{Failure, Outcome};
+use crate::failure::{Failure, Outcome, failed};
 use crate::predictions::{self, Prediction};
 
-/// Prints the distance; a difference over the bound, or another verdict, is a failure.
+/// Two runtimes, or with `--models` two networks.
 pub fn run(arguments: &Compare) -> Result<Outcome, Failure> {
+    if arguments.models { networks(arguments) } else { runtimes(arguments) }
+}
+
+/// What metrics.json says of a run.
+#[derive(Deserialize)]
+struct Run {
+    threshold: f64,
+    model: Name,
+}
+
+#[derive(Deserialize)]
+struct Name {
+    name: String,
+    version: String,
+}
+
+impl Run {
+    fn beside(predictions: &Path) -> Result<Run, Failure> {
+        let path = predictions.with_file_name("metrics.json");
+        let text = fs::read(&path).map_err(failed(path.display()))?;
+        serde_json::from_slice(&text).map_err(|error| Failure(format!("{}: {error}", path.display())))
+    }
+}
+
+/// Prints both AUCs and accuracies with their difference. Fails only where the slices or their labels are not the same.
+fn networks(arguments: &Compare) -> Result<Outcome, Failure> {
+    let (run_a, run_b) = (Run::beside(&arguments.a)?, Run::beside(&arguments.b)?);
+    let (a, b) = (predictions::read(&arguments.a)?, predictions::read(&arguments.b)?);
+    let others: HashMap<&str, &Prediction> = b.iter().map(|row| (row.path.as_str(), row)).collect();
+    let matched: Option<Vec<Prediction>> = a
+        .iter()
+        .map(|row| others.get(row.path.as_str()).copied().filter(|other| other.label == row.label).cloned())
+        .collect();
+    let b = match matched {
+        Some(matched) if a.len() == b.len() => matched,
+        _ => return Err(Failure("the two files do not have the same slices with the same labels".to_string())),
+    };
+    let (a, b) = (predictions::cases(&a), predictions::cases(&b));
+    let Some(paired) = Paired::of(&a, &b) else {
+        return Err(Failure("a comparison of AUCs takes two slices of each class".to_string()));
+    };
+    let right = |case: &Case, threshold: f64| case.called_positive(threshold) == case.positive;
+    let decisions: Vec<(bool, bool)> =
+        a.iter().zip(&b).map(|(a, b)| (right(a, run_a.threshold), right(b, run_b.threshold))).collect();
+    let count = |wanted: fn(&(bool, bool)) -> bool| decisions.iter().filter(|pair| wanted(pair)).count();
+    let mcnemar = McNemar::of(count(|pair| pair.0 && !pair.1), count(|pair| !pair.0 && pair.1));
+    let accuracy = |rights: usize| rights as f64 / decisions.len() as f64;
+    let [lo, hi] = paired.interval();
+    let groups =
+        metrics::auc_difference(&a, &b).map_or("not defined".to_string(), |[lo, hi]| format!("{lo:+.3} to {hi:+.3}"));
+    let auc = |auc: metrics::Auc| {
+        let [lo, hi] = auc.interval();
+        format!("{:.3} ({lo:.3} to {hi:.3})", auc.value)
+    };
+    let text = format!(
+        "A: {} {}\nB: {} {}\n{} slices, refused and unreadable ones count as wrong\n\
+         AUC       A {}, B {}, A - B {:+.3}\n\
+         \x20         95 % interval {lo:+.3} to {hi:+.3} by DeLong (p = {:.3}), {groups} by bootstrap over groups\n\
+         accuracy  A {:.3}, B {:.3}; A alone is right on {}, B alone on {}\n\
+         \x20         McNemar p = {:.3} exact, {:.3} corrected for continuity\n\
+         DeLong and McNemar take slices for independent of each other; where they come in groups, go by the bootstrap.\n",
+        run_a.model.name,
+        run_a.model.version,
+        run_b.model.name,
+        run_b.model.version,
+        decisions.len(),
+        auc(paired.a),
+        auc(paired.b),
+        paired.a.value - paired.b.value,
+        paired.p,
+        accuracy(count(|pair| pair.0)),
+        accuracy(count(|pair| pair.1)),
+        mcnemar.only_a,
+        mcnemar.only_b,
+        mcnemar.exact,
+        mcnemar.corrected,
+    );
+    // Nobody need be there to read it.
+    let _ = io::stdout().write_all(text.as_bytes());
+    Ok(Outcome::AllRead)
+}
+
+/// Prints the distance; a difference over the bound, or another verdict, is a failure.
+fn runtimes(arguments: &Compare) -> Result<Outcome, Failure> {
     let [a, b] = [&arguments.a, &arguments.b].map(|path| predictions::read(path));
     let (a, b) = (a?, b?);
     let others: HashMap<&str, &Prediction> = b.iter().map(|row| (row.path.as_str(), row)).collect();

@@ -7,9 +7,13 @@ mod classify;
 #[cfg(not(target_arch = "wasm32"))]
 mod compare;
 #[cfg(not(target_arch = "wasm32"))]
+mod doctor;
+#[cfg(not(target_arch = "wasm32"))]
 mod failure;
 #[cfg(not(target_arch = "wasm32"))]
 mod inputs;
+#[cfg(not(target_arch = "wasm32"))]
+mod labelled;
 #[cfg(not(target_arch = "wasm32"))]
 mod manifest;
 #[cfg(not(target_arch = "wasm32"))]
@@ -17,9 +21,13 @@ mod merge;
 #[cfg(not(target_arch = "wasm32"))]
 mod network;
 #[cfg(not(target_arch = "wasm32"))]
+mod partial;
+#[cfg(not(target_arch = "wasm32"))]
 mod predictions;
 #[cfg(not(target_arch = "wasm32"))]
 mod preprocess;
+#[cfg(not(target_arch = "wasm32"))]
+mod reading;
 #[cfg(not(target_arch = "wasm32"))]
 mod report;
 #[cfg(not(target_arch = "wasm32"))]
@@ -41,6 +49,7 @@ fn main() -> std::process::ExitCode {
         Ok(Command::Compare(arguments)) => compare::run(&arguments),
         Ok(Command::Preprocess(arguments)) => preprocess::run(&arguments),
         Ok(Command::Serve(arguments)) => serve::run(&arguments),
+        Ok(Command::Doctor(arguments)) => doctor::run(&arguments),
         Err(code) => return code,
     };
     outcome.map_or_else(

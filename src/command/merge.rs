@@ -9,7 +9,7 @@ use serde::Deserialize;
 use crate::args::Merge;
 use crate::failure::{Failure, Outcome, failed};
 use crate::predictions::{self, Prediction};
-use crate::report::{self, ModelRun};
+use crate::report::{self, ModelRun, Wishes};
 
 /// What a shard's metrics.json says of its run.
 #[derive(Deserialize)]
@@ -70,7 +70,8 @@ pub fn run(arguments: &Merge) -> Result<Outcome, Failure> {
     if let Some(twice) = rows.iter().find(|row| !seen.insert(&row.path)) {
         return Err(Failure(format!("{} is in more than one shard", twice.path)));
     }
-    report::write(run, &rows, &arguments.out)
+    let wishes = Wishes { thresholds: arguments.thresholds.clone(), ..Wishes::default() };
+    report::write(run, &rows, &wishes, &arguments.out)
 }
 
 fn shard(folder: &Path) -> Result<Shard, Failure> {

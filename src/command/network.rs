@@ -12,15 +12,15 @@ use lungglass::model::{Model, sha256};
 use crate::args::{Device, Network};
 use crate::failure::{Failure, failed};
 
-/// The network that the command line asks for, compiled. Never falls back to another device.
-pub fn load(arguments: &Network) -> Result<Classifier, Failure> {
+/// The network that the command line asks for, compiled; a GPU reads up to `batch` slices at once. Never falls back to another device.
+pub fn load(arguments: &Network, batch: usize) -> Result<Classifier, Failure> {
     match arguments.device {
         Device::Cpu => {}
-        Device::Wgpu => {
-            return Err(Failure("--device wgpu: this build runs on the CPU only; leave --device out".to_string()));
-        }
+        Device::Wgpu => return on_gpu(arguments, batch),
         Device::Cuda => {
-            return Err(Failure("--device cuda: this build runs on the CPU only; leave --device out".to_string()));
+            return Err(Failure(
+                "--device cuda: this build has no CUDA; take --device wgpu or leave it out".to_string(),
+            ));
         }
     }
     let Some(path) = &arguments.model else {
@@ -30,6 +30,35 @@ pub fn load(arguments: &Network) -> Result<Classifier, Failure> {
     let classifier =
         Graph::compile(&onnx, model.size).and_then(|graph| Classifier::new(graph, model, "cpu", milliseconds));
     classifier.map_err(failed(path.display()))
+}
+
+#[cfg(feature = "wgpu")]
+fn on_gpu(arguments: &Network, batch: usize) -> Result<Classifier, Failure> {
+    use std::sync::Arc;
+
+    use lungglass::graph::gpu::{Gpu, GpuGraph};
+
+    /// The GPU starts from what tract reads, not from what is packed for our own kernels.
+    const ONNX: &[u8] = include_bytes!("../../model/lungglass.onnx");
+
+    let gpu = Gpu::open(arguments.allow_software).map_err(failed("--device wgpu"))?;
+    // Readings name the device as long as the program runs.
+    let device: &'static str = gpu.name.clone().leak();
+    let (onnx, model, name) = match &arguments.model {
+        None => (ONNX.to_vec(), parse(SETTINGS, "the built-in model")?, "the built-in model".to_string()),
+        Some(path) => {
+            let (onnx, model) = candidate(path)?;
+            (onnx, model, path.display().to_string())
+        }
+    };
+    GpuGraph::compile(Arc::new(gpu), &onnx, model.size, batch)
+        .and_then(|graph| Classifier::new(Arc::new(graph), model, device, milliseconds))
+        .map_err(failed(name))
+}
+
+#[cfg(not(feature = "wgpu"))]
+fn on_gpu(_: &Network, _: usize) -> Result<Classifier, Failure> {
+    Err(Failure("--device wgpu: this build has no GPU support; build it with the feature wgpu".to_string()))
 }
 
 /// A network from a file, with the settings beside it.

@@ -7,6 +7,7 @@ use lungglass::metrics::{Answer, Case};
 use serde::{Deserialize, Serialize};
 
 use crate::failure::{Failure, failed};
+use crate::labelled::Labelled;
 
 /// One row; empty where there is no value.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -23,6 +24,22 @@ pub struct Prediction {
     /// Why there is no score; not part of the file.
     #[serde(skip)]
     pub reason: Option<String>,
+}
+
+impl Prediction {
+    /// The row of a slice before anything became of it.
+    pub fn unread(slice: &Labelled) -> Prediction {
+        Prediction {
+            path: slice.path.clone(),
+            label: slice.label,
+            split: slice.split.clone(),
+            group: slice.group.clone(),
+            verdict: String::new(),
+            score: None,
+            logit: None,
+            reason: None,
+        }
+    }
 }
 
 /// Reads a predictions.csv.

@@ -1,11 +1,14 @@
 //! The network: compiled from ONNX by tract ([`compile`]), packed into a file of its own ([`program`]), run one slice at a time by our
-//! kernels ([`executor`], [`kernels`]). The page holds only what runs it.
+//! kernels ([`executor`], [`kernels`]), or several at a time on a GPU. The page holds only what runs it.
 
 #[cfg(not(target_arch = "wasm32"))]
 pub mod compile;
 pub mod executor;
+#[cfg(all(feature = "wgpu", not(target_arch = "wasm32")))]
+pub mod gpu;
 pub mod kernels;
 pub mod program;
+mod runtime;
 
 use serde::Serialize;
 
@@ -13,6 +16,7 @@ pub use self::executor::Cost;
 use self::executor::Executor;
 use self::kernels::Processor;
 use self::program::Program;
+pub use self::runtime::Runtime;
 use crate::error::{Error, Result};
 
 /// A network, ready to run. Cheap to clone; every thread may run it at once.

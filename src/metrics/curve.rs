@@ -1,6 +1,7 @@
 //! Curves over all thresholds, with bands, and the counts behind a reliability plot.
 
 use rayon::prelude::*;
+use serde::Serialize;
 
 use super::{BINS, Case, DRAWS, bootstrap};
 
@@ -23,7 +24,7 @@ pub struct Bin {
 }
 
 /// Decisions at a threshold; a slice without an answer counts as decided wrong.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
 pub struct Confusion {
     pub true_positives: usize,
     pub false_positives: usize,
@@ -47,6 +48,39 @@ impl Confusion {
             } += 1;
         }
         confusion
+    }
+
+    /// Right decisions, and all.
+    pub fn accuracy(&self) -> (usize, usize) {
+        let right = self.true_positives + self.true_negatives;
+        (right, right + self.false_positives + self.false_negatives)
+    }
+
+    /// Positives that were called so, and all of them.
+    pub fn sensitivity(&self) -> (usize, usize) {
+        (self.true_positives, self.true_positives + self.false_negatives)
+    }
+
+    /// Negatives that were called so, and all of them.
+    pub fn specificity(&self) -> (usize, usize) {
+        (self.true_negatives, self.true_negatives + self.false_positives)
+    }
+
+    /// Those rightly called positive, and all that were.
+    pub fn ppv(&self) -> (usize, usize) {
+        (self.true_positives, self.true_positives + self.false_positives)
+    }
+
+    /// Those rightly called negative, and all that were.
+    pub fn npv(&self) -> (usize, usize) {
+        (self.true_negatives, self.true_negatives + self.false_negatives)
+    }
+
+    /// The harmonic mean of PPV and sensitivity; `None` where there is nothing positive at all.
+    pub fn f1(&self) -> Option<f64> {
+        let hits = 2 * self.true_positives;
+        let whole = hits + self.false_positives + self.false_negatives;
+        (whole > 0).then(|| hits as f64 / whole as f64)
     }
 }
 

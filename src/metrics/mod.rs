@@ -4,11 +4,15 @@
 
 mod bootstrap;
 mod curve;
+mod delong;
+mod proportion;
 
 use serde::Serialize;
 
-pub use bootstrap::{DRAWS, SEED, intervals};
+pub use bootstrap::{DRAWS, SEED, auc_difference, intervals};
 pub use curve::{Band, Bin, Confusion, band, bins};
+pub use delong::{Auc, Paired};
+pub use proportion::{McNemar, NetBenefit, Predictive, wilson};
 
 /// One labelled slice and what became of it.
 #[derive(Debug, Clone, PartialEq)]
@@ -118,7 +122,7 @@ impl Case {
     }
 
     /// Whether it counts as called positive; one without an answer is called wrong.
-    fn called_positive(&self, threshold: f64) -> bool {
+    pub fn called_positive(&self, threshold: f64) -> bool {
         self.answer.map_or(!self.positive, |answer| answer.score >= threshold)
     }
 }

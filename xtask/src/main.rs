@@ -2,8 +2,10 @@
 
 mod bench;
 mod kiosk;
+mod parity;
 mod process;
 mod published;
+mod python;
 mod setup;
 mod size;
 mod test;
@@ -28,7 +30,7 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Task {
-    /// Get what building and testing need and this machine lacks: the wasm32 target, Chromium with its driver, Node.js, rustfmt and clippy.
+    /// Get what building and testing need and this machine lacks: the wasm32 target, Chromium with its driver, Node.js, a GPU driver, rustfmt and clippy.
     ///
     /// The wasm32 target comes from rustup. Where rustup cannot download, it is made from the source of std that Debian packages.
     /// Nothing is installed that is already there. Without root the commands that need it are printed.
@@ -71,6 +73,8 @@ enum Task {
         #[arg(long)]
         json: bool,
     },
+    /// Read the test slices on every runtime that is to be had here (CPU, GPU, browsers, ONNX Runtime) and print how far they are apart.
+    Parity,
     /// Rewrite the expected outputs of the cases under tests/ from what the code gives now. Read the difference before you commit it.
     Bless,
     /// The runner that cargo calls for each test binary of wasm32.
@@ -112,6 +116,7 @@ fn perform(task: Task) -> Result<ExitCode> {
         Task::Test { .. } => {}
         Task::Bench { json, firefox, rounds } => bench::run(json.as_deref(), firefox, rounds)?,
         Task::Size { json } => size::print(json)?,
+        Task::Parity => parity::everything()?,
         Task::Bless => test::bless()?,
         Task::WasmTestRunner { arguments } => wasm::run_tests(arguments)?,
     }

@@ -1,6 +1,7 @@
 //! What this machine lacks for building and testing, and how to get it. The toolchain for wasm32 has its own module, [`crate::toolchain`].
 
 use std::env;
+use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::OnceLock;
@@ -28,7 +29,44 @@ pub fn everything() -> Result<()> {
     let browser = browser()?;
     println!("browser: {}, {}", browser.chromium.display(), browser.driver.display());
     println!("node: {}", node()?);
+    match software_gpu()? {
+        Some(driver) => println!("software GPU: {}", driver.display()),
+        None => println!("software GPU: only on Linux; the tests take the GPU that is there"),
+    }
     Ok(())
+}
+
+/// Mesa's Vulkan driver that computes on the CPU, so that tests of the GPU path run anywhere: what VK_DRIVER_FILES names, or Debian's.
+/// None on systems that have their own way to a GPU.
+pub fn software_gpu() -> Result<Option<PathBuf>> {
+    if let Some(named) = named_by("VK_DRIVER_FILES") {
+        return Ok(Some(named));
+    }
+    if !cfg!(target_os = "linux") {
+        return Ok(None);
+    }
+    let driver = || {
+        let files = fs::read_dir("/usr/share/vulkan/icd.d").ok()?;
+        let mut paths = files.flatten().map(|file| file.path());
+        paths.find(|path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("lvp_icd")))
+    };
+    if driver().is_none() {
+        install("a software GPU", &["mesa-vulkan-drivers", "libvulkan1"])?;
+    }
+    driver()
+        .context("no lvp_icd*.json in /usr/share/vulkan/icd.d: set VK_DRIVER_FILES to that of Mesa's lavapipe")
+        .map(Some)
+}
+
+/// Firefox: the one that FIREFOX names, one on the PATH, or Debian's; none where it is not to be had.
+pub fn firefox() -> Option<PathBuf> {
+    let there = || named_by("FIREFOX").or_else(|| process::find(&["firefox-esr", "firefox"]));
+    if there().is_none()
+        && let Err(error) = install("Firefox", &["firefox-esr"])
+    {
+        println!("{error:#}");
+    }
+    there()
 }
 
 /// Chromium or Chrome with its driver: those that CHROMIUM and CHROMEDRIVER name, or those on the PATH, or Debian's.

@@ -10,7 +10,7 @@ use anyhow::{Context, Result, bail, ensure};
 use lungglass_server::{Folder, Server};
 
 use crate::toolchain::{self, TARGET, Toolchain};
-use crate::{kiosk, process, root, setup, target, wasm};
+use crate::{kiosk, process, python, root, setup, target, wasm};
 
 /// How a test that lacks its data begins the line that says so. The harness counts it as passed.
 const SKIPPED: &str = "SKIPPED ";
@@ -68,12 +68,12 @@ struct Run {
 
 impl Run {
     fn run(&mut self) -> Result<()> {
-        let (toolchain, browser) = self.step("setup", |_| {
+        let (toolchain, browser, gpu) = self.step("setup", |_| {
             let toolchain = toolchain::obtain()?;
             setup::lints()?;
             let browser = setup::browser()?;
             setup::node()?;
-            Ok((toolchain, browser))
+            Ok((toolchain, browser, setup::software_gpu()?))
         })?;
         self.step("format", |_| process::run(process::cargo().args(["fmt", "--all", "--check"])))?;
         // Each package by itself, here and below: together they would share the features of their dependencies, and cargo would build
@@ -115,9 +115,12 @@ impl Run {
         })?;
         self.step("native tests", |run| {
             process::run(process::cargo().args(["build", "--release", "--package", "lungglass"]))?;
+            let python = python::environment().map_err(|error| println!("{error:#}")).ok();
             PACKAGES.iter().try_for_each(|package| {
                 let mut cargo = process::cargo();
                 cargo.args(["test", "--release", "--package", package, "--no-fail-fast"]);
+                cargo.envs(python.as_ref().map(|python| ("LUNGGLASS_PYTHON", python)));
+                cargo.envs(gpu.as_ref().map(|driver| ("VK_DRIVER_FILES", driver)));
                 run.cargo_tests(&mut cargo)
             })
         })?;

@@ -3,43 +3,64 @@
 use std::error::Error;
 use std::fmt::Write;
 
-use lungglass::metrics::{self, Case, Confusion};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use image::imageops::{self, FilterType};
+use image::{GrayImage, ImageFormat};
+use lungglass::metrics::{self, Case, Measures};
+use lungglass::reading::Verdict;
+use lungglass::slice::Picture;
 
-use super::{Estimate, Report, plots};
+use super::{Decision, Estimate, Report, plots};
 use crate::predictions::Prediction;
 
 /// The most confident mistakes listed.
 const MISTAKES: usize = 20;
+/// The longer side of their pictures, in pixels.
+const THUMBNAIL: u32 = 128;
+
+/// Gives the picture of a row.
+type Pictures<'a> = Option<&'a dyn Fn(usize) -> Option<Picture>>;
 
 const STYLE: &str = "
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 62rem; margin: 2rem auto; padding: 0 1rem; color: #1c2429; background: #fff; }
 h1 { font-size: 1.6rem; } h2 { margin-top: 2.2rem; font-size: 1.2rem; }
 table { border-collapse: collapse; } th, td { text-align: left; padding: .3rem .9rem .3rem 0; border-bottom: 1px solid #d5dde1; vertical-align: top; }
-td.number { font-variant-numeric: tabular-nums; } .plots { display: flex; flex-wrap: wrap; gap: 1rem; } figure { margin: 0; width: 420px; max-width: 100%; } svg { max-width: 100%; height: auto; }
-figcaption, .help { color: #50606a; font-size: .9rem; } code { overflow-wrap: anywhere; }
+td.number { font-variant-numeric: tabular-nums; white-space: nowrap; } .plots { display: flex; flex-wrap: wrap; gap: 1rem; } figure { margin: 0; width: 420px; max-width: 100%; } svg { max-width: 100%; height: auto; }
+.wide { overflow-x: auto; } figcaption, .help { color: #50606a; font-size: .9rem; } code { overflow-wrap: anywhere; }
 @media print { body { margin: 0; max-width: none; } }";
 
 /// The page. `rows` belong to `cases`, one to one; `command` is the line that was run.
-pub fn html(report: &Report, cases: &[Case], rows: &[Prediction], command: &str) -> Result<String, Box<dyn Error>> {
+pub fn html(
+    report: &Report,
+    cases: &[Case],
+    rows: &[Prediction],
+    pictures: Pictures,
+    command: &str,
+) -> Result<String, Box<dyn Error>> {
     let threshold = f64::from(report.threshold);
     let mut page = String::new();
     let title = format!("Validation of {} {}", report.model.name, report.model.version);
     write!(
         page,
         "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\">\
-         <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\
+         <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'; img-src data:\">\
          <title>{0}</title><style>{STYLE}</style></head><body>\n<h1>{0}</h1>\n\
-         <p>{1} slices of {2} groups, {3} with COVID-19; {4:.1} % accepted by the gate. For research and education. Not a medical device.</p>\n",
+         <p>{5} of {1} slices read, of {2} groups, {3} with COVID-19; {4:.1} % accepted by the gate. For research and education. Not a medical device.</p>\n",
         escaped(&title),
         report.n,
         report.groups,
         report.positives,
-        100.0 * report.coverage
+        100.0 * report.coverage,
+        rows.iter().filter(|row| row.verdict != Verdict::Error.word()).count()
     )?;
     figures(&mut page, report)?;
     curves(&mut page, cases, threshold)?;
-    confusions(&mut page, report, cases)?;
-    mistakes(&mut page, cases, rows, threshold)?;
+    decisions(&mut page, report)?;
+    prevalences(&mut page, report)?;
+    benefit(&mut page, report)?;
+    subgroups(&mut page, report)?;
+    mistakes(&mut page, cases, rows, pictures, threshold)?;
     run(&mut page, report, command)?;
     page.push_str("</body></html>\n");
     Ok(page)
@@ -57,7 +78,9 @@ fn figures(page: &mut String, report: &Report) -> std::fmt::Result {
     writeln!(
         page,
         "</table>\n<p class=\"help\">In brackets the 95 % interval: {method}. Over all slices, one that was refused or could not be \
-         read counts as a wrong decision, and in the AUC as the worst rank.</p>"
+         read counts as a wrong decision, and in the AUC as the worst rank. For comparison, the AUC of all slices with DeLong's interval, \
+         which takes slices for independent: {}.</p>",
+        cell(&report.auc_delong)
     )
 }
 
@@ -86,43 +109,112 @@ fn curves(page: &mut String, cases: &[Case], threshold: f64) -> Result<(), Box<d
     Ok(())
 }
 
-fn confusions(page: &mut String, report: &Report, cases: &[Case]) -> std::fmt::Result {
-    let [low, high] = report.uncertain;
+fn decisions(page: &mut String, report: &Report) -> std::fmt::Result {
     page.push_str(
-        "<h2>Decisions</h2>\n<table><tr><th>threshold</th><th>hits</th><th>false alarms</th><th>rightly called other</th><th>missed</th></tr>\n",
+        "<h2>Decisions at each threshold</h2>\n<div class=\"wide\"><table><tr><th>threshold</th><th>hits</th><th>false alarms</th>\
+         <th>rightly called other</th><th>missed</th><th>sensitivity</th><th>specificity</th><th>accuracy</th><th>F1</th></tr>\n",
     );
-    for (name, threshold) in
-        [("shipped", report.threshold), ("lower end of the uncertain band", low), ("upper end", high)]
-    {
-        let counts = Confusion::at(cases, f64::from(threshold));
+    for decision in &report.thresholds {
+        let Decision { name, threshold, counts, .. } = decision;
+        let f1 = decision.f1.map_or("not defined".to_string(), |f1| format!("{f1:.3}"));
         writeln!(
             page,
-            "<tr><th>{name}, {threshold:.3}</th><td>{}</td><td>{}</td><td>{}</td><td>{}</td></tr>",
-            counts.true_positives, counts.false_positives, counts.true_negatives, counts.false_negatives
+            "<tr><th>{name}, {threshold:.3}</th><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{f1}</td></tr>",
+            counts.true_positives,
+            counts.false_positives,
+            counts.true_negatives,
+            counts.false_negatives,
+            cell(&decision.sensitivity),
+            cell(&decision.specificity),
+            cell(&decision.accuracy),
         )?;
     }
-    page.push_str("</table>\n");
+    page.push_str("</table></div>\n<p class=\"help\">All slices; in brackets Wilson's 95 % interval, which takes them for independent.</p>\n");
+    Ok(())
+}
+
+fn prevalences(page: &mut String, report: &Report) -> std::fmt::Result {
+    page.push_str(
+        "<h2>Predictive values by prevalence</h2>\n<table><tr><th>share with COVID-19</th><th>PPV</th><th>NPV</th></tr>\n",
+    );
+    let value = |value: Option<f64>| value.map_or("not defined".to_string(), |value| format!("{value:.3}"));
+    for row in &report.prevalences {
+        let (prevalence, ppv, npv) = (100.0 * row.prevalence, value(row.ppv), value(row.npv));
+        writeln!(page, "<tr><th>{prevalence:.0} %</th><td>{ppv}</td><td>{npv}</td></tr>")?;
+    }
+    page.push_str("</table>\n<p class=\"help\">What the sensitivity and specificity at the shipped threshold would mean there.</p>\n");
+    Ok(())
+}
+
+fn benefit(page: &mut String, report: &Report) -> Result<(), Box<dyn Error>> {
+    let svg = plots::benefit(&report.decision_curve)?;
+    writeln!(
+        page,
+        "<h2>Decision curve</h2>\n<figure>{svg}<figcaption>Net benefit of acting on the score (blue), on every slice (gray) and on none \
+         (black), by the score from which on one would act</figcaption></figure>"
+    )?;
+    Ok(())
+}
+
+fn subgroups(page: &mut String, report: &Report) -> std::fmt::Result {
+    if report.subgroups.is_empty() {
+        return Ok(());
+    }
+    page.push_str(
+        "<h2>Subgroups</h2>\n<div class=\"wide\"><table><tr><th>column</th><th>value</th><th>slices</th><th>with COVID-19</th><th>AUC</th>\
+         <th>sensitivity</th><th>specificity</th><th>Brier</th></tr>\n",
+    );
+    for group in &report.subgroups {
+        let Measures { auc, sensitivity, specificity, brier, .. } = &group.measures;
+        writeln!(
+            page,
+            "<tr><th>{}</th><th>{}</th><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td></tr>",
+            escaped(&group.column),
+            escaped(if group.value.is_empty() { "(empty)" } else { &group.value }),
+            group.n,
+            group.positives,
+            cell(auc),
+            cell(sensitivity),
+            cell(specificity),
+            cell(brier),
+        )?;
+    }
+    page.push_str(
+        "</table></div>\n<p class=\"help\">All slices; in brackets the interval by bootstrap over groups.</p>\n",
+    );
     Ok(())
 }
 
 /// The wrong decisions that the score was surest of, then the slices without a score.
-fn mistakes(page: &mut String, cases: &[Case], rows: &[Prediction], threshold: f64) -> std::fmt::Result {
-    let mut wrong: Vec<(f64, f64, &Prediction)> = cases
+fn mistakes(
+    page: &mut String,
+    cases: &[Case],
+    rows: &[Prediction],
+    pictures: Pictures,
+    threshold: f64,
+) -> std::fmt::Result {
+    let mut wrong: Vec<(f64, usize)> = cases
         .iter()
-        .zip(rows)
-        .filter_map(|(case, row)| {
+        .enumerate()
+        .filter_map(|(at, case)| {
             let score = case.answer?.score;
-            ((score >= threshold) != case.positive).then_some(((score - threshold).abs(), score, row))
+            ((score >= threshold) != case.positive).then_some((score, at))
         })
         .collect();
-    wrong.sort_by(|a, b| b.0.total_cmp(&a.0));
+    wrong.sort_by(|a, b| (b.0 - threshold).abs().total_cmp(&(a.0 - threshold).abs()));
     writeln!(page, "<h2>Most confident mistakes</h2>\n<p>{} wrong decisions on accepted slices.</p>", wrong.len())?;
+    if pictures.is_some() {
+        page.push_str("<p><strong>This page holds images of patients. Treat it as you treat the images themselves.</strong></p>\n");
+    }
     page.push_str("<table><tr><th>file</th><th>score</th><th>label</th></tr>\n");
-    for (_, score, row) in wrong.iter().take(MISTAKES) {
+    for &(score, at) in wrong.iter().take(MISTAKES) {
+        let row = &rows[at];
         let label = if row.label == 1 { "COVID-19" } else { "other" };
+        let picture =
+            pictures.and_then(|picture| picture(at)).and_then(|picture| thumbnail(&picture)).unwrap_or_default();
         writeln!(
             page,
-            "<tr><td><code>{}</code></td><td class=\"number\">{score:.3}</td><td>{label}</td></tr>",
+            "<tr><td>{picture}<code>{}</code></td><td class=\"number\">{score:.3}</td><td class=\"number\">{label}</td></tr>",
             escaped(&row.path)
         )?;
     }
@@ -153,6 +245,18 @@ fn run(page: &mut String, report: &Report, command: &str) -> std::fmt::Result {
         escaped(&report.device),
         report.images_per_second
     )
+}
+
+/// A small copy of a picture as an HTML element; none where it cannot be made.
+fn thumbnail(picture: &Picture) -> Option<String> {
+    let (width, height) = (picture.width as u32, picture.height as u32);
+    let image = GrayImage::from_raw(width, height, picture.gray.clone())?;
+    let scale = f64::from(THUMBNAIL) / f64::from(width.max(height));
+    let side = |pixels: u32| ((f64::from(pixels) * scale).round() as u32).max(1);
+    let small = imageops::resize(&image, side(width), side(height), FilterType::Triangle);
+    let mut bytes = std::io::Cursor::new(Vec::new());
+    small.write_to(&mut bytes, ImageFormat::Png).ok()?;
+    Some(format!("<img alt=\"\" src=\"data:image/png;base64,{}\"><br>", STANDARD.encode(bytes.into_inner())))
 }
 
 /// Text as HTML.

@@ -3,14 +3,15 @@
 mod html;
 mod plots;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fs;
 use std::io::{self, Write};
 use std::path::Path;
 
 use lungglass::classifier::Classifier;
-use lungglass::metrics::{self, Case, Measures, Ranked};
+use lungglass::metrics::{self, Auc, Case, Confusion, Measures, NetBenefit, Predictive, Ranked};
 use lungglass::reading::{ModelName, Verdict};
+use lungglass::slice::Picture;
 use serde::Serialize;
 
 use crate::failure::{Failure, Outcome, failed};
@@ -26,6 +27,20 @@ pub struct ModelRun {
     pub device: String,
     pub images_per_second: f64,
 }
+
+/// What a report is to hold beside what every report holds.
+#[derive(Default)]
+pub struct Wishes<'a> {
+    /// Decisions at these scores too.
+    pub thresholds: Vec<f64>,
+    /// Columns of the manifest with the value of each row.
+    pub subgroups: Vec<(String, Vec<String>)>,
+    /// Gives the picture of a row; only where the report may hold images.
+    pub pictures: Option<&'a dyn Fn(usize) -> Option<Picture>>,
+}
+
+/// Where the disease is rarer or more common than in the data.
+const PREVALENCES: [f64; 4] = [0.01, 0.05, 0.2, 0.5];
 
 /// metrics.json.
 #[derive(Serialize)]
@@ -46,6 +61,40 @@ pub struct Report {
     pub all: Measures<Estimate>,
     /// Over the accepted rows alone.
     pub accepted: Accepted,
+    /// The AUC of all rows with DeLong's interval.
+    pub auc_delong: Estimate,
+    /// The shipped threshold first, then the ends of the uncertain band, then what was asked for.
+    pub thresholds: Vec<Decision>,
+    /// At the shipped threshold.
+    pub prevalences: Vec<Predictive>,
+    pub decision_curve: Vec<NetBenefit>,
+    pub subgroups: Vec<Subgroup>,
+}
+
+/// The decisions on all rows at one threshold, with Wilson's intervals.
+#[derive(Serialize)]
+pub struct Decision {
+    pub name: &'static str,
+    pub threshold: f64,
+    #[serde(flatten)]
+    pub counts: Confusion,
+    pub accuracy: Estimate,
+    pub sensitivity: Estimate,
+    pub specificity: Estimate,
+    pub ppv: Estimate,
+    pub npv: Estimate,
+    pub f1: Option<f64>,
+}
+
+/// The rows that have one value in a column of the manifest.
+#[derive(Serialize)]
+pub struct Subgroup {
+    pub column: String,
+    pub value: String,
+    pub n: usize,
+    pub positives: usize,
+    #[serde(flatten)]
+    pub measures: Measures<Estimate>,
 }
 
 #[derive(Serialize)]
@@ -82,16 +131,16 @@ impl ModelRun {
 }
 
 /// Measures the rows, writes the three files into `out`, names on stderr what could not be read, and prints a summary.
-pub fn write(run: ModelRun, rows: &[Prediction], out: &Path) -> Result<Outcome, Failure> {
+pub fn write(run: ModelRun, rows: &[Prediction], wishes: &Wishes, out: &Path) -> Result<Outcome, Failure> {
     fs::create_dir_all(out).map_err(failed(out.display()))?;
     let cases = predictions::cases(rows);
-    let report = measured(run, &cases);
+    let report = measured(run, &cases, wishes);
     predictions::write(&out.join("predictions.csv"), rows)?;
     let path = out.join("metrics.json");
     let json = serde_json::to_string_pretty(&report).map_err(|error| Failure(error.to_string()))?;
     fs::write(&path, json + "\n").map_err(failed(path.display()))?;
     let path = out.join("report.html");
-    let page = html::html(&report, &cases, rows, &command_line())
+    let page = html::html(&report, &cases, rows, wishes.pictures, &command_line())
         .map_err(|error| Failure(format!("{}: {error}", path.display())))?;
     fs::write(&path, page).map_err(failed(path.display()))?;
 
@@ -104,10 +153,15 @@ pub fn write(run: ModelRun, rows: &[Prediction], out: &Path) -> Result<Outcome, 
     Ok(if unreadable.is_empty() { Outcome::AllRead } else { Outcome::SomeUnreadable })
 }
 
-fn measured(run: ModelRun, cases: &[Case]) -> Report {
+fn measured(run: ModelRun, cases: &[Case], wishes: &Wishes) -> Report {
     let accepted: Vec<Case> = cases.iter().filter(|case| case.answer.is_some()).cloned().collect();
     let threshold = f64::from(run.threshold);
-    let positives = |cases: &[Case]| cases.iter().filter(|case| case.positive).count();
+    let shipped = Confusion::at(cases, threshold);
+    let rate = |(part, whole): (usize, usize)| (whole > 0).then(|| part as f64 / whole as f64);
+    let prevalences = rate(shipped.sensitivity()).zip(rate(shipped.specificity()));
+    let [low, high] = run.uncertain.map(f64::from);
+    let named = [("shipped", threshold), ("lower end of the uncertain band", low), ("upper end", high)];
+    let chosen = wishes.thresholds.iter().map(|&threshold| ("chosen", threshold));
     Report {
         n: cases.len(),
         positives: positives(cases),
@@ -124,7 +178,72 @@ fn measured(run: ModelRun, cases: &[Case]) -> Report {
             positives: positives(&accepted),
             measures: estimates(&accepted, threshold),
         },
+        auc_delong: delong(cases),
+        thresholds: named.into_iter().chain(chosen).map(|(name, threshold)| decision(name, threshold, cases)).collect(),
+        prevalences: prevalences.map_or_else(Vec::new, |(sensitivity, specificity)| {
+            PREVALENCES.iter().map(|&prevalence| Predictive::at(prevalence, sensitivity, specificity)).collect()
+        }),
+        decision_curve: (1..100)
+            .map(|percent| f64::from(percent) / 100.0)
+            .map(|threshold| NetBenefit::at(threshold, &Confusion::at(cases, threshold)))
+            .collect(),
+        subgroups: wishes
+            .subgroups
+            .iter()
+            .flat_map(|(column, values)| subgroups(column, values, cases, threshold))
+            .collect(),
     }
+}
+
+fn positives(cases: &[Case]) -> usize {
+    cases.iter().filter(|case| case.positive).count()
+}
+
+fn delong(cases: &[Case]) -> Estimate {
+    let auc = Auc::of(cases);
+    Estimate {
+        value: auc.map(|auc| auc.value),
+        ci95: auc.map(|auc| auc.interval()),
+        method: "DeLong, slices taken for independent".to_string(),
+    }
+}
+
+fn decision(name: &'static str, threshold: f64, cases: &[Case]) -> Decision {
+    let counts = Confusion::at(cases, threshold);
+    let estimate = |(part, whole): (usize, usize)| Estimate {
+        value: (whole > 0).then(|| part as f64 / whole as f64),
+        ci95: metrics::wilson(part, whole),
+        method: format!("Wilson, {part} of {whole}, slices taken for independent"),
+    };
+    Decision {
+        name,
+        threshold,
+        accuracy: estimate(counts.accuracy()),
+        sensitivity: estimate(counts.sensitivity()),
+        specificity: estimate(counts.specificity()),
+        ppv: estimate(counts.ppv()),
+        npv: estimate(counts.npv()),
+        f1: counts.f1(),
+        counts,
+    }
+}
+
+fn subgroups(column: &str, values: &[String], cases: &[Case], threshold: f64) -> Vec<Subgroup> {
+    let distinct: BTreeSet<&String> = values.iter().collect();
+    distinct
+        .into_iter()
+        .map(|value| {
+            let own: Vec<Case> =
+                cases.iter().zip(values).filter(|(_, other)| *other == value).map(|(case, _)| case.clone()).collect();
+            Subgroup {
+                column: column.to_string(),
+                value: value.clone(),
+                n: own.len(),
+                positives: positives(&own),
+                measures: estimates(&own, threshold),
+            }
+        })
+        .collect()
 }
 
 fn groups(cases: &[Case]) -> usize {

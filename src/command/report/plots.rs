@@ -2,7 +2,7 @@
 
 use std::error::Error;
 
-use lungglass::metrics::{BINS, Band, Bin};
+use lungglass::metrics::{BINS, Band, Bin, NetBenefit};
 use plotters::coord::Shift;
 use plotters::prelude::*;
 
@@ -70,6 +70,27 @@ pub fn histogram(bins: &[Bin; BINS], threshold: f64) -> Plotted<String> {
         chart.draw_series(bins.iter().enumerate().map(|(at, bin)| bar(at, 0.0, bin.negatives, BLUE)))?;
         chart.draw_series(bins.iter().enumerate().map(|(at, bin)| bar(at, 1.0, bin.positives, ORANGE)))?;
         chart.draw_series(LineSeries::new([(threshold, 0.0), (threshold, highest * 1.05)], BLACK))?;
+        Ok(())
+    })
+}
+
+/// The net benefit by threshold: of the network, of acting on all, and of acting on none. What harms more than it helps is cut off.
+pub fn benefit(curve: &[NetBenefit]) -> Plotted<String> {
+    let highest = curve.iter().map(|at| at.network.max(at.all)).fold(0.05, f64::max) * 1.05;
+    let floor = -0.15 * highest;
+    let points = |value: fn(&NetBenefit) -> f64| -> Vec<(f64, f64)> {
+        curve.iter().map(|at| (at.threshold, value(at))).take_while(|(_, value)| *value >= floor).collect()
+    };
+    drawn(|area| {
+        let mut chart = ChartBuilder::on(area)
+            .margin(10)
+            .x_label_area_size(42)
+            .y_label_area_size(48)
+            .build_cartesian_2d(0.0..1.0, floor..highest)?;
+        chart.configure_mesh().x_desc("score from which on one acts").y_desc("net benefit").disable_mesh().draw()?;
+        chart.draw_series(LineSeries::new([(0.0, 0.0), (1.0, 0.0)], BLACK))?;
+        chart.draw_series(LineSeries::new(points(|at| at.all), GRAY.stroke_width(2)))?;
+        chart.draw_series(LineSeries::new(points(|at| at.network), BLUE.stroke_width(2)))?;
         Ok(())
     })
 }

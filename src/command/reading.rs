@@ -1,0 +1,145 @@
+//! Reads many labelled slices: all cores decode ahead of the device, and results come as they are finished.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc;
+use std::thread;
+
+use lungglass::classifier::Classifier;
+use lungglass::decode::{Limits, Source};
+use lungglass::error::{self, Error};
+use lungglass::graph::Runtime;
+use lungglass::reading::Reading;
+
+use crate::failure::Failure;
+use crate::inputs;
+use crate::labelled::Labelled;
+use crate::predictions::Prediction;
+
+/// What becomes of a slice, or why there is nothing to be done with it.
+type Finished<'a> = &'a mut dyn FnMut(usize, Prediction) -> Result<(), Failure>;
+
+/// Reads the slices with the numbers `wanted`, and hands each to `finished` with its number, in any order.
+///
+/// # Errors
+/// What `finished` says; a slice that cannot be read is a prediction like any other. A GPU that fails stops everything.
+pub fn read(classifier: &Classifier, slices: &[Labelled], wanted: &[usize], finished: Finished) -> Result<(), Failure> {
+    match &classifier.graph {
+        Runtime::Cpu(_) => {
+            // Each core takes the next slice all the way.
+            let whole = |at: usize| {
+                let slice = &slices[at];
+                let reading = open(slice).map(|source| classifier.read(&source, 0, &slice.path));
+                prediction(classifier, slice, reading)
+            };
+            ahead(wanted, rayon::current_num_threads(), whole, finished)
+        }
+        #[cfg(feature = "wgpu")]
+        Runtime::Gpu(graph) => on_gpu(classifier, graph, slices, wanted, finished),
+    }
+}
+
+/// The cores prepare slices, and this thread keeps two batches on the GPU: one that is read back while the other runs.
+#[cfg(feature = "wgpu")]
+fn on_gpu(
+    classifier: &Classifier,
+    graph: &lungglass::graph::gpu::GpuGraph,
+    slices: &[Labelled],
+    wanted: &[usize],
+    finished: Finished,
+) -> Result<(), Failure> {
+    use std::collections::VecDeque;
+
+    use lungglass::classifier::Prepared;
+    use lungglass::graph::gpu::Batch;
+
+    type Members = Vec<(usize, Prepared)>;
+    let stopped = |error: Error| Failure(format!("{}: {error}", classifier.device));
+    let submit = |members: Members| -> Result<(Batch, Members), Failure> {
+        let input = members.iter().flat_map(|(_, prepared)| prepared.input.iter().copied()).collect();
+        Ok((graph.start(input).map_err(stopped)?, members))
+    };
+    let collect = |(batch, members): (Batch, Members), finished: Finished| {
+        let start = (classifier.clock)();
+        let outputs = batch.wait().map_err(stopped)?;
+        let each = ((classifier.clock)() - start) / outputs.len() as f64;
+        members.into_iter().zip(outputs).try_for_each(|((at, prepared), outputs)| {
+            let slice = &slices[at];
+            let reading = classifier.finish(prepared, outputs, each, &slice.path, None);
+            finished(at, prediction(classifier, slice, reading))
+        })
+    };
+    let mut waiting: Members = Vec::new();
+    let mut running: VecDeque<(Batch, Members)> = VecDeque::new();
+    let prepare = |at: usize| open(&slices[at]).and_then(|source| classifier.prepare(&source, 0));
+    ahead(wanted, 2 * graph.batch(), prepare, &mut |at, prepared| {
+        match prepared {
+            Ok(prepared) => waiting.push((at, prepared)),
+            Err(error) => return finished(at, prediction(classifier, &slices[at], Err(error))),
+        }
+        if waiting.len() == graph.batch() {
+            running.push_back(submit(std::mem::take(&mut waiting))?);
+            if running.len() > 1
+                && let Some(oldest) = running.pop_front()
+            {
+                collect(oldest, finished)?;
+            }
+        }
+        Ok(())
+    })?;
+    if !waiting.is_empty() {
+        running.push_back(submit(waiting)?);
+    }
+    running.into_iter().try_for_each(|batch| collect(batch, finished))
+}
+
+/// Does `work` on all cores, with at most `limit` results waiting, and hands each result to `done` on this thread.
+fn ahead<T: Send>(
+    wanted: &[usize],
+    limit: usize,
+    work: impl Fn(usize) -> T + Sync,
+    done: &mut dyn FnMut(usize, T) -> Result<(), Failure>,
+) -> Result<(), Failure> {
+    let (sender, receiver) = mpsc::sync_channel(limit);
+    let next = AtomicUsize::new(0);
+    thread::scope(|scope| {
+        for _ in 0..rayon::current_num_threads() {
+            let (sender, next, work) = (sender.clone(), &next, &work);
+            scope.spawn(move || {
+                while let Some(&at) = wanted.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    // Nobody waits any more if something failed.
+                    if sender.send((at, work(at))).is_err() {
+                        return;
+                    }
+                }
+            });
+        }
+        drop(sender);
+        receiver.into_iter().try_for_each(|(at, result)| done(at, result))
+    })
+}
+
+/// The image of a slice, of one frame.
+pub fn open(slice: &Labelled) -> error::Result<Source> {
+    let source = inputs::read(&slice.file).and_then(|bytes| Source::open(bytes, Limits::default()))?;
+    if source.is_multi_frame() {
+        return Err(Error::Unsupported {
+            what: format!("a file of {} frames in a manifest", source.frames()),
+            advice: "give each slice a file and a row of its own",
+        });
+    }
+    Ok(source)
+}
+
+fn prediction(classifier: &Classifier, slice: &Labelled, reading: error::Result<Reading>) -> Prediction {
+    let reading = reading
+        .unwrap_or_else(|error| Reading::unreadable(&slice.path, None, &error, &classifier.model, classifier.device));
+    let refusal = reading.refusal.map(|refusal| format!("{}: {}", refusal.code, refusal.message));
+    let error = reading.error.map(|error| format!("{}: {}", error.code, error.message));
+    Prediction {
+        verdict: reading.verdict.word().to_string(),
+        score: reading.score,
+        logit: reading.logit,
+        reason: refusal.or(error),
+        ..Prediction::unread(slice)
+    }
+}

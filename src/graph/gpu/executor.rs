@@ -1,0 +1,267 @@
+//! A plan on a GPU: compiled kernels, buffers that are used again, and batches of which one is read back while the next runs.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
+
+use tract_onnx::prelude::TypedModel;
+use wgpu::util::DeviceExt;
+
+use super::device::Gpu;
+use super::kernel::Kernel;
+use super::plan::{Contents, Plan};
+use super::view::volume;
+
+/// A network of one input on a GPU. Any thread may use it.
+pub struct Executor {
+    gpu: Arc<Gpu>,
+    steps: Vec<Step>,
+    input: wgpu::Buffer,
+    /// Values that the network takes at once.
+    length: usize,
+    outputs: Vec<Output>,
+    /// Buffers that hold all outputs for the CPU and wait for the next run.
+    idle: Mutex<Vec<wgpu::Buffer>>,
+    /// Held from the upload of an input to the submission of its run.
+    turn: Mutex<()>,
+}
+
+struct Step {
+    pipeline: Arc<wgpu::ComputePipeline>,
+    bindings: wgpu::BindGroup,
+    workgroups: [u32; 3],
+}
+
+struct Output {
+    buffer: wgpu::Buffer,
+    shape: Vec<usize>,
+}
+
+/// The values of an output, row by row.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Values {
+    pub shape: Vec<usize>,
+    pub values: Vec<f32>,
+}
+
+/// A run that the GPU was given.
+pub struct Pending<'a> {
+    executor: &'a Executor,
+    index: wgpu::SubmissionIndex,
+    buffer: wgpu::Buffer,
+    mapped: mpsc::Receiver<Result<(), wgpu::BufferAsyncError>>,
+}
+
+impl Executor {
+    /// Compiles a decluttered model of one f32 input, whose shapes are all known.
+    ///
+    /// # Errors
+    /// A line that names the operator without a kernel, or what the GPU cannot do.
+    pub fn new(gpu: Arc<Gpu>, model: TypedModel) -> Result<Executor, String> {
+        let plan = Plan::new(model).map_err(|error| format!("{error:#}"))?;
+        let &[input] = &plan.inputs[..] else {
+            return Err(format!("the network has {} inputs instead of 1", plan.inputs.len()));
+        };
+        let buffers = allocate(&gpu, &plan)?;
+        let steps = compile(&gpu, &plan.kernels, &buffers);
+        gpu.complaint()?;
+        let outputs = plan
+            .outputs
+            .iter()
+            .map(|(tensor, shape)| Output { buffer: buffers[*tensor].clone(), shape: shape.clone() })
+            .collect();
+        let Contents::Input(length) = plan.tensors[input] else {
+            return Err("the network's input is a constant".to_string());
+        };
+        let input = buffers[input].clone();
+        Ok(Executor { gpu, steps, input, length, outputs, idle: Mutex::new(Vec::new()), turn: Mutex::new(()) })
+    }
+
+    /// The shape of an output, in the order of the model.
+    pub fn shape(&self, output: usize) -> &[usize] {
+        &self.outputs[output].shape
+    }
+
+    /// Starts a run. The input holds all values that the network takes.
+    ///
+    /// # Errors
+    /// A line that says what the GPU complained of.
+    pub fn submit(&self, input: &[f32]) -> Result<Pending<'_>, String> {
+        if input.len() != self.length {
+            return Err(format!("the network takes {} values and got {}", self.length, input.len()));
+        }
+        let device = &self.gpu.device;
+        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let buffer = idle.unwrap_or_else(|| {
+            device.create_buffer(&wgpu::BufferDescriptor {
+                label: Some("outputs"),
+                size: self.outputs.iter().map(Output::bytes).sum(),
+                usage: wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST,
+                mapped_at_creation: false,
+            })
+        });
+        let turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        self.gpu.queue.write_buffer(&self.input, 0, bytemuck::cast_slice(input));
+        let mut encoder = device.create_command_encoder(&Default::default());
+        {
+            let mut pass = encoder.begin_compute_pass(&Default::default());
+            for Step { pipeline, bindings, workgroups: [x, y, z] } in &self.steps {
+                pass.set_pipeline(pipeline);
+                pass.set_bind_group(0, bindings, &[]);
+                pass.dispatch_workgroups(*x, *y, *z);
+            }
+        }
+        let mut at = 0;
+        for output in &self.outputs {
+            encoder.copy_buffer_to_buffer(&output.buffer, 0, &buffer, at, output.bytes());
+            at += output.bytes();
+        }
+        let index = self.gpu.queue.submit([encoder.finish()]);
+        drop(turn);
+        let (sender, mapped) = mpsc::channel();
+        buffer.slice(..).map_async(wgpu::MapMode::Read, move |result| {
+            // Nobody waits for a run that was dropped.
+            let _ = sender.send(result);
+        });
+        self.gpu.complaint()?;
+        Ok(Pending { executor: self, index, buffer, mapped })
+    }
+}
+
+impl Output {
+    fn bytes(&self) -> u64 {
+        4 * volume(&self.shape) as u64
+    }
+}
+
+impl Pending<'_> {
+    /// Waits for the run and gives every output, in the order of the model.
+    ///
+    /// # Errors
+    /// A line that says what the GPU complained of.
+    pub fn wait(self) -> Result<Vec<Values>, String> {
+        let gpu = &self.executor.gpu;
+        let failed = |what: String| format!("{}: {what}", gpu.name);
+        let wait = wgpu::PollType::Wait { submission_index: Some(self.index.clone()), timeout: None };
+        gpu.device.poll(wait).map_err(|error| failed(error.to_string()))?;
+        let mapped = self.mapped.recv().map_err(|error| failed(error.to_string()))?;
+        gpu.complaint()?;
+        mapped.map_err(|error| failed(error.to_string()))?;
+        let range = self.buffer.slice(..).get_mapped_range().map_err(|error| failed(error.to_string()))?;
+        let mut values: &[f32] = bytemuck::cast_slice(&range);
+        let mut outputs = Vec::new();
+        for Output { shape, .. } in &self.executor.outputs {
+            let (own, rest) = values.split_at(volume(shape));
+            outputs.push(Values { shape: shape.clone(), values: own.to_vec() });
+            values = rest;
+        }
+        drop(range);
+        self.buffer.unmap();
+        self.executor.idle.lock().unwrap_or_else(PoisonError::into_inner).push(self.buffer);
+        Ok(outputs)
+    }
+}
+
+/// A buffer for every tensor. Tensors that are never needed at the same time share one.
+fn allocate(gpu: &Gpu, plan: &Plan) -> Result<Vec<wgpu::Buffer>, String> {
+    let slots = share(plan);
+    let mut sizes: HashMap<usize, usize> = HashMap::new();
+    for (tensor, slot) in slots.iter().enumerate() {
+        let length = plan.tensors[tensor].length().max(1);
+        sizes.entry(*slot).and_modify(|size| *size = length.max(*size)).or_insert(length);
+    }
+    let limit = gpu.device.limits().max_storage_buffer_binding_size.min(gpu.device.limits().max_buffer_size);
+    if let Some(length) = sizes.values().find(|&&length| 4 * length as u64 > limit) {
+        return Err(format!(
+            "{}: a tensor of {} bytes is over its limit of {limit}; take a smaller --batch",
+            gpu.name,
+            4 * length
+        ));
+    }
+    let mut made: HashMap<usize, wgpu::Buffer> = HashMap::new();
+    let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC | wgpu::BufferUsages::COPY_DST;
+    let buffers = slots.iter().enumerate().map(|(tensor, slot)| {
+        let buffer = made.entry(*slot).or_insert_with(|| match &plan.tensors[tensor] {
+            Contents::Constant(values) if !values.is_empty() => {
+                let contents = bytemuck::cast_slice(values);
+                gpu.device.create_buffer_init(&wgpu::util::BufferInitDescriptor { label: None, contents, usage })
+            }
+            _ => gpu.device.create_buffer(&wgpu::BufferDescriptor {
+                label: None,
+                size: 4 * sizes[slot] as u64,
+                usage,
+                mapped_at_creation: false,
+            }),
+        });
+        buffer.clone()
+    });
+    let buffers = buffers.collect();
+    gpu.complaint()?;
+    Ok(buffers)
+}
+
+/// The slot of each tensor: what is computed lives from its first kernel to the last that reads it, all else for ever.
+fn share(plan: &Plan) -> Vec<usize> {
+    let mut last: HashMap<usize, usize> = HashMap::new();
+    for (at, kernel) in plan.kernels.iter().enumerate() {
+        last.extend(kernel.inputs.iter().chain([&kernel.output]).map(|tensor| (*tensor, at)));
+    }
+    last.extend(plan.outputs.iter().map(|(tensor, _)| (*tensor, usize::MAX)));
+    // What is not computed has a slot of its own, with the tensor's number.
+    let mut slots: Vec<usize> = (0..plan.tensors.len()).collect();
+    // Free slots of computed tensors, with how much they hold.
+    let mut free: Vec<(usize, usize)> = Vec::new();
+    let mut held: HashMap<usize, usize> = HashMap::new();
+    for (at, kernel) in plan.kernels.iter().enumerate() {
+        let length = plan.tensors[kernel.output].length();
+        if !held.contains_key(&kernel.output) {
+            // The smallest that is large enough, else the largest, which grows.
+            free.sort_by_key(|&(_, size)| (size < length, if size < length { usize::MAX - size } else { size }));
+            let (slot, size) = if free.is_empty() { (kernel.output, 0) } else { free.remove(0) };
+            slots[kernel.output] = slot;
+            held.insert(kernel.output, size.max(length));
+        }
+        let done: Vec<usize> = held.keys().copied().filter(|tensor| last[tensor] == at).collect();
+        for tensor in done {
+            if let Some(size) = held.remove(&tensor) {
+                free.push((slots[tensor], size));
+            }
+        }
+    }
+    slots
+}
+
+fn compile(gpu: &Gpu, kernels: &[Kernel], buffers: &[wgpu::Buffer]) -> Vec<Step> {
+    let mut compiled: HashMap<&str, Arc<wgpu::ComputePipeline>> = HashMap::new();
+    kernels
+        .iter()
+        .map(|kernel| {
+            let pipeline = compiled.entry(&kernel.source).or_insert_with(|| {
+                let module = gpu.device.create_shader_module(wgpu::ShaderModuleDescriptor {
+                    label: None,
+                    source: wgpu::ShaderSource::Wgsl(kernel.source.as_str().into()),
+                });
+                Arc::new(gpu.device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
+                    label: None,
+                    layout: None,
+                    module: &module,
+                    entry_point: Some("main"),
+                    compilation_options: Default::default(),
+                    cache: None,
+                }))
+            });
+            let bound = kernel.inputs.iter().chain([&kernel.output]).zip(0..);
+            let entries: Vec<wgpu::BindGroupEntry> = bound
+                .map(|(tensor, binding)| wgpu::BindGroupEntry {
+                    binding,
+                    resource: buffers[*tensor].as_entire_binding(),
+                })
+                .collect();
+            let bindings = gpu.device.create_bind_group(&wgpu::BindGroupDescriptor {
+                label: None,
+                layout: &pipeline.get_bind_group_layout(0),
+                entries: &entries,
+            });
+            Step { pipeline: pipeline.clone(), bindings, workgroups: kernel.workgroups }
+        })
+        .collect()
+}

@@ -1,0 +1,28 @@
+//! A Python for the tests that need one: ONNX Runtime, and Ray for the example of a cluster. Training has an environment of its own.
+
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+
+use crate::{process, target};
+
+const PACKAGES: [&str; 3] = ["numpy", "onnxruntime", "ray"];
+
+/// The interpreter of an environment below target/ that has the packages; they are installed if they are missing.
+pub fn environment() -> Result<PathBuf> {
+    let folder = target().join("xtask/python");
+    let python = folder.join(if cfg!(windows) { "Scripts/python.exe" } else { "bin/python" });
+    let imports = format!("import {}", PACKAGES.join(", "));
+    let there = || process::succeeds(process::command(&python).args(["-c", &imports]));
+    if there() {
+        return Ok(python);
+    }
+    let base = process::find(&["python3", "python"]).context("no Python: install python3 with python3-venv")?;
+    process::run(process::command(base).args(["-m", "venv"]).arg(&folder))?;
+    process::run(
+        process::command(&python)
+            .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"])
+            .args(PACKAGES),
+    )?;
+    Ok(python)
+}
