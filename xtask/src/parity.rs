@@ -8,9 +8,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, bail, ensure};
-use serde::Deserialize;
-
 use lungglass_server::{Folder, Server};
+use serde::Deserialize;
 
 use crate::toolchain::{self, Toolchain};
 use crate::{process, python, root, setup, target, test, wasm};

@@ -64,13 +64,17 @@ fn page(files: &[File], notices: &[(&str, String)]) -> Result<String> {
     let mut html = part("index.html")?.to_owned();
     let icon = format!("data:image/svg+xml;base64,{}", STANDARD.encode(part("icon.svg")?));
     let hosted = policy(&html)?.to_owned();
-    let sheets: Vec<String> =
-        html.split(SHEET).skip(1).filter_map(|rest| Some(rest.split_once('"')?.0.to_owned())).collect();
+    // The address, and what follows it in the element, such as its media.
+    let split = |rest: &str| {
+        let (path, rest) = rest.split_once('"')?;
+        Some((path.to_owned(), rest.split_once('>')?.0.to_owned()))
+    };
+    let sheets: Vec<(String, String)> = html.split(SHEET).skip(1).filter_map(split).collect();
     let mut styles = Vec::new();
-    for path in &sheets {
+    for (path, attributes) in &sheets {
         let style = part(path)?;
         ensure!(!style.contains("url(") && !style.contains("@import"), "{path} loads something");
-        replace(&mut html, &format!("{SHEET}{path}\">"), &format!("<style>{style}</style>"))?;
+        replace(&mut html, &format!("{SHEET}{path}\"{attributes}>"), &format!("<style{attributes}>{style}</style>"))?;
         styles.push(style);
     }
     replace(&mut html, &hosted, &own_policy(&hosted, &styles)?)?;
