@@ -254,15 +254,10 @@ fn groups(cases: &[Case]) -> usize {
 }
 
 fn estimates(cases: &[Case], threshold: f64) -> Measures<Estimate> {
-    // Groups that are empty here must not be drawn.
-    let mut numbers = HashMap::new();
-    let cases: Vec<Case> = cases
-        .iter()
-        .map(|case| {
-            let next = numbers.len();
-            Case { group: *numbers.entry(case.group).or_insert(next), ..case.clone() }
-        })
-        .collect();
+    // Groups that are empty here must not be drawn. The others keep their order, for the draws must not depend on that of the rows.
+    let groups: BTreeSet<usize> = cases.iter().map(|case| case.group).collect();
+    let numbers: HashMap<usize, usize> = groups.into_iter().zip(0..).collect();
+    let cases: Vec<Case> = cases.iter().map(|case| Case { group: numbers[&case.group], ..case.clone() }).collect();
     let method =
         format!("percentile bootstrap over {} groups, {} draws, seed {}", numbers.len(), metrics::DRAWS, metrics::SEED);
     Ranked::new(&cases, threshold)
