@@ -265,13 +265,13 @@ mod tests {
             operating_point: OperatingPoint { threshold: 0.5 },
         };
         let oracle = runtime_of("oracle", &[("a", 1.0), ("b", -1e-5)]);
-        let near = runtime_of("near", &[("a", 1.0 + 5e-4), ("b", -2e-5)]);
+        let near = runtime_of("near", &[("a", 1.0 + 5e-4), ("b", -1e-5)]);
         let far = runtime_of("far", &[("a", 1.1), ("b", -1e-5)]);
         let other = runtime_of("other", &[("a", 1.0), ("b", 1e-5)]);
         let short = runtime_of("short", &[("a", 1.0)]);
         let (table, apart) = table(&model, &oracle, &[near, far, other, short]);
         assert_eq!(apart, ["far", "other", "short"]);
-        assert!(table.contains("| near | 5.0e-4 | 2.6e-4 | 0 | 1.0 |"), "{table}");
+        assert!(table.contains("| near | 5.0e-4 | 2.5e-4 | 0 | 1.0 |"), "{table}");
         assert!(table.contains("| other | 2.0e-5 | 1.0e-5 | 1 | 1.0 |"), "{table}");
     }
 }
