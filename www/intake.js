@@ -2,7 +2,6 @@
 // { file, name, folder }: the name is what results call it, the folder the one it came in, or null for a file that a person named.
 
 import { ofFolders, dropped } from './folder.js';
-
 import { published } from './published.js';
 
 const SAMPLE = 'samples/lidc-slice.dcm';

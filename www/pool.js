@@ -24,7 +24,7 @@ export class Pool {
   #onProgress;
   #onFree;
 
-  /** onState(state, failure|null), onProgress(loaded, total|null) of the first start, onFree(): a worker waits for work. */
+  /** onState(state, failure|null), onProgress(loaded, total) of the first start, onFree(): a worker waits for work. */
   constructor({ onState, onProgress, onFree }) {
     this.#onState = onState;
     this.#onProgress = onProgress;

@@ -64,17 +64,14 @@ fn page(files: &[File], notices: &[(&str, String)]) -> Result<String> {
     let mut html = part("index.html")?.to_owned();
     let icon = format!("data:image/svg+xml;base64,{}", STANDARD.encode(part("icon.svg")?));
     let hosted = policy(&html)?.to_owned();
-    // The address, and what follows it in the element, such as its media.
-    let split = |rest: &str| {
-        let (path, rest) = rest.split_once('"')?;
-        Some((path.to_owned(), rest.split_once('>')?.0.to_owned()))
-    };
-    let sheets: Vec<(String, String)> = html.split(SHEET).skip(1).filter_map(split).collect();
     let mut styles = Vec::new();
-    for (path, attributes) in &sheets {
+    while let Some((_, rest)) = html.split_once(SHEET) {
+        let (path, rest) = rest.split_once('"').context("the address of a style sheet does not end")?;
+        let attributes = rest.split('>').next().unwrap_or_default().to_owned();
         let style = part(path)?;
         ensure!(!style.contains("url(") && !style.contains("@import"), "{path} loads something");
-        replace(&mut html, &format!("{SHEET}{path}\"{attributes}>"), &format!("<style{attributes}>{style}</style>"))?;
+        let link = format!("{SHEET}{path}\"{attributes}>");
+        replace(&mut html, &link, &format!("<style{attributes}>{style}</style>"))?;
         styles.push(style);
     }
     replace(&mut html, &hosted, &own_policy(&hosted, &styles)?)?;
