@@ -24,6 +24,9 @@ use tract_onnx::tract_core::ops::element_wise::ElementWiseOp;
 use tract_onnx::tract_core::ops::math;
 use tract_onnx::tract_core::ops::nn::{DataFormat, Reduce, Reducer, sigmoid};
 
+/// An operator with its name.
+type Named<T> = (&'static str, fn() -> T);
+
 /// Random shapes that each operator is tried on.
 const TRIES: u64 = 8;
 
@@ -137,7 +140,7 @@ fn two(op: impl BinMiniOp) -> TypedBinOp {
 
 #[test]
 fn operators_on_one_value() {
-    let all: Vec<(&str, fn() -> ElementWiseOp)> = vec![
+    let all: Vec<Named<ElementWiseOp>> = vec![
         ("Abs", || each(math::Abs {})),
         ("Ceil", || each(math::Ceil {})),
         ("Exp", || each(math::Exp {})),
@@ -160,7 +163,7 @@ fn operators_on_one_value() {
         });
     }
     // Of positive values alone.
-    let positive: Vec<(&str, fn() -> ElementWiseOp)> = vec![
+    let positive: Vec<Named<ElementWiseOp>> = vec![
         ("Ln", || each(math::Ln {})),
         ("Recip", || each(math::Recip {})),
         ("Rsqrt", || each(math::Rsqrt {})),
@@ -179,7 +182,7 @@ fn operators_on_one_value() {
 
 #[test]
 fn operators_on_two_values() {
-    let all: Vec<(&str, fn() -> TypedBinOp)> = vec![
+    let all: Vec<Named<TypedBinOp>> = vec![
         ("Add", || two(math::Add)),
         ("Sub", || two(math::Sub)),
         ("SubF", || two(math::SubF)),

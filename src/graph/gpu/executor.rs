@@ -1,6 +1,7 @@
 //! A plan on a GPU: compiled kernels, buffers that are used again, and batches of which one is read back while the next runs.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 
 use tract_onnx::prelude::TypedModel;
@@ -213,12 +214,12 @@ fn share(plan: &Plan) -> Vec<usize> {
     let mut held: HashMap<usize, usize> = HashMap::new();
     for (at, kernel) in plan.kernels.iter().enumerate() {
         let length = plan.tensors[kernel.output].length();
-        if !held.contains_key(&kernel.output) {
+        if let Entry::Vacant(place) = held.entry(kernel.output) {
             // The smallest that is large enough, else the largest, which grows.
             free.sort_by_key(|&(_, size)| (size < length, if size < length { usize::MAX - size } else { size }));
             let (slot, size) = if free.is_empty() { (kernel.output, 0) } else { free.remove(0) };
             slots[kernel.output] = slot;
-            held.insert(kernel.output, size.max(length));
+            place.insert(size.max(length));
         }
         let done: Vec<usize> = held.keys().copied().filter(|tensor| last[tensor] == at).collect();
         for tensor in done {
