@@ -4,35 +4,13 @@ import assert from 'node:assert/strict';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
-import { after, before, test } from 'node:test';
-import { cases, desk, isJudged, isRefused } from './cases.mjs';
-import { id, openBrowser, PAGE, PHONE } from './visit.mjs';
+import { test } from 'node:test';
+import { isJudged, isRefused } from './cases.mjs';
+import { all, files, readyVisit, slice } from './suite.mjs';
+import { id, PAGE, PHONE } from './visit.mjs';
 import { workersFor } from '../../www/workers-for.js';
 
 const axe = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
-
-let browser;
-let files;
-let all;
-let slice;
-
-before(async () => {
-  browser = await openBrowser();
-  files = await desk();
-  all = await cases();
-  slice = all.find(isJudged).input;
-});
-after(async () => {
-  await browser?.close();
-  await files?.clear();
-});
-
-async function readyVisit(options) {
-  const visit = await browser.visit(options);
-  await visit.ready();
-  if (await visit.page.$eval(id('consent'), (dialog) => dialog.open)) await visit.accept();
-  return visit;
-}
 
 const names = (results) => results.map(({ file }) => file);
 
@@ -180,9 +158,8 @@ test('a file of many frames is read by several workers, in the order of its fram
   await visit.close();
 });
 
-// What the module does when it panics or runs out of memory, for files of one name. Gives a function that
-// spares the workers to come.
-// Workers that are there: to evaluate in one that is only starting can block the page in Chromium.
+// What the module does when it panics or runs out of memory, for files of one name, in the workers that are there now: to evaluate in
+// one that is only starting can block the page in Chromium.
 async function trap(visit, name) {
   await Promise.all(visit.page.workers().map((worker) => worker.evaluate(async (library, name) => {
     const { Classifier } = await import(library);
@@ -194,11 +171,21 @@ async function trap(visit, name) {
   }, new URL('pkg/lungglass.js', PAGE).href, name)));
 }
 
+/** Waits until so many workers have started, by what the diagnostics say. */
+async function started({ page }, count) {
+  for (let told = null; told !== String(count);) {
+    await page.click('#diagnostics-open');
+    told = await page.$eval('#diagnostics-text', (text) => /Reader starts: (\d+)/.exec(text.textContent)[1]);
+    await page.keyboard.press('Escape');
+  }
+}
+
 test('a crash in one of several workers costs one slice, which can be read again in its place', async () => {
   const visit = await readyVisit({ cores: 3 });
   // The second worker comes with the first batch.
   await visit.choose(await Promise.all(['first', 'second', 'third'].map((name) => files.put(slice, name))));
   await visit.results(3);
+  await started(visit, 2);
   await trap(visit, 'trap');
   await visit.page.click(id('clear'));
   const paths = [];
@@ -210,11 +197,20 @@ test('a crash in one of several workers costs one slice, which can be read again
   assert.match(results[2].error, /started again/);
   assert.deepEqual(visit.complaints(), []);
 
+  // It fails again as long as the cause is there, in the worker that took the crashed one's place too, and stays one result.
   const verdictOf = () => visit.page.$eval('[data-file="trap"]', (card) => card.dataset.verdict);
+  const retried = () => visit.page.waitForFunction((queued) => !document.querySelector(queued), {}, id('queued'));
+  await started(visit, 3);
+  await trap(visit, 'trap');
+  await visit.page.click(`[data-file="trap"] ${id('retry-result')}`);
+  await retried();
+  assert.equal(await verdictOf(), 'error');
+  assert.equal((await visit.page.$$(id('result'))).length, 6);
+
   // The workers that know of the trap go one by one: what crashes is started anew.
   for (let tries = 0; tries < 4 && await verdictOf() === 'error'; tries++) {
     await visit.page.click(tries === 0 ? `[data-file="trap"] ${id('retry-result')}` : id('retry-failed'));
-    await visit.page.waitForFunction((queued) => !document.querySelector(queued), {}, id('queued'));
+    await retried();
   }
   const again = await visit.results(6);
   assert.deepEqual(names(again), names(results), 'the order stays');

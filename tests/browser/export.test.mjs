@@ -3,25 +3,12 @@
 import assert from 'node:assert/strict';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { after, before, test } from 'node:test';
-import { cases, desk, isError, isJudged, isRefused } from './cases.mjs';
+import { test } from 'node:test';
+import { isError, isJudged, isRefused } from './cases.mjs';
 import { parseCsv, saved } from './saved.mjs';
 import { placed, uid } from './series.mjs';
-import { id, openBrowser } from './visit.mjs';
-
-let browser;
-let files;
-let all;
-
-before(async () => {
-  browser = await openBrowser();
-  files = await desk();
-  all = await cases();
-});
-after(async () => {
-  await browser?.close();
-  await files?.clear();
-});
+import { all, browser, files } from './suite.mjs';
+import { id } from './visit.mjs';
 
 // Two series of two slices each, and three pictures of their own: a judged one, a refused one and a broken one.
 const SECRET = 'Secret-Name';

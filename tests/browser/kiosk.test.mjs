@@ -4,28 +4,15 @@ import assert from 'node:assert/strict';
 import { readFile, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 import { fileURLToPath, pathToFileURL } from 'node:url';
-import { cases, desk, isJudged, isRefused } from './cases.mjs';
-import { id, openBrowser, PAGE, PHONE } from './visit.mjs';
+import { isJudged, isRefused } from './cases.mjs';
+import { all, browser, files } from './suite.mjs';
+import { id, PAGE, PHONE } from './visit.mjs';
 
 const FILE = process.env.LUNGGLASS_KIOSK ?? fileURLToPath(new URL('../../dist/lungglass-kiosk.html', import.meta.url));
 const ADDRESS = pathToFileURL(FILE).href;
 const axe = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
-
-let browser;
-let files;
-let all;
-
-before(async () => {
-  browser = await openBrowser();
-  files = await desk();
-  all = await cases();
-});
-after(async () => {
-  await browser?.close();
-  await files?.clear();
-});
 
 const consentAsked = (visit) => visit.page.waitForSelector(id('consent'), { visible: true });
 const stored = (visit) => visit.page.evaluate(() => Object.keys(localStorage));

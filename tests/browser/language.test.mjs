@@ -3,36 +3,16 @@
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 import de from '../../www/locales/de.js';
 import es from '../../www/locales/es.js';
 import fr from '../../www/locales/fr.js';
 import { languages } from '../../www/words.js';
-import { cases, desk, isError, isJudged, isRefused } from './cases.mjs';
-import { id, openBrowser, PHONE } from './visit.mjs';
+import { isError, isJudged, isRefused } from './cases.mjs';
+import { all, browser, files, firstVisit } from './suite.mjs';
+import { id, PHONE } from './visit.mjs';
 
 const axe = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
-
-let browser;
-let files;
-let all;
-
-before(async () => {
-  browser = await openBrowser();
-  files = await desk();
-  all = await cases();
-});
-after(async () => {
-  await browser?.close();
-  await files?.clear();
-});
-
-async function firstVisit(options) {
-  const visit = await browser.visit(options);
-  await visit.page.evaluate(() => localStorage.clear());
-  await visit.page.reload();
-  return visit;
-}
 
 /** A judged slice, a refused picture and a broken file. */
 const three = () => Promise.all([isJudged, isRefused, isError].map((kind) => files.putCase(all.find(kind))));

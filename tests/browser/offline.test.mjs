@@ -2,24 +2,10 @@
 // comes.
 
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
-import { cases, desk, isJudged } from './cases.mjs';
+import { test } from 'node:test';
 import { site } from './site.mjs';
+import { browser, files, slice } from './suite.mjs';
 import { id, openBrowser } from './visit.mjs';
-
-let browser;
-let files;
-let slice;
-
-before(async () => {
-  browser = await openBrowser();
-  files = await desk();
-  slice = (await cases()).find(isJudged).input;
-});
-after(async () => {
-  await browser?.close();
-  await files?.clear();
-});
 
 async function copies(prefix, count) {
   const paths = [];

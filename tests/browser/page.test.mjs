@@ -3,33 +3,13 @@
 import assert from 'node:assert/strict';
 import { mkdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { after, before, test } from 'node:test';
-import { cases, desk, isError, isJudged, isRefused } from './cases.mjs';
+import { test } from 'node:test';
+import { isError, isJudged, isRefused } from './cases.mjs';
 import { parseCsv, saved } from './saved.mjs';
-import { id, openBrowser, PHONE } from './visit.mjs';
-
-let browser;
-let files;
-let all;
-
-before(async () => {
-  browser = await openBrowser();
-  files = await desk();
-  all = await cases();
-});
-after(async () => {
-  await browser?.close();
-  await files?.clear();
-});
+import { all, files, firstVisit } from './suite.mjs';
+import { id, PHONE } from './visit.mjs';
 
 // Each test has its own storage, as a first visit has.
-async function firstVisit(options) {
-  const visit = await browser.visit(options);
-  await visit.page.evaluate(() => localStorage.clear());
-  await visit.page.reload();
-  return visit;
-}
-
 test('a full visit: slices, a photograph and a broken file in one selection', async () => {
   const judged = all.filter(isJudged).slice(0, 6);
   const refused = all.filter((one) => isRefused(one) && one.name.startsWith('photo')).slice(0, 2);
@@ -165,14 +145,11 @@ test('the keyboard alone is enough', async () => {
   await visit.page.waitForSelector(id('consent'), { hidden: true });
   await tabTo('file-input');
   await visit.shot('keyboard-focus');
-  // A busy browser can miss the first press.
-  let chooser = null;
-  for (let tries = 0; tries < 4 && !chooser; tries++) {
-    await tabTo('file-input');
-    const opened = visit.page.waitForFileChooser({ timeout: 20_000 }).catch(() => null);
-    await visit.page.keyboard.press('Space');
-    chooser = await opened;
-  }
+  const opened = visit.page.waitForFileChooser();
+  // Keys take another way to the page than the order to hold the chooser back, and could get there first: this waits for the order.
+  await visit.page.evaluate(() => {});
+  await visit.page.keyboard.press('Space');
+  const chooser = await opened;
   await chooser.accept([slice]);
   const [result] = await visit.results(1);
   assert.equal(result.file, 'by-keyboard');

@@ -1,31 +1,12 @@
 // The queue: the page stays usable while slices are read, a cancel stops at once, a crash costs one file.
 
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
-import { cases, desk, isJudged } from './cases.mjs';
-import { id, openBrowser, PAGE } from './visit.mjs';
-
-let browser;
-let files;
-let slice;
-
-before(async () => {
-  browser = await openBrowser();
-  files = await desk();
-  slice = (await cases()).find(isJudged).input;
-});
-after(async () => {
-  await browser?.close();
-  await files?.clear();
-});
+import { test } from 'node:test';
+import { all, files, readyVisit, slice } from './suite.mjs';
+import { id, PAGE } from './visit.mjs';
 
 // One worker, whatever the machine: batch.test.mjs is about several.
-async function readyVisit() {
-  const visit = await browser.visit({ cores: 1 });
-  await visit.ready();
-  if (await visit.page.$eval(id('consent'), (dialog) => dialog.open)) await visit.accept();
-  return visit;
-}
+const lonelyVisit = () => readyVisit({ cores: 1 });
 
 async function copies(prefix, count) {
   const paths = [];
@@ -34,7 +15,7 @@ async function copies(prefix, count) {
 }
 
 test('the page stays responsive while a worker reads', async () => {
-  const visit = await readyVisit();
+  const visit = await lonelyVisit();
   assert.ok(visit.page.workers().length >= 1);
   await visit.page.evaluate(() => {
     window.longestGap = 0;
@@ -45,7 +26,6 @@ test('the page stays responsive while a worker reads', async () => {
       last = now;
     }, 10);
   });
-  const began = Date.now();
   await visit.choose(await copies('calm', 12));
   await visit.page.waitForFunction((result) => document.querySelectorAll(result).length >= 3, {}, id('result'));
   const text = await visit.page.$eval(id('progress'), (node) => node.textContent);
@@ -54,10 +34,8 @@ test('the page stays responsive while a worker reads', async () => {
   await visit.page.click(id('map-shown'));
   assert.equal(await visit.page.$eval(id('map-shown'), (box) => box.checked), false);
   await visit.results(12);
-  const took = Date.now() - began;
   const gap = await visit.page.evaluate(() => window.longestGap);
-  // A busy machine stretches both.
-  assert.ok(gap < Math.max(1000, took / 4), `the page stood still for ${gap} of ${took} ms`);
+  assert.ok(gap < 1000, `the page stood still for ${gap} ms`);
   const own = await visit.page.evaluate(() => performance.getEntriesByType('resource').map((entry) => entry.name));
   assert.deepEqual(own.filter((url) => /\/pkg\/lungglass/.test(url)), [], 'the page itself loads no part of the module');
   assert.deepEqual(visit.complaints(), []);
@@ -65,7 +43,7 @@ test('the page stays responsive while a worker reads', async () => {
 });
 
 test('cancel stops at once, keeps what is read, and the next files are read', async () => {
-  const visit = await readyVisit();
+  const visit = await lonelyVisit();
   await visit.choose(await copies('cancelled', 30));
   await visit.page.waitForSelector(id('result'));
   await visit.page.click(id('cancel'));
@@ -84,7 +62,7 @@ test('cancel stops at once, keeps what is read, and the next files are read', as
 });
 
 test('files chosen while others are read come after them', async () => {
-  const visit = await readyVisit();
+  const visit = await lonelyVisit();
   await visit.choose(await copies('first', 3));
   await visit.choose(await copies('second', 3));
   const results = await visit.results(6);
@@ -93,7 +71,7 @@ test('files chosen while others are read come after them', async () => {
 });
 
 test('a trap in the module costs one file and a new worker', async () => {
-  const visit = await readyVisit();
+  const visit = await lonelyVisit();
   const [worker] = visit.page.workers();
   // What the module does when it panics or runs out of memory, for one file, in this worker only.
   await worker.evaluate(async (library) => {
@@ -118,7 +96,7 @@ test('a trap in the module costs one file and a new worker', async () => {
 });
 
 test('a long list keeps painted only what is near the window', async () => {
-  const visit = await readyVisit();
+  const visit = await lonelyVisit();
   await visit.choose(await copies('many', 50));
   await visit.results(50);
   const painted = () => visit.page.$$eval(id('heatmap'), (all) => all.map((canvas) => {

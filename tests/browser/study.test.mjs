@@ -3,31 +3,11 @@
 import assert from 'node:assert/strict';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { after, before, test } from 'node:test';
-import { cases, desk, isError, isJudged, isRefused } from './cases.mjs';
+import { test } from 'node:test';
+import { isError, isJudged, isRefused } from './cases.mjs';
 import { placed, uid } from './series.mjs';
-import { id, openBrowser } from './visit.mjs';
-
-let browser;
-let files;
-let all;
-
-before(async () => {
-  browser = await openBrowser();
-  files = await desk();
-  all = await cases();
-});
-after(async () => {
-  await browser?.close();
-  await files?.clear();
-});
-
-async function readyVisit(options) {
-  const visit = await browser.visit(options);
-  await visit.ready();
-  if (await visit.page.$eval(id('consent'), (dialog) => dialog.open)) await visit.accept();
-  return visit;
-}
+import { all, files, readyVisit } from './suite.mjs';
+import { id } from './visit.mjs';
 
 async function put(name, bytes) {
   const path = join(files.folder, name);

@@ -3,32 +3,19 @@
 import assert from 'node:assert/strict';
 import { readFile, rm } from 'node:fs/promises';
 import { createRequire } from 'node:module';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { languages } from '../../www/words.js';
 import { actualSize, panned, pixelAt, place, WHOLE, zoomed } from '../../www/viewer/view.js';
-import { cases, desk, isError, isJudged, isRefused } from './cases.mjs';
-import { id, openBrowser, PAGE, PHONE } from './visit.mjs';
+import { isError, isJudged, isRefused } from './cases.mjs';
+import { all, browser, files } from './suite.mjs';
+import { id, PAGE, PHONE } from './visit.mjs';
 
 const path = (name) => fileURLToPath(new URL(`../../${name}`, import.meta.url));
 const SAMPLE = path('www/samples/lidc-slice.dcm');
 const FRAMES = path('tests/dicom/native-s16-multi.dcm');
 
 const axe = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
-
-let browser;
-let files;
-let all;
-
-before(async () => {
-  browser = await openBrowser();
-  files = await desk();
-  all = await cases();
-});
-after(async () => {
-  await browser?.close();
-  await files?.clear();
-});
 
 /** A page with the readings of these files, and the functions that tests of the viewer need. */
 async function desktop(paths, count, options) {
