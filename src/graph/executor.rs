@@ -134,10 +134,10 @@ struct Known {
 }
 
 impl Executor {
-    /// Plans a program that has passed its check.
+    /// Plans a program.
     ///
     /// # Errors
-    /// [`Error::Model`] for a step that no kernel can do.
+    /// [`Error::Model`] for a step that does not fit its inputs, or that no kernel can do.
     pub fn new(program: &Program, processor: Processor) -> Result<Executor> {
         let plan = Planner::plan(program, processor).map_err(Error::Model)?;
         Ok(Executor(Arc::new(plan)))

@@ -16,7 +16,7 @@ const MOST_VALUES: usize = 1 << 26;
 /// The lengths of a tensor's axes, slowest first.
 pub type Shape = Vec<usize>;
 
-/// A network. [`Program::check`] must have passed before it runs.
+/// A network. It makes sense only where [`Program::shapes`] finds nothing wrong.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Program {
     /// SHA-256 of the ONNX file that it was made from, in lower-case hexadecimal.

@@ -84,9 +84,7 @@ impl Walk {
         axes.reverse();
         Walk { axes }
     }
-}
 
-impl Walk {
     /// For one input that becomes a tensor of the shape `to`.
     pub fn repeat(from: &[usize], to: &[usize]) -> Walk {
         let mut walk = Walk::new(from, to);
