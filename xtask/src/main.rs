@@ -6,8 +6,10 @@ mod parity;
 mod process;
 mod published;
 mod python;
+mod release;
 mod setup;
 mod size;
+mod supply;
 mod test;
 mod toolchain;
 mod wasm;
@@ -75,6 +77,16 @@ enum Task {
     },
     /// Read the test slices on every runtime that is to be had here (CPU, GPU, browsers, ONNX Runtime) and print how far they are apart.
     Parity,
+    /// Build what is handed out into dist/release: the page, the kiosk, the command, with SHA256SUMS, bills of materials (CycloneDX) and
+    /// licences.
+    ///
+    /// It is built in a target folder of its own, with the paths of this machine taken out, so that the same source gives the same bytes
+    /// with the same compiler.
+    Release {
+        /// Build the committed state a second time on another path, from nothing, and fail if a hash differs.
+        #[arg(long)]
+        twice: bool,
+    },
     /// Rewrite the expected outputs of the cases under tests/ from what the code gives now. Read the difference before you commit it.
     Bless,
     /// The runner that cargo calls for each test binary of wasm32.
@@ -117,6 +129,7 @@ fn perform(task: Task) -> Result<ExitCode> {
         Task::Bench { json, firefox, rounds } => bench::run(json.as_deref(), firefox, rounds)?,
         Task::Size { json } => size::print(json)?,
         Task::Parity => parity::everything()?,
+        Task::Release { twice } => release::write(twice)?,
         Task::Bless => test::bless()?,
         Task::WasmTestRunner { arguments } => wasm::run_tests(arguments)?,
     }

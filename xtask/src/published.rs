@@ -89,7 +89,7 @@ fn list(files: &[File], version: &str) -> String {
 }
 
 /// The version of the package `lungglass`.
-fn version() -> Result<String> {
+pub fn version() -> Result<String> {
     let manifest = fs::read_to_string(root().join("Cargo.toml")).context("cannot read Cargo.toml")?;
     let version = manifest.lines().find_map(|line| line.strip_prefix("version = \"")?.strip_suffix('"'));
     Ok(version.context("Cargo.toml does not say its version")?.to_owned())

@@ -10,7 +10,7 @@ use wasm_bindgen_cli::wasm_bindgen_test_runner;
 use wasm_bindgen_cli_support::Bindgen;
 
 use crate::toolchain::{TARGET, Toolchain};
-use crate::{process, published, root, target};
+use crate::{process, published, release, root, target};
 
 pub const NAME: &str = "lungglass";
 
@@ -29,6 +29,7 @@ pub fn build(toolchain: &Toolchain) -> Result<()> {
     if [&script, &module].into_iter().any(|output| modified(output) < newest_source) {
         write_bindings(&compiled, &package)?;
     }
+    write_licences(&package.join("licences.txt"))?;
     published::write_list(&root().join("www"))?;
     for output in [script, module] {
         let bytes = fs::metadata(&output).with_context(|| format!("cannot read {}", output.display()))?.len();
@@ -52,6 +53,16 @@ fn write_bindings(compiled: &Path, package: &Path) -> Result<()> {
     // `init()` without an argument then takes the module beside the script.
     generator.omit_default_module_path(false);
     generator.generate(package).with_context(|| format!("cannot make the bindings of {}", compiled.display()))
+}
+
+/// The licences that must go with the module; the page shows them.
+fn write_licences(path: &Path) -> Result<()> {
+    let text = release::licences("page", &release::inside::crates(NAME, TARGET)?)?;
+    // Unchanged, it must stay as old as it is: build scripts look at times.
+    if fs::read_to_string(path).is_ok_and(|old| old == text) {
+        return Ok(());
+    }
+    fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))
 }
 
 fn modified(path: &Path) -> Option<SystemTime> {

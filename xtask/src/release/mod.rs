@@ -1,0 +1,173 @@
+//! A release: everything that is handed out, built so that the same source gives the same bytes on any path, with hashes, bills of
+//! materials and licences beside it.
+
+pub mod inside;
+
+use std::env;
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, bail, ensure};
+use flate2::{Compression, GzBuilder};
+use sha2::{Digest, Sha256};
+
+use crate::published::{self, File};
+use crate::toolchain::TARGET;
+use crate::wasm::NAME;
+use crate::{process, root, target};
+
+const FOLDER: &str = "dist/release";
+const SUMS: &str = "SHA256SUMS";
+
+/// Builds the release in dist/release; with `twice`, a second time from a copy on another path, and compares the two.
+pub fn write(twice: bool) -> Result<()> {
+    let sums = build()?;
+    print!("{sums}");
+    println!("{FOLDER}: {} files", sums.lines().count());
+    if twice { compare(&sums) } else { Ok(()) }
+}
+
+/// Writes the files and gives the text of SHA256SUMS.
+fn build() -> Result<String> {
+    let host = host()?;
+    let own = target().join("release-build");
+    let flags = env_of(&host, &own)?;
+    let with_flags = |mut command: Command| {
+        command.envs(flags.iter().map(|(name, value)| (name, value)));
+        command
+    };
+    // The page first: the command holds it.
+    let xtask = env::current_exe().context("cannot find the running xtask")?;
+    let mut kiosk = with_flags(process::command(xtask));
+    process::run(kiosk.arg("kiosk"))?;
+    let mut command = with_flags(process::cargo());
+    process::run(command.args(["build", "--release", "--locked", "--package", NAME, "--bin", NAME]))?;
+
+    let version = published::version()?;
+    let stem = format!("{NAME}-{version}");
+    let read = |path: &Path| fs::read(path).with_context(|| format!("cannot read {}", path.display()));
+    let mut files = vec![
+        (format!("{stem}-page.tar.gz"), archive(&stem, &page()?)?),
+        (format!("{stem}-kiosk.html"), read(&root().join("dist/lungglass-kiosk.html"))?),
+        (
+            format!("{stem}-{host}{}", env::consts::EXE_SUFFIX),
+            read(&own.join("release").join(format!("{NAME}{}", env::consts::EXE_SUFFIX)))?,
+        ),
+    ];
+    for (what, triple) in [("page", TARGET), ("command", host.as_str())] {
+        let crates = inside::crates(NAME, triple)?;
+        files.push((format!("{stem}-{what}.cdx.json"), inside::bill(&format!("{NAME}-{what}"), &version, &crates)?));
+        files.push((format!("{stem}-{what}-licences.txt"), licences(what, &crates)?.into_bytes()));
+    }
+    files.sort();
+
+    let folder = root().join(FOLDER);
+    if folder.exists() {
+        fs::remove_dir_all(&folder).with_context(|| format!("cannot remove {FOLDER}"))?;
+    }
+    fs::create_dir_all(&folder).with_context(|| format!("cannot make {FOLDER}"))?;
+    let mut sums = String::new();
+    for (name, bytes) in &files {
+        let hash = Sha256::digest(bytes).iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
+        sums += &format!("{hash}  {name}\n");
+        fs::write(folder.join(name), bytes).with_context(|| format!("cannot write {name}"))?;
+    }
+    fs::write(folder.join(SUMS), &sums).with_context(|| format!("cannot write {SUMS}"))?;
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        fs::set_permissions(folder.join(format!("{stem}-{host}")), fs::Permissions::from_mode(0o755))?;
+    }
+    Ok(sums)
+}
+
+/// The text of all licences inside the page or the command, with the credit of what is no crate.
+pub fn licences(what: &str, crates: &[inside::Crate]) -> Result<String> {
+    let read = |path: &str| fs::read_to_string(root().join(path)).with_context(|| format!("cannot read {path}"));
+    let card = read("model/MODEL_CARD.md")?;
+    let (_, network) = card.split_once("\n## Licences\n").context("the model card has no section Licences")?;
+    let network = network.split("\n## ").next().unwrap_or_default().to_owned();
+    let more = [("The network", network), ("The sample", read("www/samples/README.md")?)];
+    Ok(inside::licences(&format!("LungGlass: the {what}"), crates, &more))
+}
+
+/// What is published, the list of it too.
+fn page() -> Result<Vec<File>> {
+    let folder = root().join("www");
+    let mut files = published::files(&folder)?;
+    let list = fs::read(folder.join(published::LIST)).context("the page was not built")?;
+    files.push(File { path: published::LIST.to_owned(), bytes: list });
+    files.sort_by(|a, b| a.path.cmp(&b.path));
+    Ok(files)
+}
+
+/// One folder of files, without times and owners.
+fn archive(folder: &str, files: &[File]) -> Result<Vec<u8>> {
+    let mut packer = tar::Builder::new(GzBuilder::new().mtime(0).write(Vec::new(), Compression::best()));
+    for file in files {
+        let mut header = tar::Header::new_gnu();
+        header.set_size(file.bytes.len() as u64);
+        header.set_mode(0o644);
+        packer.append_data(&mut header, format!("{folder}/{}", file.path), &file.bytes[..])?;
+    }
+    let mut gzip = packer.into_inner()?;
+    gzip.flush()?;
+    Ok(gzip.finish()?)
+}
+
+/// The variables of a build that holds no path of this machine: messages of panics name the files that they come from. cargo adds these
+/// flags to those of .cargo/config.toml.
+fn env_of(host: &str, own: &Path) -> Result<Vec<(String, String)>> {
+    let home = env::var_os("CARGO_HOME").map(PathBuf::from);
+    let home = home.or_else(|| Some(env::home_dir()?.join(".cargo"))).context("cannot find the home of cargo")?;
+    // rustc takes the last that fits: the target folder lies in the root.
+    let places = [(home.as_path(), "/cargo"), (root(), "/lungglass"), (own, "/target")];
+    let flags =
+        places.iter().map(|(from, to)| format!("--remap-path-prefix={}={to}", from.display())).collect::<Vec<_>>();
+    ensure!(
+        flags.iter().all(|flag| !flag.contains(' ')),
+        "a path with a space cannot be told to rustc: {}",
+        flags.join(" ")
+    );
+    let mut variables = vec![("CARGO_TARGET_DIR".to_owned(), own.display().to_string())];
+    for triple in [host, TARGET] {
+        let name = format!("CARGO_TARGET_{}_RUSTFLAGS", triple.to_uppercase().replace('-', "_"));
+        variables.push((name, flags.join(" ")));
+    }
+    // These would take the place of all other flags.
+    for name in ["RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS"] {
+        ensure!(env::var_os(name).is_none(), "{name} is set: a release is built without it");
+    }
+    Ok(variables)
+}
+
+fn host() -> Result<String> {
+    let version = process::output(process::command("rustc").arg("-vV"))?;
+    let host = version.lines().find_map(|line| line.strip_prefix("host: "));
+    Ok(host.context("rustc does not say its host")?.to_owned())
+}
+
+/// Builds the committed state in a folder of its own, with nothing that this one has built, and compares.
+fn compare(first: &str) -> Result<()> {
+    let folder = env::temp_dir().join(format!("lungglass-again-{}", std::process::id()));
+    let changed = process::output(process::command("git").args(["status", "--porcelain"]))?;
+    ensure!(changed.is_empty(), "the second build is of the committed state, and this tree has changes:\n{changed}");
+    process::run(process::command("git").args(["clone", "--quiet", "--no-hardlinks", "."]).arg(&folder))?;
+    let mut again = process::cargo();
+    again.current_dir(&folder).env_remove("CARGO_TARGET_DIR").args(["xtask", "release"]);
+    let built = process::run(&mut again);
+    let second = fs::read_to_string(folder.join(FOLDER).join(SUMS));
+    if built.is_ok() {
+        fs::remove_dir_all(&folder).with_context(|| format!("cannot remove {}", folder.display()))?;
+    }
+    built?;
+    let second = second.context("the second build left no hashes")?;
+    let differing: Vec<_> = first.lines().filter(|line| !second.contains(line)).collect();
+    if !differing.is_empty() || first.lines().count() != second.lines().count() {
+        bail!("two builds of one source differ:\n{}", differing.join("\n"));
+    }
+    println!("two builds on two paths: {} files, all hashes equal", first.lines().count());
+    Ok(())
+}
