@@ -179,8 +179,14 @@ function retry(records) {
   queue.retry(failed);
 }
 
+// Whoever leaves now loses what is not read yet: the browser asks first. No listener while there is nothing to lose, which would keep
+// a browser from holding the page for the way back.
+const stay = (event) => event.preventDefault();
+
 function showQueue({ waiting, files, done, total, secondsLeft, skipped, cancelled }) {
   const busy = files > 0;
+  if (busy) addEventListener('beforeunload', stay);
+  else removeEventListener('beforeunload', stay);
   $('queue').hidden = total === 0;
   $('queue').classList.toggle('busy', busy);
   $('cancel').hidden = !busy;

@@ -13,6 +13,11 @@ export function hasSimd() {
   return typeof WebAssembly === 'object' && WebAssembly.validate(SIMD);
 }
 
+// A worker that says nothing for so many beats will never say anything: a decoder may run in circles. Beats of the page's own clock, so
+// that a device that slept through them does not count against the worker.
+const BEAT_MS = 5_000;
+const MOST_BEATS = 24;
+
 /** Why a request got no answer. `code` is the worker's, or 'crashed' or 'stopped'. */
 export class RequestError extends Error {
   constructor(code, message) {
@@ -31,6 +36,8 @@ export class WorkerClient {
   #session;
   #reads;
   #pending = new Map();
+  #clock = null;
+  #silent = 0;              // beats since the worker's last word
   #nextId = 1;
   #waiters = [];
   #onState;
@@ -82,6 +89,7 @@ export class WorkerClient {
     this.#worker = null;
     const pending = [...this.#pending.values()];
     this.#pending.clear();
+    this.#listen();
     for (const { reject } of pending) reject(failure);
   }
 
@@ -122,18 +130,30 @@ export class WorkerClient {
     const id = this.#nextId++;
     return new Promise((resolve, reject) => {
       this.#pending.set(id, { resolve, reject });
+      this.#listen();
       this.#worker.postMessage({ id, type, ...payload });
     });
   }
 
   #receive({ id, type, ...rest }) {
     const request = this.#pending.get(id);
+    this.#silent = 0;
     if (!request) return;
     if (type === 'progress') return this.#onProgress(rest.loaded, rest.total);
     if (type === 'failed' && rest.fatal) return this.#crash(rest.message);
     this.#pending.delete(id);
+    this.#listen();
     if (type === 'done') request.resolve(rest.value);
     else request.reject(new RequestError(rest.code, rest.message));
+  }
+
+  // Counts the silence of a worker that owes an answer. A start may wait for a slow network.
+  #listen() {
+    const owes = this.#pending.size > 0 && this.state === 'ready';
+    if (owes === (this.#clock !== null)) return;
+    clearInterval(this.#clock);
+    this.#silent = 0;
+    this.#clock = owes ? setInterval(() => { if (++this.#silent > MOST_BEATS) this.#crash('no answer'); }, BEAT_MS) : null;
   }
 
   #crash(message, code = 'crashed') {

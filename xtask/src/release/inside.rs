@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 use cargo_lock::Lockfile;
@@ -71,7 +71,7 @@ fn describe(name: &str, version: &str, metadata: &Metadata, lock: &Lockfile) -> 
         lock.packages.iter().find(|locked| locked.name.as_str() == name && locked.version.to_string() == version);
     let checksum = locked.and_then(|locked| locked.checksum.as_ref()).map(ToString::to_string);
     ensure!(checksum.is_some() || package.source.is_none(), "Cargo.lock has no hash of {name} {version}");
-    let mut texts = own_texts(package)?;
+    let mut texts = own_texts(package, &expression)?;
     if texts.is_empty() {
         let ids: BTreeSet<_> = expression.requirements().filter_map(|one| one.req.license.id()).collect();
         texts = ids.into_iter().map(|id| id.text().trim().to_owned()).collect();
@@ -87,8 +87,8 @@ fn describe(name: &str, version: &str, metadata: &Metadata, lock: &Lockfile) -> 
     })
 }
 
-/// The licence files of a package; of one in this repository, those of the repository.
-fn own_texts(package: &Package) -> Result<Vec<String>> {
+/// The licence files of a package; of one in this repository, those of the repository. Where MIT is one of those that may be chosen, it is.
+fn own_texts(package: &Package, licence: &Expression) -> Result<Vec<String>> {
     let folder = match (&package.source, package.manifest_path.parent()) {
         (Some(_), Some(folder)) => folder.to_owned(),
         _ => Utf8PathBuf::from_path_buf(root().to_owned())
@@ -103,6 +103,12 @@ fn own_texts(package: &Package) -> Result<Vec<String>> {
         }
     }
     paths.sort();
+    let is_mit =
+        |path: &PathBuf| path.file_name().is_some_and(|name| name.to_string_lossy().to_lowercase().contains("mit"));
+    let mit = spdx::license_id("MIT");
+    if licence.evaluate(|one| one.license.id() == mit) && paths.iter().any(is_mit) {
+        paths.retain(is_mit);
+    }
     let read = |path: &Path| {
         let bytes = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
         Ok(String::from_utf8_lossy(&bytes).replace("\r\n", "\n").trim().to_owned())
@@ -112,7 +118,9 @@ fn own_texts(package: &Package) -> Result<Vec<String>> {
 
 /// The texts that go with every copy: each crate under the licences that it names, each text once, with the crates that it belongs to.
 pub fn licences(title: &str, crates: &[Crate], more: &[(&str, String)]) -> String {
-    let mut text = format!("{title}\n\nWhat is inside, and under which licence:\n\n");
+    let mut text = format!(
+        "{title}\n\nWhat is inside, and under which licence. Of several to choose from, MIT is chosen where it is one.\n\n"
+    );
     for one in crates {
         let _ = write!(text, "- {} {}: {}", one.name, one.version, one.licence);
         let _ = writeln!(text, "{}", one.repository.as_ref().map(|address| format!(", {address}")).unwrap_or_default());
