@@ -13,7 +13,7 @@ import { Offline, repair } from './offline.js';
 import { Pool } from './pool.js';
 import { fillSheet, pictured } from './print-sheet.js';
 import { privacy } from './privacy.js';
-import { build, inOneFile } from './published.js';
+import { build, inOneFile, published } from './published.js';
 import { Queue } from './queue.js';
 import { Results } from './results.js';
 import { sheet } from './sheet.js';
@@ -370,6 +370,16 @@ $('diagnostics-copy').addEventListener('click', async () => {
   } catch {
     getSelection().selectAllChildren($('diagnostics-text'));
     $('diagnostics-copied').textContent = words.diagnostics.notCopied;
+  }
+});
+
+sheet($('licences'), $('licences-open'), async () => {
+  if ($('licences-text').textContent) return;
+  try {
+    $('licences-text').textContent = await published('pkg/licences.txt', (response) => response.text());
+    $('licences-failure').textContent = '';
+  } catch {
+    $('licences-failure').textContent = words.licences.failure;
   }
 });
 

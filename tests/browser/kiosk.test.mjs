@@ -77,6 +77,8 @@ test('the file holds the licences and the credit of the sample', async () => {
   const notices = await visit.page.$$eval('[data-notice]', (all) => all.map((notice) => [notice.dataset.notice, notice.textContent]));
   for (const [path, text] of notices) assert.equal(text.trim(), (await readFile(new URL(`../../${path}`, import.meta.url), 'utf8')).trim());
   assert.deepEqual(notices.map(([path]) => path), ['LICENSE-MIT', 'LICENSE-APACHE', 'www/samples/README.md']);
+  await visit.accept();
+  await visit.licences();
   await visit.close();
 });
 

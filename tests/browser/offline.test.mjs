@@ -288,6 +288,8 @@ test('footer and diagnostics name the build', async () => {
   assert.ok(told.includes(build));
   assert.ok(told.includes(Buffer.from(list['pkg/lungglass_bg.wasm'].sha256, 'base64').toString('hex')));
   assert.match(told, /Offline: ready/);
+  await visit.page.keyboard.press('Escape');
   await own.stop();
+  await visit.licences();
   await visit.close();
 });

@@ -3,6 +3,7 @@
 // From the environment: LUNGGLASS_PAGE (address of a running server), CHROMIUM (the browser), LUNGGLASS_SHOTS (a folder for
 // screenshots, optional).
 
+import assert from 'node:assert/strict';
 import { mkdtemp, mkdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -88,6 +89,15 @@ class Visit {
   async choose(paths) {
     const input = await this.page.waitForSelector(id('file-input'));
     await input.uploadFile(...paths);
+  }
+
+  /** Opens the licences, of all that is inside, and closes them again. */
+  async licences() {
+    await this.page.click('#licences-open');
+    await this.page.waitForFunction(() => document.getElementById('licences-text').textContent !== '');
+    const text = await this.page.$eval('#licences-text', (node) => node.innerText);
+    for (const wanted of [/^- wasm-bindgen \d/m, /^- image \d/m, /Permission is hereby granted/, /The network\n=+\n\n.*ImageNet/, /LIDC-IDRI/]) assert.match(text, wanted);
+    await this.page.click('#licences [data-close]');
   }
 
   /** Waits until the page says how it stands with use without a network. */

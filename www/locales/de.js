@@ -104,6 +104,13 @@ export default {
     local: 'Nichts verlässt dieses Gerät.',
   },
 
+  licences: {
+    title: 'Lizenzen',
+    text: 'Von allem, was in dieser Seite steckt. Die Texte sind englisch.',
+    label: 'Lizenztexte',
+    failure: 'Die Lizenztexte sind nicht angekommen. Prüfen Sie die Verbindung und öffnen Sie dies noch einmal.',
+  },
+
   offline: {
     build: (version) => `LungGlass ${version}, Build`,
     starting: 'Offline-Nutzung wird vorbereitet',

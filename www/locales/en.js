@@ -104,6 +104,13 @@ export default {
     local: 'Nothing leaves this device.',
   },
 
+  licences: {
+    title: 'Licences',
+    text: 'Of everything inside this page. The texts are in English.',
+    label: 'Licence texts',
+    failure: 'The licence texts did not arrive. Check the connection and open this again.',
+  },
+
   // Use without a network, new versions, repair, and the kiosk.
   offline: {
     build: (version) => `LungGlass ${version}, build`,

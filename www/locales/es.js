@@ -104,6 +104,13 @@ export default {
     local: 'Nada sale de este dispositivo.',
   },
 
+  licences: {
+    title: 'Licencias',
+    text: 'De todo lo que contiene esta página. Los textos están en inglés.',
+    label: 'Textos de las licencias',
+    failure: 'Los textos de las licencias no han llegado. Compruebe la conexión y vuelva a abrir esta ventana.',
+  },
+
   offline: {
     build: (version) => `LungGlass ${version}, compilación`,
     starting: 'Preparando el uso sin conexión',

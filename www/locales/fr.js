@@ -104,6 +104,13 @@ export default {
     local: 'Rien ne quitte cet appareil.',
   },
 
+  licences: {
+    title: 'Licences',
+    text: 'De tout ce que contient cette page. Les textes sont en anglais.',
+    label: 'Textes des licences',
+    failure: 'Les textes des licences ne sont pas arrivés. Vérifiez la connexion et rouvrez cette fenêtre.',
+  },
+
   offline: {
     build: (version) => `LungGlass ${version}, version compilée`,
     starting: 'Préparation de l’utilisation hors ligne',

@@ -104,6 +104,13 @@ export default {
     local: '任何内容都不会离开本设备。',
   },
 
+  licences: {
+    title: '许可证',
+    text: '本页面所含全部内容的许可证。文本为英文。',
+    label: '许可证文本',
+    failure: '未能取得许可证文本。请检查网络连接后重新打开。',
+  },
+
   offline: {
     build: (version) => `LungGlass ${version}，构建`,
     starting: '正在准备离线使用',

@@ -56,9 +56,9 @@ fn page(files: &[File], notices: &[(&str, String)]) -> Result<String> {
         ensure!(worker.workers.is_empty(), "{path} starts a worker of its own, and the kiosk does not know how");
         workers.push(worker.modules);
     }
-    // What is no part of the page's own text, style and code: the module, the sample.
+    // What is no part of the page's own text, style and code: the module, the sample, the licences.
     let data: Vec<_> =
-        files.iter().filter(|file| file.path.ends_with(".wasm") || file.path.ends_with(".dcm")).collect();
+        files.iter().filter(|file| [".wasm", ".dcm", ".txt"].iter().any(|end| file.path.ends_with(end))).collect();
     let packed = pack(&page.modules, &workers, &data)?;
 
     let mut html = part("index.html")?.to_owned();
