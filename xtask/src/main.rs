@@ -69,6 +69,15 @@ enum Task {
         #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..))]
         rounds: u32,
     },
+    /// Read thousands of slices in one page in Chromium, one in ten broken: what it holds and how fast it stays. Fails if a result is missing.
+    Soak {
+        /// How many, in thousands.
+        #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1000..))]
+        slices: u32,
+        /// Write all figures to this file.
+        #[arg(long, value_name = "FILE")]
+        json: Option<PathBuf>,
+    },
     /// Build the page's module and print what a first visit loads, in bytes of brotli -q 9, and the code by crate.
     Size {
         /// Print one JSON object, and nothing else on standard output.
@@ -129,6 +138,7 @@ fn perform(task: Task) -> Result<ExitCode> {
         Task::Bench { json, firefox, rounds } => bench::run(json.as_deref(), firefox, rounds)?,
         Task::Size { json } => size::print(json)?,
         Task::Parity => parity::everything()?,
+        Task::Soak { slices, json } => test::soak(slices, json.as_deref())?,
         Task::Release { twice } => release::write(twice)?,
         Task::Bless => test::bless()?,
         Task::WasmTestRunner { arguments } => wasm::run_tests(arguments)?,

@@ -38,6 +38,25 @@ pub fn bless() -> Result<()> {
     Ok(())
 }
 
+/// Reads so many slices in one page, see tests/browser/soak.mjs.
+pub fn soak(slices: u32, json: Option<&Path>) -> Result<()> {
+    let json = json.map(std::path::absolute).transpose()?;
+    wasm::build(&toolchain::obtain()?)?;
+    let browser = setup::browser()?;
+    setup::node()?;
+    let folder = root().join("tests/browser");
+    install_packages(&folder)?;
+    let server = Server::start(lungglass_server::listen(0)?, Folder::new(&root().join("www"))?)?;
+    let mut node = process::command("node");
+    node.current_dir(folder)
+        .arg("soak.mjs")
+        .arg(slices.to_string())
+        .args(json)
+        .env("LUNGGLASS_PAGE", server.url())
+        .env("CHROMIUM", &browser.chromium);
+    process::run(&mut node)
+}
+
 /// How many tests passed, failed and were skipped.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 struct Tally {

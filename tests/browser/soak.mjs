@@ -1,0 +1,99 @@
+// Thousands of slices in one page, one in ten of them broken: whether every result is there, what the page holds, how fast it stays.
+// Run by `cargo xtask soak`; prints a table, and fails if a result is missing, out of order or another than that of the same slice before.
+//
+//     node soak.mjs SLICES [FILE]
+//
+// SLICES in batches of 1,000; FILE gets all figures as JSON. LUNGGLASS_PAGE and CHROMIUM as in visit.mjs. The memory of the browser's
+// processes is read from /proc: elsewhere only the page's own heap is told.
+
+import { link, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { cpus, tmpdir } from 'node:os';
+import { extname, join } from 'node:path';
+import { cases, isError, isJudged, isRefused } from './cases.mjs';
+import { id, openBrowser } from './visit.mjs';
+
+const BATCH = 1000;
+const slices = Number(process.argv[2]);
+const output = process.argv[3];
+if (!Number.isInteger(slices) || slices < BATCH || slices % BATCH !== 0) throw new Error('usage: node soak.mjs SLICES [FILE], SLICES in thousands');
+
+// Seven slices that are judged, two that are refused, one that is broken, again and again; of one frame each.
+const all = (await cases()).filter(({ input }) => !/multi|zip/.test(input));
+const kinds = [...all.filter(isJudged).slice(0, 7), ...all.filter(isRefused).slice(0, 2), ...all.filter(isError).slice(0, 1)];
+if (kinds.length !== 10) throw new Error(`there are ${kinds.length} cases to take, and not 10`);
+
+const folder = await mkdtemp(join(tmpdir(), 'lungglass-soak-'));
+const browser = await openBrowser();
+const faults = [];
+const rows = [];
+try {
+  const visit = await browser.visit();
+  visit.page.setDefaultTimeout(0);
+  await visit.ready();
+  await visit.accept();
+  const session = await visit.page.createCDPSession();
+  const host = await visit.page.browser().target().createCDPSession();
+  rows.push({ slices: 0, seconds: null, ...await memory(visit, session, host) });
+  for (let first = 0; first < slices; first += BATCH) {
+    const paths = [];
+    for (let at = first; at < first + BATCH; at++) {
+      const { input } = kinds[at % kinds.length];
+      paths.push(join(folder, `slice-${String(at).padStart(6, '0')}${extname(input)}`));
+      await link(input, paths.at(-1)).catch(async () => writeFile(paths.at(-1), await readFile(input)));
+    }
+    const began = performance.now();
+    await visit.choose(paths);
+    await visit.page.waitForFunction(
+      (result, queued, count) => document.querySelectorAll(result).length >= count && !document.querySelector(queued),
+      { polling: 100 }, id('result'), id('queued'), first + BATCH,
+    );
+    const seconds = (performance.now() - began) / 1000;
+    rows.push({ slices: first + BATCH, seconds, ...await memory(visit, session, host) });
+    tell(rows.at(-1));
+  }
+  const results = await visit.page.$$eval(id('result'), (cards) => cards.map(({ dataset: { file, verdict, score } }) => ({ file, verdict, score })));
+  if (results.length !== slices) faults.push(`${results.length} results of ${slices}`);
+  results.forEach(({ file, verdict, score }, at) => {
+    const kind = at % kinds.length;
+    if (!file.startsWith(`slice-${String(at).padStart(6, '0')}.`)) faults.push(`${file} stands at ${at}`);
+    if (!kinds[kind].verdicts.includes(verdict)) faults.push(`${file}: ${verdict}, and not ${kinds[kind].verdicts}`);
+    if (score !== results[kind].score) faults.push(`${file}: ${score}, and ${results[kind].score} the first time`);
+  });
+  faults.push(...visit.complaints());
+} finally {
+  await browser.close();
+  await rm(folder, { recursive: true, force: true });
+}
+
+const [, thousand, last] = [rows[0], rows[1], rows.at(-1)];
+const percent = (now, then) => `${(100 * (now / then - 1)).toFixed(1)} %`;
+console.log(`\nthroughput: ${(BATCH / thousand.seconds).toFixed(1)} slices/s in the first thousand, ${(BATCH / last.seconds).toFixed(1)} in the last, ratio ${(thousand.seconds / last.seconds).toFixed(2)}`);
+if (last !== thousand) console.log(`heap: ${percent(last.heap, thousand.heap)} from ${thousand.slices} to ${last.slices}, ${((last.heap - thousand.heap) * 1024 / (last.slices - thousand.slices)).toFixed(1)} KB a result`);
+if (last !== thousand && last.processes) console.log(`processes: ${percent(last.processes, thousand.processes)} from ${thousand.slices} to ${last.slices}, ${((last.processes - thousand.processes) * 1024 / (last.slices - thousand.slices)).toFixed(1)} KB a result`);
+if (output) await writeFile(output, JSON.stringify({ date: new Date().toISOString(), processor: cpus()[0].model, cores: cpus().length, rows }, null, 1));
+if (faults.length > 0) {
+  console.error(`\n${faults.length} faults:\n${faults.slice(0, 20).join('\n')}`);
+  process.exitCode = 1;
+} else console.log(`every one of ${slices} results is there, in order, with the verdict and score of the same slice before`);
+
+/** MB: the page's heap, its DOM nodes, and what the renderers keep for themselves. After the garbage is gone. */
+async function memory(visit, session, host) {
+  await session.send('HeapProfiler.collectGarbage');
+  await session.send('Performance.enable');
+  const { metrics } = await session.send('Performance.getMetrics');
+  const metric = (name) => metrics.find((one) => one.name === name).value;
+  const { processInfo } = await host.send('SystemInfo.getProcessInfo');
+  let processes = 0;
+  for (const { type, id: pid } of processInfo) if (type === 'renderer') processes += await privateMemory(pid);
+  return { heap: metric('JSHeapUsedSize') / 2 ** 20, nodes: metric('Nodes'), processes: processes || null };
+}
+
+async function privateMemory(pid) {
+  const rollup = await readFile(`/proc/${pid}/smaps_rollup`, 'utf8').catch(() => '');
+  return [...rollup.matchAll(/^Private_\w+:\s+(\d+) kB/gm)].reduce((sum, [, kilobytes]) => sum + Number(kilobytes) / 1024, 0);
+}
+
+function tell({ slices: count, seconds, heap, nodes, processes }) {
+  const told = processes ? `, processes ${processes.toFixed(0)} MB` : '';
+  console.log(`${String(count).padStart(6)} slices: ${(BATCH / seconds).toFixed(1)} slices/s, heap ${heap.toFixed(1)} MB, ${nodes} nodes${told}`);
+}
