@@ -40,6 +40,13 @@ pub struct Prepared {
     ms: Milliseconds,
 }
 
+impl Prepared {
+    /// How long it took so far: nothing of the network.
+    pub fn ms(&self) -> Milliseconds {
+        self.ms
+    }
+}
+
 impl Classifier {
     /// The network that ships.
     ///

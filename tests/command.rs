@@ -474,3 +474,30 @@ fn a_summary_overwrites_no_input_and_single_files_have_none() {
     let alone = lungglass(&["classify", slice]);
     assert_eq!((alone.status.code(), stderr(&alone).as_str()), (Some(0), ""));
 }
+
+#[test]
+fn the_benchmark_measures_every_part() {
+    let output = lungglass(&["bench", "--rounds", "2", "--json"]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let [report] = &lines(&output)[..] else { panic!("not one object") };
+    let parts = report["parts"].as_array().unwrap();
+    let names: Vec<_> = parts.iter().map(|part| part["name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["decode", "preprocess", "network", "whole reading"]);
+    for part in parts {
+        assert!(part["least"].as_f64() > Some(0.0) && part["median"].as_f64() >= part["least"].as_f64(), "{part}");
+    }
+    // The whole is at least what its parts took.
+    let least = |at: usize| parts[at]["least"].as_f64().unwrap();
+    assert!(least(3) >= least(0) + least(1) + least(2), "{parts:?}");
+    assert_eq!(report["device"], "cpu");
+    assert!(report["throughput"]["slices_per_second"].as_f64() > Some(0.0));
+    let macs: u64 = report["layers"].as_array().unwrap().iter().map(|layer| layer["macs"].as_u64().unwrap()).sum();
+    assert!(macs > 300_000_000, "{macs} multiply-adds");
+
+    let output = lungglass(&["bench", "--rounds", "1", "--layers"]);
+    let text = String::from_utf8(output.stdout).unwrap();
+    for wanted in ["device    cpu", "whole reading", "slices/s", "GFLOP/s"] {
+        assert!(text.contains(wanted), "{wanted}: {text}");
+    }
+    assert_eq!(lungglass(&["bench", "--rounds", "0"]).status.code(), Some(1));
+}

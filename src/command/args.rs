@@ -33,6 +33,8 @@ pub enum Command {
     Serve(Serve),
     /// Say what this machine can do and whether the network reads as it should; to copy into a report of a problem
     Doctor(Network),
+    /// Measure how long a reading takes here, by its parts, and how many slices a second the device reads
+    Bench(Bench),
 }
 
 #[derive(Args)]
@@ -146,6 +148,24 @@ pub struct Serve {
     pub port: u16,
 }
 
+#[derive(Args)]
+pub struct Bench {
+    /// Rounds that are counted, after a warm-up
+    #[arg(long, value_name = "N", default_value_t = 50, value_parser = rounds)]
+    pub rounds: usize,
+    /// Slices that a GPU reads at once
+    #[arg(long, value_name = "N", default_value_t = 16, value_parser = batch)]
+    pub batch: usize,
+    /// Each step of the network too (CPU)
+    #[arg(long)]
+    pub layers: bool,
+    /// One JSON object of everything
+    #[arg(long, conflicts_with = "layers")]
+    pub json: bool,
+    #[command(flatten)]
+    pub network: Network,
+}
+
 /// Which network runs, and on what.
 #[derive(Args)]
 pub struct Network {
@@ -194,6 +214,10 @@ impl FromStr for Shard {
 
 fn batch(text: &str) -> Result<usize, String> {
     text.parse().ok().filter(|batch| (1..=1024).contains(batch)).ok_or_else(|| "it must be 1 to 1024".to_string())
+}
+
+fn rounds(text: &str) -> Result<usize, String> {
+    text.parse().ok().filter(|rounds| (1..=100_000).contains(rounds)).ok_or_else(|| "it must be 1 to 100000".to_string())
 }
 
 fn share(text: &str) -> Result<f64, String> {

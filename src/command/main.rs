@@ -3,6 +3,8 @@
 #[cfg(not(target_arch = "wasm32"))]
 mod args;
 #[cfg(not(target_arch = "wasm32"))]
+mod bench;
+#[cfg(not(target_arch = "wasm32"))]
 mod classify;
 #[cfg(not(target_arch = "wasm32"))]
 mod compare;
@@ -50,6 +52,7 @@ fn main() -> std::process::ExitCode {
         Ok(Command::Preprocess(arguments)) => preprocess::run(&arguments),
         Ok(Command::Serve(arguments)) => serve::run(&arguments),
         Ok(Command::Doctor(arguments)) => doctor::run(&arguments),
+        Ok(Command::Bench(arguments)) => bench::run(&arguments),
         Err(code) => return code,
     };
     outcome.map_or_else(
