@@ -7,7 +7,9 @@
 use std::collections::{HashMap, HashSet};
 
 use tract_onnx::prelude::*;
-use tract_onnx::tract_core::internal::{AxisOp, DimLike, OutletId, TractErrorContext, bail, ensure, format_err};
+use tract_onnx::tract_core::internal::{
+    AxisOp, DimLike, OutletId, Rewriter, TractErrorContext, bail, ensure, format_err,
+};
 use tract_onnx::tract_core::ops::array::{MultiBroadcastTo, Slice, TypedConcat};
 use tract_onnx::tract_core::ops::binary::TypedBinOp;
 use tract_onnx::tract_core::ops::cast::Cast;
@@ -15,7 +17,7 @@ use tract_onnx::tract_core::ops::cnn::{Conv, KernelFormat, MaxPool, PaddingSpec,
 use tract_onnx::tract_core::ops::einsum::EinSum;
 use tract_onnx::tract_core::ops::element_wise::ElementWiseOp;
 use tract_onnx::tract_core::ops::konst::Const;
-use tract_onnx::tract_core::ops::nn::{DataFormat, Reduce, Reducer};
+use tract_onnx::tract_core::ops::nn::{DataFormat, Reduce, Reducer, rewrite_nearest_upsample_to_broadcast};
 use tract_onnx::tract_core::ops::source::TypedSource;
 
 use super::program::{Binary, Constant, Op, Pool, Program, Shape, Step, Unary};
@@ -45,7 +47,8 @@ pub(super) fn parse(onnx: &[u8], input: &[usize]) -> TractResult<(TypedModel, Ve
 }
 
 fn try_compile(onnx: &[u8], input: &[usize]) -> TractResult<Program> {
-    let (model, names) = parse(onnx, input)?;
+    let (mut model, names) = parse(onnx, input)?;
+    simplify(&mut model)?;
     let mut lowering = Lowering {
         model: &model,
         values: HashMap::new(),
@@ -58,6 +61,26 @@ fn try_compile(onnx: &[u8], input: &[usize]) -> TractResult<Program> {
         lowering.node(node).with_context(|| format!("node {} ({})", node.name, node.op.name()))?;
     }
     lowering.finish(sha256(onnx), input.to_vec(), names)
+}
+
+/// Lets tract say these operators in others, as it would before it runs them.
+const SIMPLIFIED: [&str; 4] = ["Identity", "Pow", "Resize", "StridedSlice"];
+
+fn simplify(model: &mut TypedModel) -> TractResult<()> {
+    // A patch replaces nodes: after each the search begins anew.
+    'patched: loop {
+        for id in model.eval_order()? {
+            let node = model.node(id);
+            if SIMPLIFIED.contains(&&*node.op.name())
+                && let Some(patch) = node.op.declutter(model, node)?
+            {
+                patch.apply(model)?;
+                continue 'patched;
+            }
+        }
+        break;
+    }
+    Rewriter::default().with_rule_for("upsample", rewrite_nearest_upsample_to_broadcast).rewrite(&(), model)
 }
 
 /// A value while the number of constants is still open.
@@ -343,7 +366,7 @@ impl Lowering<'_> {
                 Value::Step(other) => other < at,
                 _ => true,
             };
-            let (_, Op::Conv { clamp, .. }, taken) = &mut self.steps[at] else { continue };
+            let (_, Op::Conv { clamp, depthwise, .. }, taken) = &mut self.steps[at] else { continue };
             if !seen_once {
                 continue;
             }
@@ -356,7 +379,7 @@ impl Lowering<'_> {
                     let [low, high] = clamp.unwrap_or([f32::NEG_INFINITY, f32::INFINITY]);
                     *clamp = Some([low.min(limit), high.min(limit)]);
                 }
-                (Binary::Add, None) if alike && earlier && clamp.is_none() && taken.len() == 3 => {
+                (Binary::Add, None) if alike && earlier && clamp.is_none() && taken.len() == 3 && !*depthwise => {
                     taken.push(inputs[other])
                 }
                 _ => continue,

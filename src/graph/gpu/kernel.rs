@@ -134,7 +134,7 @@ pub fn kernel(computation: &Computation, expression: &Expression, output: &View)
             source += &code.pool(window, *kind);
             code.each(&mut source, "value(i)", total)
         }
-        Computation::Sum(reduction) => code.sum(&mut source, reduction, &output.shape, total),
+        Computation::Sum(reduction) => code.sum(&mut source, reduction, total),
     };
     Kernel { source, inputs, output: output.tensor, workgroups }
 }
@@ -355,16 +355,17 @@ let i = ((n * {o}u + o) * {up}u + y) * {across}u + x;
         format!("fn value(i: u32) -> f32 {{\n{}var sum = {start};\n{cells}return {result};\n}}\n", self.pixel(window))
     }
 
-    fn sum(&self, source: &mut String, reduction: &Reduction, shape: &[usize], total: usize) -> [u32; 3] {
+    fn sum(&self, source: &mut String, reduction: &Reduction, total: usize) -> [u32; 3] {
         let Reduction { input, axes } = reduction;
         let reduced: Vec<usize> = axes.iter().map(|&axis| input.shape[axis]).collect();
         let count = volume(&reduced);
-        // The place of an element is the sum of where its output and where its reduced coordinates lie.
-        let kept = View {
-            strides: (0..shape.len()).map(|axis| if axes.contains(&axis) { 0 } else { input.strides[axis] }).collect(),
-            shape: shape.to_vec(),
-            ..input.clone()
+        // The place of an element is the sum of where its output and where its reduced coordinates lie. The output may have been given
+        // another shape since, in the same order.
+        let of_kept = |own: &[usize], other: usize| -> Vec<usize> {
+            (0..own.len()).map(|axis| if axes.contains(&axis) { other } else { own[axis] }).collect()
         };
+        let shape = of_kept(&input.shape, 1);
+        let kept = View { strides: of_kept(&input.strides, 0), shape: shape.clone(), ..input.clone() };
         let along = View {
             tensor: input.tensor,
             offset: 0,
@@ -372,7 +373,7 @@ let i = ((n * {o}u + o) * {up}u + y) * {across}u + x;
             shape: reduced,
         };
         let mut first = String::new();
-        let coordinates = self.coordinates(&mut first, "i", shape);
+        let coordinates = self.coordinates(&mut first, "i", &shape);
         let _ = writeln!(first, "return {};", place(&kept, &coordinates));
         let mut next = String::new();
         let coordinates = self.coordinates(&mut next, "j", &along.shape);
