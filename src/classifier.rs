@@ -67,18 +67,19 @@ impl Classifier {
         clock: fn() -> f64,
     ) -> Result<Classifier> {
         let graph = graph.into();
-        model.check_network(graph.sha256())?;
-        if graph.size() != model.size {
-            let (takes, says) = (graph.size(), model.size);
+        let contract = graph.contract();
+        model.check_network(&contract.onnx)?;
+        if contract.size != model.size {
+            let (takes, says) = (contract.size, model.size);
             return Err(Error::Model(format!("it takes {takes} x {takes} pixels, model.toml says {says}")));
         }
-        if graph.findings() != model.findings.len() {
-            let (got, named) = (graph.findings(), model.findings.len());
+        if contract.findings() != model.findings.len() {
+            let (got, named) = (contract.findings(), model.findings.len());
             return Err(Error::Model(format!("it gives {got} findings, model.toml names {named}")));
         }
         let expected = model.gate.embedding.mean.len();
-        if graph.embedding() != expected {
-            let got = graph.embedding();
+        if contract.embedding() != expected {
+            let got = contract.embedding();
             return Err(Error::Model(format!("its embedding has {got} values, the gate knows {expected}")));
         }
         Ok(Classifier { model, graph, device, clock })

@@ -22,7 +22,7 @@ fn file(name: &str) -> PathBuf {
 fn the_packed_network_comes_from_the_onnx() {
     let onnx = fs::read(file("lungglass.onnx")).unwrap();
     let size = Model::parse(SETTINGS).unwrap().size;
-    let packed = compile(&onnx, size).unwrap().pack().unwrap();
+    let packed = compile(&onnx, &[1, 1, size, size]).unwrap().pack().unwrap();
     if std::env::var_os("LUNGGLASS_BLESS").is_some() {
         fs::write(file("lungglass.pack"), packed).unwrap();
         return;

@@ -111,6 +111,40 @@ fn thresholds_prevalences_subgroups_and_the_decision_curve_are_in_the_report() {
     assert!(!report.contains("<img"), "no image unless it is asked for");
 }
 
+/// Thresholds and subgroups too: the shards' metrics.json holds what the whole run's holds, byte by byte but for the speed.
+#[test]
+fn shards_merge_to_the_subgroups_of_the_whole() {
+    let folder = desk("merged_subgroups");
+    let wishes = ["--subgroup", "scanner", "--subgroup", "split", "--threshold", "0.3"];
+    for more in [&["--out", "whole"][..], &["--out", "one", "--shard", "1/2"], &["--out", "two", "--shard", "2/2"]] {
+        let output = validate(&folder, &[&wishes[..], more].concat());
+        assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    }
+    let merge = |more: &[&str]| lungglass(&folder, &[&["merge", "two", "one", "--out", "merged"], more].concat());
+    let output = merge(&wishes);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let text = |out: &str| {
+        let text = fs::read_to_string(folder.join(out).join("metrics.json")).unwrap();
+        text.lines()
+            .filter(|line| !line.contains("images_per_second"))
+            .map(|line| format!("{line}\n"))
+            .collect::<String>()
+    };
+    assert_eq!(text("merged"), text("whole"));
+    assert_eq!(metrics(&folder, "merged")["subgroups"].as_array().unwrap().len(), 3);
+    let header = |out: &str| {
+        let text = fs::read_to_string(folder.join(out).join("predictions.csv")).unwrap();
+        text.lines().next().unwrap().to_string()
+    };
+    assert_eq!(header("merged"), "path,label,split,group,verdict,score,logit,scanner");
+    let unknown = merge(&["--subgroup", "hospital"]);
+    assert_eq!(unknown.status.code(), Some(1));
+    assert!(stderr(&unknown).contains("no column \"hospital\""), "{}", stderr(&unknown));
+    // Merged folders are as good as shards.
+    let again = lungglass(&folder, &["merge", "merged", "--out", "again", "--subgroup", "scanner"]);
+    assert_eq!(again.status.code(), Some(0), "{}", stderr(&again));
+}
+
 #[test]
 fn thumbnails_are_inside_the_report_when_they_are_asked_for() {
     let folder = desk("thumbnails");
@@ -261,13 +295,112 @@ fn doctor_finds_the_network_well_and_says_where_it_runs() {
     assert!(stdout(&broken).contains("self-test  FAILED: --device cuda"), "{}", stdout(&broken));
 }
 
+/// Where there is no CUDA, or none was built in, that is all that is said.
 #[test]
 fn cuda_is_refused_in_one_line() {
     let folder = desk("cuda");
     let output = validate(&folder, &["--device", "cuda"]);
+    if output.status.code() == Some(0) {
+        assert!(metrics(&folder, "validation")["device"].as_str().unwrap().starts_with("cuda: "));
+        return;
+    }
     assert_eq!(output.status.code(), Some(1));
-    let told = told(&output);
-    assert!(told.len() == 1 && told[0].contains("no CUDA"), "{told:?}");
+    assert_eq!(stderr(&output).lines().count(), 1, "{}", stderr(&output));
+    assert!(stderr(&output).starts_with("lungglass: --device cuda: "), "{}", stderr(&output));
+    assert!(!folder.join("validation").exists(), "nothing was read on another device");
+}
+
+#[test]
+fn a_device_that_does_not_exist_is_told_with_those_that_do() {
+    let output = validate(&desk("device"), &["--device", "tpu"]);
+    assert_eq!(output.status.code(), Some(1));
+    let first = stderr(&output).lines().next().unwrap_or_default().to_string();
+    assert!(first.contains("'tpu'") && stderr(&output).contains("cpu, wgpu, cuda"), "{}", stderr(&output));
+}
+
+/// CPU and GPU plan from one packed program: there is no other network in the command. The page inside it has its own copy.
+#[test]
+#[cfg(not(feature = "cuda"))]
+fn the_command_holds_the_packed_network_alone() {
+    let command = fs::read(env!("CARGO_BIN_EXE_lungglass")).unwrap();
+    let onnx = fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("model/lungglass.onnx")).unwrap();
+    let packed = fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("model/lungglass.pack")).unwrap();
+    let times = |file: &[u8]| {
+        let part = &file[file.len() / 2..][..48];
+        command.windows(part.len()).filter(|window| *window == part).count()
+    };
+    assert!(times(&packed) >= 1 && times(&onnx) == 0);
+}
+
+/// Settings for a network with an embedding of four values, of which the gate refuses none.
+fn settings(onnx: &[u8]) -> String {
+    let built_in = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("model/model.toml")).unwrap();
+    let mut section = "";
+    let lines = built_in.lines().map(|line| {
+        if line.starts_with('[') {
+            section = line;
+        }
+        match line.split(' ').next() {
+            Some("sha256") => format!("sha256 = \"{}\"", lungglass::model::sha256(onnx)),
+            Some("mean") if section == "[gate.embedding]" => "mean = [0.0, 0.0, 0.0, 0.0]".to_string(),
+            Some("std") if section == "[gate.embedding]" => "std = [1.0, 1.0, 1.0, 1.0]".to_string(),
+            Some("limit") if section == "[gate.embedding]" => "limit = 1e9".to_string(),
+            _ => line.to_string(),
+        }
+    });
+    lines.map(|line| line + "\n").collect()
+}
+
+/// onnxruntime.rs holds what tract makes of it against ONNX Runtime.
+#[test]
+fn a_candidate_with_an_operator_of_its_own_is_run_by_tract_and_that_is_told() {
+    let folder = desk("candidate");
+    let onnx = fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/onnxruntime/candidate.onnx")).unwrap();
+    fs::write(folder.join("candidate.onnx"), &onnx).unwrap();
+
+    // Without settings of its own it has to fit those that are built in.
+    let misfit = validate(&folder, &["--model", "candidate.onnx"]);
+    assert_eq!(misfit.status.code(), Some(1));
+    assert!(stderr(&misfit).contains("its embedding has 4 values, the gate knows"), "{}", stderr(&misfit));
+
+    fs::write(folder.join("model.toml"), settings(&onnx)).unwrap();
+    let output = validate(&folder, &["--model", "candidate.onnx", "--out", "out"]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let line = told(&output);
+    assert!(line.len() == 1 && line[0].contains("(Erf)") && line[0].contains("cpu (tract)"), "{line:?}");
+    assert_eq!(metrics(&folder, "out")["device"], "cpu (tract)");
+    assert!(stdout(&output).contains("cpu (tract)") && report(&folder, "out").contains("cpu (tract)"));
+    let rows = fs::read_to_string(folder.join("out/predictions.csv")).unwrap();
+    assert!(rows.lines().skip(1).all(|row| !row.ends_with(',')), "every slice has a logit: {rows}");
+
+    // A GPU has no such way out.
+    #[cfg(feature = "wgpu")]
+    {
+        let refused = validate(&folder, &["--model", "candidate.onnx", "--device", "wgpu", "--allow-software"]);
+        assert_eq!(refused.status.code(), Some(1));
+        let line = told(&refused);
+        assert!(line.len() == 1 && line[0].contains("(Erf): this function is not supported"), "{line:?}");
+    }
+}
+
+#[test]
+fn a_file_that_is_no_network_of_this_kind_is_told_with_all_that_does_not_fit() {
+    let folder = desk("no_network");
+    fs::write(folder.join("broken.onnx"), b"no network").unwrap();
+    let broken = validate(&folder, &["--model", "broken.onnx"]);
+    assert_eq!(broken.status.code(), Some(1));
+    assert!(told(&broken).last().unwrap().starts_with("lungglass: broken.onnx: "), "{}", stderr(&broken));
+
+    let operator = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/onnxruntime/cases/normalised-0.onnx");
+    fs::copy(operator, folder.join("other.onnx")).unwrap();
+    for device in [&["--device", "cpu"][..], &["--device", "wgpu", "--allow-software"]] {
+        if device[1] == "wgpu" && !cfg!(feature = "wgpu") {
+            continue;
+        }
+        let other = validate(&folder, &[&["--model", "other.onnx"], device].concat());
+        assert_eq!(other.status.code(), Some(1));
+        assert_eq!(told(&other).len(), 2, "one for the settings, one for the network: {}", stderr(&other));
+    }
 }
 
 /// Without a driver there is no GPU, whatever the machine holds.

@@ -109,6 +109,9 @@ pub struct Merge {
     /// Decisions at this score too; may be given more than once
     #[arg(long = "threshold", value_name = "SCORE", value_parser = share)]
     pub thresholds: Vec<f64>,
+    /// Measures for each value of this column too, which the shards were validated with; may be given more than once
+    #[arg(long = "subgroup", value_name = "COLUMN")]
+    pub subgroups: Vec<String>,
     /// Folder for predictions.csv, metrics.json and report.html
     #[arg(long, value_name = "DIR", default_value = "validation")]
     pub out: PathBuf,

@@ -70,7 +70,15 @@ pub fn run(arguments: &Merge) -> Result<Outcome, Failure> {
     if let Some(twice) = rows.iter().find(|row| !seen.insert(&row.path)) {
         return Err(Failure(format!("{} is in more than one shard", twice.path)));
     }
-    let wishes = Wishes { thresholds: arguments.thresholds.clone(), ..Wishes::default() };
+    let subgroups = arguments.subgroups.iter().map(|column| {
+        let parts = arguments.shards.iter().map(|folder| predictions::column(&folder.join("predictions.csv"), column));
+        Ok((column.clone(), parts.collect::<Result<Vec<_>, Failure>>()?.concat()))
+    });
+    let wishes = Wishes {
+        thresholds: arguments.thresholds.clone(),
+        subgroups: subgroups.collect::<Result<_, Failure>>()?,
+        pictures: None,
+    };
     report::write(run, &rows, &wishes, &arguments.out)
 }
 

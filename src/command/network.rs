@@ -2,85 +2,151 @@
 
 use std::fs;
 use std::path::Path;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
-use lungglass::classifier::{Classifier, SETTINGS};
-use lungglass::graph::Graph;
+use lungglass::classifier::{Classifier, NETWORK, SETTINGS};
+use lungglass::error;
+use lungglass::graph::compile::compile;
+use lungglass::graph::kernels::Processor;
+use lungglass::graph::program::Program;
+use lungglass::graph::tract::TractGraph;
+use lungglass::graph::{Graph, Runtime};
 use lungglass::model::{Model, sha256};
 
 use crate::args::{Device, Network};
 use crate::failure::{Failure, failed};
 
-/// The network that the command line asks for, compiled; a GPU reads up to `batch` slices at once. Never falls back to another device.
+/// A network with its settings, not yet made ready for a device.
+struct Chosen {
+    /// As failures name it.
+    name: String,
+    source: Source,
+    model: Model,
+}
+
+/// Where its steps come from.
+enum Source {
+    BuiltIn,
+    Onnx(Vec<u8>),
+}
+
+/// The network that the command line asks for, ready to run; a GPU reads up to `batch` slices at once. Never falls back to another
+/// device, and CPU and wgpu run the same list of steps.
 pub fn load(arguments: &Network, batch: usize) -> Result<Classifier, Failure> {
+    let chosen = match &arguments.model {
+        None => {
+            let name = "the built-in model".to_string();
+            Chosen { model: parse(SETTINGS, &name)?, name, source: Source::BuiltIn }
+        }
+        Some(path) => candidate(path)?,
+    };
     match arguments.device {
-        Device::Cpu => {}
-        Device::Wgpu => return on_gpu(arguments, batch),
-        Device::Cuda => {
-            return Err(Failure(
-                "--device cuda: this build has no CUDA; take --device wgpu or leave it out".to_string(),
-            ));
+        Device::Cpu => on_cpu(chosen),
+        Device::Wgpu => on_gpu(arguments.allow_software, chosen, batch),
+        Device::Cuda => on_cuda(chosen, batch),
+    }
+}
+
+impl Chosen {
+    fn program(&self) -> error::Result<Program> {
+        match &self.source {
+            Source::BuiltIn => Program::parse(NETWORK),
+            Source::Onnx(onnx) => compile(onnx, &[1, 1, self.model.size, self.model.size]),
         }
     }
-    let Some(path) = &arguments.model else {
-        return Classifier::built_in("cpu", milliseconds).map_err(failed("the built-in model"));
-    };
-    let (onnx, model) = candidate(path)?;
-    let classifier =
-        Graph::compile(&onnx, model.size).and_then(|graph| Classifier::new(graph, model, "cpu", milliseconds));
-    classifier.map_err(failed(path.display()))
+
+    fn classifier(self, graph: error::Result<impl Into<Runtime>>, device: &'static str) -> Result<Classifier, Failure> {
+        graph.and_then(|graph| Classifier::new(graph, self.model, device, milliseconds)).map_err(failed(self.name))
+    }
+}
+
+/// A candidate may hold operators that our kernels do not know; tract runs those, and the device says so.
+fn on_cpu(chosen: Chosen) -> Result<Classifier, Failure> {
+    let graph = chosen.program().and_then(|program| Graph::new(&program, Processor::best()));
+    let (Err(reason), Source::Onnx(onnx)) = (&graph, &chosen.source) else { return chosen.classifier(graph, "cpu") };
+    let tract = TractGraph::on_cpu(onnx, chosen.model.size);
+    if tract.is_ok() {
+        eprintln!("lungglass: {}: {reason}; tract runs it instead, as \"cpu (tract)\"", chosen.name);
+    }
+    chosen.classifier(tract.map(Arc::new), "cpu (tract)")
 }
 
 #[cfg(feature = "wgpu")]
-fn on_gpu(arguments: &Network, batch: usize) -> Result<Classifier, Failure> {
-    use std::sync::Arc;
-
+fn on_gpu(allow_software: bool, chosen: Chosen, batch: usize) -> Result<Classifier, Failure> {
     use lungglass::graph::gpu::{Gpu, GpuGraph};
 
-    /// The GPU starts from what tract reads, not from what is packed for our own kernels.
-    const ONNX: &[u8] = include_bytes!("../../model/lungglass.onnx");
-
-    let gpu = Gpu::open(arguments.allow_software).map_err(failed("--device wgpu"))?;
+    let gpu = Gpu::open(allow_software).map_err(failed("--device wgpu"))?;
     // Readings name the device as long as the program runs.
-    let device: &'static str = gpu.name.clone().leak();
-    let (onnx, model, name) = match &arguments.model {
-        None => (ONNX.to_vec(), parse(SETTINGS, "the built-in model")?, "the built-in model".to_string()),
-        Some(path) => {
-            let (onnx, model) = candidate(path)?;
-            (onnx, model, path.display().to_string())
-        }
-    };
-    GpuGraph::compile(Arc::new(gpu), &onnx, model.size, batch)
-        .and_then(|graph| Classifier::new(Arc::new(graph), model, device, milliseconds))
-        .map_err(failed(name))
+    let device = gpu.name.clone().leak();
+    let graph = chosen.program().and_then(|program| GpuGraph::new(Arc::new(gpu), &program, batch));
+    chosen.classifier(graph.map(Arc::new), device)
 }
 
 #[cfg(not(feature = "wgpu"))]
-fn on_gpu(_: &Network, _: usize) -> Result<Classifier, Failure> {
+fn on_gpu(_: bool, _: Chosen, _: usize) -> Result<Classifier, Failure> {
     Err(Failure("--device wgpu: this build has no GPU support; build it with the feature wgpu".to_string()))
 }
 
-/// A network from a file, with the settings beside it.
-fn candidate(path: &Path) -> Result<(Vec<u8>, Model), Failure> {
-    let onnx = fs::read(path).map_err(failed(path.display()))?;
-    let beside = path.with_file_name("model.toml");
-    if beside.exists() {
-        let text = fs::read_to_string(&beside).map_err(failed(beside.display()))?;
-        return Ok((onnx, parse(&text, &beside.display().to_string())?));
+#[cfg(feature = "cuda")]
+fn on_cuda(chosen: Chosen, batch: usize) -> Result<Classifier, Failure> {
+    use lungglass::graph::cuda::{Card, left_to_cpu};
+
+    /// tract starts from what it reads itself, not from what is packed for our own kernels.
+    const ONNX: &[u8] = include_bytes!("../../model/lungglass.onnx");
+
+    // NVIDIA's libraries would multiply with 10 bits of mantissa.
+    const SHORT_PRODUCTS: &str = "NVIDIA_TF32_OVERRIDE";
+    if std::env::var_os(SHORT_PRODUCTS).is_none() {
+        // SAFETY: the command has started no thread yet that could read the environment.
+        unsafe { std::env::set_var(SHORT_PRODUCTS, "0") };
     }
-    eprintln!(
-        "lungglass: there is no {}: the built-in calibration, operating point and gate are used",
-        beside.display()
-    );
-    let built_in = parse(SETTINGS, "the built-in model")?;
-    let model = Model {
-        name: path.file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into_owned()),
-        version: "candidate".to_string(),
-        sha256: sha256(&onnx),
-        ..built_in
+    let card = Card::open().map_err(failed("--device cuda"))?;
+    let onnx = match &chosen.source {
+        Source::BuiltIn => ONNX,
+        Source::Onnx(onnx) => onnx,
     };
-    Ok((onnx, model))
+    let graph = card.compile(onnx, chosen.model.size, batch);
+    if let Ok(graph) = &graph {
+        let left = left_to_cpu(graph);
+        if !left.is_empty() {
+            eprintln!(
+                "lungglass: {}: tract has no CUDA kernel for {}, and runs that on the CPU",
+                card.name,
+                left.join(", ")
+            );
+        }
+    }
+    chosen.classifier(graph.map(Arc::new), card.name.leak())
+}
+
+#[cfg(not(feature = "cuda"))]
+fn on_cuda(_: Chosen, _: usize) -> Result<Classifier, Failure> {
+    let text = "--device cuda: this build has no CUDA; build it with the feature cuda, or take --device wgpu";
+    Err(Failure(text.to_string()))
+}
+
+/// A network from a file, with the settings beside it.
+fn candidate(path: &Path) -> Result<Chosen, Failure> {
+    let name = path.display().to_string();
+    let onnx = fs::read(path).map_err(failed(&name))?;
+    let beside = path.with_file_name("model.toml");
+    let model = if beside.exists() {
+        let text = fs::read_to_string(&beside).map_err(failed(beside.display()))?;
+        parse(&text, &beside.display().to_string())?
+    } else {
+        eprintln!(
+            "lungglass: there is no {}: the built-in calibration, operating point and gate are used",
+            beside.display()
+        );
+        Model {
+            name: path.file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into_owned()),
+            version: "candidate".to_string(),
+            sha256: sha256(&onnx),
+            ..parse(SETTINGS, "the built-in model")?
+        }
+    };
+    Ok(Chosen { name, source: Source::Onnx(onnx), model })
 }
 
 fn parse(text: &str, name: &str) -> Result<Model, Failure> {

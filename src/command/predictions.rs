@@ -9,6 +9,9 @@ use serde::{Deserialize, Serialize};
 use crate::failure::{Failure, failed};
 use crate::labelled::Labelled;
 
+/// The columns of every predictions.csv, as [`Prediction`] has them.
+const COLUMNS: [&str; 7] = ["path", "label", "split", "group", "verdict", "score", "logit"];
+
 /// One row; empty where there is no value.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Prediction {
@@ -58,12 +61,31 @@ pub fn read(path: &Path) -> Result<Vec<Prediction>, Failure> {
     }
 }
 
-/// Writes a predictions.csv.
-pub fn write(path: &Path, predictions: &[Prediction]) -> Result<(), Failure> {
+/// The values of a column of a predictions.csv, row by row.
+///
+/// # Errors
+/// A failure that names the file, and the column if it is not there.
+pub fn column(path: &Path, name: &str) -> Result<Vec<String>, Failure> {
     let malformed = |error: csv::Error| Failure(format!("{}: {error}", path.display()));
-    let mut writer = csv::Writer::from_path(path).map_err(malformed)?;
-    for prediction in predictions {
-        writer.serialize(prediction).map_err(malformed)?;
+    let mut reader = csv::Reader::from_path(path).map_err(malformed)?;
+    let found = reader.headers().map_err(malformed)?.iter().position(|known| known == name);
+    let at = found.ok_or_else(|| {
+        Failure(format!("{}: there is no column \"{name}\"; validate with --subgroup {name}", path.display()))
+    })?;
+    reader.records().map(|row| Ok(row.map_err(malformed)?.get(at).unwrap_or_default().to_string())).collect()
+}
+
+/// Writes a predictions.csv; `subgroups` that are no column yet follow the others.
+pub fn write(path: &Path, predictions: &[Prediction], subgroups: &[(String, Vec<String>)]) -> Result<(), Failure> {
+    let malformed = |error: csv::Error| Failure(format!("{}: {error}", path.display()));
+    let more: Vec<&(String, Vec<String>)> =
+        subgroups.iter().filter(|(name, _)| !COLUMNS.contains(&name.as_str())).collect();
+    let mut writer = csv::WriterBuilder::new().has_headers(false).from_path(path).map_err(malformed)?;
+    let names = COLUMNS.into_iter().chain(more.iter().map(|(name, _)| name.as_str()));
+    writer.write_record(names).map_err(malformed)?;
+    for (at, prediction) in predictions.iter().enumerate() {
+        let values: Vec<&String> = more.iter().map(|(_, values)| &values[at]).collect();
+        writer.serialize((prediction, values)).map_err(malformed)?;
     }
     writer.flush().map_err(failed(path.display()))
 }

@@ -1,10 +1,15 @@
-//! From an ONNX file to a [`Program`], by tract: it parses the file, fixes N and types every tensor; what is left here is to name each
+//! From an ONNX file to a [`Program`], by tract: it parses the file, fixes N and types every tensor; what is left here is to say each
 //! of its operators in ours, and to let a convolution take in the bias, clamp and sum that follow it. Not part of the page.
+//!
+//! A program has few operators. Others are made of them where that is exact: a dilated window is a larger one with zeros, groups are
+//! convolutions beside each other, and so on.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use tract_onnx::prelude::*;
-use tract_onnx::tract_core::internal::{AxisOp, DimLike, OutletId, TractErrorContext, bail, format_err};
+use tract_onnx::tract_core::internal::{
+    AxisOp, DimLike, OutletId, Rewriter, TractErrorContext, bail, ensure, format_err,
+};
 use tract_onnx::tract_core::ops::array::{MultiBroadcastTo, Slice, TypedConcat};
 use tract_onnx::tract_core::ops::binary::TypedBinOp;
 use tract_onnx::tract_core::ops::cast::Cast;
@@ -12,40 +17,74 @@ use tract_onnx::tract_core::ops::cnn::{Conv, KernelFormat, MaxPool, PaddingSpec,
 use tract_onnx::tract_core::ops::einsum::EinSum;
 use tract_onnx::tract_core::ops::element_wise::ElementWiseOp;
 use tract_onnx::tract_core::ops::konst::Const;
-use tract_onnx::tract_core::ops::nn::{DataFormat, Reduce, Reducer};
+use tract_onnx::tract_core::ops::nn::{DataFormat, Reduce, Reducer, rewrite_nearest_upsample_to_broadcast};
 use tract_onnx::tract_core::ops::source::TypedSource;
 
 use super::program::{Binary, Constant, Op, Pool, Program, Shape, Step, Unary};
 use crate::error::{Error, Result};
 use crate::model::sha256;
 
-/// Compiles an ONNX file with the input `[N, 1, size, size]` for N = 1.
+/// Compiles an ONNX file for an input of this shape; a slice is `[1, 1, size, size]`.
 ///
 /// # Errors
 /// [`Error::Model`] when it cannot be parsed, or names the operator that LungGlass does not run.
-pub fn compile(onnx: &[u8], size: usize) -> Result<Program> {
-    try_compile(onnx, size).map_err(|error| Error::Model(format!("{error:#}")))
+pub fn compile(onnx: &[u8], input: &[usize]) -> Result<Program> {
+    try_compile(onnx, input).map_err(|error| Error::Model(format!("{error:#}")))
 }
 
-fn try_compile(onnx: &[u8], size: usize) -> TractResult<Program> {
+/// Parses an ONNX file of one input, fixes its shape, types every tensor, and gives the names of the outputs.
+pub(super) fn parse(onnx: &[u8], input: &[usize]) -> TractResult<(TypedModel, Vec<String>)> {
     let mut model = tract_onnx::onnx().model_for_read(&mut &onnx[..])?;
-    model.set_input_fact(0, f32::fact([1, 1, size, size]).into())?;
+    let inputs = model.input_outlets()?.len();
+    ensure!(inputs == 1, "it has {inputs} inputs instead of 1");
+    model.set_input_fact(0, f32::fact(input).into())?;
     let names: Vec<String> = model
         .output_outlets()?
         .iter()
         .map(|outlet| model.outlet_label(*outlet).unwrap_or(&model.node(outlet.node).name).to_string())
         .collect();
-    let model = model.into_typed()?;
-    let mut lowering = Lowering { model: &model, values: HashMap::new(), constants: Vec::new(), steps: Vec::new() };
+    Ok((model.into_typed()?, names))
+}
+
+fn try_compile(onnx: &[u8], input: &[usize]) -> TractResult<Program> {
+    let (mut model, names) = parse(onnx, input)?;
+    simplify(&mut model)?;
+    let mut lowering = Lowering {
+        model: &model,
+        values: HashMap::new(),
+        constants: Vec::new(),
+        steps: Vec::new(),
+        passed: HashSet::new(),
+    };
     for id in model.eval_order()? {
         let node = model.node(id);
         lowering.node(node).with_context(|| format!("node {} ({})", node.name, node.op.name()))?;
     }
-    lowering.finish(sha256(onnx), vec![1, 1, size, size], names)
+    lowering.finish(sha256(onnx), input.to_vec(), names)
+}
+
+/// Lets tract say these operators in others, as it would before it runs them.
+const SIMPLIFIED: [&str; 4] = ["Identity", "Pow", "Resize", "StridedSlice"];
+
+fn simplify(model: &mut TypedModel) -> TractResult<()> {
+    // A patch replaces nodes: after each the search begins anew.
+    'patched: loop {
+        for id in model.eval_order()? {
+            let node = model.node(id);
+            if SIMPLIFIED.contains(&&*node.op.name())
+                && let Some(patch) = node.op.declutter(model, node)?
+            {
+                patch.apply(model)?;
+                continue 'patched;
+            }
+        }
+        break;
+    }
+    Rewriter::default().with_rule_for("upsample", rewrite_nearest_upsample_to_broadcast).rewrite(&(), model)
 }
 
 /// A value while the number of constants is still open.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Value {
     Input,
     Constant(usize),
@@ -57,6 +96,8 @@ struct Lowering<'a> {
     values: HashMap<OutletId, Value>,
     constants: Vec<Constant>,
     steps: Vec<(String, Op, Vec<Value>)>,
+    /// Values that more than one tensor of the model stands for.
+    passed: HashSet<Value>,
 }
 
 impl Lowering<'_> {
@@ -81,18 +122,20 @@ impl Lowering<'_> {
 
     fn operator(&mut self, node: &TypedNode, inputs: Vec<Value>) -> TractResult<Value> {
         let op = if let Some(conv) = node.op_as::<Conv>() {
-            self.conv(conv)?
+            return self.conv(node, conv, &inputs);
         } else if let Some(pool) = node.op_as::<SumPool>() {
-            let (kernel, strides, pads) = window(&pool.pool_spec)?;
+            let (kernel, strides, pads) = self.window(node, &pool.pool_spec)?;
             if !pool.normalize || pads != [0; 4] {
                 bail!("only means over windows without padding are supported");
             }
+            ensure!(dilations(&pool.pool_spec) == [1, 1], "dilations are not supported");
             Op::Pool { kind: Pool::Mean, kernel, strides, pads }
         } else if let Some(pool) = node.op_as::<MaxPool>() {
-            let (kernel, strides, pads) = window(&pool.pool_spec)?;
+            let (kernel, strides, pads) = self.window(node, &pool.pool_spec)?;
+            ensure!(dilations(&pool.pool_spec) == [1, 1], "dilations are not supported");
             Op::Pool { kind: Pool::Max, kernel, strides, pads }
         } else if let Some(op) = node.op_as::<ElementWiseOp>() {
-            Op::Unary(unary(&op.0.name())?)
+            return self.unary(node, &op.0.name(), inputs[0]);
         } else if let Some(op) = node.op_as::<TypedBinOp>() {
             let binary = binary(op.0.name())?;
             match self.fuse(node, binary, &inputs)? {
@@ -105,21 +148,17 @@ impl Lowering<'_> {
             }
             Op::Sum { axes: reduce.axes.to_vec() }
         } else if let Some(product) = node.op_as::<EinSum>() {
-            let formula = product.axes.to_string();
-            if !is_matrix_product(&formula) {
-                bail!("only matrix products are supported, not {formula}");
-            }
-            Op::MatMul
+            return self.product(node, &product.axes.to_string(), &inputs);
         } else if let Some(op) = node.op_as::<AxisOp>() {
-            if matches!(op, AxisOp::Move(..)) {
-                bail!("axes cannot change places");
-            }
             let shape = self.shape(OutletId::new(node.id, 0))?;
-            if let [Value::Constant(at)] = inputs[..] {
-                let values = self.constants[at].values.clone();
-                return Ok(self.add_constant(shape, values));
+            if let AxisOp::Move(from, to) = *op {
+                let mut order: Vec<usize> = (0..shape.len()).collect();
+                let axis = order.remove(from);
+                order.insert(to, axis);
+                let before = self.shape(node.inputs[0])?;
+                return self.permute(&node.name, inputs[0], &before, &order);
             }
-            Op::Reshape(shape)
+            return Ok(self.reshape(&node.name, inputs[0], shape));
         } else if node.op_is::<MultiBroadcastTo>() {
             Op::Broadcast(self.shape(OutletId::new(node.id, 0))?)
         } else if let Some(slice) = node.op_as::<Slice>() {
@@ -130,25 +169,179 @@ impl Lowering<'_> {
             if cast.to != f32::datum_type() {
                 bail!("only f32 is supported");
             }
+            self.passed.insert(input);
             return Ok(input);
         } else {
             bail!("this operator is not supported");
         };
-        self.steps.push((node.name.clone(), op, inputs));
-        Ok(Value::Step(self.steps.len() - 1))
+        Ok(self.push(&node.name, op, inputs))
     }
 
-    fn conv(&self, conv: &Conv) -> TractResult<Op> {
+    fn push(&mut self, name: &str, op: Op, inputs: Vec<Value>) -> Value {
+        self.steps.push((name.to_string(), op, inputs));
+        Value::Step(self.steps.len() - 1)
+    }
+
+    fn reshape(&mut self, name: &str, value: Value, shape: Shape) -> Value {
+        if let Value::Constant(at) = value {
+            let values = self.constants[at].values.clone();
+            return self.add_constant(shape, values);
+        }
+        self.push(name, Op::Reshape(shape), vec![value])
+    }
+
+    /// The axes in another order: `order[i]` says which one comes at place i.
+    fn permute(&mut self, name: &str, value: Value, shape: &[usize], order: &[usize]) -> TractResult<Value> {
+        let to: Shape = order.iter().map(|&axis| shape[axis]).collect();
+        // Where axes of length 1 change places alone, no value does.
+        let long: Vec<usize> = order.iter().copied().filter(|&axis| shape[axis] != 1).collect();
+        if long.is_sorted() {
+            return Ok(if to == shape { value } else { self.reshape(name, value, to) });
+        }
+        let Value::Constant(at) = value else { bail!("axes of what is computed cannot change places") };
+        let constant = &self.constants[at];
+        let mut steps = vec![1; shape.len()];
+        for axis in (1..shape.len()).rev() {
+            steps[axis - 1] = steps[axis] * shape[axis];
+        }
+        let place = |mut at: usize| {
+            (0..order.len()).rev().fold(0, |place, axis| {
+                let along = at % to[axis];
+                at /= to[axis];
+                place + along * steps[order[axis]]
+            })
+        };
+        let values = (0..constant.values.len()).map(|at| constant.values[place(at)]).collect();
+        Ok(self.add_constant(to, values))
+    }
+
+    /// A function of one value, made of those that a program has.
+    fn unary(&mut self, node: &TypedNode, name: &str, x: Value) -> TractResult<Value> {
+        let rank = self.shape(node.inputs[0])?.len();
+        let known = match name {
+            "Abs" => Unary::Abs,
+            "Exp" => Unary::Exp,
+            "Floor" => Unary::Floor,
+            "Ln" => Unary::Ln,
+            "Recip" => Unary::Recip,
+            "Rsqrt" => Unary::Rsqrt,
+            "Sigmoid" => Unary::Sigmoid,
+            "Sqrt" => Unary::Sqrt,
+            "Square" => Unary::Square,
+            _ => {
+                let mut with = |binary: Binary, x: Value, constant: f32| {
+                    let constant = self.add_constant(vec![1; rank], vec![constant]);
+                    self.push(&node.name, Op::Binary(binary), vec![x, constant])
+                };
+                return Ok(match name {
+                    "Neg" => with(Binary::Mul, x, -1.0),
+                    "Ceil" => {
+                        let negative = with(Binary::Mul, x, -1.0);
+                        let floor = self.push(&node.name, Op::Unary(Unary::Floor), vec![negative]);
+                        let minus = self.add_constant(vec![1; rank], vec![-1.0]);
+                        self.push(&node.name, Op::Binary(Binary::Mul), vec![floor, minus])
+                    }
+                    // x clamp(x / 6 + 1/2, 0, 1) (Howard et al. 2019)
+                    "HardSwish" => {
+                        let line = with(Binary::Mul, x, 1.0 / 6.0);
+                        let line = with(Binary::Add, line, 0.5);
+                        let line = with(Binary::Max, line, 0.0);
+                        let gate = with(Binary::Min, line, 1.0);
+                        self.push(&node.name, Op::Binary(Binary::Mul), vec![x, gate])
+                    }
+                    _ => bail!("this function is not supported"),
+                });
+            }
+        };
+        Ok(self.push(&node.name, Op::Unary(known), vec![x]))
+    }
+
+    /// A product of matrices such as `abmk,abkn->abmn`, whatever its letters; factors that are constants may lie in any order, and
+    /// either may lack the axes in front or have them of length 1.
+    fn product(&mut self, node: &TypedNode, formula: &str, inputs: &[Value]) -> TractResult<Value> {
+        let refusal = || format_err!("only matrix products are supported, not {formula}");
+        let (factors, product) = formula.split_once("->").ok_or_else(refusal)?;
+        let (a, b) = factors.split_once(',').ok_or_else(refusal)?;
+        let [a, b, product] = [a, b, product].map(|axes| axes.chars().collect::<Vec<char>>());
+        let [batch @ .., m, n] = &product[..] else { return Err(refusal()) };
+        // Whichever factor has the rows comes first.
+        let (first, second) = if a.contains(m) { ((0, &a), (1, &b)) } else { ((1, &b), (0, &a)) };
+        let shared: Vec<char> = a.iter().filter(|axis| b.contains(axis) && !product.contains(axis)).copied().collect();
+        let &[k] = &shared[..] else { return Err(refusal()) };
+        let shape = self.shape(OutletId::new(node.id, 0))?;
+        let lengths = &shape[..batch.len()];
+        let mut operands = Vec::new();
+        for ((at, axes), last) in [(first, [*m, k]), (second, [k, *n])] {
+            let known: Vec<char> = batch.iter().copied().filter(|axis| axes.contains(axis)).chain(last).collect();
+            if known.len() != axes.len() || known.iter().any(|axis| !axes.contains(axis)) {
+                return Err(refusal());
+            }
+            let have = self.shape(node.inputs[at])?;
+            let order: Vec<usize> =
+                known.iter().filter_map(|axis| axes.iter().position(|known| known == axis)).collect();
+            let value = self.permute(&node.name, inputs[at], &have, &order)?;
+            let length = |axis: &char| axes.iter().position(|known| known == axis).map_or(1, |at| have[at]);
+            let [rows, columns] = last.map(|axis| length(&axis));
+            let own: Shape = batch.iter().map(length).chain([rows, columns]).collect();
+            let value = if known.len() < own.len() { self.reshape(&node.name, value, own.clone()) } else { value };
+            let whole = [lengths, &[rows, columns]].concat();
+            operands.push(if own == whole { value } else { self.push(&node.name, Op::Broadcast(whole), vec![value]) });
+        }
+        Ok(self.push(&node.name, Op::MatMul, operands))
+    }
+
+    fn conv(&mut self, node: &TypedNode, conv: &Conv, inputs: &[Value]) -> TractResult<Value> {
         let spec = &conv.pool_spec;
-        let (_, strides, pads) = window(spec)?;
-        let depthwise = conv.group > 1;
+        let (_, strides, pads) = self.window(node, spec)?;
         if conv.kernel_fmt != KernelFormat::OIHW || conv.q_params.is_some() {
             bail!("only f32 convolutions are supported");
         }
-        if depthwise && (conv.group != spec.input_channels || conv.group != spec.output_channels) {
-            bail!("only whole and depthwise convolutions are supported, not {} groups", conv.group);
+        let (picture, Value::Constant(weights), Value::Constant(bias)) = (inputs[0], inputs[1], inputs[2]) else {
+            bail!("only convolutions with constant weights are supported");
+        };
+        let weights = dilated(&self.constants[weights], dilations(spec))?;
+        let mut bias = self.constants[bias].values.clone();
+        if let [same] = bias[..] {
+            bias = vec![same; spec.output_channels];
         }
-        Ok(Op::Conv { strides, pads, depthwise, clamp: None })
+        let [outputs, depth] = [weights.shape[0], weights.shape[1]];
+        let wired = |lowering: &mut Self, picture: Value, filters: std::ops::Range<usize>, depthwise: bool| {
+            let each = weights.values.len() / outputs;
+            let shape = [&[filters.len()], &weights.shape[1..]].concat();
+            let own = weights.values[filters.start * each..filters.end * each].to_vec();
+            let own = lowering.add_constant(shape, own);
+            let bias = lowering.add_constant(vec![filters.len()], bias[filters].to_vec());
+            let op = Op::Conv { strides, pads, depthwise, clamp: None };
+            lowering.push(&node.name, op, vec![picture, own, bias])
+        };
+        let depthwise = conv.group > 1 && conv.group == spec.input_channels && conv.group == spec.output_channels;
+        if conv.group == 1 || depthwise {
+            return Ok(wired(self, picture, 0..outputs, depthwise));
+        }
+        let filters = outputs / conv.group;
+        let mut parts = Vec::new();
+        for group in 0..conv.group {
+            let slice = Op::Slice { axis: 1, start: group * depth, end: (group + 1) * depth };
+            let part = self.push(&node.name, slice, vec![picture]);
+            parts.push(wired(self, part, group * filters..(group + 1) * filters, false));
+        }
+        Ok(self.push(&node.name, Op::Concat { axis: 1 }, parts))
+    }
+
+    /// Kernel, strides and pads of a window over height and width.
+    fn window(&self, node: &TypedNode, spec: &PoolSpec) -> TractResult<([usize; 2], [usize; 2], [usize; 4])> {
+        let (&[h, w], DataFormat::NCHW) = (&spec.kernel_shape[..], spec.data_format) else {
+            bail!("only pictures of two dimensions are supported");
+        };
+        if matches!(spec.padding, PaddingSpec::ExplicitOnnxPool(_, _, true)) {
+            bail!("windows that reach beyond the padding are not supported");
+        }
+        let picture = self.shape(node.inputs[0])?;
+        let pads = spec.computed_padding(&picture[2..]);
+        let [high, wide] = [&pads[0], &pads[1]];
+        let pads = [high.pad_before, wide.pad_before, high.pad_after, wide.pad_after];
+        let strides = spec.strides.as_ref().map_or([1, 1], |strides| [strides[0], strides[1]]);
+        Ok(([h, w], strides, pads))
     }
 
     /// Lets the convolution before take in a clamp or a sum, if nobody else sees what it gives.
@@ -156,7 +349,8 @@ impl Lowering<'_> {
         for (own, other) in [(0, 1), (1, 0)] {
             let Value::Step(at) = inputs[own] else { continue };
             let outlet = node.inputs[own];
-            let seen_once = self.model.node(outlet.node).outputs[outlet.slot].successors.len() == 1
+            let seen_once = !self.passed.contains(&inputs[own])
+                && self.model.node(outlet.node).outputs[outlet.slot].successors.len() == 1
                 && !self.model.output_outlets()?.contains(&outlet);
             let shape = self.shape(outlet)?;
             let alike = self.shape(node.inputs[other])? == shape && self.shape(OutletId::new(node.id, 0))? == shape;
@@ -172,7 +366,7 @@ impl Lowering<'_> {
                 Value::Step(other) => other < at,
                 _ => true,
             };
-            let (_, Op::Conv { clamp, .. }, taken) = &mut self.steps[at] else { continue };
+            let (_, Op::Conv { clamp, depthwise, .. }, taken) = &mut self.steps[at] else { continue };
             if !seen_once {
                 continue;
             }
@@ -185,7 +379,7 @@ impl Lowering<'_> {
                     let [low, high] = clamp.unwrap_or([f32::NEG_INFINITY, f32::INFINITY]);
                     *clamp = Some([low.min(limit), high.min(limit)]);
                 }
-                (Binary::Add, None) if alike && earlier && clamp.is_none() && taken.len() == 3 => {
+                (Binary::Add, None) if alike && earlier && clamp.is_none() && taken.len() == 3 && !*depthwise => {
                     taken.push(inputs[other])
                 }
                 _ => continue,
@@ -238,41 +432,20 @@ impl Lowering<'_> {
     }
 }
 
-/// Kernel, strides and pads of a window over height and width.
-fn window(spec: &PoolSpec) -> TractResult<([usize; 2], [usize; 2], [usize; 4])> {
-    let (&[h, w], DataFormat::NCHW) = (&spec.kernel_shape[..], spec.data_format) else {
-        bail!("only pictures of two dimensions are supported");
-    };
-    if spec.dilations.as_ref().is_some_and(|dilations| dilations.iter().any(|&dilation| dilation != 1)) {
-        bail!("dilations are not supported");
-    }
-    let pads = match &spec.padding {
-        PaddingSpec::Valid => [0; 4],
-        PaddingSpec::Explicit(before, after) | PaddingSpec::ExplicitOnnxPool(before, after, false) => {
-            let (&[top, left], &[bottom, right]) = (&before[..], &after[..]) else {
-                bail!("only pictures of two dimensions are supported");
-            };
-            [top, left, bottom, right]
-        }
-        other => bail!("the padding {other:?} is not supported"),
-    };
-    let strides = spec.strides.as_ref().map_or([1, 1], |strides| [strides[0], strides[1]]);
-    Ok(([h, w], strides, pads))
+fn dilations(spec: &PoolSpec) -> [usize; 2] {
+    spec.dilations.as_ref().map_or([1, 1], |dilations| [dilations[0], dilations[1]])
 }
 
-fn unary(name: &str) -> TractResult<Unary> {
-    Ok(match name {
-        "Abs" => Unary::Abs,
-        "Exp" => Unary::Exp,
-        "Floor" => Unary::Floor,
-        "Ln" => Unary::Ln,
-        "Recip" => Unary::Recip,
-        "Rsqrt" => Unary::Rsqrt,
-        "Sigmoid" => Unary::Sigmoid,
-        "Sqrt" => Unary::Sqrt,
-        "Square" => Unary::Square,
-        _ => bail!("this function is not supported"),
-    })
+/// Weights `[O, C, h, w]` whose cells lie further apart, with zeros between them.
+fn dilated(weights: &Constant, dilations: [usize; 2]) -> TractResult<Constant> {
+    let &[o, c, h, w] = &weights.shape[..] else { bail!("only pictures of two dimensions are supported") };
+    let [high, wide] = [(h - 1) * dilations[0] + 1, (w - 1) * dilations[1] + 1];
+    let mut values = vec![0.0; o * c * high * wide];
+    for (at, value) in weights.values.iter().enumerate() {
+        let (plane, y, x) = (at / (h * w), at / w % h, at % w);
+        values[(plane * high + y * dilations[0]) * wide + x * dilations[1]] = *value;
+    }
+    Ok(Constant { shape: vec![o, c, high, wide], values })
 }
 
 fn binary(name: &str) -> TractResult<Binary> {
@@ -285,16 +458,4 @@ fn binary(name: &str) -> TractResult<Binary> {
         "Min" => Binary::Min,
         _ => bail!("this function is not supported"),
     })
-}
-
-/// Whether a formula such as `abmk,abkn->abmn` is a product of matrices, whatever its letters.
-fn is_matrix_product(formula: &str) -> bool {
-    let Some((inputs, product)) = formula.split_once("->") else { return false };
-    let Some((a, b)) = inputs.split_once(',') else { return false };
-    let [a, b, product] = [a, b, product].map(|axes| axes.as_bytes());
-    let (&[ref batch @ .., m, k], &[ref same @ .., inner, n], &[ref kept @ .., row, column]) = (a, b, product) else {
-        return false;
-    };
-    let distinct = m != k && m != n && k != n && ![m, k, n].iter().any(|axis| batch.contains(axis));
-    batch == same && batch == kept && k == inner && m == row && n == column && distinct
 }

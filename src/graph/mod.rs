@@ -1,45 +1,36 @@
-//! The network: compiled from ONNX by tract ([`compile`]), packed into a file of its own ([`program`]), run one slice at a time by our
-//! kernels ([`executor`], [`kernels`]), or several at a time on a GPU. The page holds only what runs it.
+//! The network: compiled from ONNX by tract ([`compile`]) into one list of steps, which can be packed into a file ([`program`]). The same
+//! list is run one slice at a time by our kernels ([`executor`], [`kernels`]), or several at a time on a GPU. What is beyond it tract can
+//! run by itself ([`tract`]). The page holds only our kernels.
 
 #[cfg(not(target_arch = "wasm32"))]
 pub mod compile;
+mod contract;
+#[cfg(all(feature = "cuda", not(target_arch = "wasm32")))]
+pub mod cuda;
 pub mod executor;
 #[cfg(all(feature = "wgpu", not(target_arch = "wasm32")))]
 pub mod gpu;
 pub mod kernels;
 pub mod program;
 mod runtime;
+#[cfg(not(target_arch = "wasm32"))]
+pub mod tract;
 
 use serde::Serialize;
 
+pub use self::contract::Contract;
 pub use self::executor::Cost;
 use self::executor::Executor;
 use self::kernels::Processor;
 use self::program::Program;
 pub use self::runtime::Runtime;
-use crate::error::{Error, Result};
+use crate::error::Result;
 
 /// A network, ready to run. Cheap to clone; every thread may run it at once.
 #[derive(Clone)]
 pub struct Graph {
     executor: Executor,
-    /// Width and height of the input.
-    size: usize,
-    /// SHA-256 of the ONNX file that it was made from.
-    onnx: String,
-    outputs: OutputIndex,
-    findings: usize,
-    embedding: usize,
-}
-
-/// Where each output stands among the network's outputs.
-#[derive(Debug, Clone, Copy)]
-struct OutputIndex {
-    logit: usize,
-    map: usize,
-    findings: usize,
-    lung: usize,
-    embedding: usize,
+    contract: Contract,
 }
 
 /// What the network says of one slice.
@@ -73,16 +64,16 @@ impl Graph {
     /// `findings`, `lung` and `embedding`.
     ///
     /// # Errors
-    /// [`Error::Model`] when it cannot be parsed, lacks one of these, or has an operator that LungGlass does not run.
+    /// [`Error::Model`](crate::error::Error::Model) when it cannot be parsed, lacks one of these, or has an operator that LungGlass does not run.
     #[cfg(not(target_arch = "wasm32"))]
     pub fn compile(onnx: &[u8], size: usize) -> Result<Graph> {
-        Graph::new(&compile::compile(onnx, size)?, Processor::best())
+        Graph::new(&compile::compile(onnx, &[1, 1, size, size])?, Processor::best())
     }
 
     /// Reads a packed network.
     ///
     /// # Errors
-    /// [`Error::Model`] when it is damaged, or lacks an output.
+    /// [`Error::Model`](crate::error::Error::Model) when it is damaged, or lacks an output.
     pub fn parse(packed: &[u8]) -> Result<Graph> {
         Graph::new(&Program::parse(packed)?, Processor::best())
     }
@@ -90,68 +81,24 @@ impl Graph {
     /// Plans `program` for `processor`.
     ///
     /// # Errors
-    /// [`Error::Model`] when it lacks an output, or a step has no kernel.
+    /// [`Error::Model`](crate::error::Error::Model) when it lacks an output, or a step has no kernel.
     pub fn new(program: &Program, processor: Processor) -> Result<Graph> {
-        let &[1, 1, size, width] = &program.input[..] else {
-            return Err(Error::Model(format!("its input has the shape {:?} instead of [N, 1, S, S]", program.input)));
-        };
-        if width != size {
-            return Err(Error::Model(format!("its input is {width} x {size} pixels, and must be square")));
-        }
-        let shapes = program.shapes().map_err(Error::Model)?;
-        let names = || program.outputs.iter().map(|(name, _)| &name[..]).collect::<Vec<_>>().join(", ");
-        let index = |name: &str| {
-            let found = program.outputs.iter().position(|(known, _)| known == name);
-            found.ok_or_else(|| Error::Model(format!("it has no output \"{name}\", only {}", names())))
-        };
-        let map = |name: &str| {
-            let at = index(name)?;
-            match &shapes[program.outputs[at].1][..] {
-                [1, 1, _, _] => Ok(at),
-                shape => {
-                    Err(Error::Model(format!("its output \"{name}\" has the shape {shape:?} instead of [N, 1, h, w]")))
-                }
-            }
-        };
-        let outputs = OutputIndex {
-            logit: index("logit")?,
-            map: map("map")?,
-            findings: index("findings")?,
-            lung: map("lung")?,
-            embedding: index("embedding")?,
-        };
-        let length = |at: usize| shapes[program.outputs[at].1].iter().product();
-        let (findings, embedding) = (length(outputs.findings), length(outputs.embedding));
+        let contract = Contract::of(program)?;
         let executor = Executor::new(program, processor)?;
-        Ok(Graph { executor, size, onnx: program.onnx.clone(), outputs, findings, embedding })
+        Ok(Graph { executor, contract })
     }
 
-    /// How many findings it gives.
-    pub fn findings(&self) -> usize {
-        self.findings
-    }
-
-    /// How many values its embedding has.
-    pub fn embedding(&self) -> usize {
-        self.embedding
-    }
-
-    /// Width and height of its input, in pixels.
-    pub fn size(&self) -> usize {
-        self.size
-    }
-
-    /// SHA-256 of the ONNX file that it was made from, in lower-case hexadecimal.
-    pub fn sha256(&self) -> &str {
-        &self.onnx
+    /// What the network takes and gives.
+    pub fn contract(&self) -> &Contract {
+        &self.contract
     }
 
     /// What each step costs on `input`: every step runs `rounds` times, and `clock` gives milliseconds.
     ///
     /// # Errors
-    /// [`Error::Argument`] for an input of another length.
+    /// [`Error::Argument`](crate::error::Error::Argument) for an input of another length.
     pub fn profile(&self, input: &[f32], rounds: usize, clock: fn() -> f64) -> Result<Vec<Cost>> {
-        self.check(input)?;
+        self.contract.count(input, 1)?;
         let mut costs = self.executor.costs();
         let time = |at: usize, run: &mut dyn FnMut()| {
             let start = clock();
@@ -165,30 +112,9 @@ impl Graph {
     /// Runs one slice: `input` holds the `size * size` values that preprocess gives.
     ///
     /// # Errors
-    /// [`Error::Argument`] for an input of another length.
+    /// [`Error::Argument`](crate::error::Error::Argument) for an input of another length.
     pub fn run(&self, input: &[f32]) -> Result<Outputs> {
-        self.check(input)?;
-        Ok(self.executor.run(input, |outputs| {
-            let values = |at: usize| outputs[at].0.to_vec();
-            let map = |at: usize| {
-                let shape = outputs[at].1;
-                Map { width: shape[3], height: shape[2], values: values(at) }
-            };
-            Outputs {
-                logit: outputs[self.outputs.logit].0.first().copied().unwrap_or(f32::NAN),
-                map: map(self.outputs.map),
-                findings: values(self.outputs.findings),
-                lung: map(self.outputs.lung),
-                embedding: values(self.outputs.embedding),
-            }
-        }))
-    }
-
-    fn check(&self, input: &[f32]) -> Result<()> {
-        if input.len() == self.size * self.size {
-            return Ok(());
-        }
-        let (got, size) = (input.len(), self.size);
-        Err(Error::Argument(format!("the network takes {size} x {size} values and got {got}")))
+        self.contract.count(input, 1)?;
+        Ok(self.executor.run(input, |outputs| self.contract.outputs(0, |at| outputs[at].0)))
     }
 }

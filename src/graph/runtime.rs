@@ -1,6 +1,6 @@
 //! What runs the network. One is chosen before the first slice, and none takes another's place.
 
-use super::{Graph, Outputs};
+use super::{Contract, Graph, Outputs};
 use crate::error::Result;
 
 /// The network on the CPU, or on a GPU.
@@ -10,6 +10,9 @@ pub enum Runtime {
     Cpu(Graph),
     #[cfg(all(feature = "wgpu", not(target_arch = "wasm32")))]
     Gpu(std::sync::Arc<super::gpu::GpuGraph>),
+    /// By tract itself, on the CPU or an NVIDIA card.
+    #[cfg(not(target_arch = "wasm32"))]
+    Tract(std::sync::Arc<super::tract::TractGraph>),
 }
 
 impl From<Graph> for Runtime {
@@ -25,6 +28,13 @@ impl From<std::sync::Arc<super::gpu::GpuGraph>> for Runtime {
     }
 }
 
+#[cfg(not(target_arch = "wasm32"))]
+impl From<std::sync::Arc<super::tract::TractGraph>> for Runtime {
+    fn from(graph: std::sync::Arc<super::tract::TractGraph>) -> Runtime {
+        Runtime::Tract(graph)
+    }
+}
+
 /// Asks whichever graph it is.
 macro_rules! ask {
     ($runtime:expr, $graph:ident => $question:expr) => {
@@ -32,29 +42,16 @@ macro_rules! ask {
             Runtime::Cpu($graph) => $question,
             #[cfg(all(feature = "wgpu", not(target_arch = "wasm32")))]
             Runtime::Gpu($graph) => $question,
+            #[cfg(not(target_arch = "wasm32"))]
+            Runtime::Tract($graph) => $question,
         }
     };
 }
 
 impl Runtime {
-    /// How many findings the network gives.
-    pub fn findings(&self) -> usize {
-        ask!(self, graph => graph.findings())
-    }
-
-    /// How many values its embedding has.
-    pub fn embedding(&self) -> usize {
-        ask!(self, graph => graph.embedding())
-    }
-
-    /// Width and height of its input, in pixels.
-    pub fn size(&self) -> usize {
-        ask!(self, graph => graph.size())
-    }
-
-    /// SHA-256 of the ONNX file that it was made from, in lower-case hexadecimal.
-    pub fn sha256(&self) -> &str {
-        ask!(self, graph => graph.sha256())
+    /// What the network takes and gives.
+    pub fn contract(&self) -> &Contract {
+        ask!(self, graph => graph.contract())
     }
 
     /// Runs one slice: `input` holds the `size * size` values that preprocess gives.

@@ -27,7 +27,7 @@ body { font: 16px/1.5 system-ui, sans-serif; max-width: 62rem; margin: 2rem auto
 h1 { font-size: 1.6rem; } h2 { margin-top: 2.2rem; font-size: 1.2rem; }
 table { border-collapse: collapse; } th, td { text-align: left; padding: .3rem .9rem .3rem 0; border-bottom: 1px solid #d5dde1; vertical-align: top; }
 td.number { font-variant-numeric: tabular-nums; white-space: nowrap; } .plots { display: flex; flex-wrap: wrap; gap: 1rem; } figure { margin: 0; width: 420px; max-width: 100%; } svg { max-width: 100%; height: auto; }
-.wide { overflow-x: auto; } figcaption, .help { color: #50606a; font-size: .9rem; } code { overflow-wrap: anywhere; }
+.wide { overflow-x: auto; } .wide td.text { min-width: 14rem; } figcaption, .help { color: #50606a; font-size: .9rem; } code { overflow-wrap: anywhere; }
 @media print { body { margin: 0; max-width: none; } }";
 
 /// The page. `rows` belong to `cases`, one to one; `command` is the line that was run.
@@ -46,7 +46,8 @@ pub fn html(
         "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\">\
          <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'; img-src data:\">\
          <title>{0}</title><style>{STYLE}</style></head><body>\n<h1>{0}</h1>\n\
-         <p>{5} of {1} slices read, of {2} groups, {3} with COVID-19; {4:.1} % accepted by the gate. For research and education. Not a medical device.</p>\n",
+         <p>{5} of {1} slices read. Of all {1}, from {2} groups, {3} are labelled COVID-19, and the gate accepted {4:.1} %. \
+         For research and education. Not a medical device.</p>\n",
         escaped(&title),
         report.n,
         report.groups,
@@ -68,7 +69,7 @@ pub fn html(
 
 fn figures(page: &mut String, report: &Report) -> std::fmt::Result {
     page.push_str(
-        "<h2>Figures</h2>\n<table><tr><th>measure</th><th>all slices</th><th>accepted slices alone</th></tr>\n",
+        "<h2>Figures</h2>\n<div class=\"wide\"><table><tr><th>measure</th><th>all slices</th><th>accepted slices alone</th></tr>\n",
     );
     for ((name, all), (_, accepted)) in report.all.named().iter().zip(report.accepted.measures.named()) {
         let (all, accepted) = (cell(all), cell(accepted));
@@ -77,7 +78,7 @@ fn figures(page: &mut String, report: &Report) -> std::fmt::Result {
     let method = escaped(&report.all.auc.method);
     writeln!(
         page,
-        "</table>\n<p class=\"help\">In brackets the 95 % interval: {method}. Over all slices, one that was refused or could not be \
+        "</table></div>\n<p class=\"help\">In brackets the 95 % interval: {method}. Over all slices, one that was refused or could not be \
          read counts as a wrong decision, and in the AUC as the worst rank. For comparison, the AUC of all slices with DeLong's interval, \
          which takes slices for independent: {}.</p>",
         cell(&report.auc_delong)
@@ -86,7 +87,7 @@ fn figures(page: &mut String, report: &Report) -> std::fmt::Result {
 
 fn cell(estimate: &Estimate) -> String {
     let value = estimate.value.map_or("not defined".to_string(), |value| format!("{value:.3}"));
-    estimate.ci95.map_or(value.clone(), |[lo, hi]| format!("{value} ({lo:.3} to {hi:.3})"))
+    estimate.ci95.map_or(value.clone(), |[lo, hi]| format!("{value} ({lo:.3}&nbsp;to&nbsp;{hi:.3})"))
 }
 
 fn curves(page: &mut String, cases: &[Case], threshold: f64) -> Result<(), Box<dyn Error>> {
@@ -100,7 +101,10 @@ fn curves(page: &mut String, cases: &[Case], threshold: f64) -> Result<(), Box<d
         figure(plots::curve(&precision, "sensitivity", "PPV", |_| share)?, caption)?;
     }
     let bins = metrics::bins(cases);
-    figure(plots::reliability(&bins)?, "Reliability: accepted slices by score; on the line the score is a share")?;
+    figure(
+        plots::reliability(&bins)?,
+        "Reliability: accepted slices by score. On the gray line the score is the share with COVID-19; larger dots hold more slices.",
+    )?;
     figure(
         plots::histogram(&bins, threshold)?,
         "Scores of accepted slices: orange with COVID-19, blue without; the line is the threshold",
@@ -206,7 +210,7 @@ fn mistakes(
     if pictures.is_some() {
         page.push_str("<p><strong>This page holds images of patients. Treat it as you treat the images themselves.</strong></p>\n");
     }
-    page.push_str("<table><tr><th>file</th><th>score</th><th>label</th></tr>\n");
+    page.push_str("<div class=\"wide\"><table><tr><th>file</th><th>score</th><th>label</th></tr>\n");
     for &(score, at) in wrong.iter().take(MISTAKES) {
         let row = &rows[at];
         let label = if row.label == 1 { "COVID-19" } else { "other" };
@@ -214,21 +218,26 @@ fn mistakes(
             pictures.and_then(|picture| picture(at)).and_then(|picture| thumbnail(&picture)).unwrap_or_default();
         writeln!(
             page,
-            "<tr><td>{picture}<code>{}</code></td><td class=\"number\">{score:.3}</td><td class=\"number\">{label}</td></tr>",
+            "<tr><td class=\"text\">{picture}<code>{}</code></td><td class=\"number\">{score:.3}</td><td class=\"number\">{label}</td></tr>",
             escaped(&row.path)
         )?;
     }
-    page.push_str("</table>\n");
+    page.push_str("</table></div>\n");
     let lost: Vec<&Prediction> = rows.iter().filter(|row| row.score.is_none()).collect();
     if lost.is_empty() {
         return Ok(());
     }
-    page.push_str("<h2>Without a score</h2>\n<table><tr><th>file</th><th>why</th></tr>\n");
+    page.push_str("<h2>Without a score</h2>\n<div class=\"wide\"><table><tr><th>file</th><th>why</th></tr>\n");
     for row in lost {
         let why = row.reason.as_deref().unwrap_or(&row.verdict);
-        writeln!(page, "<tr><td><code>{}</code></td><td>{}</td></tr>", escaped(&row.path), escaped(why))?;
+        writeln!(
+            page,
+            "<tr><td class=\"text\"><code>{}</code></td><td class=\"text\">{}</td></tr>",
+            escaped(&row.path),
+            escaped(why)
+        )?;
     }
-    page.push_str("</table>\n");
+    page.push_str("</table></div>\n");
     Ok(())
 }
 

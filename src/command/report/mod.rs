@@ -135,7 +135,7 @@ pub fn write(run: ModelRun, rows: &[Prediction], wishes: &Wishes, out: &Path) ->
     fs::create_dir_all(out).map_err(failed(out.display()))?;
     let cases = predictions::cases(rows);
     let report = measured(run, &cases, wishes);
-    predictions::write(&out.join("predictions.csv"), rows)?;
+    predictions::write(&out.join("predictions.csv"), rows, &wishes.subgroups)?;
     let path = out.join("metrics.json");
     let json = serde_json::to_string_pretty(&report).map_err(|error| Failure(error.to_string()))?;
     fs::write(&path, json + "\n").map_err(failed(path.display()))?;

@@ -61,7 +61,16 @@ pub fn histogram(bins: &[Bin; BINS], threshold: f64) -> Plotted<String> {
             .x_label_area_size(42)
             .y_label_area_size(48)
             .build_cartesian_2d(0.0..1.0, 0.0..highest * 1.05)?;
-        chart.configure_mesh().x_desc("score").y_desc("slices").disable_x_mesh().light_line_style(WHITE).draw()?;
+        // Slices are whole.
+        let label = |count: &f64| if count.fract() == 0.0 { format!("{count:.0}") } else { String::new() };
+        chart
+            .configure_mesh()
+            .x_desc("score")
+            .y_desc("slices")
+            .y_label_formatter(&label)
+            .disable_x_mesh()
+            .light_line_style(WHITE)
+            .draw()?;
         let width = 1.0 / BINS as f64;
         let bar = |at: usize, half: f64, count: usize, colour: RGBColor| {
             let left = (at as f64 + half / 2.0 + 0.06) * width;

@@ -4,15 +4,14 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 
-use tract_onnx::prelude::TypedModel;
 use wgpu::util::DeviceExt;
 
 use super::device::Gpu;
 use super::kernel::Kernel;
 use super::plan::{Contents, Plan};
-use super::view::volume;
+use crate::graph::program::Program;
 
-/// A network of one input on a GPU. Any thread may use it.
+/// A program on a GPU, for several inputs at once. Any thread may use it.
 pub struct Executor {
     gpu: Arc<Gpu>,
     steps: Vec<Step>,
@@ -34,14 +33,8 @@ struct Step {
 
 struct Output {
     buffer: wgpu::Buffer,
-    shape: Vec<usize>,
-}
-
-/// The values of an output, row by row.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Values {
-    pub shape: Vec<usize>,
-    pub values: Vec<f32>,
+    /// How many values it has.
+    length: usize,
 }
 
 /// A run that the GPU was given.
@@ -53,36 +46,23 @@ pub struct Pending<'a> {
 }
 
 impl Executor {
-    /// Compiles a decluttered model of one f32 input, whose shapes are all known.
+    /// Plans a program for `batch` inputs at once, and compiles its kernels.
     ///
     /// # Errors
-    /// A line that names the operator without a kernel, or what the GPU cannot do.
-    pub fn new(gpu: Arc<Gpu>, model: TypedModel) -> Result<Executor, String> {
-        let plan = Plan::new(model).map_err(|error| format!("{error:#}"))?;
-        let &[input] = &plan.inputs[..] else {
-            return Err(format!("the network has {} inputs instead of 1", plan.inputs.len()));
-        };
+    /// A line that names the step without a kernel, or what the GPU cannot do.
+    pub fn new(gpu: Arc<Gpu>, program: &Program, batch: usize) -> Result<Executor, String> {
+        let plan = Plan::new(program, batch)?;
         let buffers = allocate(&gpu, &plan)?;
         let steps = compile(&gpu, &plan.kernels, &buffers);
         gpu.complaint()?;
-        let outputs = plan
-            .outputs
-            .iter()
-            .map(|(tensor, shape)| Output { buffer: buffers[*tensor].clone(), shape: shape.clone() })
-            .collect();
-        let Contents::Input(length) = plan.tensors[input] else {
-            return Err("the network's input is a constant".to_string());
-        };
-        let input = buffers[input].clone();
+        let output =
+            |tensor: &usize| Output { buffer: buffers[*tensor].clone(), length: plan.tensors[*tensor].length() };
+        let outputs = plan.outputs.iter().map(output).collect();
+        let (input, length) = (buffers[plan.input].clone(), plan.tensors[plan.input].length());
         Ok(Executor { gpu, steps, input, length, outputs, idle: Mutex::new(Vec::new()), turn: Mutex::new(()) })
     }
 
-    /// The shape of an output, in the order of the model.
-    pub fn shape(&self, output: usize) -> &[usize] {
-        &self.outputs[output].shape
-    }
-
-    /// Starts a run. The input holds all values that the network takes.
+    /// Starts a run. `input` holds as many values as all inputs of a batch have together.
     ///
     /// # Errors
     /// A line that says what the GPU complained of.
@@ -130,16 +110,16 @@ impl Executor {
 
 impl Output {
     fn bytes(&self) -> u64 {
-        4 * volume(&self.shape) as u64
+        4 * self.length as u64
     }
 }
 
 impl Pending<'_> {
-    /// Waits for the run and gives every output, in the order of the model.
+    /// Waits for the run and gives the values of every output, in the order of the program, each for one input after the other.
     ///
     /// # Errors
     /// A line that says what the GPU complained of.
-    pub fn wait(self) -> Result<Vec<Values>, String> {
+    pub fn wait(self) -> Result<Vec<Vec<f32>>, String> {
         let gpu = &self.executor.gpu;
         let failed = |what: String| format!("{}: {what}", gpu.name);
         let wait = wgpu::PollType::Wait { submission_index: Some(self.index.clone()), timeout: None };
@@ -150,9 +130,9 @@ impl Pending<'_> {
         let range = self.buffer.slice(..).get_mapped_range().map_err(|error| failed(error.to_string()))?;
         let mut values: &[f32] = bytemuck::cast_slice(&range);
         let mut outputs = Vec::new();
-        for Output { shape, .. } in &self.executor.outputs {
-            let (own, rest) = values.split_at(volume(shape));
-            outputs.push(Values { shape: shape.clone(), values: own.to_vec() });
+        for Output { length, .. } in &self.executor.outputs {
+            let (own, rest) = values.split_at(*length);
+            outputs.push(own.to_vec());
             values = rest;
         }
         drop(range);
@@ -206,7 +186,7 @@ fn share(plan: &Plan) -> Vec<usize> {
     for (at, kernel) in plan.kernels.iter().enumerate() {
         last.extend(kernel.inputs.iter().chain([&kernel.output]).map(|tensor| (*tensor, at)));
     }
-    last.extend(plan.outputs.iter().map(|(tensor, _)| (*tensor, usize::MAX)));
+    last.extend(plan.outputs.iter().map(|tensor| (*tensor, usize::MAX)));
     // What is not computed has a slot of its own, with the tensor's number.
     let mut slots: Vec<usize> = (0..plan.tensors.len()).collect();
     // Free slots of computed tensors, with how much they hold.

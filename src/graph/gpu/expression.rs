@@ -1,6 +1,7 @@
 //! Elementwise arithmetic that is put off until a kernel can do it on the way: activations, residual sums, normalisations.
 
 use super::view::View;
+use crate::graph::program::{Binary, Unary};
 
 /// What is computed of each element of the output.
 #[derive(Debug, Clone, PartialEq)]
@@ -14,41 +15,31 @@ pub enum Expression {
     Apply(&'static str, Vec<Expression>),
 }
 
-/// The WGSL of an operator on one value, by tract's name for it.
-pub fn unary(name: &str) -> Option<&'static str> {
-    Some(match name {
-        "Abs" => "abs($0)",
-        "Ceil" => "ceil($0)",
-        "Exp" => "exp($0)",
-        "Floor" => "floor($0)",
-        "Ln" => "log($0)",
-        "Neg" => "-($0)",
-        "Recip" => "1.0 / $0",
-        "RoundHalfToEven" => "round($0)",
-        "Rsqrt" => "inverseSqrt($0)",
-        "Sigmoid" => "1.0 / (1.0 + exp(-$0))",
-        "Sign" => "sign($0)",
-        "Sqrt" => "sqrt($0)",
-        "Square" => "$0 * $0",
-        // Beyond 10 it is 1 to the last bit, and some drivers overflow.
-        "Tanh" => "tanh(clamp($0, -10.0, 10.0))",
-        "HardSwish" => "$0 * clamp($0 / 6.0 + 0.5, 0.0, 1.0)",
-        _ => return None,
-    })
+/// The WGSL of a function of one value.
+pub fn unary(function: Unary) -> &'static str {
+    match function {
+        Unary::Abs => "abs($0)",
+        Unary::Exp => "exp($0)",
+        Unary::Floor => "floor($0)",
+        Unary::Ln => "log($0)",
+        Unary::Recip => "1.0 / $0",
+        Unary::Rsqrt => "inverseSqrt($0)",
+        Unary::Sigmoid => "1.0 / (1.0 + exp(-$0))",
+        Unary::Sqrt => "sqrt($0)",
+        Unary::Square => "$0 * $0",
+    }
 }
 
-/// The WGSL of an operator on two values, by tract's name for it.
-pub fn binary(name: &str) -> Option<&'static str> {
-    Some(match name {
-        "Add" => "$0 + $1",
-        "Sub" => "$0 - $1",
-        "SubF" => "$1 - $0",
-        "Mul" => "$0 * $1",
-        "Div" => "$0 / $1",
-        "Min" => "min($0, $1)",
-        "Max" => "max($0, $1)",
-        _ => return None,
-    })
+/// The WGSL of a function of two values.
+pub fn binary(function: Binary) -> &'static str {
+    match function {
+        Binary::Add => "$0 + $1",
+        Binary::Sub => "$0 - $1",
+        Binary::Mul => "$0 * $1",
+        Binary::Div => "$0 / $1",
+        Binary::Min => "min($0, $1)",
+        Binary::Max => "max($0, $1)",
+    }
 }
 
 impl Expression {

@@ -1,4 +1,4 @@
-//! Kernels: WGSL, written for the very shapes that it works on. Knows views and geometry, neither tract nor wgpu.
+//! Kernels: WGSL, written for the very shapes that it works on. Knows views and geometry, neither programs nor wgpu.
 //!
 //! Every kernel computes a value for each element of its output and passes it through an [`Expression`] before it is stored.
 
@@ -7,6 +7,7 @@ use std::fmt::Write;
 
 use super::expression::Expression;
 use super::view::{View, volume};
+use crate::graph::program::Pool;
 
 /// What a kernel computes before its expression.
 #[derive(Debug, Clone, PartialEq)]
@@ -17,10 +18,8 @@ pub enum Computation {
     Product(Product),
     /// A convolution with few channels a group: each output by itself.
     Direct(Window),
-    MaxPool(Window),
-    /// With the number that a sum is divided by.
-    SumPool(Window, Divisor),
-    Reduce(Reduction),
+    Pool(Window, Pool),
+    Sum(Reduction),
 }
 
 /// A matrix product for each of `batch`.
@@ -33,8 +32,6 @@ pub struct Product {
     /// `[batch.., m, k]`.
     pub a: View,
     pub b: Right,
-    /// The output is `[batch.., n, m]`.
-    pub transposed: bool,
 }
 
 /// The right side of a product.
@@ -42,7 +39,7 @@ pub struct Product {
 pub enum Right {
     /// `[batch.., k, n]`.
     Matrix(View),
-    /// The patches of a picture, as the product with the kernels of a convolution needs them; batch is `[n, groups]`.
+    /// The patches of a picture, as the product with the kernels of a convolution needs them; batch is `[n]`.
     Patches(Window),
 }
 
@@ -56,33 +53,16 @@ pub struct Window {
     /// `[n, o, h, w]`.
     pub output: [usize; 4],
     pub kernel: [usize; 2],
-    pub stride: [usize; 2],
-    pub dilation: [usize; 2],
+    pub strides: [usize; 2],
     /// Rows above and columns to the left that are not there.
     pub before: [usize; 2],
-}
-
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Divisor {
-    One,
-    Kernel,
-    /// How many of the window's cells lie in the picture.
-    Inside,
 }
 
 #[derive(Debug, Clone, PartialEq)]
 pub struct Reduction {
     pub input: View,
+    /// In order.
     pub axes: Vec<usize>,
-    pub by: Reducer,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Reducer {
-    Sum,
-    Max,
-    Min,
-    MeanOfSquares,
 }
 
 /// A kernel, ready to compile.
@@ -108,7 +88,7 @@ const UNROLLED: usize = 4;
 const STRIP: usize = 4;
 /// Windows of at most so many cells are written out.
 const SMALL: usize = 32;
-/// From this many values on a workgroup reduces together.
+/// From this many values on a workgroup sums together.
 const TOGETHER: usize = 64;
 
 impl Computation {
@@ -117,10 +97,10 @@ impl Computation {
             Computation::Map => vec![],
             Computation::Product(Product { a, b: Right::Matrix(b), .. }) => vec![a, b],
             Computation::Product(Product { a, b: Right::Patches(window), .. }) => vec![a, &window.input],
-            Computation::Direct(window) | Computation::MaxPool(window) | Computation::SumPool(window, _) => {
+            Computation::Direct(window) | Computation::Pool(window, _) => {
                 std::iter::once(&window.input).chain(&window.weights).collect()
             }
-            Computation::Reduce(reduction) => vec![&reduction.input],
+            Computation::Sum(reduction) => vec![&reduction.input],
         }
     }
 }
@@ -150,15 +130,11 @@ pub fn kernel(computation: &Computation, expression: &Expression, output: &View)
         Computation::Map => code.each(&mut source, "0.0", total),
         Computation::Product(product) => code.product(&mut source, product),
         Computation::Direct(window) => code.direct(&mut source, window),
-        Computation::MaxPool(window) => {
-            source += &code.pool(window, "-3.4028235e38", "max(sum, $)", Divisor::One);
+        Computation::Pool(window, kind) => {
+            source += &code.pool(window, *kind);
             code.each(&mut source, "value(i)", total)
         }
-        Computation::SumPool(window, divisor) => {
-            source += &code.pool(window, "0.0", "sum + $", *divisor);
-            code.each(&mut source, "value(i)", total)
-        }
-        Computation::Reduce(reduction) => code.reduce(&mut source, reduction, &output.shape, total),
+        Computation::Sum(reduction) => code.sum(&mut source, reduction, total),
     };
     Kernel { source, inputs, output: output.tensor, workgroups }
 }
@@ -265,13 +241,12 @@ if (i < {total}u) {{ store(i, finish(i, {value})); }}
     /// The cells of a window over one channel, around `inner`, in which `sy` and `sx` are where the window looks.
     fn window_cells(&self, window: &Window, inner: &str) -> String {
         let [kh, kw] = window.kernel;
-        let [sh, sw] = window.stride;
-        let [dh, dw] = window.dilation;
+        let [sh, sw] = window.strides;
         let [bh, bw] = window.before;
         let (h, w) = (window.input.shape[2], window.input.shape[3]);
         let cell = format!(
-            "let sy = y * {sh}u + ky * {dh}u - {bh}u;
-let sx = x * {sw}u + kx * {dw}u - {bw}u;
+            "let sy = y * {sh}u + ky - {bh}u;
+let sx = x * {sw}u + kx - {bw}u;
 if (sy < {h}u && sx < {w}u) {{ {inner} }}
 "
         );
@@ -297,8 +272,7 @@ if (sy < {h}u && sx < {w}u) {{ {inner} }}
     /// One thread for each few outputs side by side, which share weights and much of what they look at.
     fn direct(&self, source: &mut String, window: &Window) -> [u32; 3] {
         let [kh, kw] = window.kernel;
-        let [sh, sw] = window.stride;
-        let [dh, dw] = window.dilation;
+        let [sh, sw] = window.strides;
         let [bh, bw] = window.before;
         let (h, w) = (window.input.shape[2], window.input.shape[3]);
         let [n, o, up, across] = window.output;
@@ -307,7 +281,7 @@ if (sy < {h}u && sx < {w}u) {{ {inner} }}
         let weights = window.weights.as_ref().expect("a convolution has weights");
         let strips = across.div_ceil(STRIP);
         // How far from the strip's first column each output looks.
-        let offsets = |output: usize| (0..kw).map(move |kx| output * sw + kx * dw);
+        let offsets = |output: usize| (0..kw).map(move |kx| output * sw + kx);
         let columns: BTreeSet<usize> = (0..STRIP).flat_map(offsets).collect();
         let mut row = String::new();
         for column in columns {
@@ -322,7 +296,7 @@ if (sy < {h}u && sx < {w}u) {{ {inner} }}
             let at = ["o".to_string(), "c".to_string(), "ky".to_string(), format!("{kx}u")];
             let _ = writeln!(row, "{{ let weight = {};", self.at(weights, &at));
             for output in 0..STRIP {
-                let _ = writeln!(row, "s{output} += weight * v{};", output * sw + kx * dw);
+                let _ = writeln!(row, "s{output} += weight * v{};", output * sw + kx);
             }
             row.push_str("}\n");
         }
@@ -352,7 +326,7 @@ let first = o / {outputs}u * {channels}u;
             source,
             "for (var c = 0u; c < {channels}u; c++) {{
 for (var ky = 0u; ky < {kh}u; ky++) {{
-let sy = y * {sh}u + ky * {dh}u - {bh}u;
+let sy = y * {sh}u + ky - {bh}u;
 if (sy < {h}u) {{
 {row}}}
 }}
@@ -370,38 +344,28 @@ let i = ((n * {o}u + o) * {up}u + y) * {across}u + x;
         workgroups
     }
 
-    /// `value(i)`: a pool at element `i`; `step` makes the next `sum` of `sum` and `$`.
-    fn pool(&self, window: &Window, start: &str, step: &str, divisor: Divisor) -> String {
+    /// `value(i)`: a pool at element `i`.
+    fn pool(&self, window: &Window, kind: Pool) -> String {
         let input = self.at(&window.input, &["n", "o", "sy", "sx"].map(String::from));
-        let step = step.replace('$', &input);
-        let cells = self.window_cells(window, &format!("sum = {step};\ncount += 1.0;"));
-        let result = match divisor {
-            Divisor::One => "sum".to_string(),
-            Divisor::Kernel => format!("sum / {}.0", window.kernel[0] * window.kernel[1]),
-            Divisor::Inside => "sum / count".to_string(),
+        let (start, step, result) = match kind {
+            Pool::Max => ("-3.4028235e38", format!("max(sum, {input})"), "sum".to_string()),
+            Pool::Mean => ("0.0", format!("sum + {input}"), format!("sum / {}.0", window.kernel[0] * window.kernel[1])),
         };
-        format!(
-            "fn value(i: u32) -> f32 {{\n{}var sum = {start};\nvar count = 0.0;\n{cells}return {result};\n}}\n",
-            self.pixel(window)
-        )
+        let cells = self.window_cells(window, &format!("sum = {step};"));
+        format!("fn value(i: u32) -> f32 {{\n{}var sum = {start};\n{cells}return {result};\n}}\n", self.pixel(window))
     }
 
-    fn reduce(&self, source: &mut String, reduction: &Reduction, shape: &[usize], total: usize) -> [u32; 3] {
-        let Reduction { input, axes, by } = reduction;
-        let (start, step, join) = match by {
-            Reducer::Sum => ("0.0", "sum + x", "a + b"),
-            Reducer::MeanOfSquares => ("0.0", "sum + x * x", "a + b"),
-            Reducer::Max => ("-3.4028235e38", "max(sum, x)", "max(a, b)"),
-            Reducer::Min => ("3.4028235e38", "min(sum, x)", "min(a, b)"),
-        };
+    fn sum(&self, source: &mut String, reduction: &Reduction, total: usize) -> [u32; 3] {
+        let Reduction { input, axes } = reduction;
         let reduced: Vec<usize> = axes.iter().map(|&axis| input.shape[axis]).collect();
         let count = volume(&reduced);
-        // The place of an element is the sum of where its output and where its reduced coordinates lie.
-        let kept = View {
-            strides: (0..shape.len()).map(|axis| if axes.contains(&axis) { 0 } else { input.strides[axis] }).collect(),
-            shape: shape.to_vec(),
-            ..input.clone()
+        // The place of an element is the sum of where its output and where its reduced coordinates lie. The output may have been given
+        // another shape since, in the same order.
+        let of_kept = |own: &[usize], other: usize| -> Vec<usize> {
+            (0..own.len()).map(|axis| if axes.contains(&axis) { other } else { own[axis] }).collect()
         };
+        let shape = of_kept(&input.shape, 1);
+        let kept = View { strides: of_kept(&input.strides, 0), shape: shape.clone(), ..input.clone() };
         let along = View {
             tensor: input.tensor,
             offset: 0,
@@ -409,29 +373,27 @@ let i = ((n * {o}u + o) * {up}u + y) * {across}u + x;
             shape: reduced,
         };
         let mut first = String::new();
-        let coordinates = self.coordinates(&mut first, "i", shape);
+        let coordinates = self.coordinates(&mut first, "i", &shape);
         let _ = writeln!(first, "return {};", place(&kept, &coordinates));
         let mut next = String::new();
         let coordinates = self.coordinates(&mut next, "j", &along.shape);
         let _ = writeln!(next, "return {};", place(&along, &coordinates));
         let binding = self.inputs.binary_search(&input.tensor).expect("every input is bound");
-        let divided = if *by == Reducer::MeanOfSquares { format!(" / {count}.0") } else { String::new() };
         let _ = write!(
             source,
             "fn first(i: u32) -> u32 {{\n{first}}}\nfn along(j: u32) -> u32 {{\n{next}}}
 fn part(i: u32, start: u32, by: u32) -> f32 {{
 let base = first(i);
-var sum = {start};
+var sum = 0.0;
 for (var j = start; j < {count}u; j += by) {{
-let x = t{binding}[base + along(j)];
-sum = {step};
+sum += t{binding}[base + along(j)];
 }}
 return sum;
 }}
 "
         );
         if count < TOGETHER {
-            return self.each(source, &format!("part(i, 0u, 1u){divided}"), total);
+            return self.each(source, "part(i, 0u, 1u)", total);
         }
         // A tree keeps the error of a sum small, whatever its length.
         let workgroups = folded(total);
@@ -439,17 +401,16 @@ return sum;
         let _ = write!(
             source,
             "var<workgroup> parts: array<f32, {THREADS}>;
-fn join(a: f32, b: f32) -> f32 {{ return {join}; }}
 @compute @workgroup_size({THREADS})
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {{
 let i = group.y * {across}u + group.x;
 parts[local] = part(min(i, {last}u), local, {THREADS}u);
 workgroupBarrier();
 for (var half = {half}u; half > 0u; half /= 2u) {{
-if (local < half) {{ parts[local] = join(parts[local], parts[local + half]); }}
+if (local < half) {{ parts[local] += parts[local + half]; }}
 workgroupBarrier();
 }}
-if (local == 0u && i < {total}u) {{ store(i, finish(i, parts[0]{divided})); }}
+if (local == 0u && i < {total}u) {{ store(i, finish(i, parts[0])); }}
 }}
 ",
             last = total - 1,
@@ -460,7 +421,7 @@ if (local == 0u && i < {total}u) {{ store(i, finish(i, parts[0]{divided})); }}
 
     /// Tiles of both matrices are brought into the workgroup's memory; each thread keeps a block of the output in registers.
     fn product(&self, source: &mut String, product: &Product) -> [u32; 3] {
-        let Product { batch, m, n, k, a, b, transposed } = product;
+        let Product { batch, m, n, k, a, b } = product;
         let (m, n, k) = (*m, *n, *k);
         let rows = m.div_ceil(SIDE).next_power_of_two().min(4);
         let columns = n.div_ceil(SIDE).next_power_of_two().min(4);
@@ -533,7 +494,6 @@ let r = right_tile[(first + {step}u) * {SIDE}u + local.x];
             source.push_str("}\n");
         }
         source.push_str("}\nworkgroupBarrier();\n}\n");
-        let (down, along) = if *transposed { (1, m) } else { (n, 1) };
         for (across, upwards) in (0..columns).flat_map(|across| (0..rows).map(move |upwards| (across, upwards))) {
             let _ = write!(
                 source,
@@ -541,7 +501,7 @@ let r = right_tile[(first + {step}u) * {SIDE}u + local.x];
 let m = top + local.y * {rows}u + {upwards}u;
 let n = start + local.x * {columns}u + {across}u;
 if (m < {m}u && n < {n}u) {{
-let i = b * {}u + m * {down}u + n * {along}u;
+let i = b * {}u + m * {n}u + n;
 store(i, finish(i, {}));
 }}
 }}
@@ -557,21 +517,14 @@ store(i, finish(i, {}));
     /// The body of `right(b, k, n)` for a convolution: cell `k` of the window at output pixel `n`.
     fn patch(&self, window: &Window) -> String {
         let [kh, kw] = window.kernel;
-        let [sh, sw] = window.stride;
-        let [dh, dw] = window.dilation;
+        let [sh, sw] = window.strides;
         let [bh, bw] = window.before;
-        let groups = window.groups;
-        let (channels, h, w) = (window.input.shape[1] / groups, window.input.shape[2], window.input.shape[3]);
+        let (h, w) = (window.input.shape[2], window.input.shape[3]);
         let across = window.output[3];
-        let at = [
-            format!("b / {groups}u"),
-            format!("b % {groups}u * {channels}u + k / {}u", kh * kw),
-            "sy".to_string(),
-            "sx".to_string(),
-        ];
+        let at = ["b".to_string(), format!("k / {}u", kh * kw), "sy".to_string(), "sx".to_string()];
         format!(
-            "let sy = n / {across}u * {sh}u + k / {kw}u % {kh}u * {dh}u - {bh}u;
-let sx = n % {across}u * {sw}u + k % {kw}u * {dw}u - {bw}u;
+            "let sy = n / {across}u * {sh}u + k / {kw}u % {kh}u - {bh}u;
+let sx = n % {across}u * {sw}u + k % {kw}u - {bw}u;
 if (sy >= {h}u || sx >= {w}u) {{ return 0.0; }}
 return {};
 ",

@@ -1,0 +1,186 @@
+//! What every network must take and give, however it is run: one square picture in, five named outputs out. Knows names and shapes,
+//! not operators.
+
+use super::program::{Program, Shape};
+use super::{Map, Outputs};
+use crate::error::{Error, Result};
+
+/// Where the contract's outputs stand among a network's, and how large they are.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Contract {
+    /// Width and height of the input, in pixels.
+    pub size: usize,
+    /// SHA-256 of the ONNX file that the network was made from, in lower-case hexadecimal.
+    pub onnx: String,
+    logit: Output,
+    map: Output,
+    findings: Output,
+    lung: Output,
+    embedding: Output,
+}
+
+/// One output for one slice.
+#[derive(Debug, Clone, PartialEq)]
+struct Output {
+    /// Its place among the network's outputs.
+    at: usize,
+    /// `[1, ..]`.
+    shape: Shape,
+}
+
+impl Contract {
+    /// Holds the input `[1, 1, size, size]` of a network for one slice and its named outputs `[1, ..]` against the contract.
+    ///
+    /// # Errors
+    /// [`Error::Model`] with a list of all that does not fit.
+    pub fn new(onnx: &str, input: &[usize], outputs: &[(String, Shape)]) -> Result<Contract> {
+        let mut misfits = Vec::new();
+        let size = match *input {
+            [1, 1, size, width] if size == width => size,
+            [1, 1, height, width] => {
+                misfits.push(format!("its input is {width} x {height} pixels, and must be square"));
+                height
+            }
+            _ => {
+                misfits.push(format!("its input has the shape {input:?} instead of [N, 1, S, S]"));
+                0
+            }
+        };
+        let mut missing = Vec::new();
+        let mut output = |name: &'static str, wanted: &str, fits: fn(&[usize]) -> bool| {
+            let found = outputs.iter().position(|(known, _)| known == name);
+            if found.is_none() {
+                missing.push(format!("\"{name}\""));
+            }
+            let shape = found.map_or(&[][..], |at| &outputs[at].1);
+            if found.is_some() && !fits(shape) {
+                misfits.push(format!("its output \"{name}\" has the shape {shape:?} instead of {wanted}"));
+            }
+            Output { at: found.unwrap_or_default(), shape: shape.to_vec() }
+        };
+        let is_map = |shape: &[usize]| matches!(shape, [1, 1, h, w] if h * w > 0);
+        let is_row = |shape: &[usize]| matches!(shape, [1, length] if *length > 0);
+        let logit = output("logit", "[N, 1]", |shape| shape.iter().product::<usize>() == 1);
+        let map = output("map", "[N, 1, h, w]", is_map);
+        let findings = output("findings", "[N, findings]", is_row);
+        let lung = output("lung", "[N, 1, h, w]", is_map);
+        let embedding = output("embedding", "[N, d]", is_row);
+        if !missing.is_empty() {
+            let names: Vec<&str> = outputs.iter().map(|(name, _)| &name[..]).collect();
+            misfits.push(format!("it has no output {}, only {}", missing.join(", "), names.join(", ")));
+        }
+        if !misfits.is_empty() {
+            return Err(Error::Model(misfits.join("; ")));
+        }
+        Ok(Contract { size, onnx: onnx.to_string(), logit, map, findings, lung, embedding })
+    }
+
+    /// The contract of a program.
+    ///
+    /// # Errors
+    /// [`Error::Model`] when it is damaged, or with a list of all that does not fit.
+    pub fn of(program: &Program) -> Result<Contract> {
+        let shapes = program.shapes().map_err(Error::Model)?;
+        let outputs: Vec<(String, Shape)> =
+            program.outputs.iter().map(|(name, value)| (name.clone(), shapes[*value].clone())).collect();
+        Contract::new(&program.onnx, &program.input, &outputs)
+    }
+
+    /// How many values one slice has.
+    pub fn pixels(&self) -> usize {
+        self.size * self.size
+    }
+
+    /// How many findings the network gives.
+    pub fn findings(&self) -> usize {
+        self.findings.shape.iter().product()
+    }
+
+    /// How many values its embedding has.
+    pub fn embedding(&self) -> usize {
+        self.embedding.shape.iter().product()
+    }
+
+    /// How many slices `values` are.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] unless they are 1 to `most` whole ones.
+    pub(super) fn count(&self, values: &[f32], most: usize) -> Result<usize> {
+        let count = values.len() / self.pixels().max(1);
+        if values.len() == count * self.pixels() && (1..=most).contains(&count) {
+            return Ok(count);
+        }
+        let (got, size) = (values.len(), self.size);
+        let times = if most > 1 { format!("1 to {most} times ") } else { String::new() };
+        Err(Error::Argument(format!("the network takes {times}{size} x {size} values and got {got}")))
+    }
+
+    /// What a network says of slice number `slice` of a batch; `values` gives all values of its output with that place.
+    pub(super) fn outputs<'a>(&self, slice: usize, values: impl Fn(usize) -> &'a [f32]) -> Outputs {
+        let own = |output: &Output| {
+            let length: usize = output.shape.iter().product();
+            values(output.at)[slice * length..][..length].to_vec()
+        };
+        let map = |output: &Output| Map { width: output.shape[3], height: output.shape[2], values: own(output) };
+        Outputs {
+            logit: own(&self.logit)[0],
+            map: map(&self.map),
+            findings: own(&self.findings),
+            lung: map(&self.lung),
+            embedding: own(&self.embedding),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn outputs(list: &[(&str, &[usize])]) -> Vec<(String, Shape)> {
+        list.iter().map(|(name, shape)| (name.to_string(), shape.to_vec())).collect()
+    }
+
+    #[test]
+    fn all_that_does_not_fit_is_listed() {
+        let whole = outputs(&[
+            ("embedding", &[1, 8]),
+            ("logit", &[1, 1]),
+            ("map", &[1, 1, 2, 3]),
+            ("findings", &[1, 5]),
+            ("lung", &[1, 1, 4, 4]),
+        ]);
+        let contract = Contract::new("", &[1, 1, 64, 64], &whole).unwrap();
+        assert_eq!((contract.size, contract.findings(), contract.embedding()), (64, 5, 8));
+
+        let some = outputs(&[("logit", &[1, 2]), ("map", &[1, 6]), ("findings", &[1, 5]), ("score", &[1])]);
+        let Err(Error::Model(problem)) = Contract::new("", &[1, 3, 64, 64], &some) else { panic!("it fits") };
+        for part in [
+            "[1, 3, 64, 64] instead of [N, 1, S, S]",
+            "\"logit\" has the shape [1, 2]",
+            "\"map\" has the shape [1, 6]",
+            "no output \"lung\", \"embedding\", only logit, map, findings, score",
+        ] {
+            assert!(problem.contains(part), "{part}: {problem}");
+        }
+    }
+
+    #[test]
+    fn each_slice_of_a_batch_gets_its_own_values() {
+        let list = outputs(&[
+            ("logit", &[1, 1]),
+            ("map", &[1, 1, 1, 2]),
+            ("findings", &[1, 3]),
+            ("lung", &[1, 1, 1, 1]),
+            ("embedding", &[1, 1]),
+        ]);
+        let contract = Contract::new("", &[1, 1, 2, 2], &list).unwrap();
+        let values: [&[f32]; 5] = [&[1.0, 2.0], &[3.0, 4.0, 5.0, 6.0], &[0.0; 6], &[7.0, 8.0], &[9.0, 10.0]];
+        let second = contract.outputs(1, |at| values[at]);
+        assert_eq!((second.logit, second.map.values, second.map.width), (2.0, vec![5.0, 6.0], 2));
+        assert_eq!((second.lung.values, second.embedding, second.findings.len()), (vec![8.0], vec![10.0], 3));
+        assert_eq!(contract.count(&[0.0; 8], 2).unwrap(), 2);
+        for wrong in [0, 3, 12] {
+            assert!(matches!(contract.count(&vec![0.0; wrong], 2), Err(Error::Argument(_))), "{wrong}");
+        }
+    }
+}

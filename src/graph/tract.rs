@@ -1,0 +1,98 @@
+//! An ONNX file in tract's own runtimes, operator by operator as tract runs it: on the CPU for candidates with operators that a
+//! [`Program`](super::program::Program) cannot say, and on NVIDIA's cards. Nothing comes here by itself: the host asks for it, and says so.
+
+use tract_onnx::prelude::*;
+use tract_onnx::tract_core::internal::{Runnable, Runtime, TractErrorContext, bail};
+use tract_onnx::tract_core::runtime::DefaultRuntime;
+
+use super::{Contract, Outputs, compile};
+use crate::error::{Error, Result};
+use crate::model::sha256;
+
+/// A network in one of tract's runtimes that reads `batch` slices at once. Every thread may run it.
+pub struct TractGraph {
+    runnable: Box<dyn Runnable>,
+    contract: Contract,
+    batch: usize,
+}
+
+impl TractGraph {
+    /// Compiles an ONNX file for the CPU, one slice at a time.
+    ///
+    /// # Errors
+    /// [`Error::Model`] when it cannot be parsed, does not fit the contract, or holds an operator that tract does not know.
+    pub fn on_cpu(onnx: &[u8], size: usize) -> Result<TractGraph> {
+        TractGraph::new(onnx, size, 1, &DefaultRuntime)
+    }
+
+    /// Compiles an ONNX file for a runtime of tract and `batch` slices at once.
+    ///
+    /// # Errors
+    /// [`Error::Model`] when it cannot be parsed, does not fit the contract, or the runtime cannot take it.
+    pub(super) fn new(onnx: &[u8], size: usize, batch: usize, runtime: &dyn Runtime) -> Result<TractGraph> {
+        let model = |error: TractError| Error::Model(format!("{error:#}"));
+        let (typed, outputs) = parse(onnx, size, batch).map_err(model)?;
+        let contract = Contract::new(&sha256(onnx), &[1, 1, size, size], &outputs)?;
+        let runnable = typed.into_decluttered().and_then(|typed| runtime.prepare(typed)).map_err(model)?;
+        Ok(TractGraph { runnable, contract, batch })
+    }
+
+    /// What the network takes and gives.
+    pub fn contract(&self) -> &Contract {
+        &self.contract
+    }
+
+    /// The most slices that it reads at once.
+    pub fn batch(&self) -> usize {
+        self.batch
+    }
+
+    /// The names of the operators that it runs, in order.
+    pub fn operators(&self) -> Vec<String> {
+        let model = self.runnable.typed_model();
+        model.map_or_else(Vec::new, |model| model.nodes.iter().map(|node| node.op.name().into_owned()).collect())
+    }
+
+    /// Reads one slice.
+    ///
+    /// # Errors
+    /// As [`TractGraph::run_batch`].
+    pub fn run(&self, slice: &[f32]) -> Result<Outputs> {
+        let outputs = self.run_batch(slice.to_vec())?;
+        outputs.into_iter().next().ok_or_else(|| Error::Internal("tract gave no outputs".to_string()))
+    }
+
+    /// Reads up to [`TractGraph::batch`] slices, each of the `size * size` values that preprocess gives.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] for another number of values, [`Error::Internal`] if tract fails.
+    pub fn run_batch(&self, mut slices: Vec<f32>) -> Result<Vec<Outputs>> {
+        let count = self.contract.count(&slices, self.batch)?;
+        slices.resize(self.batch * self.contract.pixels(), 0.0);
+        let shape = [self.batch, 1, self.contract.size, self.contract.size];
+        let run = || -> TractResult<Vec<Vec<f32>>> {
+            let input = Tensor::from_shape(&shape, &slices)?;
+            let outputs = self.runnable.run(tvec!(input.into()))?;
+            outputs.iter().map(|output| Ok(output.try_as_plain_ram()?.as_slice::<f32>()?.to_vec())).collect()
+        };
+        let all = run().map_err(|error| Error::Internal(format!("{error:#}")))?;
+        Ok((0..count).map(|slice| self.contract.outputs(slice, |at| &all[at])).collect())
+    }
+}
+
+/// The typed model of an ONNX file for inputs `[batch, 1, size, size]`, and its outputs for one slice.
+fn parse(onnx: &[u8], size: usize, batch: usize) -> TractResult<(TypedModel, Vec<(String, Vec<usize>)>)> {
+    let (model, names) = compile::parse(onnx, &[batch, 1, size, size])?;
+    let mut outputs = Vec::new();
+    for (name, outlet) in names.into_iter().zip(model.output_outlets()?) {
+        let fact = model.outlet_fact(*outlet)?;
+        let shape = fact.shape.as_concrete().with_context(|| format!("the shape of the output {name} is not fixed"))?;
+        let mut shape = shape.to_vec();
+        match shape.first_mut() {
+            Some(first) if *first == batch && fact.datum_type == f32::datum_type() => *first = 1,
+            _ => bail!("its output \"{name}\" is {:?} of shape {shape:?} for {batch} slices", fact.datum_type),
+        }
+        outputs.push((name, shape));
+    }
+    Ok((model, outputs))
+}

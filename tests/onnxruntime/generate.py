@@ -1,0 +1,302 @@
+"""Writes ONNX graphs of one or a few operators over random shapes, with what ONNX Runtime makes of a random input.
+
+    python generate.py --out cases [--seed 1] [--rounds 3]
+
+Needs numpy, onnx and onnxruntime. A file is an ordinary ONNX model; its input and outputs ride along as the initializers
+`value of NAME`, which nothing takes. tests/onnxruntime.rs reads them. Beside the folder comes candidate.onnx, a whole network.
+"""
+
+import argparse
+from pathlib import Path
+
+import numpy
+import onnx
+import onnxruntime
+from onnx import TensorProto, helper, numpy_helper
+
+OPSET = 17
+
+
+class Graph:
+    """One model under construction; every method gives the name of a value."""
+
+    def __init__(self, random, shape, low=-2.0, high=2.0):
+        self.random = random
+        self.shape = [int(length) for length in shape]
+        self.input = random.uniform(low, high, self.shape).astype(numpy.float32)
+        self.nodes, self.constants, self.outputs = [], [], []
+        # Shapes that the model leaves open, by the names of its input and outputs.
+        self.open = {}
+
+    def constant(self, values, kind=numpy.float32):
+        name = f"c{len(self.constants)}"
+        self.constants.append(numpy_helper.from_array(numpy.asarray(values, kind), name))
+        return name
+
+    def weights(self, *shape):
+        return self.constant(self.random.uniform(-1, 1, shape))
+
+    def node(self, operator, *inputs, outputs=1, **attributes):
+        names = [f"v{len(self.nodes)}_{number}" for number in range(outputs)]
+        self.nodes.append(helper.make_node(operator, list(inputs), names, f"node{len(self.nodes)}", **attributes))
+        return names[0] if outputs == 1 else names
+
+    def output(self, *names):
+        self.outputs += names
+
+    def bytes(self):
+        """The model with the input and what ONNX Runtime makes of it."""
+        model = self.model({name: None for name in self.outputs})
+        options = onnxruntime.SessionOptions()
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+        options.intra_op_num_threads = 1
+        session = onnxruntime.InferenceSession(model.SerializeToString(), options, ["CPUExecutionProvider"])
+        values = dict(zip(self.outputs, session.run(self.outputs, {"x": self.input})))
+        model = self.model({name: value.shape for name, value in values.items()})
+        onnx.checker.check_model(model)
+        for name, value in [("x", self.input), *values.items()]:
+            if not numpy.isfinite(value).all():
+                raise ValueError(f"{name} is not finite")
+            model.graph.initializer.append(numpy_helper.from_array(value, f"value of {name}"))
+        return model.SerializeToString(deterministic=True)
+
+    def model(self, outputs):
+        shaped = helper.make_tensor_value_info
+        outputs = [shaped(name, TensorProto.FLOAT, self.open.get(name, shape)) for name, shape in outputs.items()]
+        inputs = [shaped("x", TensorProto.FLOAT, self.open.get("x", self.shape))]
+        graph = helper.make_graph(self.nodes, "case", inputs, outputs, self.constants)
+        return helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=8)
+
+
+def finished(random, graph, value, shape):
+    """What exporters let follow a convolution: nothing, an activation, a residual sum."""
+    choice = random.integers(5)
+    if choice == 1:
+        value = graph.node("Relu", value)
+    if choice == 2:
+        value = graph.node("Clip", value, graph.constant(0.0), graph.constant(random.uniform(0.5, 6)))
+    if choice >= 3:
+        value = graph.node("Add", value, graph.weights(*shape))
+    if choice == 4:
+        value = graph.node("Relu", value)
+    return value
+
+
+def convolution(random, groups=1, channels=None, filters=None, kernel=None, dilation=1):
+    channels = channels or int(random.integers(1, 12))
+    filters = filters or int(random.integers(1, 12))
+    kernel = kernel or [int(length) for length in random.integers(1, 5, 2)]
+    reach = [(length - 1) * dilation + 1 for length in kernel]
+    strides = [int(stride) for stride in random.integers(1, 4, 2)]
+    if groups > 1:
+        strides = [strides[0]] * 2
+    if groups == channels:
+        strides = [min(strides[0], 2)] * 2
+    picture = [reach[axis] + int(random.integers(0, 8)) for axis in range(2)]
+    graph = Graph(random, [1, channels, *picture])
+    pads = [int(random.integers(0, reach[side % 2])) for side in range(4)]
+    inputs = ["x", graph.weights(filters, channels // groups, *kernel)]
+    if random.integers(3):
+        inputs.append(graph.weights(filters))
+    attributes = {"group": groups, "strides": strides, "dilations": [dilation] * 2}
+    if random.integers(4) == 0 and dilation == 1:
+        value = graph.node("Conv", *inputs, auto_pad="SAME_UPPER", **attributes)
+        shape = [-(-length // stride) for length, stride in zip(picture, strides)]
+    else:
+        value = graph.node("Conv", *inputs, pads=pads, **attributes)
+        shape = [(picture[at] + pads[at] + pads[at + 2] - reach[at]) // strides[at] + 1 for at in range(2)]
+    graph.output(finished(random, graph, value, [1, filters, *shape]))
+    return graph
+
+
+def depthwise(random):
+    channels = int(random.integers(2, 14))
+    kernel = int(random.choice([3, 5]))
+    return convolution(random, channels, channels, channels, [kernel] * 2)
+
+
+def depthwise_dilated(random):
+    channels = int(random.integers(2, 10))
+    return convolution(random, channels, channels, channels, [3, 3], 2)
+
+
+def depthwise_wide(random):
+    """Windows that the CPU has no kernel for."""
+    channels = int(random.integers(2, 6))
+    return convolution(random, channels, channels, channels, [7, int(random.choice([1, 7]))])
+
+
+def grouped(random):
+    groups, own, made = (int(count) for count in random.integers([2, 1, 1], [4, 4, 4]))
+    # One channel in and one out would be a depthwise convolution.
+    own += own == made == 1
+    return convolution(random, groups, groups * own, groups * made)
+
+
+def dilated(random):
+    return convolution(random, dilation=int(random.integers(2, 4)))
+
+
+def linear(random):
+    """Gemm as exporters write a linear layer, and in its other orders."""
+    rows, depth, columns = (int(length) for length in random.integers(1, 20, 3))
+    graph = Graph(random, [rows, depth])
+    turned = int(random.integers(2))
+    weights = graph.weights(*([columns, depth] if turned else [depth, columns]))
+    attributes = {"transB": turned}
+    if random.integers(2):
+        attributes.update(alpha=0.5, beta=2.0)
+    graph.output(graph.node("Relu", graph.node("Gemm", "x", weights, graph.weights(columns), **attributes)))
+    return graph
+
+
+def product(random):
+    batch = [int(length) for length in random.integers(1, 4, int(random.integers(0, 3)))]
+    m, k, n = (int(length) for length in random.integers(1, 20, 3))
+    graph = Graph(random, [*batch, m, k])
+    alone = random.integers(2)
+    graph.output(graph.node("MatMul", "x", graph.weights(*([] if alone else batch), k, n)))
+    graph.output(graph.node("MatMul", graph.weights(*([] if alone else batch), n, m), "x"))
+    return graph
+
+
+def one_value(random):
+    graph = Graph(random, random.integers(1, 7, int(random.integers(1, 5))), -4, 4)
+    for operator in ["Abs", "Ceil", "Exp", "Floor", "HardSigmoid", "HardSwish", "Identity", "Neg", "Relu", "Sigmoid"]:
+        graph.output(graph.node(operator, "x"))
+    positive = graph.node("Add", graph.node("Mul", "x", "x"), graph.constant(0.5))
+    for operator in ["Log", "Reciprocal", "Sqrt"]:
+        graph.output(graph.node(operator, positive))
+    graph.output(graph.node("Pow", "x", graph.constant(2.0)))
+    return graph
+
+
+def two_values(random):
+    shape = random.integers(1, 7, int(random.integers(1, 5)))
+    graph = Graph(random, shape)
+    repeated = [int(length) if random.integers(2) else 1 for length in shape][int(random.integers(len(shape))) :]
+    other = graph.weights(*repeated)
+    for operator in ["Add", "Sub", "Mul", "Min", "Max"]:
+        graph.output(graph.node(operator, "x", other), graph.node(operator, other, "x"))
+    divisor = graph.node("Add", graph.node("Mul", "x", "x"), graph.constant(1.0))
+    graph.output(graph.node("Div", other, divisor))
+    return graph
+
+
+def reductions(random):
+    shape = random.integers(1, 7, 4)
+    graph = Graph(random, shape)
+    axes = sorted(int(axis) for axis in random.permutation(4)[: random.integers(1, 4)])
+    keep = int(random.integers(2))
+    graph.output(graph.node("ReduceMean", "x", axes=axes, keepdims=keep))
+    graph.output(graph.node("ReduceSum", "x", graph.constant(axes, numpy.int64), keepdims=keep))
+    graph.output(graph.node("Flatten", graph.node("GlobalAveragePool", "x")))
+    return graph
+
+
+def pools(random):
+    kernel = [int(length) for length in random.integers(1, 5, 2)]
+    strides = [int(length) for length in random.integers(1, 4, 2)]
+    graph = Graph(random, [1, random.integers(1, 5), *(length + random.integers(0, 9) for length in kernel)])
+    pads = [int(random.integers(0, kernel[side % 2])) for side in range(4)]
+    graph.output(graph.node("MaxPool", "x", kernel_shape=kernel, strides=strides, pads=pads))
+    graph.output(graph.node("AveragePool", "x", kernel_shape=kernel, strides=strides))
+    return graph
+
+
+def axes(random):
+    shape = [int(length) for length in random.integers(1, 7, 3)]
+    graph = Graph(random, shape)
+
+    def integers(*values):
+        return graph.constant(values, numpy.int64)
+
+    axis = int(random.integers(3))
+    start = int(random.integers(shape[axis]))
+    cut = graph.node("Slice", "x", integers(start), integers(shape[axis]), integers(axis))
+    joined = graph.node("Concat", cut, graph.node("Exp", "x"), graph.weights(*shape), axis=axis)
+    graph.output(joined, graph.node("Reshape", joined, integers(-1)))
+    wide = graph.node("Unsqueeze", "x", integers(1))
+    repeated = graph.node("Expand", wide, integers(shape[0], 3, shape[1], shape[2]))
+    graph.output(graph.node("Mul", repeated, wide), graph.node("Squeeze", wide, integers(1)))
+    return graph
+
+
+def normalised(random):
+    """A block as an exporter leaves it: convolution, batch norm, activation, twice the size."""
+    channels, filters = (int(length) for length in random.integers(2, 9, 2))
+    graph = Graph(random, [1, channels, *random.integers(2, 8, 2)])
+    value = graph.node("Conv", "x", graph.weights(filters, channels, 1, 1))
+    spread = graph.constant(random.uniform(0.5, 2, filters))
+    value = graph.node("BatchNormalization", value, *(graph.weights(filters) for _ in range(3)), spread)
+    value = graph.node("Clip", value, graph.constant(0.0), graph.constant(6.0))
+    scales = graph.constant([1, 1, 2, 2])
+    attributes = {"mode": "nearest", "coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}
+    graph.output(value, graph.node("Resize", value, "", scales, **attributes))
+    return graph
+
+
+def candidate(random):
+    """A network that fits the contract of those that ship, for pictures of any size, with an operator that a program lacks."""
+    graph = Graph(random, [1, 1, 64, 64], -1, 1)
+    cells = graph.node("AveragePool", "x", kernel_shape=[16, 16], strides=[16, 16])
+    features = graph.node("Erf", graph.node("Conv", cells, graph.weights(8, 1, 1, 1), graph.weights(8)))
+    mean = graph.node("GlobalAveragePool", features)
+
+    def row(length):
+        return graph.node("Flatten", graph.node("Conv", mean, graph.weights(length, 8, 1, 1)))
+
+    cells = graph.node("Conv", features, graph.weights(1, 8, 1, 1), graph.constant([0.25]))
+    outputs = {
+        "map": (cells, [1, "h", "w"]),
+        "logit": (graph.node("ReduceMean", cells, axes=[2, 3], keepdims=0), [1]),
+        "findings": (row(5), [5]),
+        "lung": (graph.node("Sigmoid", cells), [1, "h", "w"]),
+        "embedding": (row(4), [4]),
+    }
+    for name, (value, shape) in outputs.items():
+        graph.nodes.append(helper.make_node("Identity", [value], [name], name))
+        graph.output(name)
+        graph.open[name] = ["N", *shape]
+    graph.open["x"] = ["N", 1, "S", "S"]
+    return graph
+
+
+CASES = [
+    convolution,
+    depthwise,
+    depthwise_dilated,
+    depthwise_wide,
+    grouped,
+    dilated,
+    linear,
+    product,
+    one_value,
+    two_values,
+    reductions,
+    pools,
+    axes,
+    normalised,
+]
+# Not for every runtime: validation.rs names it.
+CANDIDATE = "candidate.onnx"
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--rounds", type=int, default=3, help="graphs of each kind")
+    arguments = parser.parse_args()
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    for kind, case in enumerate(CASES):
+        for number in range(arguments.rounds * (3 if case is convolution else 1)):
+            random = numpy.random.default_rng([arguments.seed, kind, number])
+            name = case.__name__.replace("_", "-")
+            (arguments.out / f"{name}-{number}.onnx").write_bytes(case(random).bytes())
+    random = numpy.random.default_rng([arguments.seed, len(CASES)])
+    (arguments.out.parent / CANDIDATE).write_bytes(candidate(random).bytes())
+
+
+if __name__ == "__main__":
+    main()
