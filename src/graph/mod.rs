@@ -1,7 +1,7 @@
 //! The network: compiled from ONNX by tract ([`compile`]), packed into a file of its own ([`program`]), run one slice at a time by our
 //! kernels ([`executor`], [`kernels`]), or several at a time on a GPU. The page holds only what runs it.
 
-#[cfg(not(target_arch = "wasm32"))]
+#[cfg(all(feature = "compile", not(target_arch = "wasm32")))]
 pub mod compile;
 pub mod executor;
 #[cfg(all(feature = "wgpu", not(target_arch = "wasm32")))]
@@ -68,13 +68,22 @@ pub struct Map {
     pub values: Vec<f32>,
 }
 
+impl Outputs {
+    /// Whether every value is a finite number. Of an input that preprocess gives they are.
+    pub fn are_finite(&self) -> bool {
+        let maps = self.map.values.iter().chain(&self.lung.values);
+        let others = self.findings.iter().chain(&self.embedding);
+        maps.chain(others).chain([&self.logit]).all(|value| value.is_finite())
+    }
+}
+
 impl Graph {
     /// Compiles an ONNX file with the input `slice` `[N, 1, size, size]` and the outputs `logit`, `map`,
     /// `findings`, `lung` and `embedding`.
     ///
     /// # Errors
     /// [`Error::Model`] when it cannot be parsed, lacks one of these, or has an operator that LungGlass does not run.
-    #[cfg(not(target_arch = "wasm32"))]
+    #[cfg(all(feature = "compile", not(target_arch = "wasm32")))]
     pub fn compile(onnx: &[u8], size: usize) -> Result<Graph> {
         Graph::new(&compile::compile(onnx, size)?, Processor::best())
     }

@@ -1,7 +1,7 @@
 //! What runs the network. One is chosen before the first slice, and none takes another's place.
 
 use super::{Graph, Outputs};
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// The network on the CPU, or on a GPU.
 #[derive(Clone)]
@@ -57,12 +57,17 @@ impl Runtime {
         ask!(self, graph => graph.sha256())
     }
 
-    /// Runs one slice: `input` holds the `size * size` values that preprocess gives.
+    /// Runs one slice: `input` holds the `size * size` values that preprocess gives. What comes out is finite.
     ///
     /// # Errors
-    /// [`Error::Argument`](crate::error::Error::Argument) for an input of another length,
-    /// [`Error::Internal`](crate::error::Error::Internal) if the runtime fails.
+    /// [`Error::Argument`] for an input of another length, or of values so far from gray levels that the network's are no finite numbers;
+    /// [`Error::Internal`] if the runtime fails.
     pub fn run(&self, input: &[f32]) -> Result<Outputs> {
-        ask!(self, graph => graph.run(input))
+        let outputs = ask!(self, graph => graph.run(input))?;
+        if outputs.are_finite() {
+            Ok(outputs)
+        } else {
+            Err(Error::Argument("the network gives no finite numbers for this input".to_string()))
+        }
     }
 }
