@@ -1,6 +1,7 @@
 //! `cargo xtask`: what a developer does with this repository beyond `cargo build`. This file owns the command line and nothing else.
 
 mod bench;
+mod fuzz;
 mod kiosk;
 mod parity;
 mod process;
@@ -77,6 +78,17 @@ enum Task {
     Parity,
     /// Rewrite the expected outputs of the cases under tests/ from what the code gives now. Read the difference before you commit it.
     Bless,
+    /// Feed damaged files to every reader, guided by coverage, one target after the other, at idle priority; write what came of it into
+    /// tests/fuzz/LOG.md. What breaks a reader is kept in tests/fuzz/found.
+    Fuzz {
+        /// One target only.
+        target: Option<String>,
+        /// Minutes for each target.
+        #[arg(long, default_value_t = 10.0)]
+        minutes: f64,
+    },
+    /// Run the kernels and the readers under AddressSanitizer.
+    Asan,
     /// The runner that cargo calls for each test binary of wasm32.
     #[command(hide = true)]
     WasmTestRunner {
@@ -118,6 +130,8 @@ fn perform(task: Task) -> Result<ExitCode> {
         Task::Size { json } => size::print(json)?,
         Task::Parity => parity::everything()?,
         Task::Bless => test::bless()?,
+        Task::Fuzz { target, minutes } => fuzz::run(target.as_deref(), minutes)?,
+        Task::Asan => fuzz::sanitize()?,
         Task::WasmTestRunner { arguments } => wasm::run_tests(arguments)?,
     }
     Ok(ExitCode::SUCCESS)
