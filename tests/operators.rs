@@ -11,7 +11,7 @@ use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
 wasm_bindgen_test_configure!(run_in_dedicated_worker);
 
 /// Rounds for each operator.
-const ROUNDS: usize = 60;
+const ROUNDS: usize = if cfg!(miri) { 1 } else { 60 };
 
 /// Numbers that are the same on every run (Marsaglia 2003, xorshift).
 struct Random(u64);
