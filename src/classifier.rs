@@ -122,7 +122,7 @@ impl Classifier {
     /// All that comes after the network, which took `graph` milliseconds.
     ///
     /// # Errors
-    /// [`Error::Internal`] where the logit is no number.
+    /// [`Error::Internal`] where an output is no finite number.
     pub fn finish(
         &self,
         prepared: Prepared,
@@ -136,8 +136,11 @@ impl Classifier {
             .or_else(|| self.model.gate.check_statistics(&gate::statistics(&scaled, &origin, &picture)))
             .or_else(|| self.model.gate.check_lungs(&outputs.lung))
             .or_else(|| self.model.gate.check_embedding(&outputs.embedding));
-        if !outputs.logit.is_finite() {
-            return Err(Error::Internal(format!("the logit is {}", outputs.logit)));
+        if !outputs.are_finite() {
+            return Err(Error::Internal(format!(
+                "an output of the network is no finite number, its logit {}",
+                outputs.logit
+            )));
         }
         let score = refusal.is_none().then(|| score(outputs.logit, self.model.calibration.temperature));
         let findings = match refusal {

@@ -501,3 +501,87 @@ fn the_benchmark_measures_every_part() {
     }
     assert_eq!(lungglass(&["bench", "--rounds", "0"]).status.code(), Some(1));
 }
+
+/// A file that says what it is, in the order of their numbers.
+fn small(number: usize) -> Vec<u8> {
+    use image::ImageFormat::{Bmp, Gif, Jpeg, Png, Tiff, WebP};
+
+    let mut dicom = fs::read("tests/dicom/native-s16.dcm").unwrap();
+    let formats = [Png, Jpeg, Bmp, Gif, Tiff, WebP];
+    let Some(format) = formats.get(number % 7) else {
+        let last = dicom.len() - 1 - number % 100;
+        dicom[last] ^= 1;
+        return dicom;
+    };
+    let mut picture = image::open(SLICE).unwrap().thumbnail_exact(56, 56).to_luma8();
+    picture.put_pixel(number as u32 % 56, number as u32 / 56, image::Luma([255]));
+    let picture = match format {
+        Gif | WebP => image::DynamicImage::from(picture).to_rgba8().into(),
+        _ => image::DynamicImage::from(picture),
+    };
+    let mut bytes = std::io::Cursor::new(Vec::new());
+    picture.write_to(&mut bytes, *format).unwrap();
+    bytes.into_inner()
+}
+
+/// The same, broken in a way that its number chooses.
+fn broken(number: usize) -> Vec<u8> {
+    let kind = number / 10 % 10;
+    // The small file of each format, as `small` numbers them.
+    let mut bytes = small([0, 0, 1, 2, 3, 4, 5, 6, 6, 6][kind]);
+    let length = bytes.len();
+    match kind {
+        // A byte of the image data, which a checksum guards.
+        1 => bytes[length / 2] ^= 1,
+        3 => bytes[18..22].copy_from_slice(&60_000u32.to_le_bytes()),
+        8 => bytes = fs::read("tests/cases/unsupported-syntax/input.dcm").unwrap(),
+        9 => bytes = [b"PK\x03\x04", &bytes[..200]].concat(),
+        _ => bytes.truncate(length * 2 / 3),
+    }
+    bytes
+}
+
+#[test]
+fn of_a_thousand_files_every_good_one_is_read_and_every_broken_one_named() {
+    let folder = scratch("a_thousand_files");
+    let is_broken = |number: usize| number % 10 == 3;
+    for number in 0..1000 {
+        let bytes = if is_broken(number) { broken(number) } else { small(number) };
+        fs::write(folder.join(format!("{number:04}")), bytes).unwrap();
+    }
+    let given = folder.to_str().unwrap();
+    let output = lungglass(&["classify", "--json", given]);
+    assert_eq!(output.status.code(), Some(2), "{}", stderr(&output));
+    let lines = lines(&output);
+    assert_eq!(lines.len(), 1000);
+    for (number, line) in lines.iter().enumerate() {
+        assert_eq!(line["file"], format!("{given}/{number:04}"));
+        assert_eq!(line["verdict"] == "error", is_broken(number), "{line}");
+        assert_eq!(line["logit"].is_number(), !is_broken(number), "{line}");
+        if is_broken(number) {
+            let code = line["error"]["code"].as_str().unwrap();
+            assert!(["unreadable", "too_large", "unsupported"].contains(&code), "{line}");
+            assert!(line["error"]["message"].as_str().is_some_and(|message| message.len() > 20), "{line}");
+        }
+    }
+}
+
+#[test]
+fn limits_can_be_set_for_files_that_are_meant_to_be_large() {
+    let code = |arguments: &[&str]| {
+        let output = lungglass(&[&["classify", "--json"], arguments, &[DICOM]].concat());
+        let line = &lines(&output)[0];
+        (output.status.code(), line["error"]["code"].as_str().map(str::to_string))
+    };
+    let refused = (Some(2), Some("too_large".to_string()));
+    assert_eq!(code(&["--max-pixels", "262143"]), refused);
+    assert_eq!(code(&["--max-pixels", "262144"]), (Some(0), None));
+    let frames = lungglass(&["classify", "--json", "--max-frames", "2", "tests/dicom/rle-multi.dcm"]);
+    assert_eq!((frames.status.code(), lines(&frames)[0]["error"]["code"].as_str()), (Some(2), Some("too_large")));
+    let folder = scratch("a_large_file");
+    fs::write(folder.join("large.bmp"), vec![b'B'; (1 << 20) + 1]).unwrap();
+    let large = folder.join("large.bmp");
+    let output = lungglass(&["classify", "--json", "--max-file-size", "1", large.to_str().unwrap()]);
+    assert_eq!(lines(&output)[0]["error"]["code"], "too_large");
+    assert_eq!(lungglass(&["classify", "--max-pixels", "0", DICOM]).status.code(), Some(1));
+}

@@ -61,6 +61,38 @@ fn a_damaged_network_is_an_error_and_no_panic() {
     }
 }
 
+/// A header may name any shapes: those that no network has are refused before they are planned.
+#[test]
+fn shapes_that_no_network_has_are_refused() {
+    use lungglass::graph::program::{Constant, Op, Step};
+
+    let step = |op| Step { name: "it".to_string(), op, inputs: vec![0] };
+    let program = |input: Vec<usize>, ops: Vec<Op>| Program {
+        onnx: String::new(),
+        input,
+        constants: Vec::new(),
+        outputs: vec![("out".to_string(), ops.len())],
+        steps: ops.into_iter().map(step).collect(),
+    };
+    let reason = |program: &Program| Program::parse(&program.pack().unwrap()).unwrap_err().to_string();
+    assert!(reason(&program(vec![1, 0, 4, 4], vec![])).contains("empty"));
+    assert!(reason(&program(vec![2], vec![Op::Reshape(vec![2, 0])])).contains("empty"));
+    assert!(reason(&program(vec![1; 9], vec![])).contains("9 axes"));
+    assert!(reason(&program(vec![1 << 20, 1 << 20], vec![])).contains("too large"));
+    // Each tensor is small enough, and all of them are not; a constant is packed anew for each step that takes it.
+    let many = program(vec![1], vec![Op::Broadcast(vec![1 << 25]); 4]);
+    let outputs = (1..=4).map(|value| (format!("{value}"), value)).collect();
+    let processor = lungglass::graph::kernels::Processor::best();
+    let plan = |program: &Program| lungglass::graph::executor::Executor::new(program, processor).map(drop);
+    assert!(plan(&Program { outputs, ..many }).unwrap_err().to_string().contains("too much memory"));
+    let conv = Op::Conv { strides: [1; 2], pads: [0; 4], depthwise: false, clamp: None };
+    let weights = Constant { shape: vec![1024, 1, 1, 64], values: vec![0.0; 1024 * 64] };
+    let bias = Constant { shape: vec![1024], values: vec![0.0; 1024] };
+    let steps = (0..200).map(|_| Step { name: String::new(), op: conv.clone(), inputs: vec![0, 1, 2] }).collect();
+    let again = Program { constants: vec![weights, bias], steps, ..program(vec![1, 1, 1, 64], vec![]) };
+    assert!(plan(&again).unwrap_err().to_string().contains("too much memory"));
+}
+
 /// The oracle: the same ONNX file in tract, operator by operator as tract runs it.
 #[test]
 fn the_kernels_compute_what_tract_computes() {

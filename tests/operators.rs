@@ -14,7 +14,7 @@ use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
 wasm_bindgen_test_configure!(run_in_dedicated_worker);
 
 /// Rounds for each operator.
-const ROUNDS: usize = 60;
+const ROUNDS: usize = if cfg!(miri) { 1 } else { 60 };
 
 /// Runs the program on every processor and holds it against the reference.
 fn check(program: &Program, input: &Constant) {

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use std::str::FromStr;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use lungglass::decode;
 
 /// Reads chest-CT slices: a COVID-19 score, where it comes from, or a refusal with its reason.
 ///
@@ -54,6 +55,8 @@ pub struct Classify {
     /// Write the slices of each series, archive and folder, ranked and counted, to FILE (JSON)
     #[arg(long, value_name = "FILE")]
     pub summary: Option<PathBuf>,
+    #[command(flatten)]
+    pub limits: Limits,
     #[command(flatten)]
     pub network: Network,
 }
@@ -169,6 +172,33 @@ pub struct Bench {
     pub network: Network,
 }
 
+/// What one file may cost. What is larger is an error, and no memory is taken for it.
+#[derive(Args)]
+pub struct Limits {
+    /// Pixels of one frame [default: 16777216, which is 4096 x 4096]
+    #[arg(long, value_name = "PIXELS", value_parser = at_least_one)]
+    max_pixels: Option<u64>,
+    /// Frames of one file [default: 4096]
+    #[arg(long, value_name = "FRAMES", value_parser = at_least_one)]
+    max_frames: Option<u64>,
+    /// Mebibytes of one file [default: 1024]
+    #[arg(long, value_name = "MIB", value_parser = clap::value_parser!(u64).range(1..=1 << 20))]
+    max_file_size: Option<u64>,
+}
+
+impl Limits {
+    /// Those of the pipeline, with what the command line says otherwise.
+    pub fn of_pipeline(&self) -> decode::Limits {
+        let default = decode::Limits::default();
+        decode::Limits {
+            pixels: self.max_pixels.unwrap_or(default.pixels),
+            frames: self.max_frames.unwrap_or(default.frames),
+            bytes: self.max_file_size.map_or(default.bytes, |mebibytes| mebibytes << 20),
+            ..default
+        }
+    }
+}
+
 /// Which network runs, and on what.
 #[derive(Args)]
 pub struct Network {
@@ -220,7 +250,14 @@ fn batch(text: &str) -> Result<usize, String> {
 }
 
 fn rounds(text: &str) -> Result<usize, String> {
-    text.parse().ok().filter(|rounds| (1..=100_000).contains(rounds)).ok_or_else(|| "it must be 1 to 100000".to_string())
+    text.parse()
+        .ok()
+        .filter(|rounds| (1..=100_000).contains(rounds))
+        .ok_or_else(|| "it must be 1 to 100000".to_string())
+}
+
+fn at_least_one(text: &str) -> Result<u64, String> {
+    text.parse().ok().filter(|number| *number > 0).ok_or_else(|| "it must be 1 or more".to_string())
 }
 
 fn share(text: &str) -> Result<f64, String> {

@@ -175,7 +175,8 @@ fn cores() -> usize {
 fn table(report: &Report, layers: bool) -> String {
     let mut text = format!("lungglass {}, {}, {} cores\n", report.version, report.model, report.cores);
     let _ = writeln!(text, "device    {}\nready in  {:.1} ms\n", report.device, report.load);
-    let _ = writeln!(text, "{:<14} {:>9} {:>9}  ms, one slice at a time, {} rounds", "", "least", "median", report.rounds);
+    let _ =
+        writeln!(text, "{:<14} {:>9} {:>9}  ms, one slice at a time, {} rounds", "", "least", "median", report.rounds);
     for Part { name, least, median } in &report.parts {
         let _ = writeln!(text, "{name:<14} {least:>9.2} {median:>9.2}");
     }

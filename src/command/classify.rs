@@ -37,7 +37,8 @@ pub fn run(arguments: &Classify) -> Result<Outcome, Failure> {
         _ => Format::Text,
     };
     let (mut counts, mut summary) = (Counts::default(), Summary::default());
-    match write_lines(&classifier, &inputs, format, maps.as_mut(), &mut counts, &mut summary) {
+    let limits = arguments.limits.of_pipeline();
+    match write_lines(&classifier, &inputs, limits, format, maps.as_mut(), &mut counts, &mut summary) {
         // Who reads the lines has seen enough.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
         written => written.map_err(failed("standard output"))?,
@@ -80,6 +81,7 @@ struct Counts {
 fn write_lines(
     classifier: &Classifier,
     inputs: &[Input],
+    limits: Limits,
     format: Format,
     mut maps: Option<&mut Maps>,
     counts: &mut Counts,
@@ -90,7 +92,7 @@ fn write_lines(
         writeln!(out, "{}", CSV_HEADER.join(","))?;
     }
     let most = AHEAD * rayon::current_num_threads();
-    let mut slices = Slices::new(inputs);
+    let mut slices = Slices::new(inputs, limits);
     let result = rayon::in_place_scope(|scope| {
         let (sender, receiver) = mpsc::channel();
         // Readings that came before their turn, by the number of their slice.
@@ -152,6 +154,7 @@ impl Slice {
 /// The slices of all inputs in order. An input is opened when its turn comes, and so is an entry of an archive.
 struct Slices<'a> {
     inputs: std::slice::Iter<'a, Input>,
+    limits: Limits,
     /// The archive that is being read: its name, and the number of its next entry.
     archive: Option<(&'a str, Archive, usize)>,
     /// The image that is being read.
@@ -169,8 +172,8 @@ struct Image {
 }
 
 impl<'a> Slices<'a> {
-    fn new(inputs: &'a [Input]) -> Slices<'a> {
-        Slices { inputs: inputs.iter(), archive: None, image: None, skipped: 0, nested: 0 }
+    fn new(inputs: &'a [Input], limits: Limits) -> Slices<'a> {
+        Slices { inputs: inputs.iter(), limits, archive: None, image: None, skipped: 0, nested: 0 }
     }
 
     /// Goes on with an image, or gives the slice that stands for one that cannot be opened.
@@ -216,7 +219,7 @@ impl Iterator for Slices<'_> {
                 self.start(file, stem, Some(name.to_string()), source)
             } else {
                 let input = self.inputs.next()?;
-                match input.bytes().and_then(|bytes| File::open(bytes, Limits::default())) {
+                match input.bytes(&self.limits).and_then(|bytes| File::open(bytes, self.limits)) {
                     Ok(File::Archive(archive)) => {
                         self.skipped += archive.skipped();
                         self.nested += archive.nested();

@@ -23,10 +23,10 @@ enum Place {
 
 impl Input {
     /// Its bytes, within the limit of the pipeline.
-    pub fn bytes(&self) -> Result<Vec<u8>> {
+    pub fn bytes(&self, limits: &Limits) -> Result<Vec<u8>> {
         match &self.place {
-            Place::File(path) => read(path),
-            Place::StandardInput => within_limit(io::stdin().lock()),
+            Place::File(path) => read(path, limits),
+            Place::StandardInput => within_limit(io::stdin().lock(), limits),
         }
     }
 
@@ -45,20 +45,20 @@ pub fn stem(path: &Path) -> String {
 }
 
 /// The bytes of a file. One over the limit is not read.
-pub fn read(path: &Path) -> Result<Vec<u8>> {
+pub fn read(path: &Path, limits: &Limits) -> Result<Vec<u8>> {
     let unopened = |error: io::Error| Error::Io(error.to_string());
     let file = fs::File::open(path).map_err(unopened)?;
-    let (length, limit) = (file.metadata().map_err(unopened)?.len(), Limits::default().bytes);
+    let (length, limit) = (file.metadata().map_err(unopened)?.len(), limits.bytes);
     if length > limit {
         return Err(Error::TooLarge { what: "the file's size in bytes", value: Some(length), limit });
     }
-    within_limit(file)
+    within_limit(file, limits)
 }
 
 /// At most one byte more than the limit: the pipeline says that this is too large.
-fn within_limit(source: impl Read) -> Result<Vec<u8>> {
+fn within_limit(source: impl Read, limits: &Limits) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    let read = source.take(Limits::default().bytes + 1).read_to_end(&mut bytes);
+    let read = source.take(limits.bytes.saturating_add(1)).read_to_end(&mut bytes);
     read.map_err(|error| Error::Io(error.to_string()))?;
     Ok(bytes)
 }

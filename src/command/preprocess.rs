@@ -36,7 +36,7 @@ pub fn run(arguments: &Preprocess) -> Result<Outcome, Failure> {
     let read: Vec<Result<Vec<Row>, (String, String)>> = files
         .into_par_iter()
         .map(|(name, path)| {
-            let rows = inputs::read(&path).and_then(|bytes| slices(&name, bytes, &model, size));
+            let rows = inputs::read(&path, &Limits::default()).and_then(|bytes| slices(&name, bytes, &model, size));
             rows.map_err(|error| (name, error.to_string()))
         })
         .collect();

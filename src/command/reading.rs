@@ -138,7 +138,8 @@ fn ahead<T: Send>(
 
 /// The image of a slice, of one frame.
 pub fn open(slice: &Labelled) -> error::Result<Source> {
-    let source = inputs::read(&slice.file).and_then(|bytes| Source::open(bytes, Limits::default()))?;
+    let limits = Limits::default();
+    let source = inputs::read(&slice.file, &limits).and_then(|bytes| Source::open(bytes, limits))?;
     if source.is_multi_frame() {
         return Err(Error::Unsupported {
             what: format!("a file of {} frames in a manifest", source.frames()),

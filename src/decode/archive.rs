@@ -68,7 +68,7 @@ impl Archive {
             }
             compressed = compressed.saturating_add(record.compressed_size_hint());
             expanded = expanded.saturating_add(record.uncompressed_size_hint());
-            Limits::check("the size of all entries in bytes", expanded, limits.expanded)?;
+            Limits::check("the size of all entries in bytes", expanded, limits.unpacked(bytes.len() as u64))?;
             if compressed > bytes.len() as u64 {
                 return Err(unreadable("its entries share their bytes"));
             }
@@ -166,7 +166,7 @@ impl Place {
         };
         let (start, end) = archive.get_entry(record.wayfinder()).map_err(damaged)?.compressed_data_range();
         let size = record.uncompressed_size_hint();
-        Limits::check("the size of the entry in bytes", size, limits.expanded(end - start))?;
+        Limits::check("the size of the entry in bytes", size, limits.inflated(end - start))?;
         Ok(Place { data: start as usize..end as usize, is_deflated, size, crc: record.crc32() })
     }
 
@@ -181,7 +181,7 @@ impl Place {
     }
 
     fn peek(&self, bytes: &[u8], limits: &Limits) -> Peek {
-        let mut limit = FIRST_PEEK;
+        let mut limit = FIRST_PEEK.min(limits.header);
         loop {
             let first = self.start(bytes, limit.min(self.size));
             let is_whole = (first.len() as u64) < limit || limit >= self.size;
@@ -194,7 +194,9 @@ impl Place {
                 Some(Content::Dicom(start)) => match dicom::peek(&first, start, is_whole, limits) {
                     dicom::Peek::Frames(frames) => return Peek::Image(frames),
                     dicom::Peek::NoPixels => return Peek::Other,
-                    dicom::Peek::Unknown => limit *= 4,
+                    // What is wrong with so long a header is said when it is read.
+                    dicom::Peek::Unknown if limit >= limits.header => return Peek::Image(1),
+                    dicom::Peek::Unknown => limit = limits.header.min(limit * 4),
                 },
             }
         }
@@ -330,8 +332,14 @@ pub(super) mod tests {
         let mut bomb = bytes;
         let at = record(&bomb) + 24;
         bomb[at..at + 4].copy_from_slice(&0xFFFF_FFF0u32.to_le_bytes());
-        let archive = open(bomb).unwrap();
+        assert_eq!(open(bomb).unwrap_err().code(), "too_large");
+        // An entry that is too large by itself stops no other.
+        let large = dicom::tests::frames_behind(5000, 1);
+        let files = zip(&[("scan", &large), ("a.png", &png(4))]);
+        let limits = Limits { entry: 1000, ..Limits::default() };
+        let archive = Archive::open(files, limits).unwrap();
         assert_eq!(archive.source(0).err().map(|error| error.code()), Some("too_large"));
+        assert!(archive.source(1).is_ok());
     }
 
     #[test]

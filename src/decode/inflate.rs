@@ -13,11 +13,29 @@ pub(super) enum Fault {
 }
 
 /// Inflates `compressed` into at most `limit` bytes; what follows the stream is ignored.
+///
+/// What is long is measured first, so that no more memory is taken than it needs: a vector that grows holds up to three times as much.
 pub(super) fn all(compressed: &[u8], limit: u64) -> Result<Vec<u8>, Fault> {
-    let mut bytes = Vec::new();
-    let read = DeflateDecoder::new(compressed).take(limit.saturating_add(1)).read_to_end(&mut bytes);
-    read.map_err(Fault::Damaged)?;
-    if bytes.len() as u64 > limit { Err(Fault::TooLong) } else { Ok(bytes) }
+    let bytes = up_to(compressed, limit.min(SHORT).saturating_add(1), 0)?;
+    if bytes.len() as u64 <= limit.min(SHORT) {
+        return Ok(bytes);
+    }
+    drop(bytes);
+    let mut stream = DeflateDecoder::new(compressed).take(limit.saturating_add(1));
+    let length = io::copy(&mut stream, &mut io::sink()).map_err(Fault::Damaged)?;
+    if length > limit {
+        return Err(Fault::TooLong);
+    }
+    up_to(compressed, length, length as usize)
+}
+
+/// Bytes that are inflated without measuring them first.
+const SHORT: u64 = 4 << 20;
+
+fn up_to(compressed: &[u8], limit: u64, capacity: usize) -> Result<Vec<u8>, Fault> {
+    let mut bytes = Vec::with_capacity(capacity);
+    DeflateDecoder::new(compressed).take(limit).read_to_end(&mut bytes).map_err(Fault::Damaged)?;
+    Ok(bytes)
 }
 
 /// The first bytes, at most `limit`: fewer where the stream ends or is damaged before.
@@ -48,6 +66,13 @@ mod tests {
         assert_eq!(all(&compressed, 1000).unwrap(), [7; 1000]);
         assert!(matches!(all(&compressed, 999), Err(Fault::TooLong)));
         assert!(matches!(all(&compressed[..compressed.len() - 2], 1000), Err(Fault::Damaged(_))));
+        let long = vec![7; SHORT as usize + 1000];
+        let compressed = deflate(&long);
+        let limit = long.len() as u64;
+        let inflated = all(&compressed, limit).unwrap();
+        assert!(inflated == long && inflated.capacity() == long.len());
+        assert!(matches!(all(&compressed, limit - 1), Err(Fault::TooLong)));
+        assert!(matches!(all(&compressed[..compressed.len() - 2], limit), Err(Fault::Damaged(_))));
     }
 
     #[test]

@@ -3,69 +3,21 @@
 mod archive;
 mod dicom;
 mod inflate;
+mod limits;
 mod raster;
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 pub use self::archive::{Archive, Entry};
+pub use self::limits::Limits;
 use crate::error::{Error, Result};
 use crate::slice::{Place, Slice};
 
-/// What reading one file may cost.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Limits {
-    /// Bytes of the file.
-    pub bytes: u64,
-    /// Pixels of one frame.
-    pub pixels: u64,
-    /// Pixels of the longer side.
-    pub side: u64,
-    /// Frames of one file.
-    pub frames: u64,
-    /// Bytes that a compressed byte may become, once the result is larger than [`Limits::SMALL`].
-    pub ratio: u64,
-    /// Entries of an archive, images or not.
-    pub entries: u64,
-    /// Bytes of all entries of an archive.
-    pub expanded: u64,
-}
-
-impl Default for Limits {
-    /// 1 GiB, 4096 x 4096 pixels, no side over 16,384, 4,096 frames, 200 to 1; archives of 65,536 entries and 16 GiB: far above what a
-    /// scanner makes.
-    fn default() -> Limits {
-        Limits {
-            bytes: 1 << 30,
-            pixels: 4096 * 4096,
-            side: 16_384,
-            frames: 4096,
-            ratio: 200,
-            entries: 1 << 16,
-            expanded: 16 << 30,
-        }
-    }
-}
-
-impl Limits {
-    /// Bytes that compressed data may become whatever they are: an empty image is small.
-    pub const SMALL: u64 = 64 << 20;
-
-    /// Bytes that `compressed` of them may become.
-    fn expanded(&self, compressed: u64) -> u64 {
-        self.bytes.min(compressed.saturating_mul(self.ratio).max(Limits::SMALL))
-    }
-
-    fn check(what: &'static str, value: u64, limit: u64) -> Result<()> {
-        if value > limit { Err(Error::TooLarge { what, value: Some(value), limit }) } else { Ok(()) }
-    }
-
-    /// Fails for a frame that is empty or too large; `format` names it in the error.
-    fn check_frame(&self, format: &'static str, width: u64, height: u64) -> Result<()> {
-        if width == 0 || height == 0 {
-            let reason = format!("its size is {width} x {height} pixels");
-            return Err(Error::Unreadable { format, reason });
-        }
-        Limits::check("the longer side in pixels", width.max(height), self.side)?;
-        Limits::check("the number of pixels", width * height, self.pixels)
-    }
+/// Runs what reads bytes of others. A panic in it, which would be a fault of ours or of a decoder that we use, costs this file and no other.
+/// In a browser a panic ends the module's instance: there the page starts another worker, and names the file.
+fn guarded<T>(read: impl FnOnce() -> Result<T>) -> Result<T> {
+    catch_unwind(AssertUnwindSafe(read))
+        .unwrap_or_else(|_| Err(Error::Internal("a decoder broke off at this file".to_string())))
 }
 
 /// A file that was recognised.
@@ -82,7 +34,7 @@ impl File {
     pub fn open(bytes: Vec<u8>, limits: Limits) -> Result<File> {
         if archive::sniff(&bytes) {
             Limits::check("the file's size in bytes", bytes.len() as u64, limits.bytes)?;
-            return Archive::open(bytes, limits).map(File::Archive);
+            return guarded(|| Archive::open(bytes, limits)).map(File::Archive);
         }
         Source::open(bytes, limits).map(File::Image)
     }
@@ -120,8 +72,10 @@ impl Source {
     /// [`Error::Unsupported`] for what the header tells, the latter for an archive too.
     pub fn open(mut bytes: Vec<u8>, limits: Limits) -> Result<Source> {
         Limits::check("the file's size in bytes", bytes.len() as u64, limits.bytes)?;
-        let image = match Content::sniff(&bytes) {
-            Some(Content::Dicom(start)) => Image::Dicom(Box::new(dicom::Header::read(&mut bytes, start, &limits)?)),
+        let image = match guarded(|| Ok(Content::sniff(&bytes)))? {
+            Some(Content::Dicom(start)) => {
+                Image::Dicom(Box::new(guarded(|| dicom::Header::read(&mut bytes, start, &limits))?))
+            }
             Some(Content::Raster(format)) => Image::Raster(format),
             None if archive::sniff(&bytes) => {
                 let what = "a ZIP archive in this place".to_string();
@@ -158,9 +112,21 @@ impl Source {
     /// # Errors
     /// [`Error::Unreadable`], [`Error::TooLarge`] and [`Error::Unsupported`] for this frame alone.
     pub fn slice(&self, frame: usize) -> Result<Slice> {
-        match &self.image {
+        guarded(|| match &self.image {
             Image::Raster(format) => raster::read(&self.bytes, *format, &self.limits),
             Image::Dicom(header) => header.slice(&self.bytes, frame),
-        }
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_is_an_error_of_its_file() {
+        assert_eq!(guarded(|| Ok(7)), Ok(7));
+        let broken: Result<()> = guarded(|| panic!("on purpose"));
+        assert_eq!(broken.unwrap_err().code(), "internal");
     }
 }

@@ -20,8 +20,8 @@ const FORMATS: [(ImageFormat, &str); 6] = [
     (ImageFormat::WebP, "WebP"),
 ];
 
-/// Bytes that a decoder may take beside the frame itself, for a pixel: 16-bit RGBA and one working copy.
-const BYTES_PER_PIXEL: u64 = 16;
+/// What is too much where a picture has few pixels of many bytes.
+const MEMORY: &str = "the memory that the picture takes, in bytes,";
 
 /// The format of `bytes`, if it is one of ours.
 pub(super) fn sniff(bytes: &[u8]) -> Option<ImageFormat> {
@@ -35,7 +35,7 @@ fn name(format: ImageFormat) -> &'static str {
 
 /// Decodes a picture: alpha over black, colour by Rec. 601, EXIF orientation applied, 16 bits rounded to 8.
 pub(super) fn read(bytes: &[u8], format: ImageFormat, limits: &Limits) -> Result<Slice> {
-    let fail = |error| translate(name(format), error);
+    let fail = |error| translate(name(format), limits, error);
     if format == ImageFormat::Jpeg {
         check_end(bytes)?;
     }
@@ -45,6 +45,7 @@ pub(super) fn read(bytes: &[u8], format: ImageFormat, limits: &Limits) -> Result
     let mut decoder = reader.into_decoder().map_err(fail)?;
     let (width, height) = decoder.dimensions();
     limits.check_frame(name(format), width.into(), height.into())?;
+    Limits::check(MEMORY, decoder.total_bytes(), limits.picture())?;
     let orientation = decoder.orientation().map_err(fail)?;
     let mut image = DynamicImage::from_decoder(decoder).map_err(fail)?;
     image.apply_orientation(orientation);
@@ -57,7 +58,8 @@ pub(super) fn read(bytes: &[u8], format: ImageFormat, limits: &Limits) -> Result
 
 /// The gray levels of a JPEG of 8 bits, as they are stored, if it is `width` x `height` pixels of one component.
 pub(super) fn gray_jpeg(bytes: &[u8], width: usize, height: usize) -> Result<Vec<u8>> {
-    let fail = |error| translate(name(ImageFormat::Jpeg), error);
+    // Its size is that of a frame, which was held against the limits.
+    let fail = |error| translate(name(ImageFormat::Jpeg), &Limits::default(), error);
     check_end(bytes)?;
     let decoder = JpegDecoder::new(Cursor::new(bytes)).map_err(fail)?;
     let (found_width, found_height) = decoder.dimensions();
@@ -72,7 +74,8 @@ pub(super) fn gray_jpeg(bytes: &[u8], width: usize, height: usize) -> Result<Vec
 
 fn decoder_limits(limits: &Limits) -> image::Limits {
     let mut decoder = image::Limits::default();
-    decoder.max_alloc = Some(limits.pixels * BYTES_PER_PIXEL);
+    // The picture, and a copy to work on.
+    decoder.max_alloc = Some(limits.picture().saturating_mul(2));
     decoder
 }
 
@@ -132,15 +135,11 @@ fn to_gray(image: DynamicImage) -> (Vec<u8>, f32) {
     (gray, coloured as f32 / pixels as f32)
 }
 
-fn translate(format: &'static str, error: ImageError) -> Error {
+fn translate(format: &'static str, limits: &Limits, error: ImageError) -> Error {
     match error {
         ImageError::Limits(limit) => match limit.kind() {
             LimitErrorKind::Unsupported { .. } => Error::Internal(limit.to_string()),
-            _ => Error::TooLarge {
-                what: "the memory that the picture takes, in bytes,",
-                value: None,
-                limit: Limits::default().pixels * BYTES_PER_PIXEL,
-            },
+            _ => Error::TooLarge { what: MEMORY, value: None, limit: limits.picture() },
         },
         ImageError::Unsupported(what) => {
             Error::Unsupported { what: what.to_string(), advice: "save it as an ordinary 8-bit PNG" }

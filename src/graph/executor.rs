@@ -13,7 +13,7 @@ use super::kernels::plain::{self, Walk};
 use super::kernels::point::{self, Finish};
 use super::kernels::product::{self, product};
 use super::kernels::{Block, Processor, blocks, blocks_mut};
-use super::program::{Binary, Constant, Op, Pool, Program, Shape, Unary, count};
+use super::program::{Binary, Constant, MOST_VALUES, Op, Pool, Program, Shape, Unary, count};
 use crate::error::{Error, Result};
 
 /// A program, ready to run. Cheap to clone; every thread may run it at once.
@@ -272,6 +272,8 @@ struct Planner<'a> {
     steps: Vec<(Kernel, Vec<Tensor>, usize, usize)>,
     /// The step of the program that is being planned.
     source: usize,
+    /// Values of all packed weights and buffers until now.
+    held: usize,
 }
 
 type Planning<T> = std::result::Result<T, String>;
@@ -279,8 +281,15 @@ type Planning<T> = std::result::Result<T, String>;
 impl Planner<'_> {
     fn plan(program: &Program, processor: Processor) -> Planning<Plan> {
         let shapes = program.shapes()?;
-        let mut planner =
-            Planner { program, shapes, known: Vec::new(), constants: Vec::new(), steps: Vec::new(), source: 0 };
+        let mut planner = Planner {
+            program,
+            shapes,
+            known: Vec::new(),
+            constants: Vec::new(),
+            steps: Vec::new(),
+            source: 0,
+            held: 0,
+        };
         planner.known.push(Known { plain: Some(Tensor::Input(count(&program.input)?)), blocked: None });
         for _ in &program.constants {
             // Most are weights, which their step packs: only those that are taken as tensors are kept.
@@ -300,6 +309,12 @@ impl Planner<'_> {
     fn push(&mut self, kernel: Kernel, inputs: Vec<Tensor>, size: usize) -> Tensor {
         self.steps.push((kernel, inputs, size, self.source));
         Tensor::Step(self.steps.len() - 1, size)
+    }
+
+    /// Fails before so much memory is taken as no network here needs: what a file holds once may be packed again for each step.
+    fn hold(&mut self, values: usize) -> Planning<()> {
+        self.held = self.held.saturating_add(values);
+        if self.held > MOST_VALUES { Err("the network takes too much memory".to_string()) } else { Ok(()) }
     }
 
     /// The value as a plain tensor.
@@ -445,6 +460,7 @@ impl Planner<'_> {
         let (input, output) = ([from[2], from[3]], [shape[2], shape[3]]);
         let pixels = output[0] * output[1];
         let size = outputs.next_multiple_of(8) * pixels;
+        self.hold(count(&[outputs.next_multiple_of(8), channels.next_multiple_of(8), h, w])?)?;
         let mut padded = bias.values.clone();
         padded.resize(outputs.next_multiple_of(8), 0.0);
         let bias = blocks(&padded).to_vec();
@@ -463,12 +479,13 @@ impl Planner<'_> {
             (self.blocked(picture)?, channels, point::pack(weights, outputs, channels))
         } else if channels == 1 {
             let x = self.plain(picture)?;
-            let columns = self.push(Kernel::ColumnsOfOne(windows), vec![x], taps.next_multiple_of(8) * pixels);
+            let columns =
+                self.push(Kernel::ColumnsOfOne(windows), vec![x], count(&[taps.next_multiple_of(8), pixels])?);
             (columns, taps, point::pack(weights, outputs, taps))
         } else {
             let x = self.blocked(picture)?;
             let depth = channels.next_multiple_of(8) * taps;
-            let columns = self.push(Kernel::Columns(windows), vec![x], depth * pixels);
+            let columns = self.push(Kernel::Columns(windows), vec![x], count(&[depth, pixels])?);
             (columns, depth, point::pack(&layout::weights_by_column(weights, channels, taps), outputs, depth))
         };
         let mut tensors = vec![x];
@@ -479,7 +496,7 @@ impl Planner<'_> {
     }
 
     /// Gives every step's tensor a buffer, which is free again after the last step that takes it.
-    fn finish(self, processor: Processor, outputs: Vec<Tensor>) -> Planning<Plan> {
+    fn finish(mut self, processor: Processor, outputs: Vec<Tensor>) -> Planning<Plan> {
         let mut last_use = vec![0; self.steps.len()];
         for (at, (_, inputs, ..)) in self.steps.iter().enumerate() {
             for input in inputs {
@@ -502,7 +519,7 @@ impl Planner<'_> {
             Tensor::Constant(at) => Place::Constant(at),
             Tensor::Step(of, _) => place_of[of],
         };
-        for (at, (kernel, inputs, size, source)) in self.steps.into_iter().enumerate() {
+        for (at, (kernel, inputs, size, source)) in std::mem::take(&mut self.steps).into_iter().enumerate() {
             // The smallest that is large enough, or else the largest, made larger.
             let best = (0..free.len()).min_by_key(|&place| {
                 let have = buffers[free[place]];
@@ -515,6 +532,7 @@ impl Planner<'_> {
                     buffers.len() - 1
                 }
             };
+            self.hold(size.saturating_sub(buffers[buffer]))?;
             buffers[buffer] = buffers[buffer].max(size);
             place_of.push(Place::Buffer(buffer, size));
             let mut seen = Vec::new();

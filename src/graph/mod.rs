@@ -2,7 +2,7 @@
 //! list is run one slice at a time by our kernels ([`executor`], [`kernels`]), or several at a time on a GPU. What is beyond it tract can
 //! run by itself ([`tract`]). The page holds only our kernels.
 
-#[cfg(not(target_arch = "wasm32"))]
+#[cfg(all(feature = "compile", not(target_arch = "wasm32")))]
 pub mod compile;
 mod contract;
 #[cfg(all(feature = "cuda", not(target_arch = "wasm32")))]
@@ -13,7 +13,7 @@ pub mod gpu;
 pub mod kernels;
 pub mod program;
 mod runtime;
-#[cfg(not(target_arch = "wasm32"))]
+#[cfg(all(feature = "compile", not(target_arch = "wasm32")))]
 pub mod tract;
 
 use serde::Serialize;
@@ -59,13 +59,22 @@ pub struct Map {
     pub values: Vec<f32>,
 }
 
+impl Outputs {
+    /// Whether every value is a finite number. Of an input that preprocess gives they are.
+    pub fn are_finite(&self) -> bool {
+        let maps = self.map.values.iter().chain(&self.lung.values);
+        let others = self.findings.iter().chain(&self.embedding);
+        maps.chain(others).chain([&self.logit]).all(|value| value.is_finite())
+    }
+}
+
 impl Graph {
     /// Compiles an ONNX file with the input `slice` `[N, 1, size, size]` and the outputs `logit`, `map`,
     /// `findings`, `lung` and `embedding`.
     ///
     /// # Errors
     /// [`Error::Model`](crate::error::Error::Model) when it cannot be parsed, lacks one of these, or has an operator that LungGlass does not run.
-    #[cfg(not(target_arch = "wasm32"))]
+    #[cfg(all(feature = "compile", not(target_arch = "wasm32")))]
     pub fn compile(onnx: &[u8], size: usize) -> Result<Graph> {
         Graph::new(&compile::compile(onnx, &[1, 1, size, size])?, Processor::best())
     }

@@ -11,7 +11,9 @@ use crate::error::{Error, Result};
 const MAGIC: &[u8; 8] = b"LGPACK\0\x01";
 
 /// No tensor of a network for one slice comes near this many values.
-const MOST_VALUES: usize = 1 << 26;
+pub(super) const MOST_VALUES: usize = 1 << 26;
+/// Nor has one this many axes.
+const MOST_AXES: usize = 8;
 
 /// The lengths of a tensor's axes, slowest first.
 pub type Shape = Vec<usize>;
@@ -135,10 +137,17 @@ enum Grid {
 /// The number of values of a shape.
 ///
 /// # Errors
-/// When they are more than any network here has.
+/// When they are none, or more than any network here has.
 pub fn count(shape: &[usize]) -> std::result::Result<usize, String> {
+    if shape.len() > MOST_AXES {
+        return Err(format!("a tensor has {} axes", shape.len()));
+    }
     let product = shape.iter().try_fold(1usize, |product, &length| product.checked_mul(length));
-    product.filter(|&count| count <= MOST_VALUES).ok_or_else(|| format!("a tensor of shape {shape:?} is too large"))
+    match product {
+        Some(0) => Err(format!("a tensor of shape {shape:?} is empty")),
+        Some(count) if count <= MOST_VALUES => Ok(count),
+        _ => Err(format!("a tensor of shape {shape:?} is too large")),
+    }
 }
 
 impl Program {
@@ -328,8 +337,8 @@ fn windows(picture: [usize; 2], kernel: [usize; 2], strides: [usize; 2], pads: [
     let along = |axis: usize| {
         let (kernel, before, after) = (kernel[axis], pads[axis], pads[axis + 2]);
         let inside = before < kernel && after < kernel && picture[axis] > 0 && strides[axis] > 0;
-        let free = picture[axis].checked_add(before + after)?.checked_sub(kernel)?;
-        inside.then(|| free / strides[axis] + 1)
+        let padded = picture[axis].checked_add(before)?.checked_add(after)?;
+        inside.then_some(padded.checked_sub(kernel)?).map(|free| free / strides[axis] + 1)
     };
     Some([along(0)?, along(1)?])
 }

@@ -1,7 +1,7 @@
 //! What runs the network. One is chosen before the first slice, and none takes another's place.
 
 use super::{Contract, Graph, Outputs};
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// The network on the CPU, or on a GPU.
 #[derive(Clone)]
@@ -11,7 +11,7 @@ pub enum Runtime {
     #[cfg(all(feature = "wgpu", not(target_arch = "wasm32")))]
     Gpu(std::sync::Arc<super::gpu::GpuGraph>),
     /// By tract itself, on the CPU or an NVIDIA card.
-    #[cfg(not(target_arch = "wasm32"))]
+    #[cfg(all(feature = "compile", not(target_arch = "wasm32")))]
     Tract(std::sync::Arc<super::tract::TractGraph>),
 }
 
@@ -28,7 +28,7 @@ impl From<std::sync::Arc<super::gpu::GpuGraph>> for Runtime {
     }
 }
 
-#[cfg(not(target_arch = "wasm32"))]
+#[cfg(all(feature = "compile", not(target_arch = "wasm32")))]
 impl From<std::sync::Arc<super::tract::TractGraph>> for Runtime {
     fn from(graph: std::sync::Arc<super::tract::TractGraph>) -> Runtime {
         Runtime::Tract(graph)
@@ -42,7 +42,7 @@ macro_rules! ask {
             Runtime::Cpu($graph) => $question,
             #[cfg(all(feature = "wgpu", not(target_arch = "wasm32")))]
             Runtime::Gpu($graph) => $question,
-            #[cfg(not(target_arch = "wasm32"))]
+            #[cfg(all(feature = "compile", not(target_arch = "wasm32")))]
             Runtime::Tract($graph) => $question,
         }
     };
@@ -54,12 +54,17 @@ impl Runtime {
         ask!(self, graph => graph.contract())
     }
 
-    /// Runs one slice: `input` holds the `size * size` values that preprocess gives.
+    /// Runs one slice: `input` holds the `size * size` values that preprocess gives. What comes out is finite.
     ///
     /// # Errors
-    /// [`Error::Argument`](crate::error::Error::Argument) for an input of another length,
-    /// [`Error::Internal`](crate::error::Error::Internal) if the runtime fails.
+    /// [`Error::Argument`] for an input of another length, or of values so far from gray levels that the network's are no finite numbers;
+    /// [`Error::Internal`] if the runtime fails.
     pub fn run(&self, input: &[f32]) -> Result<Outputs> {
-        ask!(self, graph => graph.run(input))
+        let outputs = ask!(self, graph => graph.run(input))?;
+        if outputs.are_finite() {
+            Ok(outputs)
+        } else {
+            Err(Error::Argument("the network gives no finite numbers for this input".to_string()))
+        }
     }
 }

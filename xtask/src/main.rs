@@ -1,6 +1,7 @@
 //! `cargo xtask`: what a developer does with this repository beyond `cargo build`. This file owns the command line and nothing else.
 
 mod bench;
+mod fuzz;
 mod kiosk;
 mod parity;
 mod process;
@@ -98,6 +99,17 @@ enum Task {
     },
     /// Rewrite the expected outputs of the cases under tests/ from what the code gives now. Read the difference before you commit it.
     Bless,
+    /// Feed damaged files to every reader, guided by coverage, one target after the other, at idle priority; write what came of it into
+    /// tests/fuzz/LOG.md. What breaks a reader is kept in tests/fuzz/found.
+    Fuzz {
+        /// One target only.
+        target: Option<String>,
+        /// Minutes for each target.
+        #[arg(long, default_value_t = 10.0)]
+        minutes: f64,
+    },
+    /// Run the kernels and the readers under AddressSanitizer.
+    Asan,
     /// The runner that cargo calls for each test binary of wasm32.
     #[command(hide = true)]
     WasmTestRunner {
@@ -141,6 +153,8 @@ fn perform(task: Task) -> Result<ExitCode> {
         Task::Soak { slices, json } => test::soak(slices, json.as_deref())?,
         Task::Release { twice } => release::write(twice)?,
         Task::Bless => test::bless()?,
+        Task::Fuzz { target, minutes } => fuzz::run(target.as_deref(), minutes)?,
+        Task::Asan => fuzz::sanitize()?,
         Task::WasmTestRunner { arguments } => wasm::run_tests(arguments)?,
     }
     Ok(ExitCode::SUCCESS)

@@ -176,21 +176,21 @@ impl Header {
     /// Reads the header; the pixel data are only located. A data set that was deflated is inflated in `bytes`.
     pub(super) fn read(bytes: &mut Vec<u8>, start: Start, limits: &Limits) -> Result<Header> {
         let mut elements = Elements::default();
-        let at = elements.walk_meta(bytes, start)?;
+        let mut at = elements.walk_meta(bytes, start, limits)?;
         let syntax = elements.transfer_syntax.clone().unwrap_or_default();
         if syntax == uids::DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN {
             let compressed = &bytes[at as usize..];
-            let limit = limits.expanded(compressed.len() as u64);
+            let limit = limits.inflated(compressed.len() as u64);
             let data_set = inflate::all(compressed, limit).map_err(|fault| match fault {
                 inflate::Fault::TooLong => {
                     Error::TooLarge { what: "the size of its data set in bytes", value: None, limit }
                 }
                 inflate::Fault::Damaged(error) => damaged(&format!("its deflated data set is damaged ({error})")),
             })?;
-            bytes.truncate(at as usize);
-            bytes.extend(data_set);
+            // The elements before it are not needed any more.
+            (*bytes, at) = (data_set, 0);
         }
-        elements.walk(bytes, at, &syntax, Walk::DataSet)?;
+        elements.walk(bytes, at, &syntax, Walk::DataSet, limits)?;
         elements.into_header(bytes, limits)
     }
 
@@ -231,7 +231,7 @@ pub(super) enum Peek {
 pub(super) fn peek(bytes: &[u8], start: Start, is_whole: bool, limits: &Limits) -> Peek {
     let mut elements = Elements::default();
     let unknown = if is_whole { Peek::Frames(1) } else { Peek::Unknown };
-    let Ok(at) = elements.walk_meta(bytes, start) else { return unknown };
+    let Ok(at) = elements.walk_meta(bytes, start, limits) else { return unknown };
     let syntax = elements.transfer_syntax.clone().unwrap_or_default();
     let inflated;
     let (bytes, at) = if syntax == uids::DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN {
@@ -241,7 +241,7 @@ pub(super) fn peek(bytes: &[u8], start: Start, is_whole: bool, limits: &Limits) 
     } else {
         (bytes, at)
     };
-    let walked = elements.walk(bytes, at, &syntax, Walk::DataSet);
+    let walked = elements.walk(bytes, at, &syntax, Walk::DataSet, limits);
     match (walked, &elements.pixels) {
         (Ok(_), Some(_)) => {
             Peek::Frames(elements.frame_count().ok().filter(|frames| *frames as u64 <= limits.frames).unwrap_or(1))
@@ -306,14 +306,25 @@ enum Walk {
     DataSet,
 }
 
+/// What [`Elements::walk`] is inside of.
+#[derive(PartialEq)]
+enum Open {
+    Sequence,
+    Item,
+}
+
+fn close(open: &mut Vec<Open>, what: Open) -> Result<()> {
+    if open.pop() == Some(what) { Ok(()) } else { Err(damaged("a sequence or an item ends that has not begun")) }
+}
+
 impl Elements {
     /// Reads the file meta group; returns where the data set starts. Afterwards the transfer syntax is known.
-    fn walk_meta(&mut self, bytes: &[u8], start: Start) -> Result<u64> {
+    fn walk_meta(&mut self, bytes: &[u8], start: Start, limits: &Limits) -> Result<u64> {
         if let Some(syntax) = start.syntax {
             self.transfer_syntax = Some(syntax.to_string());
             return Ok(start.at as u64);
         }
-        let end = self.walk(bytes, start.at as u64, uids::EXPLICIT_VR_LITTLE_ENDIAN, Walk::FileMeta)?;
+        let end = self.walk(bytes, start.at as u64, uids::EXPLICIT_VR_LITTLE_ENDIAN, Walk::FileMeta, limits)?;
         if self.transfer_syntax.is_none() {
             return Err(damaged("it names no transfer syntax"));
         }
@@ -321,49 +332,59 @@ impl Elements {
     }
 
     /// Reads elements from byte `at` on; returns where it stopped: behind the file meta group, or at the pixel data.
-    fn walk(&mut self, bytes: &[u8], at: u64, syntax: &str, walk: Walk) -> Result<u64> {
+    fn walk(&mut self, bytes: &[u8], at: u64, syntax: &str, walk: Walk, limits: &Limits) -> Result<u64> {
         let transfer_syntax = TransferSyntaxRegistry.get(syntax).ok_or_else(|| unsupported_syntax(syntax))?;
         let big_endian = syntax == EXPLICIT_VR_BIG_ENDIAN;
         let mut cursor = Cursor::new(bytes);
         cursor.set_position(at);
         let mut reader =
             LazyDataSetReader::new_with_ts(cursor, transfer_syntax).map_err(|error| damaged(&error.to_string()))?;
-        let mut depth = 0usize;
+        // Sequences and items that have begun and not ended. The reader itself takes any end for that of the innermost, and panics where
+        // nothing is left.
+        let mut open = Vec::new();
+        let mut tokens = 0u64;
         let mut end = at;
         while let Some(token) = reader.advance() {
+            tokens += 1;
+            Limits::check("the number of its elements", tokens, limits.elements)?;
+            Limits::check("the length of its header in bytes", end - at, limits.header)?;
             match token.map_err(|error| damaged(&error.to_string()))? {
                 LazyDataToken::ElementHeader(header) if walk == Walk::FileMeta && header.tag.group() != 0x0002 => {
                     return Ok(end);
                 }
-                LazyDataToken::PixelSequenceStart if depth == 0 => {
+                LazyDataToken::PixelSequenceStart if open.is_empty() => {
                     let at = reader.into_decoder().position();
                     self.pixels = Some(PixelData::Encapsulated { at });
                     return Ok(at);
                 }
                 LazyDataToken::SequenceStart { tag, .. } => {
-                    if depth == 0 {
+                    if open.is_empty() {
                         self.has_modality_lut |= tag == tags::MODALITY_LUT_SEQUENCE;
                         self.has_functional_groups |= tag == tags::SHARED_FUNCTIONAL_GROUPS_SEQUENCE
                             || tag == tags::PER_FRAME_FUNCTIONAL_GROUPS_SEQUENCE;
                     }
-                    depth += 1;
+                    open.push(Open::Sequence);
+                    // Every other one is an item.
+                    Limits::check("the number of sequences within each other", open.len() as u64 / 2, limits.nesting)?;
                 }
-                LazyDataToken::PixelSequenceStart => depth += 1,
-                LazyDataToken::SequenceEnd => depth = depth.saturating_sub(1),
+                LazyDataToken::PixelSequenceStart => open.push(Open::Sequence),
+                LazyDataToken::ItemStart { .. } => open.push(Open::Item),
+                LazyDataToken::SequenceEnd => close(&mut open, Open::Sequence)?,
+                LazyDataToken::ItemEnd => close(&mut open, Open::Item)?,
                 LazyDataToken::LazyValue { header, decoder } => {
                     let length = header.len.get().ok_or_else(|| damaged("an element has no length"))?;
                     let position = decoder.position();
-                    if depth == 0 && header.tag == tags::PIXEL_DATA {
+                    if open.is_empty() && header.tag == tags::PIXEL_DATA {
                         self.pixels = Some(PixelData::Native { at: position, length });
                         return Ok(position);
                     }
                     if u64::from(length) > (bytes.len() as u64).saturating_sub(position) {
                         return Err(damaged(&format!("it ends inside element {}", header.tag)));
                     }
-                    if depth == 0 && header.tag == tags::EXTENDED_OFFSET_TABLE {
+                    if open.is_empty() && header.tag == tags::EXTENDED_OFFSET_TABLE {
                         self.offsets = Some(position as usize..position as usize + length as usize);
                     }
-                    if depth == 0 && length <= LONGEST_VALUE && is_needed(header.tag) {
+                    if open.is_empty() && length <= LONGEST_VALUE && is_needed(header.tag) {
                         let mut value = Vec::new();
                         decoder.read_to_vec(length, &mut value).map_err(|error| damaged(&error.to_string()))?;
                         self.take(header.tag, &value, big_endian);
@@ -381,7 +402,7 @@ impl Elements {
                 _ => {}
             }
         }
-        self.is_open = depth > 0;
+        self.is_open = !open.is_empty();
         Ok(end)
     }
 
@@ -535,6 +556,9 @@ impl Elements {
         let rescaled = self.slope.is_some() || self.intercept.is_some();
         let slope = number(&self.slope, 1.0, "rescale slope")?;
         let intercept = number(&self.intercept, 0.0, "rescale intercept")?;
+        if !(f32::from(u16::MAX) * slope.abs() + intercept.abs()).is_finite() {
+            return Err(damaged("its Hounsfield scale goes beyond all numbers"));
+        }
         // Eight bits as they stand are levels of a picture that was windowed before it was stored.
         if self.bits_stored.is_some_and(|bits| bits <= 8) && (slope, intercept) == (1.0, 0.0) {
             return Ok(gray);
@@ -896,7 +920,7 @@ pub(super) mod tests {
         assert_eq!(values(bytes.clone()).unwrap(), [[1.0, 2.0], [3.0, 4.0]]);
         let start = sniff(&bytes).unwrap();
         assert_eq!(peek(&bytes, start, true, &Limits::default()), Peek::Frames(2));
-        let limits = Limits { bytes: 5000, ..Limits::default() };
+        let limits = Limits { entry: 5000, ..Limits::default() };
         assert_eq!(Source::open(bytes.clone(), limits).err().map(|error| error.code()), Some("too_large"));
         let cut = bytes[..bytes.len() - 8].to_vec();
         assert!(values(cut).unwrap_err().to_string().contains("deflated data set is damaged"));

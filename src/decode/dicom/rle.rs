@@ -19,6 +19,10 @@ pub(super) fn decode(bytes: &[u8], frame: Frame) -> Result<Samples> {
     if starts.iter().any(|start| *start < HEADER || *start > bytes.len()) || !starts.is_sorted() {
         return Err(damaged(NAME, "its segments lie outside it"));
     }
+    // Two bytes make at most 128: memory for what cannot come is not taken.
+    if bytes.len().saturating_mul(64) < frame.pixels() {
+        return Err(damaged(NAME, "it ends before the image does"));
+    }
     let mut values = vec![0u16; frame.pixels()];
     for (at, start) in starts.iter().enumerate() {
         let end = starts.get(at + 1).copied().unwrap_or(bytes.len());

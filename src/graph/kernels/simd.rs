@@ -1,5 +1,7 @@
 //! Vectors of f32 on each processor, and which of them this one has. The only place with unsafe code.
 
+#![allow(unsafe_code, reason = "the instructions of a processor are unsafe to call on another")]
+
 use super::Block;
 
 /// A register of [`Vector::LANES`] f32. A kernel is written once over it and compiled for each processor.
@@ -73,7 +75,8 @@ macro_rules! dispatch {
                     $kernel::<$crate::graph::kernels::simd::Avx2>($($name),*)
                 }
                 // SAFETY: `Processor::all` names Avx2 only where the processor has AVX2 and FMA.
-                unsafe { with_avx2($($name),*) }
+                #[allow(unsafe_code, reason = "as in all of this file, for the kernels that it is called in")]
+                let () = unsafe { with_avx2($($name),*) };
             }
             #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
             $crate::graph::kernels::simd::Kind::Simd128 => $kernel::<$crate::graph::kernels::simd::Simd128>($($name),*),

@@ -1,0 +1,448 @@
+//! Files that claim far more than they hold. Each is refused with the error that says so, and without the memory that it asks for.
+//! Native, and wasm in a browser. Every file is made here.
+
+#[allow(dead_code)]
+#[path = "fuzz/src/memory.rs"]
+mod memory;
+
+use std::io::Write;
+
+use flate2::write::{DeflateEncoder, ZlibEncoder};
+use flate2::{Compression, Crc, FlushCompress};
+use image::{DynamicImage, GrayImage, ImageFormat};
+use lungglass::decode::{File, Limits};
+use lungglass::error::{Error, Result};
+use rawzip::{CompressionMethod, ZipArchiveWriter};
+#[cfg(target_arch = "wasm32")]
+use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
+
+#[cfg(target_arch = "wasm32")]
+wasm_bindgen_test_configure!(run_in_dedicated_worker);
+
+#[global_allocator]
+static ALLOCATOR: memory::Counted = memory::Counted;
+
+/// Bytes that refusing a file may take beside its own.
+const MOST: usize = 32 << 20;
+/// Bytes that reading one may take that is within the limits, beside its own.
+const MOST_OF_ALL: usize = 512 << 20;
+
+/// Reads all that a file holds, to the first error.
+fn read(bytes: Vec<u8>, limits: Limits) -> Result<()> {
+    match File::open(bytes, limits)? {
+        File::Image(source) => (0..source.frames()).try_for_each(|frame| source.slice(frame).map(drop)),
+        File::Archive(archive) => (0..archive.entries().len()).try_for_each(|entry| {
+            let source = archive.source(entry)?;
+            (0..source.frames()).try_for_each(|frame| source.slice(frame).map(drop))
+        }),
+    }
+}
+
+fn refused(name: &str, bytes: Vec<u8>, code: &str) {
+    let length = bytes.len();
+    let (outcome, peak) = memory::peak(|| read(bytes, Limits::default()));
+    let error = outcome.expect_err(name);
+    assert_eq!(error.code(), code, "{name}: {error}");
+    assert!(peak <= MOST, "{name}: {peak} bytes for a file of {length}");
+}
+
+const SIDE: u32 = 60_000;
+
+#[cfg_attr(not(target_arch = "wasm32"), test)]
+#[cfg_attr(target_arch = "wasm32", wasm_bindgen_test)]
+fn pictures_of_sixty_thousand_pixels_a_side_are_refused() {
+    // Every pixel is there: 3.6 gigabytes of zeros in a few megabytes.
+    refused("PNG", png(SIDE, SIDE, 8, 0, zeros(u64::from(SIDE) * (u64::from(SIDE) + 1))), "too_large");
+    refused("interlaced PNG", png(SIDE, SIDE, 8, 1, zeros(1 << 20)), "too_large");
+    refused("PNG of one row", png(1 << 24, 1, 8, 0, zeros((1 << 24) + 1)), "too_large");
+    refused("PNG beyond all sides", png(0x7FFF_FFFF, 0x7FFF_FFFF, 16, 0, zeros(1 << 20)), "too_large");
+
+    let side = |length: u16| length.to_be_bytes();
+    let [h1, h0] = side(SIDE as u16);
+    for (name, process) in [("JPEG", 0xC0), ("progressive JPEG", 0xC2)] {
+        let mut jpeg = encode(&GrayImage::new(8, 8).into(), ImageFormat::Jpeg);
+        let frame = jpeg.windows(2).position(|pair| pair == [0xFF, 0xC0]).unwrap();
+        jpeg[frame + 1] = process;
+        jpeg[frame + 5..frame + 9].copy_from_slice(&[h1, h0, h1, h0]);
+        refused(name, jpeg, "too_large");
+    }
+
+    for (name, bits, samples) in [("TIFF", 8, 1), ("TIFF of floats", 32, 4)] {
+        refused(name, tiff(SIDE, SIDE, bits, samples, &zlib(1 << 20)), "too_large");
+    }
+    let mut bmp = encode(&GrayImage::new(8, 8).into(), ImageFormat::Bmp);
+    bmp[18..22].copy_from_slice(&SIDE.to_le_bytes());
+    bmp[22..26].copy_from_slice(&SIDE.to_le_bytes());
+    refused("BMP", bmp.clone(), "too_large");
+    // RLE: a few bytes would be all of it.
+    bmp[30..34].copy_from_slice(&1u32.to_le_bytes());
+    bmp[28..30].copy_from_slice(&8u16.to_le_bytes());
+    refused("BMP by RLE", bmp, "too_large");
+
+    let mut gif = encode(&DynamicImage::from(GrayImage::new(8, 8)).to_rgba8().into(), ImageFormat::Gif);
+    let [l0, l1] = (SIDE as u16).to_le_bytes();
+    gif[6..10].copy_from_slice(&[l0, l1, l0, l1]);
+    refused("GIF", gif.clone(), "too_large");
+    let frame = gif.windows(9).position(|part| part == [0x2C, 0, 0, 0, 0, 8, 0, 8, 0]).unwrap();
+    gif[frame + 5..frame + 9].copy_from_slice(&[l0, l1, l0, l1]);
+    refused("GIF with such a frame", gif, "too_large");
+
+    // 16,383 a side is the most that lossless WebP can say; an extended header has 24.
+    let mut webp = encode(&DynamicImage::from(GrayImage::new(8, 8)).to_rgba8().into(), ImageFormat::WebP);
+    let stream = webp.windows(4).position(|part| part == b"VP8L").unwrap();
+    webp[stream + 9..stream + 13].copy_from_slice(&(0x3FFEu32 | 0x3FFE << 14).to_le_bytes());
+    refused("WebP", webp, "too_large");
+    let mut extended = b"RIFF\0\0\0\0WEBPVP8X\x0A\0\0\0\0\0\0\0".to_vec();
+    for _ in 0..2 {
+        extended.extend(&(SIDE - 1).to_le_bytes()[..3]);
+    }
+    extended.extend(b"VP8L\x08\0\0\0\x2F\xFF\xFF\xFF\x0F\0\0\0");
+    let length = extended.len() as u32 - 8;
+    extended[4..8].copy_from_slice(&length.to_le_bytes());
+    let (outcome, peak) = memory::peak(|| read(extended, Limits::default()));
+    assert!(outcome.is_err() && peak <= MOST, "extended WebP: {outcome:?}, {peak} bytes");
+}
+
+#[cfg_attr(not(target_arch = "wasm32"), test)]
+#[cfg_attr(target_arch = "wasm32", wasm_bindgen_test)]
+fn archives_that_burst_are_refused() {
+    let gigabyte = 1u64 << 30;
+    // A bitmap, by its first bytes.
+    let bomb = archive(&[entry("a.bmp", [flushed(b"BM"), zeros(gigabyte).0].concat(), gigabyte + 2)]);
+    assert!(bomb.len() < 2 << 20);
+    refused("a thousand to one", bomb, "too_large");
+    let many: Vec<_> = (0..20).map(|at| entry(&format!("{at}.bmp"), zeros(gigabyte / 16).0, gigabyte / 16)).collect();
+    refused("many that are small enough each", archive(&many), "too_large");
+    // What the directory says is less than what there is.
+    let liar = archive(&[entry("a.bmp", [flushed(b"BM"), zeros(gigabyte).0].concat(), 1000)]);
+    refused("one that lies", liar, "unreadable");
+    let empty: Vec<_> = (0..70_000).map(|at| entry(&at.to_string(), Vec::new(), 0)).collect();
+    refused("seventy thousand entries", archive(&empty), "too_large");
+
+    let mut nested = archive(&[entry("a.bmp", zeros(gigabyte / 16).0, gigabyte / 16)]);
+    for depth in 0..20 {
+        let length = nested.len() as u64;
+        nested = archive(&[entry(&format!("{depth}.zip"), deflate(&nested), length)]);
+    }
+    refused("archives in archives", nested, "no_images");
+
+    // Two hundred names for one entry (Fifield 2019).
+    let picture = encode(&GrayImage::new(64, 64).into(), ImageFormat::Bmp);
+    let length = picture.len() as u64;
+    let one = archive(&[entry("a.bmp", deflate(&picture), length)]);
+    let directory = one.windows(4).position(|part| part == b"PK\x01\x02").unwrap();
+    let end = one.windows(4).rposition(|part| part == b"PK\x05\x06").unwrap();
+    let mut overlapping = one[..directory].to_vec();
+    overlapping.extend(one[directory..end].repeat(200));
+    let size = overlapping.len() - directory;
+    overlapping.extend(&one[end..]);
+    let end = overlapping.len() - (one.len() - end);
+    overlapping[end + 8..end + 10].copy_from_slice(&200u16.to_le_bytes());
+    overlapping[end + 10..end + 12].copy_from_slice(&200u16.to_le_bytes());
+    overlapping[end + 12..end + 16].copy_from_slice(&(size as u32).to_le_bytes());
+    assert!(end > 200);
+    refused("entries over each other", overlapping, "unreadable");
+}
+
+#[cfg_attr(not(target_arch = "wasm32"), test)]
+#[cfg_attr(target_arch = "wasm32", wasm_bindgen_test)]
+fn dicom_files_with_absurd_lengths_are_refused() {
+    for length in [0xFFFF_FFFE, 0xFFFF_FFFD, 0x7FFF_FFFE, 1 << 20] {
+        let mut file = header(EXPLICIT);
+        long(&mut file, [0x0009, 0x0010], b"OB", length);
+        refused("an element that is not there", file, "unreadable");
+        let mut file = header(EXPLICIT);
+        size(&mut file, 512, 512);
+        long(&mut file, [0x7FE0, 0x0010], b"OW", length);
+        refused("pixel data that are not there", file, "unreadable");
+        let mut file = header("1.2.840.10008.1.2.5");
+        size(&mut file, 512, 512);
+        long(&mut file, [0x7FE0, 0x0010], b"OB", u32::MAX);
+        item(&mut file, 0);
+        item(&mut file, length);
+        refused("a fragment that is not there", file, "unreadable");
+    }
+    for (name, frames, rows, code) in [
+        ("65,535 x 65,535 pixels", "1", 65_535, "too_large"),
+        ("as many frames as there are numbers", "2147483647", 512, "too_large"),
+        ("more frames than that", "99999999999999999999", 512, "unreadable"),
+        ("four thousand frames of the largest size", "4096", 4096, "unreadable"),
+    ] {
+        let mut file = header(EXPLICIT);
+        element(&mut file, [0x0028, 0x0008], b"IS", frames.as_bytes());
+        size(&mut file, rows, rows);
+        long(&mut file, [0x7FE0, 0x0010], b"OW", 0);
+        refused(name, file, code);
+    }
+    for syntax in ["1.2.840.10008.1.2.5", "1.2.840.10008.1.2.4.50", "1.2.840.10008.1.2.4.70", "1.2.840.10008.1.2.4.90"]
+    {
+        let mut file = header(syntax);
+        size(&mut file, 4096, 4096);
+        long(&mut file, [0x7FE0, 0x0010], b"OB", u32::MAX);
+        item(&mut file, 0);
+        item(&mut file, 100);
+        file.resize(file.len() + 100, 1);
+        refused("sixteen million pixels in a hundred bytes", file, "unreadable");
+    }
+
+    let mut deep = header(EXPLICIT);
+    for _ in 0..100_000 {
+        long(&mut deep, [0x0008, 0x1140], b"SQ", u32::MAX);
+        item(&mut deep, u32::MAX);
+    }
+    refused("a hundred thousand sequences in each other", deep, "too_large");
+    let mut many = header(EXPLICIT);
+    for _ in 0..2_000_000 {
+        element(&mut many, [0x0009, 0x0010], b"LO", b"");
+    }
+    refused("two million elements", many, "too_large");
+    let mut long_header = header(EXPLICIT);
+    long(&mut long_header, [0x0009, 0x0010], b"OB", 100 << 20);
+    long_header.resize(long_header.len() + (100 << 20), 0);
+    size(&mut long_header, 1, 1);
+    long(&mut long_header, [0x7FE0, 0x0010], b"OW", 2);
+    long_header.extend([0; 2]);
+    refused("a header of a hundred megabytes", long_header, "too_large");
+    let mut fragments = header("1.2.840.10008.1.2.5");
+    size(&mut fragments, 512, 512);
+    long(&mut fragments, [0x7FE0, 0x0010], b"OB", u32::MAX);
+    for _ in 0..100_000 {
+        item(&mut fragments, 0);
+    }
+    refused("a hundred thousand fragments", fragments, "too_large");
+
+    let mut deflated = header("1.2.840.10008.1.2.1.99");
+    deflated.truncate(META);
+    deflated.extend(zeros(1 << 30).0);
+    refused("a deflated data set of a gigabyte", deflated, "too_large");
+}
+
+/// The largest that is read takes no more than it may. Damaged at its end, so that nothing is left unread.
+#[cfg(not(target_arch = "wasm32"))]
+#[test]
+fn the_largest_pictures_stay_within_the_memory_that_is_promised() {
+    let within = |name: &str, bytes: Vec<u8>, is_read: bool| {
+        let (outcome, peak) = memory::peak(|| read(bytes, Limits::default()));
+        assert!(peak <= MOST_OF_ALL, "{name}: {peak} bytes, {outcome:?}");
+        assert_eq!(outcome.is_ok(), is_read, "{name}: {outcome:?}");
+    };
+    let rows = 4096 * (4096 * 8 + 1);
+    within("16-bit RGBA", png(4096, 4096, 16, 0, zeros(rows)), true);
+    within("16-bit RGBA that ends early", png(4096, 4096, 16, 0, zeros(rows - 1)), false);
+    within("TIFF of bytes", tiff(4096, 4096, 8, 4, &zlib(4096 * 4096 * 4)), true);
+    // Sixteen bytes a pixel are more than a picture may have.
+    within("TIFF of floats", tiff(4096, 4096, 32, 4, &zlib(4096 * 4096 * 16)), false);
+    let gray = DynamicImage::from(GrayImage::from_fn(4096, 4096, |x, y| image::Luma([(x ^ y) as u8])));
+    for format in [ImageFormat::Jpeg, ImageFormat::Bmp, ImageFormat::WebP, ImageFormat::Gif] {
+        within("gray", encode(&gray.to_rgb8().into(), format), true);
+    }
+    let mut file = header("1.2.840.10008.1.2.1.99");
+    file.truncate(META);
+    let mut frames = Vec::new();
+    element(&mut frames, [0x0028, 0x0008], b"IS", b"480");
+    size(&mut frames, 512, 512);
+    long(&mut frames, [0x7FE0, 0x0010], b"OW", 480 * 512 * 512 * 2);
+    file.extend(flushed(&frames));
+    // Held together by the ratio too: what is not zero makes it long enough.
+    let mut pixels = vec![0u8; 480 * 512 * 512 * 2];
+    pixels.iter_mut().step_by(97).zip(0u32..).for_each(|(byte, at)| *byte = (at.wrapping_mul(7) >> 3) as u8);
+    file.extend(deflate(&pixels));
+    drop(pixels);
+    within("480 frames, deflated", file, true);
+}
+
+#[cfg_attr(not(target_arch = "wasm32"), test)]
+#[cfg_attr(target_arch = "wasm32", wasm_bindgen_test)]
+fn limits_are_what_the_caller_says() {
+    let picture = encode(&GrayImage::new(100, 50).into(), ImageFormat::Png);
+    let error = |limits| read(picture.clone(), limits).unwrap_err();
+    let default = Limits::default();
+    assert_eq!(
+        error(Limits { pixels: 4999, ..default }),
+        Error::TooLarge { what: "the number of pixels", value: Some(5000), limit: 4999 }
+    );
+    assert!(read(picture.clone(), Limits { pixels: 5000, ..default }).is_ok());
+    assert!(error(Limits { side: 99, ..default }).to_string().contains("longer side"));
+    assert!(error(Limits { bytes: 10, ..default }).to_string().contains("the file's size"));
+    let mut file = header(EXPLICIT);
+    element(&mut file, [0x0028, 0x0008], b"IS", b"2");
+    long(&mut file, [0x0008, 0x1140], b"SQ", u32::MAX);
+    item(&mut file, u32::MAX);
+    long(&mut file, [0x0008, 0x1140], b"SQ", 0);
+    file.extend(b"\xFE\xFF\x0D\xE0\0\0\0\0\xFE\xFF\xDD\xE0\0\0\0\0");
+    size(&mut file, 1, 1);
+    long(&mut file, [0x7FE0, 0x0010], b"OW", 4);
+    file.extend([0; 4]);
+    assert_eq!(read(file.clone(), default), Ok(()));
+    for (limits, part) in [
+        (Limits { frames: 1, ..default }, "frames"),
+        (Limits { header: 40, ..default }, "header"),
+        (Limits { elements: 5, ..default }, "elements"),
+        (Limits { nesting: 0, ..default }, "sequences"),
+    ] {
+        let error = read(file.clone(), limits).unwrap_err();
+        assert!(error.code() == "too_large" && error.to_string().contains(part), "{error}");
+    }
+}
+
+fn encode(image: &DynamicImage, format: ImageFormat) -> Vec<u8> {
+    let mut bytes = std::io::Cursor::new(Vec::new());
+    image.write_to(&mut bytes, format).unwrap();
+    bytes.into_inner()
+}
+
+/// A raw DEFLATE stream of so many zeros, and the Adler-32 of them, made without them: one flushed block again and again.
+fn zeros(count: u64) -> (Vec<u8>, u32) {
+    const BLOCK: usize = 1 << 20;
+    let block = flushed(&vec![0; BLOCK]);
+    let mut stream = Vec::new();
+    for _ in 0..count / BLOCK as u64 {
+        stream.extend(&block);
+    }
+    stream.extend(deflate(&vec![0; (count % BLOCK as u64) as usize]));
+    // The first sum stays 1, the second counts.
+    (stream, ((count % 65_521) as u32) << 16 | 1)
+}
+
+/// DEFLATE of `bytes` that another stream may follow.
+fn flushed(bytes: &[u8]) -> Vec<u8> {
+    let mut stream = Vec::with_capacity(bytes.len() / 100 + 1000);
+    flate2::Compress::new(Compression::best(), false).compress_vec(bytes, &mut stream, FlushCompress::Full).unwrap();
+    stream
+}
+
+fn deflate(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = DeflateEncoder::new(Vec::new(), Compression::fast());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
+fn zlib(count: usize) -> Vec<u8> {
+    let mut encoder = ZlibEncoder::new(Vec::new(), Compression::fast());
+    for _ in 0..count >> 16 {
+        encoder.write_all(&[0; 1 << 16]).unwrap();
+    }
+    encoder.finish().unwrap()
+}
+
+/// A PNG whose image data are `(stream, sum)`; 8 bits are gray, 16 RGBA.
+fn png(width: u32, height: u32, bits: u8, interlaced: u8, (stream, sum): (Vec<u8>, u32)) -> Vec<u8> {
+    let mut bytes = b"\x89PNG\r\n\x1a\n".to_vec();
+    let mut chunk = |kind: &[u8; 4], data: &[u8]| {
+        let mut crc = Crc::new();
+        crc.update(kind);
+        crc.update(data);
+        bytes.extend((data.len() as u32).to_be_bytes());
+        bytes.extend(kind);
+        bytes.extend(data);
+        bytes.extend(crc.sum().to_be_bytes());
+    };
+    let colour = if bits == 16 { 6 } else { 0 };
+    let [width, height] = [width, height].map(u32::to_be_bytes);
+    chunk(b"IHDR", &[&width[..], &height, &[bits, colour, 0, 0, interlaced]].concat());
+    chunk(b"IDAT", &[b"\x78\x9C", &stream[..], &sum.to_be_bytes()].concat());
+    chunk(b"IEND", b"");
+    bytes
+}
+
+/// A TIFF of one strip, compressed by zlib.
+fn tiff(width: u32, height: u32, bits: u16, samples: u16, strip: &[u8]) -> Vec<u8> {
+    let mut bytes = b"II*\0".to_vec();
+    bytes.extend((8 + strip.len() as u32).to_le_bytes());
+    bytes.extend(strip);
+    let directory = bytes.len() as u32;
+    let extra = if samples == 4 { 1 } else { 0 };
+    let entries: [(u16, u16, u32, u32); 11] = [
+        (256, 4, 1, width),
+        (257, 4, 1, height),
+        // Four values do not fit in the entry: they stand behind the directory.
+        (258, 3, samples.into(), if samples == 1 { bits.into() } else { directory + 2 + 11 * 12 + 4 }),
+        (259, 3, 1, 8),
+        (262, 3, 1, if samples == 1 { 1 } else { 2 }),
+        (273, 4, 1, 8),
+        (277, 3, 1, samples.into()),
+        (278, 4, 1, height),
+        (279, 4, 1, strip.len() as u32),
+        (338, 3, extra, 2 * extra),
+        (339, 3, samples.into(), if samples == 1 { 1 } else { directory + 2 + 11 * 12 + 4 + 8 }),
+    ];
+    bytes.extend((entries.len() as u16).to_le_bytes());
+    for (tag, kind, count, value) in entries {
+        bytes.extend(tag.to_le_bytes());
+        bytes.extend(kind.to_le_bytes());
+        bytes.extend(count.to_le_bytes());
+        bytes.extend(value.to_le_bytes());
+    }
+    bytes.extend([0; 4]);
+    let format: u16 = if bits == 32 { 3 } else { 1 };
+    for value in [bits, format] {
+        bytes.extend(value.to_le_bytes().repeat(4));
+    }
+    bytes
+}
+
+struct Entry {
+    name: String,
+    deflated: Vec<u8>,
+    size: u64,
+}
+
+/// An entry that says it is `size` bytes.
+fn entry(name: &str, deflated: Vec<u8>, size: u64) -> Entry {
+    Entry { name: name.to_string(), deflated, size }
+}
+
+fn archive(entries: &[Entry]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let mut archive = ZipArchiveWriter::new(&mut bytes);
+    for Entry { name, deflated, size } in entries {
+        let file = archive.new_file(name.as_str()).compression_method(CompressionMethod::DEFLATE);
+        let (mut entry, _) = file.start().unwrap();
+        entry.write_all(deflated).unwrap();
+        entry.finish(rawzip::DataDescriptorOutput::new(0, *size)).unwrap();
+    }
+    archive.finish().unwrap();
+    bytes
+}
+
+const EXPLICIT: &str = "1.2.840.10008.1.2.1";
+/// Bytes of preamble and file meta group for a transfer syntax of 22 characters, which that of deflated data sets is.
+const META: usize = 128 + 4 + 8 + 22;
+
+/// Everything before what a test is about.
+fn header(syntax: &str) -> Vec<u8> {
+    let mut bytes = vec![0; 128];
+    bytes.extend(b"DICM");
+    element(&mut bytes, [0x0002, 0x0010], b"UI", syntax.as_bytes());
+    element(&mut bytes, [0x0008, 0x0060], b"CS", b"CT");
+    bytes
+}
+
+fn size(bytes: &mut Vec<u8>, rows: u16, columns: u16) {
+    for (number, value) in [(0x0002, 1), (0x0010, rows), (0x0011, columns), (0x0100, 16), (0x0101, 16), (0x0102, 15)] {
+        element(bytes, [0x0028, number], b"US", &u16::to_le_bytes(value));
+    }
+}
+
+fn element(bytes: &mut Vec<u8>, [group, number]: [u16; 2], vr: &[u8; 2], value: &[u8]) {
+    bytes.extend(group.to_le_bytes());
+    bytes.extend(number.to_le_bytes());
+    bytes.extend(vr);
+    bytes.extend((value.len().next_multiple_of(2) as u16).to_le_bytes());
+    bytes.extend(value);
+    bytes.resize(bytes.len().next_multiple_of(2), 0);
+}
+
+/// An element's tag and a length of four bytes.
+fn long(bytes: &mut Vec<u8>, [group, number]: [u16; 2], vr: &[u8; 2], length: u32) {
+    bytes.extend(group.to_le_bytes());
+    bytes.extend(number.to_le_bytes());
+    bytes.extend(vr);
+    bytes.extend([0; 2]);
+    bytes.extend(length.to_le_bytes());
+}
+
+fn item(bytes: &mut Vec<u8>, length: u32) {
+    bytes.extend(b"\xFE\xFF\0\xE0");
+    bytes.extend(length.to_le_bytes());
+}

@@ -1,0 +1,378 @@
+//! What is fuzzed: every reader of bytes that come from somebody else. The fuzzer runs these with coverage, the ordinary tests
+//! (`tests/robustness.rs`) over what was found and over damaged seeds, natively and in wasm.
+//!
+//! A target must end for any bytes. It gives nothing: what must not happen is a panic, a hang or too much memory.
+
+use std::io::Write;
+
+use flate2::Compression;
+use flate2::write::DeflateEncoder;
+use image::{DynamicImage, ImageFormat, Rgba, RgbaImage};
+use include_dir::Dir;
+use lungglass::decode::{File, Limits, Source};
+use lungglass::graph::executor::Executor;
+use lungglass::graph::kernels::Processor;
+use lungglass::graph::program::Program;
+use lungglass::model::Model;
+use lungglass::slice::Slice;
+
+// Where they lie depends on the package that this is compiled in.
+use crate::{CASES, DICOM, SAMPLES};
+
+/// Frames and entries of one case that are read: more of the same would only take time.
+const MOST: usize = 8;
+/// Multiply-adds of one run of a network; the shipped one has fewer by far than any that is refused for its memory.
+const WORK: usize = 1 << 26;
+
+#[derive(Clone, Copy)]
+pub struct Target {
+    pub name: &'static str,
+    pub run: fn(&[u8]),
+}
+
+pub const TARGETS: [Target; 17] = [
+    Target { name: "png", run: |bytes| picture(b"\x89PNG\r\n\x1a\n", bytes) },
+    Target { name: "jpeg", run: |bytes| picture(b"\xFF\xD8\xFF", bytes) },
+    Target { name: "bmp", run: |bytes| picture(b"BM", bytes) },
+    Target { name: "gif", run: |bytes| picture(b"GIF89a", bytes) },
+    Target { name: "tiff", run: |bytes| picture(b"II*\0", bytes) },
+    Target { name: "webp", run: |bytes| picture(b"RIFF", bytes) },
+    Target { name: "dicom", run: image },
+    Target { name: "dicom-deflated", run: |bytes| image(&[meta(DEFLATED), bytes.to_vec()].concat()) },
+    Target { name: "dicom-rle", run: |bytes| frame("1.2.840.10008.1.2.5", bytes) },
+    Target { name: "dicom-jpeg-baseline", run: |bytes| frame("1.2.840.10008.1.2.4.50", bytes) },
+    Target { name: "dicom-jpeg-extended", run: |bytes| frame("1.2.840.10008.1.2.4.51", bytes) },
+    Target { name: "dicom-jpeg-lossless", run: |bytes| frame("1.2.840.10008.1.2.4.70", bytes) },
+    Target { name: "dicom-jpeg-ls", run: |bytes| frame("1.2.840.10008.1.2.4.80", bytes) },
+    Target { name: "dicom-jpeg-2000", run: |bytes| frame("1.2.840.10008.1.2.4.90", bytes) },
+    Target { name: "zip", run: archive },
+    Target { name: "model-toml", run: settings },
+    Target { name: "network", run: network },
+];
+
+const DEFLATED: &str = "1.2.840.10008.1.2.1.99";
+
+/// A picture of one format: where the bytes begin like another, their beginning is made that of this.
+fn picture(magic: &[u8], bytes: &[u8]) {
+    if bytes.starts_with(magic) || (magic == b"II*\0" && bytes.starts_with(b"MM\0*")) {
+        return image(bytes);
+    }
+    let mut bytes = bytes.to_vec();
+    let length = magic.len().min(bytes.len());
+    bytes[..length].copy_from_slice(&magic[..length]);
+    image(&bytes);
+}
+
+fn image(bytes: &[u8]) {
+    if let Ok(source) = Source::open(bytes.to_vec(), Limits::default()) {
+        frames(&source);
+    }
+}
+
+fn frames(source: &Source) {
+    for frame in 0..source.frames().min(MOST) {
+        if let Ok(slice) = source.slice(frame) {
+            check(slice);
+        }
+    }
+}
+
+/// What is read is a slice.
+fn check(slice: Slice) {
+    let pixels = slice.width * slice.height;
+    let picture = slice.into_picture(lungglass::window::Window { center: -600.0, width: 1500.0 });
+    assert!(pixels > 0 && picture.gray.len() == pixels);
+}
+
+/// A frame in a data set that is as it should be: the case's first bytes are width and height (two bytes each, little endian) and
+/// a byte whose lowest bits say whether values have 16 bits and a sign.
+fn frame(syntax: &str, bytes: &[u8]) {
+    let Some((&[w0, w1, h0, h1, kind], codestream)) = bytes.split_first_chunk::<5>() else { return };
+    let size = [u16::from_le_bytes([w0, w1]), u16::from_le_bytes([h0, h1])];
+    image(&encapsulated(syntax, size, kind, codestream));
+}
+
+fn archive(bytes: &[u8]) {
+    match File::open(bytes.to_vec(), Limits::default()) {
+        Ok(File::Archive(archive)) => {
+            for entry in 0..archive.entries().len().min(MOST) {
+                if let Ok(source) = archive.source(entry) {
+                    frames(&source);
+                }
+            }
+        }
+        Ok(File::Image(source)) => frames(&source),
+        Err(_) => {}
+    }
+}
+
+fn settings(bytes: &[u8]) {
+    if let Ok(text) = std::str::from_utf8(bytes) {
+        let _ = Model::parse(text);
+    }
+}
+
+/// Reads and plans; runs what takes no longer than a test may.
+fn network(bytes: &[u8]) {
+    let Ok(program) = Program::parse(bytes) else { return };
+    let _ = lungglass::graph::Graph::new(&program, Processor::best());
+    for processor in Processor::all() {
+        let Ok(executor) = Executor::new(&program, processor) else { return };
+        let work = executor.costs().iter().fold(0usize, |sum, cost| sum.saturating_add(cost.macs + cost.bytes));
+        if work <= WORK {
+            let input = vec![0.5; program.input.iter().product()];
+            executor.run(&input, |outputs| assert_eq!(outputs.len(), program.outputs.len()));
+        }
+    }
+}
+
+/// Preamble and file meta group.
+fn meta(syntax: &str) -> Vec<u8> {
+    let mut bytes = vec![0; 128];
+    bytes.extend(b"DICM");
+    element(&mut bytes, [0x0002, 0x0010], b"UI", syntax.as_bytes());
+    bytes
+}
+
+/// An element of an explicit little-endian data set with a short value.
+fn element(bytes: &mut Vec<u8>, [group, number]: [u16; 2], vr: &[u8; 2], value: &[u8]) {
+    bytes.extend(group.to_le_bytes());
+    bytes.extend(number.to_le_bytes());
+    bytes.extend(vr);
+    bytes.extend((value.len().next_multiple_of(2) as u16).to_le_bytes());
+    bytes.extend(value);
+    bytes.resize(bytes.len().next_multiple_of(2), 0);
+}
+
+fn encapsulated(syntax: &str, [width, height]: [u16; 2], kind: u8, codestream: &[u8]) -> Vec<u8> {
+    let bits: u16 = if kind & 1 == 1 { 16 } else { 8 };
+    let mut bytes = meta(syntax);
+    element(&mut bytes, [0x0008, 0x0060], b"CS", b"CT");
+    element(&mut bytes, [0x0028, 0x0002], b"US", &1u16.to_le_bytes());
+    element(&mut bytes, [0x0028, 0x0004], b"CS", b"MONOCHROME2");
+    for (number, value) in [
+        (0x0010, height),
+        (0x0011, width),
+        (0x0100, bits),
+        (0x0101, bits),
+        (0x0102, bits - 1),
+        (0x0103, u16::from(kind >> 1 & 1)),
+    ] {
+        element(&mut bytes, [0x0028, number], b"US", &value.to_le_bytes());
+    }
+    element(&mut bytes, [0x0028, 0x1052], b"DS", b"-1024");
+    bytes.extend(PIXEL_DATA);
+    for item in [&[][..], codestream] {
+        bytes.extend(ITEM);
+        bytes.extend((item.len() as u32).to_le_bytes());
+        bytes.extend(item);
+    }
+    bytes.extend(b"\xFE\xFF\xDD\xE0\0\0\0\0");
+    bytes
+}
+
+/// The element of encapsulated pixel data, whose length is not known.
+const PIXEL_DATA: &[u8] = b"\xE0\x7F\x10\0OB\0\0\xFF\xFF\xFF\xFF";
+const ITEM: &[u8] = b"\xFE\xFF\0\xE0";
+
+/// What the fuzzer starts from: the files of the tests and of the page, and small pictures of each format.
+pub fn seeds(target: &str) -> Vec<Vec<u8>> {
+    match target {
+        "png" => pictures(ImageFormat::Png, "png"),
+        "jpeg" => pictures(ImageFormat::Jpeg, "jpg"),
+        "bmp" => pictures(ImageFormat::Bmp, "bmp"),
+        "gif" => pictures(ImageFormat::Gif, "gif"),
+        "tiff" => pictures(ImageFormat::Tiff, "tif"),
+        "webp" => pictures(ImageFormat::WebP, "webp"),
+        "dicom" => [files(&DICOM, "dcm"), files(&CASES, "dcm"), files(&SAMPLES, "dcm")].concat(),
+        "dicom-deflated" => vec![deflate(&data_set("native-s16.dcm")), deflate(&data_set("rle.dcm")), {
+            let file = sample("deflated.dcm");
+            file[meta_end(&file)..].to_vec()
+        }],
+        "dicom-rle" => codestreams(&["rle", "rle-u8"]),
+        "dicom-jpeg-baseline" => codestreams(&["jpeg-baseline"]),
+        "dicom-jpeg-extended" => codestreams(&["jpeg-extended"]),
+        "dicom-jpeg-lossless" => codestreams(&[
+            "jpeg-lossless-sv1",
+            "jpeg-lossless-2",
+            "jpeg-lossless-3",
+            "jpeg-lossless-4",
+            "jpeg-lossless-5",
+            "jpeg-lossless-6",
+            "jpeg-lossless-7",
+        ]),
+        "dicom-jpeg-ls" => codestreams(&["jpeg-ls", "jpeg-ls-near", "jpeg-ls-u8"]),
+        "dicom-jpeg-2000" => codestreams(&["jpeg-2000", "jpeg-2000-lossless", "jpeg-2000-lossless-u12"]),
+        "zip" => archives(),
+        "model-toml" => vec![lungglass::classifier::SETTINGS.as_bytes().to_vec()],
+        "network" => networks(),
+        _ => Vec::new(),
+    }
+}
+
+fn files(folder: &Dir, extension: &str) -> Vec<Vec<u8>> {
+    let below = folder.dirs().flat_map(|folder| files(folder, extension));
+    let here = folder.files().filter(|file| file.path().extension().is_some_and(|found| found == extension));
+    here.map(|file| file.contents().to_vec()).chain(below).collect()
+}
+
+/// Small pictures in each of the format's kinds of pixels, and the cases.
+fn pictures(format: ImageFormat, extension: &str) -> Vec<Vec<u8>> {
+    let picture = RgbaImage::from_fn(21, 13, |x, y| Rgba([(x * 9) as u8, (y * 9) as u8, (x * y) as u8, 255 - y as u8]));
+    let picture = DynamicImage::from(picture);
+    let kinds = [
+        picture.to_rgba8().into(),
+        picture.to_rgb8().into(),
+        picture.to_luma8().into(),
+        picture.to_luma16().into(),
+        picture.to_rgba16().into(),
+        DynamicImage::from(picture.to_rgb32f()),
+    ];
+    let encode = |kind: &DynamicImage| {
+        let mut bytes = std::io::Cursor::new(Vec::new());
+        kind.write_to(&mut bytes, format).ok().map(|()| bytes.into_inner())
+    };
+    let mut seeds: Vec<_> = kinds.iter().filter_map(encode).collect();
+    seeds.extend(files(&CASES, extension));
+    seeds
+}
+
+fn sample(name: &str) -> Vec<u8> {
+    DICOM.get_file(name).unwrap_or_else(|| panic!("there is no {name}")).contents().to_vec()
+}
+
+/// Where the data set starts: the group's length stands in its first element.
+fn meta_end(file: &[u8]) -> usize {
+    let length = u32::from_le_bytes(file[140..144].try_into().expect("four bytes"));
+    144 + length as usize
+}
+
+fn data_set(name: &str) -> Vec<u8> {
+    let file = sample(name);
+    file[meta_end(&file)..].to_vec()
+}
+
+fn deflate(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = DeflateEncoder::new(Vec::new(), Compression::best());
+    encoder.write_all(bytes).expect("memory takes everything");
+    encoder.finish().expect("memory takes everything")
+}
+
+/// The first fragments of samples, as [`frame`] takes them.
+fn codestreams(names: &[&str]) -> Vec<Vec<u8>> {
+    let codestream = |name: &&str| {
+        let file = sample(&format!("{name}.dcm"));
+        let number = |tag: [u8; 4]| {
+            let at = file.windows(4).position(|window| window == tag).expect("the element is there");
+            [file[at + 8], file[at + 9]]
+        };
+        let [w0, w1] = number([0x28, 0, 0x11, 0]);
+        let [h0, h1] = number([0x28, 0, 0x10, 0]);
+        let [bits, _] = number([0x28, 0, 0, 1]);
+        let [signed, _] = number([0x28, 0, 3, 1]);
+        let items = file.windows(PIXEL_DATA.len()).position(|window| window == PIXEL_DATA).expect("it is encapsulated");
+        let item = |at: usize| {
+            let length = u32::from_le_bytes(file[at + 4..at + 8].try_into().expect("four bytes")) as usize;
+            (at + 8, at + 8 + length)
+        };
+        let (_, table_end) = item(items + PIXEL_DATA.len());
+        let (start, end) = item(table_end);
+        [&[w0, w1, h0, h1, u8::from(bits == 16) | signed << 1], &file[start..end]].concat()
+    };
+    names.iter().map(codestream).collect()
+}
+
+fn archives() -> Vec<Vec<u8>> {
+    let png = pictures(ImageFormat::Png, "none").swap_remove(2);
+    let dicom = sample("rle-u8.dcm");
+    let inner = archive_of(&[("a.png", &png)]);
+    vec![
+        archive_of(&[]),
+        inner.clone(),
+        archive_of(&[("notes.txt", b"notes"), ("series/1", &dicom), ("series/2.png", &png), ("inner.zip", &inner)]),
+    ]
+}
+
+/// An archive of deflated entries.
+pub fn archive_of(files: &[(&str, &[u8])]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let mut archive = rawzip::ZipArchiveWriter::new(&mut bytes);
+    for (name, content) in files {
+        let file = archive.new_file(*name).compression_method(rawzip::CompressionMethod::DEFLATE);
+        let (mut entry, config) = file.start().expect("memory takes everything");
+        let mut writer = config.wrap(DeflateEncoder::new(&mut entry, Compression::best()));
+        writer.write_all(content).expect("memory takes everything");
+        let (encoder, descriptor) = writer.finish().expect("memory takes everything");
+        encoder.finish().expect("memory takes everything");
+        entry.finish(descriptor).expect("memory takes everything");
+    }
+    archive.finish().expect("memory takes everything");
+    bytes
+}
+
+/// Small networks that hold every operator.
+#[cfg(not(target_arch = "wasm32"))]
+fn networks() -> Vec<Vec<u8>> {
+    use lungglass::graph::program::{Binary, Constant, Op, Pool, Step, Unary};
+
+    let constant = |shape: &[usize]| Constant {
+        shape: shape.to_vec(),
+        values: (0..shape.iter().product::<usize>()).map(|at| at as f32 / 8.0 - 0.3).collect(),
+    };
+    let conv = |strides, depthwise| Op::Conv { strides, pads: [1; 4], depthwise, clamp: Some([0.0, 6.0]) };
+    let point = Op::Conv { strides: [1; 2], pads: [0; 4], depthwise: false, clamp: None };
+    // Values: 0 the input, 1 to 5 the constants, 6 the first step.
+    let constants = vec![
+        constant(&[8, 1, 3, 3]),
+        constant(&[8]),
+        constant(&[8, 8, 1, 1]),
+        constant(&[1, 8, 4, 5]),
+        constant(&[1, 1, 1, 1]),
+    ];
+    let steps: [(Op, Vec<usize>); 16] = [
+        (conv([1, 1], false), vec![0, 1, 2]),
+        (conv([2, 2], true), vec![6, 1, 2]),
+        (point.clone(), vec![7, 3, 2]),
+        (point, vec![8, 3, 2, 7]),
+        (Op::Pool { kind: Pool::Max, kernel: [2, 2], strides: [1, 1], pads: [1, 0, 0, 0] }, vec![9]),
+        (Op::Pool { kind: Pool::Mean, kernel: [2, 2], strides: [2, 2], pads: [0; 4] }, vec![0]),
+        (Op::Unary(Unary::Sigmoid), vec![9]),
+        (Op::Binary(Binary::Mul), vec![12, 9]),
+        (Op::Sum { axes: vec![2, 3] }, vec![13]),
+        (Op::Binary(Binary::Sub), vec![14, 5]),
+        (Op::MatMul, vec![9, 4]),
+        (Op::Reshape(vec![1, 1, 1, 8]), vec![15]),
+        (Op::Broadcast(vec![1, 3, 2, 8]), vec![17]),
+        (Op::Slice { axis: 3, start: 1, end: 4 }, vec![18]),
+        (Op::Concat { axis: 1 }, vec![18, 18]),
+        (Op::Unary(Unary::Exp), vec![19]),
+    ];
+    let steps: Vec<Step> = steps.into_iter().map(|(op, inputs)| Step { name: String::new(), op, inputs }).collect();
+    let output = |name: &str, value| (name.to_string(), value);
+    let whole = Program {
+        onnx: String::new(),
+        input: vec![1, 1, 8, 8],
+        constants,
+        steps,
+        outputs: vec![
+            output("logit", 15),
+            output("map", 11),
+            output("findings", 14),
+            output("lung", 11),
+            output("embedding", 21),
+        ],
+    };
+    let alone = (0..whole.steps.len()).filter_map(|last| {
+        let steps = whole.steps[..=last].to_vec();
+        let outputs = vec![output("out", 6 + last)];
+        Program { steps, outputs, ..whole.clone() }.pack().ok()
+    });
+    let packed: Vec<_> = alone.chain(whole.pack().ok()).collect();
+    packed.into_iter().filter(|packed| Program::parse(packed).is_ok()).collect()
+}
+
+/// A browser cannot pack: there is the one that ships, cut where its header ends.
+#[cfg(target_arch = "wasm32")]
+fn networks() -> Vec<Vec<u8>> {
+    vec![lungglass::classifier::NETWORK[..1 << 14].to_vec()]
+}
