@@ -10,6 +10,7 @@ import { actualSize, panned, pixelAt, place, WHOLE, zoomed } from '../../www/vie
 import { isError, isJudged, isRefused } from './cases.mjs';
 import { all, browser, files } from './suite.mjs';
 import { id, PAGE, PHONE } from './visit.mjs';
+import { zipOf } from './zip.mjs';
 
 const path = (name) => fileURLToPath(new URL(`../../${name}`, import.meta.url));
 const SAMPLE = path('www/samples/lidc-slice.dcm');
@@ -511,7 +512,7 @@ test('what the network was given is exactly that', async () => {
 });
 
 test('entries of an archive are found again', async () => {
-  const archive = await zipOf({ 'series/one.dcm': FRAMES, 'notes.txt': path('tests/dicom/README.md'), 'series/two.dcm': path('tests/dicom/native-u12.dcm') });
+  const archive = await zipOf(`${files.folder}/made.zip`, { 'series/one.dcm': FRAMES, 'notes.txt': path('tests/dicom/README.md'), 'series/two.dcm': path('tests/dicom/native-u12.dcm') });
   const { visit, open, decoded, press, gray, text, leave } = await desktop([archive], 4);
   await open(3);
   await decoded(4);
@@ -523,37 +524,6 @@ test('entries of an archive are found again', async () => {
   assert.deepEqual(visit.complaints(), []);
   await leave();
 });
-
-/** A ZIP archive without compression, written to the desk; returns its path. */
-async function zipOf(entries) {
-  const { crc32 } = await import('node:zlib');
-  const { writeFile } = await import('node:fs/promises');
-  const [parts, directory] = [[], []];
-  let offset = 0;
-  for (const [name, file] of Object.entries(entries)) {
-    const data = await readFile(file);
-    const common = Buffer.alloc(26);
-    common.writeUInt16LE(20, 0);
-    common.writeUInt32LE(crc32(data), 10);
-    common.writeUInt32LE(data.length, 14);
-    common.writeUInt32LE(data.length, 18);
-    common.writeUInt16LE(name.length, 22);
-    parts.push(Buffer.from('PK\x03\x04', 'latin1'), common, Buffer.from(name), data);
-    const tail = Buffer.alloc(14);
-    tail.writeUInt32LE(offset, 10);
-    directory.push(Buffer.from('PK\x01\x02\x14\x00', 'latin1'), common, tail, Buffer.from(name));
-    offset += 30 + name.length + data.length;
-  }
-  const central = Buffer.concat(directory);
-  const end = Buffer.alloc(18);
-  end.writeUInt16LE(Object.keys(entries).length, 4);
-  end.writeUInt16LE(Object.keys(entries).length, 6);
-  end.writeUInt32LE(central.length, 8);
-  end.writeUInt32LE(offset, 12);
-  const place = `${files.folder}/made.zip`;
-  await writeFile(place, Buffer.concat([...parts, central, Buffer.from('PK\x05\x06', 'latin1'), end]));
-  return place;
-}
 
 test('without the file the kept picture is shown, and why', async () => {
   const gone = await files.put(SAMPLE, 'gone.dcm');
