@@ -20,6 +20,7 @@ import { sheet } from './sheet.js';
 import { Studies } from './studies.js';
 import { StudyPanel } from './study-panel.js';
 import { Table } from './table.js';
+import { stackOf } from './viewer/stack.js';
 import { Viewer } from './viewer/viewer.js';
 import { format, sentence, words } from './words.js';
 import { WorkerClient } from './worker-client.js';
@@ -53,6 +54,7 @@ const results = new Results($('cards'), {
 const viewer = new Viewer($('viewer'), {
   newClient: () => new WorkerClient({ session: pool.session, reads: false }),
   pixelsOf: (record, wanted) => results.pixels(record, wanted),
+  stackOf: (record) => stackOf(results.records, (other) => studies.of(other), record),
 });
 
 const studies = new Studies(pool, results, showStudies);
@@ -258,10 +260,11 @@ $('clear').addEventListener('click', () => {
 function showStudies() {
   if (pool.model) studyPanel.show(studies.list, pool.model);
   table.update();
+  viewer.restack();
 }
 
 function openViewer(record) {
-  viewer.open(results.records, record, pool.model);
+  viewer.open(record, pool.model);
 }
 
 // What could not be read has nothing to look at.
