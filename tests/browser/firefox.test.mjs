@@ -3,8 +3,8 @@
 
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
-import { mkdir } from 'node:fs/promises';
-import { join } from 'node:path';
+import { mkdir, readdir, readFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import de from '../../www/locales/de.js';
@@ -109,6 +109,32 @@ test('a picture, DICOM, an archive, a photograph and a broken file in one select
   await visit.page.click(id('export-json'));
   const readings = JSON.parse(await saved(downloads, '.json'));
   assert.deepEqual(readings.map(({ score }) => String(score ?? '')), results.map(({ score }) => score));
+  await end(visit);
+});
+
+test('every case and every DICOM sample is read as on the other runtimes', { skip }, async () => {
+  const visit = await readyVisit();
+  const code = ({ verdict, code }) => `${verdict} ${code}`;
+  const expected = [];
+  const paths = [];
+  for (const one of all) {
+    paths.push(await files.putCase(one));
+    expected.push([one.name, JSON.parse(await readFile(join(dirname(one.input), 'expected.json'), 'utf8')).map(code)]);
+  }
+  // They are decoded, and then too small to be judged.
+  const folder = path('tests/dicom/');
+  for (const name of (await readdir(folder)).filter((file) => file.endsWith('.dcm')).sort()) {
+    paths.push(join(folder, name));
+    expected.push([name.replace('.dcm', ''), Array(name.includes('multi') || name.startsWith('fragments') ? 3 : 1).fill('refused too_small')]);
+  }
+  await visit.choose(paths);
+  await visit.results(expected.flatMap(([, codes]) => codes).length);
+  const found = await visit.page.$$eval(id('result'), (cards) => cards.map((card) => [
+    card.dataset.file.replace(/\.[^.]*$/, ''), `${card.dataset.verdict} ${card.querySelector('[data-code]')?.dataset.code ?? null}`,
+  ]));
+  const byName = new Map();
+  for (const [name, told] of found) byName.set(name, [...byName.get(name) ?? [], told]);
+  assert.deepEqual([...byName], expected);
   await end(visit);
 });
 

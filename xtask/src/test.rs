@@ -30,7 +30,7 @@ pub fn everything(all: bool) -> bool {
 /// Packs the network anew, then runs the cases with the order to rewrite what they expect.
 pub fn bless() -> Result<()> {
     // The cases hold the packed network that they were built with: it has to be there first.
-    for (suite, test) in [("network", "the_packed_network_comes_from_the_onnx"), ("cases", "")] {
+    for (suite, test) in [("network", "the_packed_network_comes_from_the_onnx"), ("cases", ""), ("formats", "")] {
         let mut cargo = process::cargo();
         cargo.args(["test", "--release", "--package", "lungglass", "--test", suite, test]).env("LUNGGLASS_BLESS", "1");
         process::run(&mut cargo)?;
