@@ -25,6 +25,7 @@ import { Viewer } from './viewer/viewer.js';
 import { format, sentence, words } from './words.js';
 import { WorkerClient } from './worker-client.js';
 
+/** @type {(id: string) => any} The page and this module are one: what it asks for is there. */
 const $ = (id) => document.getElementById(id);
 const failures = [];
 
@@ -84,7 +85,7 @@ function showState(state, failure) {
     $('repair').hidden = inOneFile || !['damaged', 'missing'].includes(code);
   }
   if (state === 'ready') {
-    const { name, version, sha256 } = pool.model;
+    const { name, version, sha256 } = /** @type {Model} */ (pool.model);
     say('model-card-body', () => modelCard(pool.model));
     if (offline.state === null) offline.start();
     say('footer-model', () => [`${words.footer.model(`${name} ${version}`)} `, element('code', sha256.slice(0, 12))]);
@@ -125,7 +126,7 @@ $('repair').addEventListener('click', () => {
 let made = null;
 build.then((known) => {
   made = known;
-  if (made) say('footer-build', () => [`${words.offline.build(made.version)} `, element('code', made.id.slice(0, 12))]);
+  if (known) say('footer-build', () => [`${words.offline.build(known.version)} `, element('code', known.id.slice(0, 12))]);
 });
 
 const offline = new Offline({
@@ -159,8 +160,9 @@ const clearAll = kioskMode({
 });
 
 if (kiosk) {
+  const { minutes } = kiosk;
   $('kiosk').hidden = false;
-  say('kiosk-text', () => (Number.isFinite(kiosk.minutes) ? words.offline.kiosk.idle(kiosk.minutes * 60) : words.offline.kiosk.never));
+  say('kiosk-text', () => (Number.isFinite(minutes) ? words.offline.kiosk.idle(minutes * 60) : words.offline.kiosk.never));
   $('kiosk-clear').addEventListener('click', clearAll);
 }
 
@@ -325,7 +327,7 @@ const isNameless = () => $('omit-names').checked;
 async function rows() {
   // If the worker that was asked ends, the readings are worth saving without their studies.
   await studies.fresh().catch(() => {});
-  const settings = settingsOf(pool.model);
+  const settings = settingsOf(/** @type {Model} */ (pool.model));
   return results.records.map((record, at) => {
     const { study = null, slice = null } = studies.of(record) ?? {};
     return { reading: isNameless() ? renamed(record.reading, `slice ${at + 1}`) : record.reading, study, slice, settings };
@@ -371,7 +373,7 @@ $('diagnostics-copy').addEventListener('click', async () => {
     await navigator.clipboard.writeText($('diagnostics-text').textContent);
     $('diagnostics-copied').textContent = words.diagnostics.copied;
   } catch {
-    getSelection().selectAllChildren($('diagnostics-text'));
+    getSelection()?.selectAllChildren($('diagnostics-text'));
     $('diagnostics-copied').textContent = words.diagnostics.notCopied;
   }
 });

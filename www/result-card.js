@@ -26,6 +26,7 @@ export class ResultCard {
   #record;
   #model;
   #on;
+  /** @type {any} */
   #whole = null;     // { pixels, facts, again } while it is whole
 
   /** `on.open(record)` is called for a closer look at the picture, `on.retry(record)` to read again. */
@@ -143,6 +144,7 @@ function stage(record, onOpen) {
   }
   const { width, height } = source;
   const shown = canvas();
+  /** @type {{ canvas: HTMLCanvasElement, label: () => string, paint: (pixels: any) => void }[]} */
   const layers = [{ canvas: shown, label: () => words.card.picture(file), paint: ({ picture }) => paintPicture(shown, picture) }];
   if (score !== null) {
     const heat = map();

@@ -22,22 +22,33 @@ const MOST_PIXELS = 96;
  * `card`; `pixels` = { picture, map, lung } or null; and whether it is `waiting` to be read again.
  */
 class Record {
+  /** @type {any} */
+  card = null;
+  waiting = false;
+  /** Whether the card is near the window. */
+  near = false;
+
   constructor(reading, origin, container) {
     const { map, lung, picture, place, ...kept } = reading;
-    Object.assign(this, { reading: kept, place, origin, container, card: null, waiting: false });
+    this.reading = kept;
+    this.place = place;
+    this.origin = origin;
+    this.container = container;
     this.pixels = picture ? { picture, map, lung } : null;
   }
 }
 
 export class Results {
-  /** In input order. */
+  /** @type {Record[]} In input order. */
   records = [];
   #counts = { judged: 0, refused: 0, error: 0 };
   #byNode = new Map();
   #withPixels = new Set();     // the longest unused first
   #fetching = new Set();
+  /** @type {(reading: Reading) => boolean} */
   #shown = () => true;
   #list;
+  /** @type {{ node: any, shown: number } | null} */
   #last = null;                // the group that the next card joins: { node, shown }
   #groups;                     // observers of what is near the window: of groups,
   #cards;                      // and of the cards of those groups
@@ -71,7 +82,11 @@ export class Results {
 
   get readings() { return this.records.map(({ reading }) => reading); }
 
-  /** A reading behind the others, or behind the record `after`. */
+  /**
+   * A reading behind the others, or behind the record `after`.
+   *
+   * @param {Record | null} [after]
+   */
   add(reading, { origin, container }, model, after = null) {
     const record = new Record(reading, origin, container);
     const at = after ? this.records.indexOf(after) + 1 : this.records.length;
@@ -151,7 +166,6 @@ export class Results {
   }
 
   #place(record, model, put) {
-    record.near = false;
     record.card = new ResultCard(record, model, this.#on);
     const { node } = record.card;
     node.hidden = !this.#shown(record.reading);

@@ -36,12 +36,14 @@ export class Viewer {
   #stackOf;
   #records = [];
   #title = null;          // what the records have in common, null for slices of their own
+  /** @type {any} */
   #model = null;
   #at = 0;
   #direction = 1;
   #view = WHOLE;
   #preset = AS_READ;
   #custom = PRESETS.lung;
+  /** @type {any} */
   #shown = null;          // what the picture's canvas holds: { width, height, kind, values }, or null
   #queued = false;
 
