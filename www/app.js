@@ -20,10 +20,12 @@ import { sheet } from './sheet.js';
 import { Studies } from './studies.js';
 import { StudyPanel } from './study-panel.js';
 import { Table } from './table.js';
+import { stackOf } from './viewer/stack.js';
 import { Viewer } from './viewer/viewer.js';
 import { format, sentence, words } from './words.js';
 import { WorkerClient } from './worker-client.js';
 
+/** @type {(id: string) => any} The page and this module are one: what it asks for is there. */
 const $ = (id) => document.getElementById(id);
 const failures = [];
 
@@ -53,6 +55,7 @@ const results = new Results($('cards'), {
 const viewer = new Viewer($('viewer'), {
   newClient: () => new WorkerClient({ session: pool.session, reads: false }),
   pixelsOf: (record, wanted) => results.pixels(record, wanted),
+  stackOf: (record) => stackOf(results.records, (other) => studies.of(other), record),
 });
 
 const studies = new Studies(pool, results, showStudies);
@@ -82,7 +85,7 @@ function showState(state, failure) {
     $('repair').hidden = inOneFile || !['damaged', 'missing'].includes(code);
   }
   if (state === 'ready') {
-    const { name, version, sha256 } = pool.model;
+    const { name, version, sha256 } = /** @type {Model} */ (pool.model);
     say('model-card-body', () => modelCard(pool.model));
     if (offline.state === null) offline.start();
     say('footer-model', () => [`${words.footer.model(`${name} ${version}`)} `, element('code', sha256.slice(0, 12))]);
@@ -123,7 +126,7 @@ $('repair').addEventListener('click', () => {
 let made = null;
 build.then((known) => {
   made = known;
-  if (made) say('footer-build', () => [`${words.offline.build(made.version)} `, element('code', made.id.slice(0, 12))]);
+  if (known) say('footer-build', () => [`${words.offline.build(known.version)} `, element('code', known.id.slice(0, 12))]);
 });
 
 const offline = new Offline({
@@ -157,8 +160,9 @@ const clearAll = kioskMode({
 });
 
 if (kiosk) {
+  const { minutes } = kiosk;
   $('kiosk').hidden = false;
-  say('kiosk-text', () => (Number.isFinite(kiosk.minutes) ? words.offline.kiosk.idle(kiosk.minutes * 60) : words.offline.kiosk.never));
+  say('kiosk-text', () => (Number.isFinite(minutes) ? words.offline.kiosk.idle(minutes * 60) : words.offline.kiosk.never));
   $('kiosk-clear').addEventListener('click', clearAll);
 }
 
@@ -258,10 +262,11 @@ $('clear').addEventListener('click', () => {
 function showStudies() {
   if (pool.model) studyPanel.show(studies.list, pool.model);
   table.update();
+  viewer.restack();
 }
 
 function openViewer(record) {
-  viewer.open(results.records, record, pool.model);
+  viewer.open(record, pool.model);
 }
 
 // What could not be read has nothing to look at.
@@ -322,7 +327,7 @@ const isNameless = () => $('omit-names').checked;
 async function rows() {
   // If the worker that was asked ends, the readings are worth saving without their studies.
   await studies.fresh().catch(() => {});
-  const settings = settingsOf(pool.model);
+  const settings = settingsOf(/** @type {Model} */ (pool.model));
   return results.records.map((record, at) => {
     const { study = null, slice = null } = studies.of(record) ?? {};
     return { reading: isNameless() ? renamed(record.reading, `slice ${at + 1}`) : record.reading, study, slice, settings };
@@ -368,7 +373,7 @@ $('diagnostics-copy').addEventListener('click', async () => {
     await navigator.clipboard.writeText($('diagnostics-text').textContent);
     $('diagnostics-copied').textContent = words.diagnostics.copied;
   } catch {
-    getSelection().selectAllChildren($('diagnostics-text'));
+    getSelection()?.selectAllChildren($('diagnostics-text'));
     $('diagnostics-copied').textContent = words.diagnostics.notCopied;
   }
 });

@@ -7,7 +7,7 @@ const FLAG = 'lungglass.consent.1';
 /** Resolves once the person has accepted, now or at an earlier visit. */
 export function consent(dialog, accept) {
   if (recall(FLAG) === 'yes') return Promise.resolve();
-  return new Promise((resolve) => {
+  return /** @type {Promise<void>} */ (new Promise((resolve) => {
     let accepted = false;
     accept.addEventListener('click', () => {
       accepted = true;
@@ -21,5 +21,5 @@ export function consent(dialog, accept) {
       if (!accepted) dialog.showModal();
     });
     dialog.showModal();
-  });
+  }));
 }

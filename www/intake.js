@@ -4,7 +4,7 @@
 import { ofFolders, dropped } from './folder.js';
 import { published } from './published.js';
 
-const SAMPLE = 'samples/lidc-slice.dcm';
+const SAMPLE = 'lidc-slice.dcm';
 
 const named = (file) => ({ file, name: file.name, folder: null });
 
@@ -20,7 +20,7 @@ export function intake({ input, folderInput, sample, onFiles, onSampleFailure })
     });
   }
 
-  const carriesFiles = (event) => event.dataTransfer?.types.includes('Files');
+  const carriesFiles = ({ dataTransfer }) => dataTransfer?.types.includes('Files');
   let depth = 0;
   const drag = (change) => {
     depth = Math.max(0, depth + change);
@@ -31,13 +31,13 @@ export function intake({ input, folderInput, sample, onFiles, onSampleFailure })
   addEventListener('dragover', (event) => {
     if (!carriesFiles(event)) return;
     event.preventDefault();
-    event.dataTransfer.dropEffect = 'copy';
+    /** @type {DataTransfer} */ (event.dataTransfer).dropEffect = 'copy';
   });
   addEventListener('drop', async (event) => {
     drag(-depth);
     if (!carriesFiles(event)) return;
     event.preventDefault();
-    take(await dropped(event.dataTransfer));
+    take(await dropped(/** @type {DataTransfer} */ (event.dataTransfer)));
   });
 
   let pasted = 0;
@@ -55,7 +55,7 @@ export function intake({ input, folderInput, sample, onFiles, onSampleFailure })
   sample.addEventListener('click', async () => {
     sample.disabled = true;
     try {
-      onFiles([named(new File([await published(SAMPLE, (response) => response.blob())], SAMPLE.split('/').pop()))]);
+      onFiles([named(new File([await published(`samples/${SAMPLE}`, (response) => response.blob())], SAMPLE))]);
     } catch {
       onSampleFailure();
     } finally {

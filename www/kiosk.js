@@ -14,10 +14,11 @@ const USES = ['pointerdown', 'pointermove', 'keydown', 'wheel', 'touchstart', 's
  */
 export function kioskMode({ busy, clear, onCount }) {
   if (!kiosk) return () => {};
-  keepInAddress();
+  keepInAddress(kiosk.minutes);
   history.scrollRestoration = 'manual';
 
   // The clock and no timer: the time that the machine sleeps counts too. Nothing to clear before the first use.
+  /** @type {number | null} */
   let lastUse = null;
   let counting = false;
   const idle = kiosk.minutes * 60;
@@ -48,10 +49,10 @@ export function kioskMode({ busy, clear, onCount }) {
 }
 
 // The skip link and others change the part behind #, and a reload must stay a kiosk.
-function keepInAddress() {
+function keepInAddress(minutes) {
   if (inOneFile || new URLSearchParams(location.search).has('kiosk')) return;
   const address = new URL(location.href);
-  address.searchParams.set('kiosk', Number.isFinite(kiosk.minutes) ? kiosk.minutes : 0);
+  address.searchParams.set('kiosk', String(Number.isFinite(minutes) ? minutes : 0));
   address.hash = '';
   history.replaceState(null, '', address);
 }

@@ -28,8 +28,8 @@ export function languageChoice(boxes, onChange) {
 function show(boxes) {
   document.documentElement.lang = language();
   for (const box of boxes) box.value = language();
-  for (const node of document.querySelectorAll('[data-words]')) node.replaceChildren(...prose(find(node.dataset.words)));
-  for (const node of document.querySelectorAll('[data-words-aria-label]')) node.setAttribute('aria-label', find(node.dataset.wordsAriaLabel));
+  for (const node of /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll('[data-words]'))) node.replaceChildren(...prose(find(node.dataset.words)));
+  for (const node of /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll('[data-words-aria-label]'))) node.setAttribute('aria-label', find(node.dataset.wordsAriaLabel));
 }
 
 /** The text under a path such as `intro.title`. */

@@ -13,6 +13,7 @@ export class Offline {
   state = null;
   #onState;
   #onUpdate;
+  /** @type {any} */
   #waiting = null;
 
   /** onState(state); onUpdate() when a new version waits. */
@@ -46,7 +47,7 @@ export class Offline {
   /** Starts the new version; gives how many other windows stand in its way. On success the page loads again. */
   async update() {
     const worker = this.#waiting;
-    const active = new Promise((resolve) => worker.addEventListener('statechange', () => worker.state === 'activated' && resolve()));
+    const active = /** @type {Promise<void>} */ (new Promise((resolve) => worker.addEventListener('statechange', () => worker.state === 'activated' && resolve())));
     const { others } = await ask(worker, { type: 'activate' });
     if (others === 0) active.then(() => location.reload());
     return others;
@@ -79,7 +80,7 @@ export async function keptFiles() {
   const cache = await caches.open(CACHE);
   const files = await Promise.all((await cache.keys()).map(async (request) => ({
     path: new URL(request.url).href.slice(HOME.length).split('?')[0],
-    size: (await (await cache.match(request)).blob()).size,
+    size: (await (await cache.match(request))?.blob())?.size ?? 0,
   })));
   return files.sort((a, b) => (a.path < b.path ? -1 : 1));
 }

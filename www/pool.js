@@ -9,15 +9,18 @@ const IDLE_MS = 30_000;
 
 export class Pool {
   state = 'idle';           // of all together: idle, loading, ready, failed
+  /** @type {Model | null} */
   model = null;
+  /** @type {number | null} */
   loadMs = null;            // of the first start
-  /** What its workers share, and others may. */
+  /** @type {Session} What its workers share, and others may. */
   session = { module: null, salt: crypto.getRandomValues(new Uint8Array(16)) };
   /** What the device bears; less, once a worker could not start. */
   limit = workersFor({ cores: navigator.hardwareConcurrency, memory: navigator.deviceMemory, phone: isPhone(navigator) });
 
   #lanes = [];              // { client, busy }
   #ended = 0;               // starts of workers that are gone
+  /** @type {any} */
   #idle = null;
   #waiters = [];
   #onState;
@@ -82,6 +85,7 @@ export class Pool {
   }
 
   #add() {
+    /** @type {{ client: any, busy: boolean }} */
     const lane = { client: null, busy: false };
     lane.client = new WorkerClient({
       session: this.session,

@@ -75,7 +75,7 @@ function list(files) {
 
 // The rules as the page's own text gives them to the browser, a line each.
 function policy() {
-  const { content } = document.querySelector('meta[http-equiv="Content-Security-Policy"]');
+  const { content } = /** @type {HTMLMetaElement} */ (document.querySelector('meta[http-equiv="Content-Security-Policy"]'));
   const node = element('pre', content.split(/;\s*/).join(';\n'));
   node.lang = 'en';
   node.tabIndex = 0;

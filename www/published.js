@@ -2,7 +2,8 @@
 // that holds the whole page (the kiosk). For the page and its workers; knows no element.
 
 /** { version, id, files: { path: { size, sha256 } } } of the build that this page belongs to; null where it was not built. */
-export const build = import('./pkg/build.js').then(() => globalThis.lungglassBuild, () => null);
+// @ts-expect-error It sets a global, and is there once it was built.
+export const build = import('./pkg/build.js').then(() => /** @type {any} */ (globalThis).lungglassBuild, () => null);
 
 /** Whether all files are inside this page. A worker of such a page has none of them. */
 export const inOneFile = 'lungglassFiles' in globalThis;
@@ -21,9 +22,10 @@ export class FileError extends Error {
  * Hands a file to `use` as a Response, and gives what `use` gives. The response ends well only if its bytes have the right hash, so
  * whatever waits for its end never sees another file. onProgress(loaded, total) counts bytes.
  */
-export async function published(path, use, onProgress = () => {}) {
+export async function published(path, use, onProgress = (loaded, total) => {}) {
   const listed = (await build)?.files[path];
   if (!listed) throw new FileError('missing', `${path} is not part of this build`);
+  /** @type {FileError | null} */
   let failure = null;
   const fail = (code, message) => (failure = new FileError(code, message));
   const source = await open(path, listed);

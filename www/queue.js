@@ -28,6 +28,7 @@ const NO_IMAGE = ['not_an_image', 'no_pixels', 'no_images'];
 
 /** One file: which of its frames are read, being read and told. */
 class Job {
+  /** @type {number | null} */
   frames = null;         // how many there are to read; null until it was opened
   told = 0;              // readings that were told
   held = new Map();      // by frame, readings that are not told yet
@@ -42,7 +43,11 @@ class Job {
    * the browser would not give it. `replaces` is the record of a result that is read again, and `only` the frame then.
    */
   constructor({ file, name, folder }, { replaces = null, only = null } = {}) {
-    Object.assign(this, { file, name, folder, replaces, only });
+    this.file = file;
+    this.name = name;
+    this.folder = folder;
+    this.replaces = replaces;
+    this.only = only;
   }
 
   get left() { return this.frames === null ? 1 : this.frames - this.#next + this.#again.length; }
@@ -64,9 +69,11 @@ export class Queue {
   #jobs = [];
   #errands = [];         // { origin, wanted, resolve, reject }
   #held = 0;
+  /** @type {any} */
   #timer = null;
   #slices = 0;           // expected in this batch: one a file until its frames are known
   #done = 0;
+  /** @type {number | null} */
   #began = null;
 
   /**

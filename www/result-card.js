@@ -15,61 +15,106 @@ const SHAPES = {
 };
 
 /**
- * The card of a record of results.js: { node, unfold(), fold(), wait(waiting), say(), focus() }.
+ * The card of a record of results.js.
  *
- * A folded card says what the reading is and why; it has no scale, no findings and no details, and its canvases hold no memory. `unfold`
- * paints the record's pixels if it has any. `onOpen` is called for a closer look at the picture, `onRetry` to read again. `wait` is for a record that is read again, and `say` writes all text in the language of now.
+ * Of thousands of cards nearly all are far from the window. Such a card is brief: a few elements with the name, the verdict, the score and
+ * the reason, so that they are found and read aloud; a canvas stands for the map and holds no memory. `unfold` makes it whole and paints the
+ * record's pixels if it has any, `fold` makes it brief again.
  */
-export function resultCard(record, model, { onRetry, onOpen }) {
-  const { reading } = record;
-  const node = element('article.card');
-  node.dataset.testid = 'result';
-  node.dataset.verdict = reading.verdict;
-  node.dataset.score = reading.score === null ? '' : String(reading.score);
-  node.dataset.file = reading.file;
-  if (reading.frame !== null) node.dataset.frame = String(reading.frame);
-  // It takes the focus where a table or a summary leads to it.
-  node.tabIndex = -1;
+export class ResultCard {
+  node = element('article.card.brief');
+  #record;
+  #model;
+  #on;
+  /** @type {any} */
+  #whole = null;     // { pixels, facts, again } while it is whole
 
-  const pixels = stage(record, onOpen);
-  const facts = element('div.facts');
-  const again = reading.verdict === 'error' ? retry(onRetry) : null;
-  node.append(pixels.node, facts);
-  let whole = false;
-  const say = () => {
+  /** `on.open(record)` is called for a closer look at the picture, `on.retry(record)` to read again. */
+  constructor(record, model, on) {
+    this.#record = record;
+    this.#model = model;
+    this.#on = on;
+    const { verdict: kind, score: value, file, frame } = record.reading;
+    Object.assign(this.node.dataset, { testid: 'result', verdict: kind, score: value === null ? '' : String(value), file });
+    if (frame !== null) this.node.dataset.frame = String(frame);
+    // It takes the focus where a table or a summary leads to it.
+    this.node.tabIndex = -1;
+    this.say();
+  }
+
+  /** Makes it whole, and shows what pixels there are. */
+  unfold() {
+    if (!this.#whole) {
+      const record = this.#record;
+      const pixels = stage(record, () => this.#on.open(record));
+      const facts = element('div.facts');
+      const again = record.reading.verdict === 'error' ? retry(() => this.#on.retry(record)) : null;
+      this.#whole = { pixels, facts, again };
+      this.node.classList.remove('brief');
+      this.node.style.minHeight = '';
+      this.node.replaceChildren(pixels.node, facts);
+      again?.wait(record.waiting);
+      this.say();
+    }
+    this.#whole.pixels.show();
+  }
+
+  /** Makes it brief, unless the focus is in it; it keeps the height, in CSS pixels, if it is known. */
+  fold(height = 0) {
+    if (!this.#whole || (document.activeElement !== this.node && this.node.contains(document.activeElement))) return;
+    // A canvas may outlive its card for a while, and its pixels are large.
+    this.#whole.pixels.hide();
+    this.#whole = null;
+    this.node.classList.add('brief');
+    if (height > 0) this.node.style.minHeight = `${height}px`;
+    this.say();
+  }
+
+  /** Gives the pixels of the canvases back. */
+  hide() { this.#whole?.pixels.hide(); }
+
+  /** Says everything in the language of now. */
+  say() {
+    const { reading } = this.#record;
+    if (!this.#whole) return this.node.replaceChildren(...brief(reading));
+    const { pixels, facts, again } = this.#whole;
     pixels.say();
     again?.say();
     facts.replaceChildren(...[
       verdict(reading),
       title(reading),
-      reading.score === null ? null : whole ? score(reading.score, model) : scoreLine(reading.score),
+      reading.score === null ? null : score(reading.score, this.#model),
       why(reading),
       again?.node,
-      whole && reading.score !== null ? findings(reading.findings, model) : null,
-      whole ? details(reading) : null,
+      reading.score === null ? null : findings(reading.findings, this.#model),
+      details(reading),
     ].filter(Boolean));
-  };
-  say();
-  return {
-    node,
-    say,
-    unfold() {
-      if (!whole) {
-        whole = true;
-        say();
-      }
-      pixels.show();
-    },
-    fold() {
-      pixels.hide();
-      if (whole) {
-        whole = false;
-        say();
-      }
-    },
-    wait: (waiting) => again?.wait(waiting),
-    focus: () => node.focus(),
-  };
+  }
+
+  /** Whether its record waits to be read again has changed. */
+  wait() { this.#whole?.again?.wait(this.#record.waiting); }
+
+  focus() { this.node.focus(); }
+}
+
+function brief(reading) {
+  const { file, frame } = reading;
+  const said = words.verdict[reading.verdict];
+  return [
+    element('h3', frame === null ? file : `${file} · ${words.card.frame(frame)}`),
+    element('p', reading.score === null ? said : `${said}: ${format.score(reading.score)}`),
+    reading.score === null ? why(reading) : map(),
+  ].filter(Boolean);
+}
+
+// Where the map is painted, once it is.
+function map() {
+  const heat = canvas();
+  heat.dataset.testid = 'heatmap';
+  heat.className = 'heat';
+  heat.setAttribute('aria-label', words.card.map);
+  heat.width = heat.height = 0;
+  return heat;
 }
 
 function retry(onRetry) {
@@ -99,11 +144,10 @@ function stage(record, onOpen) {
   }
   const { width, height } = source;
   const shown = canvas();
+  /** @type {{ canvas: HTMLCanvasElement, label: () => string, paint: (pixels: any) => void }[]} */
   const layers = [{ canvas: shown, label: () => words.card.picture(file), paint: ({ picture }) => paintPicture(shown, picture) }];
   if (score !== null) {
-    const heat = canvas();
-    heat.dataset.testid = 'heatmap';
-    heat.className = 'heat';
+    const heat = map();
     layers.push({
       canvas: heat,
       label: () => words.card.map,

@@ -1,10 +1,17 @@
-// The list of results: readings in input order, their cards, and the pixels that are kept of them. Ten thousand slices must not cost
-// more memory than a hundred: cards far from the window are folded, and their pixels are read again when they come near.
+// The list of results: readings in input order, their cards, and the pixels that are kept of them. Ten thousand slices must cost little
+// more than a hundred: cards far from the window are folded, and their pixels are read again when they come near.
+//
+// Cards lie in groups, and the browser lays out those groups alone that are near the window (results.css): what a card costs far away is
+// its few elements, and no layout. Only cards of such groups are watched.
 
-import { resultCard } from './result-card.js';
+import { element } from './dom.js';
+import { ResultCard } from './result-card.js';
 
 // In a list so short every card stays whole. In a longer one only those near the window do.
-const ALWAYS_WHOLE = 48;
+const ALWAYS_WHOLE = 60;
+
+// Cards of a group that are shown: a number that fills the rows whether two, three or four stand beside each other.
+const GROUP = 60;
 
 // The pixels of so many slices are kept.
 const MOST_PIXELS = 96;
@@ -15,59 +22,79 @@ const MOST_PIXELS = 96;
  * `card`; `pixels` = { picture, map, lung } or null; and whether it is `waiting` to be read again.
  */
 class Record {
+  /** @type {any} */
+  card = null;
+  waiting = false;
+  /** Whether the card is near the window. */
+  near = false;
+
   constructor(reading, origin, container) {
     const { map, lung, picture, place, ...kept } = reading;
-    Object.assign(this, { reading: kept, place, origin, container, card: null, waiting: false });
+    this.reading = kept;
+    this.place = place;
+    this.origin = origin;
+    this.container = container;
     this.pixels = picture ? { picture, map, lung } : null;
   }
 }
 
 export class Results {
-  /** In input order. */
+  /** @type {Record[]} In input order. */
   records = [];
   #counts = { judged: 0, refused: 0, error: 0 };
   #byNode = new Map();
   #withPixels = new Set();     // the longest unused first
   #fetching = new Set();
+  /** @type {(reading: Reading) => boolean} */
   #shown = () => true;
   #list;
-  #observer;
+  /** @type {{ node: any, shown: number } | null} */
+  #last = null;                // the group that the next card joins: { node, shown }
+  #groups;                     // observers of what is near the window: of groups,
+  #cards;                      // and of the cards of those groups
   #again;
-  #onRetry;
-  #onOpen;
+  #on;
 
   /** again(origin, wanted) gives a promise of the reading with its pixels; onRetry(record) and onOpen(record) are what its buttons do. */
   constructor(list, { again, onRetry, onOpen }) {
     this.#list = list;
     this.#again = again;
-    this.#onRetry = onRetry;
-    this.#onOpen = onOpen;
-    this.#onRetry = onRetry;
-    this.#observer = new IntersectionObserver((entries) => {
+    this.#on = { retry: onRetry, open: onOpen };
+    this.#groups = new IntersectionObserver((entries) => {
       for (const { target, isIntersecting } of entries) {
-        const record = this.#byNode.get(target);
-        if (!record) continue;
-        record.near = isIntersecting;
-        if (isIntersecting) this.#unfold(record);
-        else if (this.records.length > ALWAYS_WHOLE) record.card.fold();
+        target.isNear = isIntersecting;
+        for (const card of target.children) {
+          if (isIntersecting) this.#cards.observe(card);
+          else this.#left(card);
+        }
       }
+    }, { rootMargin: '200% 0px' });
+    this.#cards = new IntersectionObserver((entries) => {
+      for (const { target, isIntersecting, boundingClientRect: { height } } of entries) this.#seen(this.#byNode.get(target), isIntersecting, height);
     }, { rootMargin: '100% 0px' });
+    // A card that has the focus stays whole wherever it is.
+    list.addEventListener('focusout', ({ target, relatedTarget }) => {
+      const card = target.closest('.card');
+      const record = this.#byNode.get(card);
+      if (record && !record.near && this.#isLong && !card.contains(relatedTarget)) record.card.fold();
+    });
   }
 
   get readings() { return this.records.map(({ reading }) => reading); }
 
-  /** A reading behind the others, or behind the record `after`. */
+  /**
+   * A reading behind the others, or behind the record `after`.
+   *
+   * @param {Record | null} [after]
+   */
   add(reading, { origin, container }, model, after = null) {
     const record = new Record(reading, origin, container);
     const at = after ? this.records.indexOf(after) + 1 : this.records.length;
     this.records.splice(at, 0, record);
     this.#count(record, 1);
-    this.#place(record, model, (node) => (after ? after.card.node.after(node) : this.#list.append(node)));
-    if (this.records.length <= ALWAYS_WHOLE) this.#unfold(record);
-    if (this.records.length === ALWAYS_WHOLE + 1) {
-      this.#list.classList.add('long');
-      for (const other of this.records) if (!other.near) other.card.fold();
-    }
+    this.#place(record, model, (node) => (after ? after.card.node.after(node) : this.#append(node)));
+    if (!this.#isLong) this.#unfold(record);
+    if (this.records.length === ALWAYS_WHOLE + 1) this.#grown();
     return record;
   }
 
@@ -75,14 +102,14 @@ export class Results {
   replace(record, reading, { origin }, model) {
     this.#count(record, -1);
     const focused = record.card.node.contains(document.activeElement);
-    const before = record.card.node;
+    const { near, card: { node: before } } = record;
     this.#byNode.delete(before);
-    this.#observer.unobserve(before);
+    this.#cards.unobserve(before);
     this.#withPixels.delete(record);
     Object.assign(record, new Record(reading, origin, record.container));
     this.#count(record, 1);
     this.#place(record, model, (node) => before.replaceWith(node));
-    this.#unfold(record);
+    if (near || focused || !this.#isLong) this.#unfold(record);
     if (focused) record.card.focus();
   }
 
@@ -94,19 +121,22 @@ export class Results {
   /** Whether a record waits to be read again. */
   wait(record, waiting) {
     record.waiting = waiting;
-    record.card.wait(waiting);
+    record.card.wait();
   }
 
   /** Shows the cards of which `shown(reading)` holds. */
   filter(shown) {
     this.#shown = shown;
     for (const { card, reading } of this.records) card.node.hidden = !shown(reading);
+    if (this.#isLong) this.#arrange();
   }
 
   clear() {
-    this.#observer.disconnect();
+    this.#groups.disconnect();
+    this.#cards.disconnect();
     this.#list.replaceChildren();
     this.#list.classList.remove('long');
+    this.#last = null;
     this.records = [];
     this.#counts = { judged: 0, refused: 0, error: 0 };
     this.#byNode.clear();
@@ -129,18 +159,71 @@ export class Results {
     return record.pixels;
   }
 
+  get #isLong() { return this.records.length > ALWAYS_WHOLE; }
+
   #count({ reading: { verdict } }, by) {
     this.#counts[verdict in this.#counts ? verdict : 'judged'] += by;
   }
 
   #place(record, model, put) {
-    record.near = false;
-    record.card = resultCard(record, model, { onRetry: () => this.#onRetry(record), onOpen: () => this.#onOpen(record) });
-    record.card.node.hidden = !this.#shown(record.reading);
-    this.#byNode.set(record.card.node, record);
+    record.card = new ResultCard(record, model, this.#on);
+    const { node } = record.card;
+    node.hidden = !this.#shown(record.reading);
+    this.#byNode.set(node, record);
     if (record.pixels) this.#keep(record, record.pixels);
-    put(record.card.node);
-    this.#observer.observe(record.card.node);
+    put(node);
+    if (node.parentElement.isNear) this.#cards.observe(node);
+  }
+
+  // Groups
+
+  /** The list has become a long one. What the first cards measure is likely for the others: without it the page would jump as they unfold. */
+  #grown() {
+    const { offsetHeight: height, childElementCount: cards } = this.#list.firstElementChild;
+    const likely = { '--each': height / cards };
+    // The lowest, for a card is as high as its neighbour.
+    for (const { card, reading } of this.records) {
+      const name = reading.score === null ? '--other' : '--judged';
+      likely[name] = Math.min(likely[name] ?? Infinity, card.node.offsetHeight);
+    }
+    for (const [name, pixels] of Object.entries(likely)) if (pixels > 0) this.#list.style.setProperty(name, `${pixels}px`);
+    this.#list.classList.add('long');
+    for (const { near, card } of this.records) if (!near) card.fold();
+  }
+
+  #append(node) {
+    if (!this.#last || (this.#last.shown >= GROUP && !node.hidden)) {
+      this.#last = { node: element('div.group'), shown: 0 };
+      this.#list.append(this.#last.node);
+      this.#groups.observe(this.#last.node);
+    }
+    this.#last.node.append(node);
+    if (!node.hidden) this.#last.shown++;
+    this.#last.node.style.setProperty('--cards', String(this.#last.shown));
+  }
+
+  /** Makes the groups anew, so that each shows so many cards however many others are hidden. */
+  #arrange() {
+    this.#groups.disconnect();
+    for (const { card: { node } } of this.records) this.#left(node);
+    this.#list.replaceChildren();
+    this.#last = null;
+    for (const { card: { node } } of this.records) this.#append(node);
+  }
+
+  // What is near
+
+  #seen(record, isNear, height = 0) {
+    // One that was replaced in the meantime.
+    if (!record) return;
+    record.near = isNear;
+    if (isNear) this.#unfold(record);
+    else if (this.#isLong) record.card.fold(height);
+  }
+
+  #left(card) {
+    this.#cards.unobserve(card);
+    this.#seen(this.#byNode.get(card), false);
   }
 
   #unfold(record) {
@@ -164,7 +247,7 @@ export class Results {
       if (this.#withPixels.size <= MOST_PIXELS) break;
       if (oldest.near || oldest === record) continue;
       oldest.pixels = null;
-      oldest.card.fold();
+      oldest.card.hide();
       this.#withPixels.delete(oldest);
     }
   }

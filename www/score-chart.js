@@ -9,9 +9,9 @@ const HEIGHT = 40;
 export const MOST_BARS = 1000;
 
 /** An SVG: a bar a slice, as high as its score; a dash at the foot where there is none; and a line at the operating point. */
-export function scoreChart({ records, counts, order }, { threshold }) {
+export function scoreChart({ records, counts }, { threshold }) {
   const svg = draw('svg', { viewBox: `0 0 ${records.length} ${HEIGHT}`, preserveAspectRatio: 'none', role: 'img', class: 'chart' });
-  svg.setAttribute('aria-label', words.batch.chart(counts.judged, order));
+  svg.setAttribute('aria-label', words.batch.chart(counts.judged));
   for (const [at, { reading: { score, verdict } }] of records.entries()) {
     // A score near 0 must not look like none.
     const height = score === null ? 1 : Math.max(1.5, score * HEIGHT);

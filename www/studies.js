@@ -14,9 +14,11 @@ export class Studies {
   #pool;
   #results;
   #onChange;
+  /** @type {any} */
   #timer = null;
   #asked = 0;        // changes that were announced
   #known = 0;        // of those the ones in the list
+  /** @type {Promise<void> | null} */
   #asking = null;
 
   constructor(pool, results, onChange) {

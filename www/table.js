@@ -53,11 +53,13 @@ export class Table {
   #studies;
   #measured;
   #onOpen;
+  /** @type {any[]} */
   #columns = COLUMNS;
   #rows = [];
   #nodes = new Map();      // of the rows in sight, by record: { node, told }
   #sorted = { key: 'number', falling: false };
   #active = null;          // the record whose row takes the focus
+  /** @type {(reading: Reading) => boolean} */
   #shown = () => true;
   #planned = false;
 
@@ -114,7 +116,7 @@ export class Table {
     const told = this.#columns.map((column) => column.label()).join('\n');
     if (this.#head.dataset.told !== told) {
       this.#head.dataset.told = told;
-      const focused = this.#head.contains(document.activeElement) ? document.activeElement.dataset.key : null;
+      const { key: focused } = /** @type {HTMLElement | null} */ (this.#head.querySelector(':focus'))?.dataset ?? {};
       this.#head.replaceChildren(...this.#columns.map(({ key, isNumber, label }) => {
         const button = element('button', label());
         button.type = 'button';
@@ -147,7 +149,7 @@ export class Table {
     const sign = this.#sorted.falling ? -1 : 1;
     const compare = column.isNumber ? (a, b) => a - b : collator.compare;
     rows.sort((a, b) => {
-      if (a.key === null || b.key === null) return (a.key === null) - (b.key === null) || a.number - b.number;
+      if (a.key === null || b.key === null) return Number(a.key === null) - Number(b.key === null) || a.number - b.number;
       return sign * compare(a.key, b.key) || a.number - b.number;
     });
     this.#rows = rows;

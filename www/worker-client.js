@@ -28,14 +28,18 @@ export class RequestError extends Error {
 
 export class WorkerClient {
   state = 'idle';           // idle, loading, ready, failed
+  /** @type {Model | null} */
   model = null;
+  /** @type {number | null} */
   loadMs = null;            // of the first start
   starts = 0;
 
+  /** @type {any} */
   #worker = null;
   #session;
   #reads;
   #pending = new Map();
+  /** @type {any} */
   #clock = null;
   #silent = 0;              // beats since the worker's last word
   #nextId = 1;
@@ -46,8 +50,11 @@ export class WorkerClient {
   /**
    * onState(state, failure|null), onProgress(loaded, total). `session` is what several workers share: the compiled module, once
    * there is one, and the salt of their words for series, or null. `reads` as in worker.js.
+   *
+   * @param {{ onState?: (state: string, failure: Error | null) => void, onProgress?: (loaded: number, total: number) => void,
+   *   session?: Session, reads?: boolean }} [options]
    */
-  constructor({ onState = () => {}, onProgress = () => {}, session = { module: null, salt: null }, reads = true }) {
+  constructor({ onState = () => {}, onProgress = () => {}, session = { module: null, salt: null }, reads = true } = {}) {
     this.#onState = onState;
     this.#onProgress = onProgress;
     this.#session = session;
@@ -105,6 +112,7 @@ export class WorkerClient {
   close() { return this.#request('close', {}); }
   studies(items) { return this.#request('studies', { items }); }
 
+  /** @type {(state: string, failure?: Error | null) => void} */
   #enter(state, failure = null) {
     this.state = state;
     this.#onState(state, failure);

@@ -44,10 +44,12 @@ class Coded extends Error {
   }
 }
 
+/** @type {any} The module under pkg/. */
 let library = null;
-let classifier = null;
 // Opens a file, by its bytes and name, for what this worker gives of it.
+/** @type {any} */
 let opened = null;
+/** @type {any} */
 let source = null;
 
 async function load({ id, module, salt, reads }) {
@@ -60,7 +62,8 @@ async function load({ id, module, salt, reads }) {
   }
   const compiled = module ?? await published(MODULE, WebAssembly.compileStreaming, (loaded, total) => postMessage({ id, type: 'progress', loaded, total }));
   await library.default({ module_or_path: compiled });
-  classifier = reads ? new library.Classifier() : null;
+  /** @type {import('./pkg/lungglass.js').Classifier | null} */
+  const classifier = reads ? new library.Classifier() : null;
   if (salt) classifier?.nameSeries(salt);
   opened = classifier ? (bytes, name) => classifier.open(bytes, name) : (bytes) => new library.Slices(bytes);
   return { value: { model: classifier?.model() ?? null, module: compiled } };

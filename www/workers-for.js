@@ -18,7 +18,11 @@ export function workersFor({ cores, memory, phone }) {
   return Math.max(1, Math.min(MOST, byMemory, byCores));
 }
 
-/** Whether a browser (its `navigator`) is that of a phone or a tablet. */
+/**
+ * Whether a browser (its `navigator`) is that of a phone or a tablet.
+ *
+ * @param {Pick<Navigator, 'userAgentData' | 'userAgent' | 'platform' | 'maxTouchPoints'>} navigator
+ */
 export function isPhone({ userAgentData, userAgent, platform, maxTouchPoints }) {
   // An iPad calls itself a Macintosh.
   return userAgentData?.mobile ?? (/Android|iPhone|iPad|Mobile/.test(userAgent) || (/^Mac/.test(platform) && maxTouchPoints > 1));

@@ -6,12 +6,18 @@ import { cases } from './cases.mjs';
 const SERIES = [0x20, 0, 0x0e, 0, 0x55, 0x49];       // (0020,000E) UI
 const POSITION = [0x20, 0, 0x32, 0, 0x44, 0x53];     // (0020,0032) DS
 
-/** The bytes of a slice so many millimetres above the origin, in the series of this number. */
-export async function placed({ height, series = 1 }) {
+const PIXELS = [0xe0, 0x7f, 0x10, 0, 0x4f, 0x57];    // (7FE0,0010) OW
+
+/**
+ * The bytes of a slice so many millimetres above the origin, in the series of this number; its first pixel has the stored value `mark`, so
+ * that slices can be told apart by what they show.
+ */
+export async function placed({ height, series = 1, mark = null }) {
   const { input } = (await cases()).find(({ name }) => name === 'lidc-explicit-le');
   const bytes = await readFile(input);
   write(bytes, POSITION, `-1\\-2\\${height}`, ' ');
   write(bytes, SERIES, uid(series), '\0');
+  if (mark !== null) bytes.writeInt16LE(mark, bytes.indexOf(Buffer.from(PIXELS)) + 12);
   return bytes;
 }
 

@@ -1,15 +1,18 @@
 // The viewer: windows, zoom and pan, the stack, what lies over the slice, what the network was given, and what happens without the file.
 
 import assert from 'node:assert/strict';
-import { readFile, rm } from 'node:fs/promises';
+import { readFile, rm, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { languages } from '../../www/words.js';
 import { actualSize, panned, pixelAt, place, WHOLE, zoomed } from '../../www/viewer/view.js';
+import { Loader } from '../../www/viewer/loader.js';
 import { isError, isJudged, isRefused } from './cases.mjs';
+import { placed } from './series.mjs';
 import { all, browser, files } from './suite.mjs';
 import { id, PAGE, PHONE } from './visit.mjs';
+import { zipOf } from './zip.mjs';
 
 const path = (name) => fileURLToPath(new URL(`../../${name}`, import.meta.url));
 const SAMPLE = path('www/samples/lidc-slice.dcm');
@@ -43,6 +46,8 @@ async function desktop(paths, count, options) {
       const told = document.querySelector(position).textContent;
       return (number === undefined || told.startsWith(`Slice ${number} of`)) && document.querySelector('[data-pixels="full"]');
     }, {}, id('viewer-position'), number),
+    /** Waits until the stack has so many slices: what belongs together is known a little after the readings. */
+    stacked: (count) => page.waitForFunction((position, count) => new RegExp(` of ${count},`).test(document.querySelector(position).textContent), {}, id('viewer-position'), count),
     frame: () => page.evaluate(() => new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)))),
     gray: (name = 'viewer-picture') => page.$eval(id(name), grays),
     box: () => page.$eval('#viewer-sheet', (sheet) => {
@@ -351,16 +356,20 @@ test('the stack: frames, pictures, refusals and broken files by keys, wheel and 
     const picture = await gray();
     assert.deepEqual([picture.width, picture.height], [width, height]);
     assertLevels(picture.levels, values.map((value) => shown(value, 40, 400)), `frame ${frame}`);
-    assert.match(await text('viewer-position'), new RegExp(`^Slice ${frame + 1} of 6, native-s16-multi\\.dcm · frame ${frame}, Not judged$`));
+    assert.match(await text('viewer-position'), new RegExp(`^Slice ${frame + 1} of 3, native-s16-multi\\.dcm · frame ${frame}, Not judged$`));
     assert.match(await text('viewer-reading'), /61 x 45 pixels/);
   }
-  await press('ArrowDown');
-  await decoded(4);
-  assert.match(await text('viewer-position'), /lidc-slice\.dcm, Score .*: \d\.\d{3}$/);
-  assertLevels((await gray()).levels, (await hounsfield(SAMPLE)).values.map((value) => shown(value, 40, 400)), 'the window stays');
+  assert.ok(await page.$eval(id('viewer-next'), (button) => button.disabled), 'the frames of a file are a stack');
+  await press('ArrowUp');
+  await decoded(2);
+  await press('Escape');
 
+  // What belongs to nothing is a stack too.
+  await open(3);
+  await decoded(1);
+  assert.match(await text('viewer-position'), /^Slice 1 of 3, lidc-slice\.dcm, Score .*: \d\.\d{3}$/);
   await press('ArrowDown');
-  await decoded(5);
+  await decoded(2);
   assert.ok(await page.$eval(id('window-preset'), (box) => box.disabled));
   assert.ok(await page.$eval(id('window-center'), (box) => box.disabled));
   assert.match(await text('window-told'), /gray levels, not Hounsfield units/);
@@ -372,7 +381,7 @@ test('the stack: frames, pictures, refusals and broken files by keys, wheel and 
   await press('i');
 
   await press('End');
-  assert.match(await text('viewer-position'), /^Slice 6 of 6, .*Could not be read$/);
+  assert.match(await text('viewer-position'), /^Slice 3 of 3, .*Could not be read$/);
   assert.match(await text('viewer-note'), /no picture/);
   assert.ok((await page.$eval('.viewer-reading .reason', (node) => node.textContent)).length > 20);
   assert.equal((await gray()).width, 0);
@@ -380,17 +389,18 @@ test('the stack: frames, pictures, refusals and broken files by keys, wheel and 
   await press('PageUp');
   await decoded(1);
   await press('PageDown');
-  assert.match(await text('viewer-position'), /^Slice 6 of 6/);
-  await press('Home');
-  await decoded(1);
+  assert.match(await text('viewer-position'), /^Slice 3 of 3/);
+  await press('Escape');
 
+  await open(0);
+  await decoded(1);
   await page.focus(id('viewer-stack'));
   await press('ArrowRight', 'ArrowRight');
   await decoded(3);
-  assert.equal(await page.$eval(id('viewer-stack'), (slider) => slider.getAttribute('aria-valuetext')), 'Slice 3 of 6');
-  await page.click(id('viewer-next'));
-  await decoded(4);
+  assert.equal(await page.$eval(id('viewer-stack'), (slider) => slider.getAttribute('aria-valuetext')), 'Slice 3 of 3');
   await page.click(id('viewer-previous'));
+  await decoded(2);
+  await page.click(id('viewer-next'));
   await decoded(3);
   await page.click(id('viewer-previous'));
   await page.click(id('viewer-previous'));
@@ -401,9 +411,9 @@ test('the stack: frames, pictures, refusals and broken files by keys, wheel and 
   await decoded(3);
   const [x, y] = await centre();
   await page.mouse.move(x, y);
-  await page.mouse.wheel({ deltaY: 100 });
-  await decoded(4);
   await page.mouse.wheel({ deltaY: -100 });
+  await decoded(2);
+  await page.mouse.wheel({ deltaY: 100 });
   await decoded(3);
   await page.click(id('tool-scroll'));
   await page.mouse.move(x, y);
@@ -417,9 +427,13 @@ test('the stack: frames, pictures, refusals and broken files by keys, wheel and 
 
 test('a long stack: what was overtaken is not decoded, and the last one asked for is shown', async () => {
   const paths = [];
-  for (let i = 0; i < 12; i++) paths.push(await files.put(FRAMES, `long-${String(i).padStart(2, '0')}.dcm`));
-  const { visit, page, open, decoded, press, leave } = await desktop(paths, 36);
+  for (let at = 0; at < 36; at++) {
+    paths.push(`${files.folder}/long-${String(at).padStart(2, '0')}.dcm`);
+    await writeFile(paths.at(-1), await placed({ height: -at }));
+  }
+  const { visit, page, open, decoded, press, stacked, leave } = await desktop(paths, 36);
   await open(0);
+  await stacked(36);
   await decoded(1);
   const worker = page.workers().at(-1);
   await worker.evaluate(async (url) => {
@@ -445,6 +459,110 @@ test('a long stack: what was overtaken is not decoded, and the last one asked fo
   await decoded(29);
   assert.deepEqual(visit.complaints(), []);
   await leave();
+});
+
+test('a series of single files is one stack from head to feet, whatever the order of its files', async () => {
+  // Two series, mixed, and a picture that belongs to neither.
+  const slices = [[1, 10], [2, 5], [1, 40], [1, -20], [2, 15], [1, 25], [1, 0]];
+  const paths = [];
+  for (const [at, [series, height]] of slices.entries()) {
+    paths.push(`${files.folder}/series-${at}.dcm`);
+    await writeFile(paths.at(-1), await placed({ series, height, mark: 10 * height - 1000 }));
+  }
+  paths.splice(3, 0, await files.putCase(all.find(({ name }) => name === 'lidc-lung-window')));
+  const { visit, page, open, decoded, press, text, gray, centre, stacked, leave } = await desktop(paths, 8);
+  const order = [40, 25, 10, 0, -20].map((height) => slices.findIndex(([series, own]) => series === 1 && own === height));
+  const first = () => gray().then(({ levels }) => levels[0]);
+  const file = () => page.$eval('#viewer-file', (node) => node.textContent);
+  const isAt = async (number, window) => {
+    await decoded(number);
+    const at = order[number - 1];
+    assert.match(await text('viewer-position'), new RegExp(`^Slice ${number} of 5, series-${at}\\.dcm`));
+    assert.equal(await file(), `Series 1 · series-${at}.dcm`);
+    const expected = shown(10 * slices[at][1] - 1000, ...window);
+    const found = await first();
+    assert.ok(Math.abs(found - expected) <= 1, `slice ${number} shows its own pixels: ${found}, not ${expected}`);
+  };
+  // The card of the file at 10 mm: the third from the head.
+  await open(0);
+  await stacked(5);
+  await isAt(3, [-600, 1500]);
+  await page.select(id('window-preset'), 'custom');
+  for (const [field, value] of [['window-center', '-900'], ['window-width', '1200']]) {
+    await page.click(id(field), { count: 3 });
+    await page.keyboard.type(value);
+  }
+  const window = [-900, 1200];
+  await page.focus(id('viewer-stage'));
+  await press('i', 'i', 'ArrowUp');
+  await isAt(2, window);
+  await press('PageUp');
+  await isAt(1, window);
+  await press('End');
+  await isAt(5, window);
+  const [x, y] = await centre();
+  await page.mouse.move(x, y);
+  await page.mouse.wheel({ deltaY: -100 });
+  await isAt(4, window);
+  assert.equal(await page.$eval(id('viewer-stack'), (slider) => slider.max), '5');
+  assert.equal(await page.$eval(id('viewer-map'), (canvas) => canvas.hidden), false, 'the map goes along');
+
+  // Another series and the picture are stacks of their own; a row of the table and a high slice lead to theirs.
+  await press('Escape');
+  await open(1);
+  await stacked(2);
+  await decoded(2);
+  assert.equal(await file(), 'Series 2 · series-1.dcm');
+  await press('Escape');
+  await open(3);
+  await decoded(1);
+  assert.match(await text('viewer-position'), /^Slice 1 of 1, lidc-lung-window\.png/);
+  assert.deepEqual(visit.complaints(), []);
+  await leave();
+});
+
+test('the stack grows while its series is read, and the slice that is shown stays', async () => {
+  const paths = [];
+  for (let at = 0; at < 6; at++) {
+    paths.push(`${files.folder}/grows-${at}.dcm`);
+    await writeFile(paths.at(-1), await placed({ series: 7, height: at * 10 }));
+  }
+  const { visit, page, open, stacked, text, leave } = await desktop(paths.slice(0, 2), 2);
+  await open(0);
+  await stacked(2);
+  assert.match(await text('viewer-position'), /^Slice 2 of 2, grows-0/);
+  // More files arrive under the open viewer, as from a batch that is still read.
+  await visit.choose(paths.slice(2));
+  await stacked(6);
+  assert.match(await text('viewer-position'), /^Slice 6 of 6, grows-0/);
+  assert.deepEqual(visit.complaints(), []);
+  await leave();
+});
+
+test('of a long series the loader keeps no more pixels than it may', async () => {
+  const origins = Array.from({ length: 120 }, (_, frameIndex) => ({ file: new Blob([String(frameIndex)]), frameIndex: 0 }));
+  let opened = 0;
+  const client = {
+    state: 'idle',
+    async start() { this.state = 'ready'; },
+    stop() {},
+    async open() { opened++; },
+    pixels: async () => ({ values: new Int16Array(1 << 20), input: { gray: new Float32Array(1 << 10) } }),
+  };
+  const told = new Map();
+  const loader = new Loader(() => client, (origin) => told.get(origin)?.());
+  for (const [at, origin] of origins.entries()) {
+    const loaded = new Promise((resolve) => told.set(origin, resolve));
+    loader.want(origins.slice(at, at + 1));
+    await loaded;
+    const held = origins.filter((other) => loader.get(other));
+    assert.ok(held.includes(origin));
+    assert.ok(held.length <= 32, `${held.length} slices of 2 MB are held`);
+  }
+  assert.equal(opened, origins.length, 'each was opened on demand');
+  assert.equal(loader.get(origins[0]), undefined);
+  loader.stop();
+  assert.equal(loader.get(origins.at(-1)), undefined);
 });
 
 test('map and outline over the slice', async () => {
@@ -511,7 +629,7 @@ test('what the network was given is exactly that', async () => {
 });
 
 test('entries of an archive are found again', async () => {
-  const archive = await zipOf({ 'series/one.dcm': FRAMES, 'notes.txt': path('tests/dicom/README.md'), 'series/two.dcm': path('tests/dicom/native-u12.dcm') });
+  const archive = await zipOf(`${files.folder}/made.zip`, { 'series/one.dcm': FRAMES, 'notes.txt': path('tests/dicom/README.md'), 'series/two.dcm': path('tests/dicom/native-u12.dcm') });
   const { visit, open, decoded, press, gray, text, leave } = await desktop([archive], 4);
   await open(3);
   await decoded(4);
@@ -523,37 +641,6 @@ test('entries of an archive are found again', async () => {
   assert.deepEqual(visit.complaints(), []);
   await leave();
 });
-
-/** A ZIP archive without compression, written to the desk; returns its path. */
-async function zipOf(entries) {
-  const { crc32 } = await import('node:zlib');
-  const { writeFile } = await import('node:fs/promises');
-  const [parts, directory] = [[], []];
-  let offset = 0;
-  for (const [name, file] of Object.entries(entries)) {
-    const data = await readFile(file);
-    const common = Buffer.alloc(26);
-    common.writeUInt16LE(20, 0);
-    common.writeUInt32LE(crc32(data), 10);
-    common.writeUInt32LE(data.length, 14);
-    common.writeUInt32LE(data.length, 18);
-    common.writeUInt16LE(name.length, 22);
-    parts.push(Buffer.from('PK\x03\x04', 'latin1'), common, Buffer.from(name), data);
-    const tail = Buffer.alloc(14);
-    tail.writeUInt32LE(offset, 10);
-    directory.push(Buffer.from('PK\x01\x02\x14\x00', 'latin1'), common, tail, Buffer.from(name));
-    offset += 30 + name.length + data.length;
-  }
-  const central = Buffer.concat(directory);
-  const end = Buffer.alloc(18);
-  end.writeUInt16LE(Object.keys(entries).length, 4);
-  end.writeUInt16LE(Object.keys(entries).length, 6);
-  end.writeUInt32LE(central.length, 8);
-  end.writeUInt32LE(offset, 12);
-  const place = `${files.folder}/made.zip`;
-  await writeFile(place, Buffer.concat([...parts, central, Buffer.from('PK\x05\x06', 'latin1'), end]));
-  return place;
-}
 
 test('without the file the kept picture is shown, and why', async () => {
   const gone = await files.put(SAMPLE, 'gone.dcm');
@@ -579,7 +666,7 @@ test('without the file the kept picture is shown, and why', async () => {
 });
 
 test('a crash of its worker costs one slice', async () => {
-  const { visit, page, open, decoded, press, text, leave } = await desktop([SAMPLE, FRAMES], 4);
+  const { visit, page, open, decoded, press, text, leave } = await desktop([FRAMES], 3);
   await open();
   await decoded(1);
   await page.workers().at(-1).evaluate(async (url) => {
@@ -587,13 +674,13 @@ test('a crash of its worker costs one slice', async () => {
     Slices.prototype.pixels = () => { throw new WebAssembly.RuntimeError('unreachable'); };
   }, new URL('pkg/lungglass.js', PAGE).href);
   await page.$eval(id('viewer-stack'), (slider) => {
-    slider.value = 4;
+    slider.value = 3;
     slider.dispatchEvent(new Event('input'));
   });
   await page.waitForFunction(() => ['full', 'kept'].includes(document.querySelector('#viewer-sheet').dataset.pixels));
   await press('Home');
   await decoded(1);
-  assert.match(await text('viewer-position'), /^Slice 1 of 4/);
+  assert.match(await text('viewer-position'), /^Slice 1 of 3/);
   assert.deepEqual(visit.complaints(), []);
   await leave();
 });

@@ -1,6 +1,6 @@
 // One visit to the page in a fresh browser profile, with everything recorded that the page must not do.
 //
-// From the environment: LUNGGLASS_PAGE (address of a running server), CHROMIUM (the browser), LUNGGLASS_SHOTS (a folder for
+// From the environment: LUNGGLASS_PAGE (address of a running server), CHROMIUM and FIREFOX (the browsers), LUNGGLASS_SHOTS (a folder for
 // screenshots, optional).
 
 import assert from 'node:assert/strict';
@@ -38,6 +38,43 @@ export async function openBrowser(flags = []) {
       await browser.close();
       await rm(profile, { recursive: true, force: true, maxRetries: 5 });
     },
+  };
+}
+
+/**
+ * Firefox with an empty profile, which saves into the folder `downloads`. It tells less of what a page does than Chromium: requests,
+ * console, errors and violations, but no worker's.
+ */
+export async function openFirefox(executablePath, downloads) {
+  const browser = await puppeteer.launch({
+    browser: 'firefox',
+    executablePath,
+    headless: true,
+    extraPrefsFirefox: {
+      'browser.download.folderList': 2,
+      'browser.download.dir': downloads,
+      'browser.download.useDownloadDir': true,
+      'browser.download.alwaysOpenPanel': false,
+      'browser.helperApps.neverAsk.saveToDisk': 'text/csv,application/json',
+    },
+  });
+  return {
+    async visit({ address = PAGE, viewport = DESKTOP } = {}) {
+      const page = await browser.newPage();
+      page.setDefaultTimeout(PATIENCE);
+      await page.setViewport({ width: viewport.width, height: viewport.height });
+      const seen = { requests: [], console: [], errors: [], violations: [] };
+      page.on('request', (request) => seen.requests.push(request.url()));
+      page.on('console', (message) => seen.console.push(`${message.type()}: ${message.text()}`));
+      page.on('pageerror', (error) => seen.errors.push(String(error)));
+      await page.evaluateOnNewDocument(() => {
+        window.violations = [];
+        addEventListener('securitypolicyviolation', (event) => window.violations.push(`${event.effectiveDirective} ${event.blockedURI} ${event.sample}`));
+      });
+      await page.goto(address);
+      return new Visit(page, seen, new URL(address).origin);
+    },
+    close: () => browser.close(),
   };
 }
 

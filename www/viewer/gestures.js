@@ -18,6 +18,7 @@ const MIDDLE = 1;
  */
 export function gestures(stage, tool, on) {
   const held = new Map();     // pointers that are down, by id: where they were last
+  /** @type {any} */
   let action = null;
   let travelled = 0;          // by a drag through the stack, not yet turned into steps
 

@@ -38,6 +38,7 @@ const ACTIONS = {
 };
 
 // As a keyboard shows them, and the text that goes with them.
+/** @type {[string[], string][]} */
 const TOLD = [
   [['↑', '↓'], 'step'],
   [['PgUp', 'PgDn'], 'page'],

@@ -18,10 +18,13 @@ class LoadError extends Error {
 export class Loader {
   #newClient;
   #onLoaded;
+  /** @type {any} */
   #client = null;
+  /** @type {File | null} */
   #file = null;           // the one that the worker has open
   #wishes = [];
   #held = new Map();      // origin to { pixels } or { failure }, the oldest first
+  /** @type {object | null} */
   #session = null;        // the loop that works the wishes off
 
   /** newClient() gives a WorkerClient that has not started; onLoaded(origin) is told of each answer that there is now. */

@@ -1,6 +1,20 @@
-// Which slices a viewer goes through. The one place that decides it.
+// Which slices a viewer goes through. The one place that decides it; knows no element.
 
-/** The records of the result list to go through when `opened` was opened, in their order; `opened` is one of them. */
-export function stackOf(records, opened) {
-  return records.includes(opened) ? [...records] : [opened];
+import { titleOf } from '../studies.js';
+
+/**
+ * { records, title } of the stack that holds `record`: its study (a series, folder, archive or file of several frames) in the order of its
+ * slices, with a series' title (the others say theirs in each file's name); or, where nothing holds it together with others, all such
+ * records in input order.
+ *
+ * `studyOf(record)` is { study, slice }, null where it is not known yet.
+ */
+export function stackOf(records, studyOf, record) {
+  const several = (other) => {
+    const { study } = studyOf(other) ?? {};
+    return study && study.kind !== 'pictures' && study.records.length > 1 ? study : null;
+  };
+  const study = several(record);
+  if (study) return { records: study.records, title: study.kind === 'series' ? titleOf(study) : null };
+  return { records: records.filter((other) => other === record || !several(other)), title: null };
 }

@@ -9,7 +9,6 @@ import { format, words } from '../words.js';
 import { gestures } from './gestures.js';
 import { keyList, keys } from './keys.js';
 import { Loader } from './loader.js';
-import { stackOf } from './stack.js';
 import { actualSize, panned, pixelAt, place, WHOLE, zoomed } from './view.js';
 import { LEAST_WIDTH, paint, PRESETS } from './window.js';
 
@@ -34,39 +33,58 @@ export class Viewer {
   #dialog;
   #loader;
   #pixelsOf;
+  #stackOf;
   #records = [];
+  #title = null;          // what the records have in common, null for slices of their own
+  /** @type {any} */
   #model = null;
   #at = 0;
   #direction = 1;
   #view = WHOLE;
   #preset = AS_READ;
   #custom = PRESETS.lung;
+  /** @type {any} */
   #shown = null;          // what the picture's canvas holds: { width, height, kind, values }, or null
   #queued = false;
 
   /**
    * newClient() gives a WorkerClient for pixels that has not started; pixelsOf(record, wanted) gets the map and the lungs back that a
-   * long list has given up, if they are still wanted then.
+   * long list has given up, if they are still wanted then; stackOf(record) is { records, title } of the stack that it stands in.
    */
-  constructor(dialog, { newClient, pixelsOf }) {
+  constructor(dialog, { newClient, pixelsOf, stackOf }) {
     this.#dialog = dialog;
     this.#pixelsOf = pixelsOf;
+    this.#stackOf = stackOf;
     this.#loader = new Loader(newClient, (origin) => {
       if (origin === this.#record.origin) this.#show();
     });
     this.#wire();
   }
 
-  /** Shows the slice of `record`, and lets people go through the stack that it has among `records`. */
-  open(records, record, model) {
+  /** Shows the slice of `record`, and lets people go through its stack. */
+  open(record, model) {
     this.#model = model;
-    this.#records = stackOf(records, record);
-    this.#at = this.#records.indexOf(record);
+    this.#stack(record);
     this.#direction = 1;
     this.#say();
     this.#reset();
     this.#dialog.showModal();
     this.#turn(this.#at);
+  }
+
+  /** The stacks have changed, as they do while files are read: the slice that is shown stays, its neighbours are those of now. */
+  restack() {
+    if (!this.#dialog.open) return;
+    this.#stack(this.#record);
+    this.#want();
+    this.#showReading();
+  }
+
+  #stack(record) {
+    const { records, title } = this.#stackOf(record);
+    this.#records = [...records];
+    this.#title = title;
+    this.#at = this.#records.indexOf(record);
   }
 
   get #record() { return this.#records[this.#at]; }
@@ -243,7 +261,7 @@ export class Viewer {
     const { reading } = this.#record;
     const [number, total] = [this.#at + 1, this.#records.length];
     const name = reading.frame === null ? reading.file : `${reading.file} · ${words.card.frame(reading.frame)}`;
-    this.#$('file').textContent = name;
+    this.#$('file').textContent = [this.#title, name].filter(Boolean).join(' · ');
     this.#$('stack').classList.toggle('single', total === 1);
     Object.assign(this.#$('at'), { max: total, value: number });
     this.#$('at').setAttribute('aria-valuetext', words.viewer.position(number, total));

@@ -28,6 +28,10 @@ pub fn everything() -> Result<()> {
     }
     let browser = browser()?;
     println!("browser: {}, {}", browser.chromium.display(), browser.driver.display());
+    match firefox() {
+        Some(program) => println!("Firefox: {}", program.display()),
+        None => println!("Firefox: not to be had here; its suite will be skipped"),
+    }
     println!("node: {}", node()?);
     match software_gpu()? {
         Some(driver) => println!("software GPU: {}", driver.display()),

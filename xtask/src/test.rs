@@ -30,7 +30,7 @@ pub fn everything(all: bool) -> bool {
 /// Packs the network anew, then runs the cases with the order to rewrite what they expect.
 pub fn bless() -> Result<()> {
     // The cases hold the packed network that they were built with: it has to be there first.
-    for (suite, test) in [("network", "the_packed_network_comes_from_the_onnx"), ("cases", "")] {
+    for (suite, test) in [("network", "the_packed_network_comes_from_the_onnx"), ("cases", ""), ("formats", "")] {
         let mut cargo = process::cargo();
         cargo.args(["test", "--release", "--package", "lungglass", "--test", suite, test]).env("LUNGGLASS_BLESS", "1");
         process::run(&mut cargo)?;
@@ -87,12 +87,12 @@ struct Run {
 
 impl Run {
     fn run(&mut self) -> Result<()> {
-        let (toolchain, browser, gpu) = self.step("setup", |_| {
+        let (toolchain, browser, firefox, gpu) = self.step("setup", |_| {
             let toolchain = toolchain::obtain()?;
             setup::lints()?;
             let browser = setup::browser()?;
             setup::node()?;
-            Ok((toolchain, browser, setup::software_gpu()?))
+            Ok((toolchain, browser, setup::firefox(), setup::software_gpu()?))
         })?;
         self.step("format", |_| process::run(process::cargo().args(["fmt", "--all", "--check"])))?;
         // Each package by itself, here and below: together they would share the features of their dependencies, and cargo would build
@@ -144,7 +144,7 @@ impl Run {
             })
         })?;
         self.step("tests in Chromium", |run| run.cargo_tests(&mut wasm_tests(&toolchain, &browser)?))?;
-        self.step("page end to end", |run| run.page_tests(&browser))
+        self.step("page end to end", |run| run.page_tests(&browser, firefox.as_deref()))
     }
 
     /// Runs a step under a heading, and keeps how long it took and how it ended.
@@ -196,8 +196,8 @@ impl Run {
         outcome
     }
 
-    /// Serves the page on a free port and runs the suites of tests/browser against it.
-    fn page_tests(&mut self, browser: &setup::Browser) -> Result<()> {
+    /// Serves the page on a free port and runs the suites of tests/browser against it. Without Firefox its suite counts as skipped.
+    fn page_tests(&mut self, browser: &setup::Browser, firefox: Option<&Path>) -> Result<()> {
         let folder = root().join("tests/browser");
         let mut suites = suites(&folder)?;
         // Those of the benchmark need none of its packages.
@@ -222,7 +222,8 @@ impl Run {
             .args(suites)
             .env("LUNGGLASS_PAGE", server.url())
             .env("LUNGGLASS_COMMAND", target().join("release/lungglass").with_extension(env::consts::EXE_EXTENSION))
-            .env("CHROMIUM", &browser.chromium);
+            .env("CHROMIUM", &browser.chromium)
+            .envs(firefox.map(|program| ("FIREFOX", program)));
         let outcome = process::run(&mut node);
         let report = fs::read_to_string(&report).unwrap_or_default();
         let tally = node_tally(&report);

@@ -1,0 +1,182 @@
+//! What is read and what is not, as a table: tests/FORMATS.md, written from the cases, the DICOM samples and the registry of transfer
+//! syntaxes. `cargo xtask bless` writes it; this test fails where it no longer says what the code does.
+
+#![cfg(not(target_arch = "wasm32"))]
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use dicom_encoding::transfer_syntax::TransferSyntaxIndex;
+use dicom_transfer_syntax_registry::TransferSyntaxRegistry;
+use lungglass::decode::{File, Limits};
+use lungglass::error::Error;
+use lungglass::slice::Origin;
+use serde::Deserialize;
+
+/// Where the files of tests/cases.rs, tests/dicom.rs and tests/browser/firefox.test.mjs are read.
+const EVERYWHERE: &str = "native, Chromium, Firefox";
+
+/// tests/dicom/expected.toml, as far as it matters here.
+#[derive(Deserialize)]
+struct Expected {
+    exact: BTreeMap<String, String>,
+    lossy: BTreeMap<String, Lossy>,
+}
+
+#[derive(Deserialize)]
+struct Lossy {
+    tolerance: f32,
+}
+
+/// case.toml, as far as it matters here.
+#[derive(Deserialize)]
+struct Case {
+    about: String,
+}
+
+fn tests(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests").join(path)
+}
+
+/// Decodes the first frame.
+fn decode(bytes: Vec<u8>) -> Result<Origin, Error> {
+    match File::open(bytes, Limits::default())? {
+        File::Image(source) => source.slice(0).map(|slice| slice.origin),
+        File::Archive(archive) => archive.source(0)?.slice(0).map(|slice| slice.origin),
+    }
+}
+
+fn names(folder: &Path) -> Vec<String> {
+    let mut names: Vec<String> =
+        fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+/// The cases: [(name, file, case.toml)].
+fn cases() -> Vec<(String, PathBuf, Case)> {
+    let read = |name: String| {
+        let folder = tests("cases").join(&name);
+        let input = names(&folder).into_iter().find(|file| file.split('.').next() == Some("input")).unwrap();
+        let case = toml::from_str(&fs::read_to_string(folder.join("case.toml")).unwrap()).unwrap();
+        (name, folder.join(input), case)
+    };
+    names(&tests("cases")).into_iter().map(read).collect()
+}
+
+/// The UID in the file meta group, and the range of its value.
+fn transfer_syntax(bytes: &[u8]) -> Option<(String, std::ops::Range<usize>)> {
+    let at = bytes.windows(6).position(|window| window == [0x02, 0, 0x10, 0, b'U', b'I'])?;
+    let length = usize::from(u16::from_le_bytes([bytes[at + 6], bytes[at + 7]]));
+    let value = at + 8..at + 8 + length;
+    let uid = std::str::from_utf8(&bytes[value.clone()]).ok()?;
+    Some((uid.trim_end_matches(['\0', ' ']).to_string(), value))
+}
+
+/// A file that says that it has this transfer syntax.
+fn claiming(uid: &str) -> Vec<u8> {
+    let bytes = fs::read(tests("dicom/native-s16.dcm")).unwrap();
+    let (_, value) = transfer_syntax(&bytes).unwrap();
+    let mut padded = uid.as_bytes().to_vec();
+    if padded.len() % 2 == 1 {
+        padded.push(0);
+    }
+    let mut file = bytes[..value.start - 2].to_vec();
+    file.extend((padded.len() as u16).to_le_bytes());
+    file.extend(&padded);
+    file.extend(&bytes[value.end..]);
+    // (0002,0000), the length of the group, stands first behind the preamble.
+    let group = u32::from_le_bytes(file[140..144].try_into().unwrap()) + padded.len() as u32 - value.len() as u32;
+    file[140..144].copy_from_slice(&group.to_le_bytes());
+    file
+}
+
+fn table() -> String {
+    let mut text = "# What is read\n\n\
+        Written by `cargo xtask bless` from the files of `cases/` and `dicom/` and from the registry of DICOM transfer syntaxes; \
+        `formats.rs` fails\nwhere it is out of date. Content counts, never a file's name. ZIP archives of all these are read too \
+        (`src/decode/archive.rs`,\n`browser/firefox.test.mjs`). *Native* is `lungglass` and the library, *Chromium* and *Firefox* \
+        their WebAssembly build.\n\n"
+        .to_string();
+    pictures(&mut text);
+    transfer_syntaxes(&mut text);
+    errors(&mut text);
+    text
+}
+
+fn pictures(text: &mut String) {
+    text.push_str("## Formats\n\n| format | by the cases | runtimes |\n|---|---|---|\n");
+    let mut formats: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    for (name, input, _) in cases() {
+        if let Ok(origin) = decode(fs::read(input).unwrap()) {
+            formats.entry(origin.format).or_default().push(format!("`{name}`"));
+        }
+    }
+    for (format, cases) in formats {
+        let _ = writeln!(text, "| {format} | {} | {EVERYWHERE} |", cases.join(", "));
+    }
+}
+
+fn transfer_syntaxes(text: &mut String) {
+    let expected: Expected = toml::from_str(&fs::read_to_string(tests("dicom/expected.toml")).unwrap()).unwrap();
+    let mut samples: BTreeMap<String, Vec<(String, String)>> = BTreeMap::new();
+    for name in names(&tests("dicom")).into_iter().filter(|name| name.ends_with(".dcm")) {
+        let checked = match (expected.exact.contains_key(&name), expected.lossy.get(&name)) {
+            (true, _) => "exact".to_string(),
+            (_, Some(Lossy { tolerance })) => format!("within {tolerance} HU"),
+            // What a lossy sample is held against.
+            _ => continue,
+        };
+        let origin =
+            decode(fs::read(tests("dicom").join(&name)).unwrap()).unwrap_or_else(|error| panic!("{name}: {error}"));
+        samples.entry(origin.transfer_syntax.unwrap()).or_default().push((format!("`{name}`"), checked));
+    }
+    text.push_str(
+        "\n## DICOM transfer syntaxes\n\nThe Hounsfield units are held against those that pydicom decodes.\n\n\
+         | transfer syntax | UID | | by | runtimes |\n|---|---|---|---|---|\n",
+    );
+    let mut known: Vec<(&str, &str)> =
+        TransferSyntaxRegistry.iter().map(|syntax| (syntax.uid(), syntax.name())).collect();
+    known.sort_by_key(|(uid, _)| uid.split('.').map(|part| part.parse().unwrap_or(0)).collect::<Vec<u32>>());
+    for (uid, name) in known {
+        // The registry marks what is retired, and names a use in brackets, in more words than a table wants.
+        let name = name.split(" (Retired)").next().unwrap_or(name);
+        let Some(read) = samples.remove(uid) else {
+            let error = decode(claiming(uid)).expect_err(&format!("{name} has no sample and is read"));
+            let _ = writeln!(text, "| {name} | {uid} | error `{}` | a header that names it | native |", error.code());
+            continue;
+        };
+        let mut checked: Vec<&str> = read.iter().map(|(_, checked)| &**checked).collect();
+        checked.dedup();
+        let by: Vec<&str> = read.iter().map(|(sample, _)| &**sample).collect();
+        let _ =
+            writeln!(text, "| {name} | {uid} | read, {} | {} | {EVERYWHERE} |", checked.join(" or "), by.join(", "));
+    }
+    assert!(samples.is_empty(), "not in the registry: {samples:?}");
+}
+
+fn errors(text: &mut String) {
+    text.push_str("\n## Files that cannot be read\n\n| what | error | case | runtimes |\n|---|---|---|---|\n");
+    for (name, input, Case { about }) in cases() {
+        if let Err(error) = decode(fs::read(input).unwrap()) {
+            let _ =
+                writeln!(text, "| {} | `{}` | `{name}` | {EVERYWHERE} |", about.trim_end_matches('.'), error.code());
+        }
+    }
+}
+
+#[test]
+fn the_table_of_formats_says_what_is_read() {
+    let path = tests("FORMATS.md");
+    let table = table();
+    if std::env::var_os("LUNGGLASS_BLESS").is_some() {
+        fs::write(path, table).unwrap();
+        return;
+    }
+    assert!(
+        fs::read_to_string(path).is_ok_and(|old| old == table),
+        "tests/FORMATS.md is out of date: run cargo xtask bless"
+    );
+}
