@@ -95,12 +95,7 @@ fn on_cuda(chosen: Chosen, batch: usize) -> Result<Classifier, Failure> {
     /// tract starts from what it reads itself, not from what is packed for our own kernels.
     const ONNX: &[u8] = include_bytes!("../../model/lungglass.onnx");
 
-    // NVIDIA's libraries would multiply with 10 bits of mantissa.
-    const SHORT_PRODUCTS: &str = "NVIDIA_TF32_OVERRIDE";
-    if std::env::var_os(SHORT_PRODUCTS).is_none() {
-        // SAFETY: the command has started no thread yet that could read the environment.
-        unsafe { std::env::set_var(SHORT_PRODUCTS, "0") };
-    }
+    exact_products()?;
     let card = Card::open().map_err(failed("--device cuda"))?;
     let onnx = match &chosen.source {
         Source::BuiltIn => ONNX,
@@ -118,6 +113,20 @@ fn on_cuda(chosen: Chosen, batch: usize) -> Result<Classifier, Failure> {
         }
     }
     chosen.classifier(graph.map(Arc::new), card.name.leak())
+}
+
+/// NVIDIA's libraries multiply with 10 bits of mantissa unless a variable forbids it, which they read as they start: the command runs
+/// itself again with it, since no safe code can set a variable of a program that runs.
+#[cfg(feature = "cuda")]
+fn exact_products() -> Result<(), Failure> {
+    const SHORT_PRODUCTS: &str = "NVIDIA_TF32_OVERRIDE";
+    if std::env::var_os(SHORT_PRODUCTS).is_some() {
+        return Ok(());
+    }
+    let program = std::env::current_exe().map_err(failed("--device cuda"))?;
+    let mut again = std::process::Command::new(program);
+    let status = again.args(std::env::args_os().skip(1)).env(SHORT_PRODUCTS, "0").status();
+    std::process::exit(status.map_err(failed("--device cuda"))?.code().unwrap_or(1))
 }
 
 #[cfg(not(feature = "cuda"))]
