@@ -16,7 +16,7 @@ const { en, ...others } = locales;
 // What is written as in English.
 const ALIKE = {
   de: ['card.format', 'viewer.presets.mediastinum', 'modelCard.name', 'modelCard.version'],
-  fr: ['card.format', 'modelCard.version', 'modelCard.pixels', 'measures.date', 'measures.validation'],
+  fr: ['card.format', 'modelCard.version', 'modelCard.pixels', 'measures.date', 'measures.validation', 'licences.title'],
   zh: ['viewer.hounsfield'],
 };
 const ALIKE_EVERYWHERE = ['measures.auc', 'measures.f1', 'measures.png'];
