@@ -5,6 +5,7 @@ use tract_onnx::prelude::*;
 use tract_onnx::tract_core::internal::{Runnable, Runtime, TractErrorContext, bail};
 use tract_onnx::tract_core::runtime::DefaultRuntime;
 
+use super::program::Shape;
 use super::{Contract, Outputs, compile};
 use crate::error::{Error, Result};
 use crate::model::sha256;
@@ -81,7 +82,7 @@ impl TractGraph {
 }
 
 /// The typed model of an ONNX file for inputs `[batch, 1, size, size]`, and its outputs for one slice.
-fn parse(onnx: &[u8], size: usize, batch: usize) -> TractResult<(TypedModel, Vec<(String, Vec<usize>)>)> {
+fn parse(onnx: &[u8], size: usize, batch: usize) -> TractResult<(TypedModel, Vec<(String, Shape)>)> {
     let (model, names) = compile::parse(onnx, &[batch, 1, size, size])?;
     let mut outputs = Vec::new();
     for (name, outlet) in names.into_iter().zip(model.output_outlets()?) {
