@@ -25,6 +25,7 @@ static ALLOCATOR: memory::Counted = memory::Counted;
 /// Bytes that refusing a file may take beside its own.
 const MOST: usize = 32 << 20;
 /// Bytes that reading one may take that is within the limits, beside its own.
+#[cfg(not(target_arch = "wasm32"))]
 const MOST_OF_ALL: usize = 512 << 20;
 
 /// Reads all that a file holds, to the first error.
