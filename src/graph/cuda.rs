@@ -27,7 +27,7 @@ impl Card {
     /// One line that says what is missing.
     pub fn open() -> std::result::Result<Card, String> {
         // Fails where the driver or one of the libraries cannot be loaded, or is too old.
-        let runtime = runtime_for_name("cuda").map_err(|error| one_line(&format!("{error:#}")))?;
+        let runtime = runtime_for_name("cuda").map_err(|error| one_line(&error.root_cause().to_string()))?;
         let runtime = runtime.ok_or("this build has no CUDA")?;
         headers()?;
         let name = cudarc::driver::CudaContext::new(0).and_then(|context| context.name());
