@@ -53,7 +53,9 @@ fn npm(lock: &str) -> Result<()> {
     let lock: Value = serde_json::from_str(lock).context("it is no JSON")?;
     let packages = lock["packages"].as_object().context("it lists no packages")?;
     for (path, package) in packages.iter().filter(|(path, _)| !path.is_empty()) {
-        let from = package["resolved"].as_str().unwrap_or_default();
+        // Without an address it is npm's registry, or a mirror that the machine is told to take; the hash is the same.
+        let from = package["resolved"].as_str().unwrap_or(NPM);
+        ensure!(package["link"] != Value::Bool(true), "{path} is a folder of this machine");
         ensure!(from.starts_with(NPM), "{path} comes from {from:?}, and not from {NPM}");
         ensure!(package["integrity"].as_str().is_some_and(|hash| hash.starts_with("sha512-")), "{path} has no SHA-512");
     }
@@ -68,11 +70,13 @@ mod tests {
     fn a_package_from_elsewhere_is_refused() {
         let lock = |package: &str| format!(r#"{{"packages": {{"": {{}}, "node_modules/a": {package}}}}}"#);
         npm(&lock(r#"{"resolved": "https://registry.npmjs.org/a.tgz", "integrity": "sha512-a"}"#)).unwrap();
+        npm(&lock(r#"{"integrity": "sha512-a"}"#)).unwrap();
         for wrong in [
             r#"{"resolved": "https://registry.npmjs.org.example/a.tgz", "integrity": "sha512-a"}"#,
             r#"{"resolved": "git+https://example/a.git", "integrity": "sha512-a"}"#,
             r#"{"resolved": "https://registry.npmjs.org/a.tgz", "integrity": "sha1-a"}"#,
             r#"{"resolved": "https://registry.npmjs.org/a.tgz"}"#,
+            r#"{"link": true, "integrity": "sha512-a"}"#,
         ] {
             assert!(npm(&lock(wrong)).unwrap_err().to_string().contains("node_modules/a"), "{wrong}");
         }
