@@ -59,7 +59,7 @@ pub fn run(only: Option<&str>, minutes: f64) -> Result<()> {
 /// Tests the kernels and the readers with every access to memory checked. `RUSTC_BOOTSTRAP` lets a stable compiler do it.
 pub fn sanitize() -> Result<()> {
     let mut cargo = process::cargo();
-    cargo.args(["test", "--release", "--package", "lungglass", "--no-default-features", "--target", &host()?]);
+    cargo.args(["test", "--release", "--package", "lungglass", "--no-default-features", "--target", &process::host()?]);
     cargo.args(SANITIZED.iter().flat_map(|suite| ["--test", suite]));
     cargo.arg("--target-dir").arg(target().join("asan"));
     cargo.env("RUSTC_BOOTSTRAP", "1").env_remove("CARGO_ENCODED_RUSTFLAGS");
@@ -69,19 +69,13 @@ pub fn sanitize() -> Result<()> {
 
 /// Builds the fuzzer, with the toolchain that is active.
 fn build() -> Result<PathBuf> {
-    let (host, folder) = (host()?, target().join("fuzz"));
+    let (host, folder) = (process::host()?, target().join("fuzz"));
     let mut cargo = process::cargo();
     // With --target, build scripts and macros are built without coverage.
     cargo.current_dir(root().join("tests/fuzz")).args(["build", "--release", "--target", &host]);
     cargo.arg("--target-dir").arg(&folder).env("RUSTFLAGS", COVERAGE).env_remove("CARGO_ENCODED_RUSTFLAGS");
     process::run(&mut cargo)?;
     Ok(folder.join(host).join("release/lungglass-fuzz"))
-}
-
-fn host() -> Result<String> {
-    let version = process::output(process::command("rustc").arg("-vV"))?;
-    let host = version.lines().find_map(|line| line.strip_prefix("host: "));
-    Ok(host.context("rustc does not say which host it is for")?.to_owned())
 }
 
 /// The fuzzer of a target, below everything else that runs where the machine can do that.

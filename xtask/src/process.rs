@@ -29,6 +29,13 @@ pub fn cargo() -> Command {
     command(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
 }
 
+/// The triple that rustc builds for when it is told none.
+pub fn host() -> Result<String> {
+    let version = output(command("rustc").arg("-vV"))?;
+    let host = version.lines().find_map(|line| line.strip_prefix("host: "));
+    Ok(host.context("rustc does not say which host it is for")?.to_owned())
+}
+
 /// Prints the command, then runs it with this process's own input and output.
 pub fn run(command: &mut Command) -> Result<()> {
     announce(command);

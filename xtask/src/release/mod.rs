@@ -31,7 +31,7 @@ pub fn write(twice: bool) -> Result<()> {
 
 /// Writes the files and gives the text of SHA256SUMS.
 fn build() -> Result<String> {
-    let host = host()?;
+    let host = process::host()?;
     let own = target().join("release-build");
     let flags = env_of(&host, &own)?;
     let with_flags = |mut command: Command| {
@@ -141,12 +141,6 @@ fn env_of(host: &str, own: &Path) -> Result<Vec<(String, String)>> {
         ensure!(env::var_os(name).is_none(), "{name} is set: a release is built without it");
     }
     Ok(variables)
-}
-
-fn host() -> Result<String> {
-    let version = process::output(process::command("rustc").arg("-vV"))?;
-    let host = version.lines().find_map(|line| line.strip_prefix("host: "));
-    Ok(host.context("rustc does not say its host")?.to_owned())
 }
 
 /// Builds the committed state in a folder of its own, with nothing that this one has built, and compares.
