@@ -39,6 +39,10 @@ pub(super) fn read(bytes: &[u8], format: ImageFormat, limits: &Limits) -> Result
     if format == ImageFormat::Jpeg {
         check_end(bytes)?;
     }
+    // In 32 bits the decoder itself takes a bitmap beyond its count for one of an unknown kind.
+    if let (ImageFormat::Bmp, Some((width, height))) = (format, bitmap_size(bytes)) {
+        limits.check_frame(name(format), width, height)?;
+    }
     let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
     // The size is checked below, by our own limits; until then the decoder may hold the header.
     reader.limits(decoder_limits(limits));
@@ -70,6 +74,17 @@ pub(super) fn gray_jpeg(bytes: &[u8], width: usize, height: usize) -> Result<Vec
     let mut levels = vec![0; width * height];
     decoder.read_image(&mut levels).map_err(fail)?;
     Ok(levels)
+}
+
+/// Width and height that the header of a bitmap gives: 16 bits each in its oldest form, else 32, with a sign for rows from the top.
+fn bitmap_size(bytes: &[u8]) -> Option<(u64, u64)> {
+    const OLDEST: u32 = 12;
+    let short = |at: usize| Some(u64::from(u16::from_le_bytes(*bytes.get(at..)?.first_chunk()?)));
+    let long = |at: usize| Some(u64::from(i32::from_le_bytes(*bytes.get(at..)?.first_chunk()?).unsigned_abs()));
+    match u32::from_le_bytes(*bytes.get(14..)?.first_chunk()?) {
+        OLDEST => Some((short(18)?, short(20)?)),
+        _ => Some((long(18)?, long(22)?)),
+    }
 }
 
 fn decoder_limits(limits: &Limits) -> image::Limits {
