@@ -185,7 +185,10 @@ function retry(records) {
 
 // Whoever leaves now loses what is not read yet: the browser asks first. No listener while there is nothing to lose, which would keep
 // a browser from holding the page for the way back.
-const stay = (event) => event.preventDefault();
+const stay = (event) => {
+  // Where nothing can be read there is nothing to stay for, and a repair loads the page again.
+  if (pool.state !== 'failed') event.preventDefault();
+};
 
 function showQueue({ waiting, files, done, total, secondsLeft, skipped, cancelled }) {
   const busy = files > 0;
