@@ -164,11 +164,15 @@ test('a new version waits for the batch and for the other windows, and then come
   await visit.offline('ready');
   await visit.shot('update');
 
-  await visit.choose(await copies('batch', 8));
-  await visit.page.waitForSelector(id('queued'));
-  await visit.page.click(id('update-reload'));
+  await visit.choose(await copies('batch', 30));
+  // In one step as soon as files wait: a mouse on its way might come after the last of them.
+  await visit.page.waitForFunction((queued, reload) => {
+    if (!document.querySelector(queued)) return false;
+    document.querySelector(reload).click();
+    return true;
+  }, {}, id('queued'), id('update-reload'));
   assert.match(await text(visit, 'update'), /being read/);
-  await visit.results(8);
+  await visit.results(30);
 
   const other = await browser.visit({ address: own.address });
   await other.ready();
@@ -176,7 +180,7 @@ test('a new version waits for the batch and for the other windows, and then come
   await visit.page.bringToFront();
   await visit.page.click(id('update-reload'));
   await visit.page.waitForFunction((update) => /1 other window/.test(document.querySelector(update).innerText), {}, id('update'));
-  assert.equal((await visit.page.$$(id('result'))).length, 8, 'the readings are still there');
+  assert.equal((await visit.page.$$(id('result'))).length, 30, 'the readings are still there');
   await other.close();
 
   await Promise.all([visit.page.waitForNavigation(), visit.page.click(id('update-reload'))]);
