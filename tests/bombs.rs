@@ -1,12 +1,15 @@
 //! Files that claim far more than they hold. Each is refused with the error that says so, and without the memory that it asks for.
 //! Native, and wasm in a browser. Every file is made here.
 
+#[path = "fuzz/src/elements.rs"]
+mod elements;
 #[allow(dead_code)]
 #[path = "fuzz/src/memory.rs"]
 mod memory;
 
 use std::io::Write;
 
+use elements::{element, meta};
 use flate2::write::{DeflateEncoder, ZlibEncoder};
 use flate2::{Compression, Crc, FlushCompress};
 use image::{DynamicImage, GrayImage, ImageFormat};
@@ -412,9 +415,7 @@ const META: usize = 128 + 4 + 8 + 22;
 
 /// Everything before what a test is about.
 fn header(syntax: &str) -> Vec<u8> {
-    let mut bytes = vec![0; 128];
-    bytes.extend(b"DICM");
-    element(&mut bytes, [0x0002, 0x0010], b"UI", syntax.as_bytes());
+    let mut bytes = meta(syntax);
     element(&mut bytes, [0x0008, 0x0060], b"CS", b"CT");
     bytes
 }
@@ -423,15 +424,6 @@ fn size(bytes: &mut Vec<u8>, rows: u16, columns: u16) {
     for (number, value) in [(0x0002, 1), (0x0010, rows), (0x0011, columns), (0x0100, 16), (0x0101, 16), (0x0102, 15)] {
         element(bytes, [0x0028, number], b"US", &u16::to_le_bytes(value));
     }
-}
-
-fn element(bytes: &mut Vec<u8>, [group, number]: [u16; 2], vr: &[u8; 2], value: &[u8]) {
-    bytes.extend(group.to_le_bytes());
-    bytes.extend(number.to_le_bytes());
-    bytes.extend(vr);
-    bytes.extend((value.len().next_multiple_of(2) as u16).to_le_bytes());
-    bytes.extend(value);
-    bytes.resize(bytes.len().next_multiple_of(2), 0);
 }
 
 /// An element's tag and a length of four bytes.

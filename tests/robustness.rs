@@ -1,6 +1,8 @@
 //! What the fuzzer found and what it starts from, on whichever runtime this is built for: native, or wasm in a browser. No bytes may
 //! make a reader panic, hang or take too much memory. `fuzz/` holds the fuzzer itself.
 
+#[path = "fuzz/src/elements.rs"]
+mod elements;
 // Each test crate takes what it needs of them.
 #[allow(dead_code)]
 #[path = "fuzz/src/memory.rs"]

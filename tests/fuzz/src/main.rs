@@ -4,6 +4,7 @@
 
 #![no_main]
 
+mod elements;
 mod memory;
 mod targets;
 

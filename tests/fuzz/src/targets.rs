@@ -17,6 +17,7 @@ use lungglass::model::Model;
 use lungglass::slice::Slice;
 
 // Where they lie depends on the package that this is compiled in.
+use crate::elements::{element, meta};
 use crate::{CASES, DICOM, SAMPLES};
 
 /// Frames and entries of one case that are read: more of the same would only take time.
@@ -124,24 +125,6 @@ fn network(bytes: &[u8]) {
             executor.run(&input, |outputs| assert_eq!(outputs.len(), program.outputs.len()));
         }
     }
-}
-
-/// Preamble and file meta group.
-fn meta(syntax: &str) -> Vec<u8> {
-    let mut bytes = vec![0; 128];
-    bytes.extend(b"DICM");
-    element(&mut bytes, [0x0002, 0x0010], b"UI", syntax.as_bytes());
-    bytes
-}
-
-/// An element of an explicit little-endian data set with a short value.
-fn element(bytes: &mut Vec<u8>, [group, number]: [u16; 2], vr: &[u8; 2], value: &[u8]) {
-    bytes.extend(group.to_le_bytes());
-    bytes.extend(number.to_le_bytes());
-    bytes.extend(vr);
-    bytes.extend((value.len().next_multiple_of(2) as u16).to_le_bytes());
-    bytes.extend(value);
-    bytes.resize(bytes.len().next_multiple_of(2), 0);
 }
 
 fn encapsulated(syntax: &str, [width, height]: [u16; 2], kind: u8, codestream: &[u8]) -> Vec<u8> {
