@@ -1,33 +1,41 @@
 """Random views of input batches: geometry, display window, resolution, noise, holes, mixup.
 
 All functions take and give float tensors [N,1,H,W] of input values (gray - 127) / 128 and draw from
-a torch.Generator, so that a run is repeatable. The display window is varied because in COVID-CT it
+a torch.Generator on the tensors' device, so that a run is repeatable. The display window is varied because in COVID-CT it
 tells the classes apart by itself; resolution and blur because file format and size do.
 """
 
 from __future__ import annotations
 
-import io
 import math
 
-import numpy as np
 import torch
-from PIL import Image
 from torch import Generator, Tensor
 from torch.nn import functional
 
 # Samples that lose resolution together.
 NEIGHBOURS = 8
+# The steps of gray JPEG at quality 50, by frequency downwards and across (ITU-T T.81, table K.1).
+JPEG_STEPS = (
+    (16, 11, 10, 16, 24, 40, 51, 61),
+    (12, 12, 14, 19, 26, 58, 60, 55),
+    (14, 13, 16, 24, 40, 57, 69, 56),
+    (14, 17, 22, 29, 51, 87, 80, 62),
+    (18, 22, 37, 56, 68, 109, 103, 77),
+    (24, 35, 55, 64, 81, 104, 113, 92),
+    (49, 64, 78, 87, 103, 121, 120, 101),
+    (72, 92, 95, 98, 112, 100, 103, 99),
+)
 
 
 def uniform(generator: Generator, count: int, low: float, high: float) -> Tensor:
     """[count] draws from [low, high)."""
-    return low + (high - low) * torch.rand(count, generator=generator)
+    return low + (high - low) * torch.rand(count, generator=generator, device=generator.device)
 
 
 def chosen(generator: Generator, count: int, share: float) -> Tensor:
     """bool [count,1,1,1], true for about `share` of the samples."""
-    return (torch.rand(count, generator=generator) < share).view(-1, 1, 1, 1)
+    return (uniform(generator, count, 0, 1) < share).view(-1, 1, 1, 1)
 
 
 def crop(x: Tensor, size: int, generator: Generator, smallest: float = 0.72, stretched: float = 0.1) -> Tensor:
@@ -39,7 +47,7 @@ def crop(x: Tensor, size: int, generator: Generator, smallest: float = 0.72, str
     scale = uniform(generator, count, smallest, 1.05)
     stretch = torch.exp(uniform(generator, count, -stretched, stretched))
     angle = uniform(generator, count, -math.pi / 12, math.pi / 12)
-    mirror = torch.where(torch.rand(count, generator=generator) < 0.5, -1.0, 1.0)
+    mirror = torch.where(uniform(generator, count, 0, 1) < 0.5, -1.0, 1.0)
     slack = (1.05 - scale).clamp(min=0)
     shift_x = slack * uniform(generator, count, -1, 1)
     shift_y = slack * uniform(generator, count, -1, 1)
@@ -82,37 +90,45 @@ def soften(x: Tensor, generator: Generator, share: float = 0.3) -> Tensor:
     size = x.shape[-1]
     parts = list(x.split(NEIGHBOURS))
     for index, part in enumerate(parts):
-        if torch.rand(1, generator=generator) >= share:
+        soft, saved, scale, quality = uniform(generator, 4, 0, 1).tolist()
+        if soft >= share:
             continue
-        small = int(size * uniform(generator, 1, 0.2, 0.9).item())
+        small = int(size * (0.2 + 0.7 * scale))
         part = functional.interpolate(part, size=(small, small), mode="bilinear", antialias=True)
-        if torch.rand(1, generator=generator) < 0.5:
-            part = resaved(part, int(uniform(generator, 1, 30, 95).item()))
+        if saved < 0.5:
+            part = resaved(part, int(30 + 65 * quality))
         parts[index] = functional.interpolate(part, size=(size, size), mode="bicubic")
     return torch.cat(parts)
 
 
 def resaved(x: Tensor, quality: int) -> Tensor:
-    """The pictures [N,1,H,W] after being saved as JPEG."""
-    after = []
-    for picture in (x[:, 0] * 128 + 127).round().clamp(0, 255).to(torch.uint8).numpy():
-        with io.BytesIO() as file:
-            Image.fromarray(picture).save(file, format="JPEG", quality=quality)
-            after.append(torch.from_numpy(np.asarray(Image.open(file)).copy()))
-    return (torch.stack(after)[:, None].float() - 127) / 128
+    """The pictures [N,1,H,W] after being saved as gray JPEG: each block's cosine transform in whole steps (ITU-T T.81)."""
+    height, width = x.shape[-2:]
+    scale = 50 / quality if quality < 50 else 2 - quality / 50
+    steps = (torch.tensor(JPEG_STEPS, device=x.device) * scale).round().clamp(1, 255)
+    place = torch.arange(8, device=x.device)
+    cosines = torch.cos(math.pi / 8 * (place + 0.5) * place[:, None]) / 2
+    cosines[0] /= math.sqrt(2)
+    gray = (x * 128 + 127).round().clamp(0, 255) - 128
+    gray = functional.pad(gray, (0, -width % 8, 0, -height % 8), mode="replicate")
+    blocks = gray.unflatten(3, (-1, 8)).unflatten(2, (-1, 8)).transpose(3, 4)
+    saved = ((cosines @ blocks @ cosines.T) / steps).round() * steps
+    blocks = (cosines.T @ saved @ cosines + 128).round().clamp(0, 255)
+    gray = blocks.transpose(3, 4).flatten(4, 5).flatten(2, 3)[..., :height, :width]
+    return (gray - 127) / 128
 
 
 def noise(x: Tensor, generator: Generator) -> Tensor:
     """Gaussian noise of up to 8 gray levels on half of the samples."""
     count = len(x)
     amount = uniform(generator, count, 0, 8 / 128).view(-1, 1, 1, 1) * chosen(generator, count, 0.5)
-    return x + amount * torch.randn(x.shape, generator=generator)
+    return x + amount * torch.randn(x.shape, generator=generator, device=x.device)
 
 
 def cutout(x: Tensor, generator: Generator) -> Tensor:
     """A gray rectangle of 0.1 to 0.35 of each side on half of the samples (DeVries and Taylor 2017, arXiv 1708.04552)."""
     count, size = len(x), x.shape[-1]
-    axis = torch.arange(size).view(1, -1)
+    axis = torch.arange(size, device=x.device).view(1, -1)
 
     def span() -> Tensor:
         length = uniform(generator, count, 0.1, 0.35) * size
@@ -129,10 +145,10 @@ def mixup(tensors: list[Tensor], generator: Generator) -> list[Tensor]:
 
     The share of the copy is uniform in 0 to 0.3; all tensors [N,...] are blended alike.
     """
-    if torch.rand(1, generator=generator) < 0.5:
+    if uniform(generator, 1, 0, 1).item() < 0.5:
         return tensors
     count = len(tensors[0])
-    order = torch.randperm(count, generator=generator)
+    order = torch.randperm(count, generator=generator, device=generator.device)
     share = uniform(generator, count, 0, 0.3)
     blended = []
     for x in tensors:

@@ -1,4 +1,4 @@
-"""Distils several fine-tuned classifiers into one and leaves `network.pt` and `log.csv` in a folder.
+"""Distils several fine-tuned classifiers into one and leaves what train.py leaves.
 
 The teachers see a crop as it is, the student the same crop in another window, resolution and noise, and learns their mean
 (Hinton et al. 2015, arXiv 1503.02531): the score, mixed with the label where there is one, the findings and the cells.
@@ -20,11 +20,10 @@ from torch import Tensor
 from torch.nn import functional
 
 import augment
-import data
 import lesions
 import train
-from network import SIZE, Classifier, Focus, Outputs
-from run import BATCH, Run, focused, load_focus, logits_of
+from network import CLOSE, SIZE, Classifier, Focus, Outputs, restored
+from run import Run, focused, load_focus, logits_of, placed, weights
 
 RATE = 1.5e-4
 # Unlabelled slices of an epoch, drawn anew each time.
@@ -35,10 +34,8 @@ SOFTENED = 0.75
 LABEL = 0.4
 
 
-def load(path: Path) -> Classifier:
-    network = Classifier()
-    network.load_state_dict(torch.load(path, weights_only=True))
-    return network.to(memory_format=torch.channels_last).eval()
+def load(path: Path, device: str) -> Classifier:
+    return placed(restored(weights(path)), device).eval()
 
 
 @torch.inference_mode()
@@ -73,36 +70,43 @@ def crop(slices: Tensor, pairs: Tensor, generator: torch.Generator) -> Tensor:
     return torch.cat([x, lesions.paint(gray, lung, 0.5, generator)[0] * 2 - 1])
 
 
-def main() -> None:
+def parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--manifest", type=Path, required=True)
     parser.add_argument("--views", type=Path, required=True, help="arrays at 384, the source of random views")
-    parser.add_argument("--arrays", type=Path, required=True, help="arrays at 336, for validation")
+    parser.add_argument("--arrays", type=Path, required=True, help="arrays at 336, for the held slices")
     parser.add_argument("--lungs", type=Path, required=True, help="network.pt of segment.py")
-    parser.add_argument("--teachers", type=Path, nargs="+", required=True, help="network.pt of each; the last is the start")
-    parser.add_argument("--start", type=Path, help="network.pt to start from, instead of the last teacher's")
+    parser.add_argument("--teachers", type=Path, nargs="+", required=True, help="network.pt of each")
+    parser.add_argument("--start", type=Path, required=True, help="network.pt to start from: a teacher's, say")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--epochs", type=int, default=12)
     parser.add_argument("--seed", type=int, default=1)
-    options = parser.parse_args()
+    parser.add_argument("--fold", type=int, help="hold this fold out, as the teachers did")
+    parser.add_argument("--device", default="cpu", help="cpu or cuda")
+    parser.add_argument("--threads", type=int, default=2)
+    return parser
 
-    torch.set_num_threads(2)
-    focus = load_focus(options.lungs)
-    views = data.load(options.manifest, options.views)
-    slices, luna = train.slices_of(views.of("train", clean=True)), train.luna_pairs(views, focus)
-    val = data.load(options.manifest, options.arrays).of("val", clean=True)
 
-    run = Run(options.out, options.seed, options.epochs, RATE)
-    teachers = [load(path) for path in options.teachers]
-    run.start_from(options.start or options.teachers[-1])
+def distil(options: argparse.Namespace) -> None:
+    """One run, as the options say."""
+    torch.set_num_threads(options.threads)
+    device = options.device
+    focus = load_focus(options.lungs, device)
+    given = train.material(options)
+    slices, luna = train.slices_of(given.fit, device), train.luna_pairs(given.luna, focus, device)
+    held = given.held
+
+    run = Run(options.out, options.seed, options.epochs, RATE, device)
+    teachers = [load(path, device) for path in options.teachers]
+    run.start_from(options.start)
     run.resume()
-    together = np.mean([logits_of(teacher, focus, val.inputs) for teacher in teachers], axis=0)
-    print(f"validation AUC of the teachers' mean: {roc_auc_score(val.label, together):.4f}", flush=True)
+    together = np.mean([logits_of(teacher, focus, held.inputs) for teacher in teachers], axis=0)
+    print(f"held-out AUC of the teachers' mean: {roc_auc_score(held.label, together):.4f}", flush=True)
     while run.epoch < run.epochs:
         start = time.monotonic()
-        order = torch.randperm(len(slices.label), generator=run.generator)
-        batches = [part for part in order.split(BATCH) if len(part) > 1]
-        beside = torch.randperm(len(luna), generator=run.generator)[:UNLABELLED].chunk(len(batches))
+        batches = run.rows(len(slices.label))
+        order = torch.randperm(len(luna), generator=run.generator, device=device)
+        beside = order[:UNLABELLED].chunk(len(batches))
         run.network.train()
         run.freeze()
         total = 0.0
@@ -110,20 +114,24 @@ def main() -> None:
             run.set_rate((run.epoch + index / len(batches)) / run.epochs)
             x = crop(slices.inputs[rows], luna[others], run.generator)
             answer = taught(teachers, focus, x)
-            given = focused(focus, augment.shade(x, run.generator, SOFTENED))
-            label = torch.cat([slices.label[rows], torch.full((len(others),), -1.0)])
-            loss = loss_of(run.network(given.seen, given.lung), answer, label)
+            look = focused(focus, augment.shade(x, run.generator, SOFTENED))
+            label = torch.cat([slices.label[rows], torch.full((len(others),), -1.0, device=device)])
+            loss = loss_of(run.network(look.seen, look.lung), answer, label)
             run.step(loss)
             total += float(loss.detach())
         run.epoch += 1
-        auc = roc_auc_score(val.label, logits_of(run.mean, focus, val.inputs))
-        row = [run.epoch, round(total / len(batches), 4), round(float(auc), 4), round(time.monotonic() - start, 1)]
+        auc = ""
+        if run.epoch % 5 == 0 or run.epoch == run.epochs:
+            auc = round(float(roc_auc_score(held.label, logits_of(run.mean, focus, held.inputs))), 4)
+        row = [run.epoch, round(total / len(batches), 4), auc, round(time.monotonic() - start, 1)]
         with open(options.out / "log.csv", "a", newline="") as file:
             csv.writer(file).writerow(row)
-        print("epoch {}: loss {}, validation AUC {}, {} s".format(*row), flush=True)
-        run.save()
+        print("epoch {}: loss {}, held-out AUC {}, {} s".format(*row), flush=True)
+        if run.epoch % 5 == 0:
+            run.save()
     torch.save(run.mean.state_dict(), options.out / "network.pt")
+    train.write_logits(run, focus, given, "normalised", CLOSE)
 
 
 if __name__ == "__main__":
-    main()
+    distil(parser().parse_args())

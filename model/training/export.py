@@ -26,9 +26,9 @@ import data
 from gate import collection_weights
 from network import (
     CLOSE, DARKNESS, EDGE, FAMILIAR, FINDINGS, FRAME_STEPS, GLANCE, HEALTHY, LEVEL_STEPS, MAP_CELLS, NARROWEST, REACH_X, REACH_Y, SHARPNESS, SIZE, SPAN, SPECK,
-    STRIDE, TINY, Classifier, ConvNorm, Network, Segmenter, Separable, spread,
+    STRIDE, TINY, Classifier, ConvNorm, Network, Segmenter, Separable, restored, spread,
 )
-from run import load_focus
+from run import load_focus, weights as weights_of
 
 COMPONENTS = 64
 CELLS = CLOSE // STRIDE
@@ -469,9 +469,7 @@ def check(path: Path, network: Network, inputs: np.ndarray) -> None:
 
 def load(lungs: Path, classifier: Path) -> Network:
     """The whole network of segment.py's and of a run's network.pt."""
-    trained = Classifier()
-    trained.load_state_dict(torch.load(classifier, weights_only=True))
-    return Network(load_focus(lungs), trained).eval()
+    return Network(load_focus(lungs), restored(weights_of(classifier))).eval()
 
 
 def main() -> None:

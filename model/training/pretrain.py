@@ -22,7 +22,7 @@ import augment
 import data
 import gate
 import lesions
-from network import SIZE, STRIDE, Focus, Outputs, cut
+from network import BACKBONES, SIZE, STRIDE, Focus, Outputs, cut
 from run import BATCH, Run, focused, load_focus
 
 # What the classifier sees has fewer pixels than in fine-tuning, and costs less.
@@ -33,7 +33,9 @@ def lungs_of(focus: Focus, inputs: Tensor) -> tuple[Tensor, Tensor]:
     """Of inputs [N,1,H,W]: the share of pixels that are lung, [N], and the lungs as a mask from -1 to 1, [N,1,H,W]."""
     shares, masks = [], []
     with torch.inference_mode():
+        device = next(focus.parameters()).device
         for part in inputs.split(BATCH):
+            part = part.to(device)
             # Any size will do for the segmenter that its picture divides.
             fitted = functional.interpolate(part, size=(SIZE, SIZE), mode="bilinear", antialias=True)
             lung = focus.lungs(fitted)
@@ -78,28 +80,30 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--epochs", type=int, default=16)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--backbone", choices=BACKBONES, default="lite0")
+    parser.add_argument("--device", default="cpu")
     options = parser.parse_args()
 
     torch.set_num_threads(2)
-    focus = load_focus(options.lungs)
+    device = options.device
+    focus = load_focus(options.lungs, device)
     views = data.load(options.manifest, options.views)
     luna, own = views.of("luna_fit"), views.of("train", clean=True)
-    inputs = torch.from_numpy(np.concatenate([luna.inputs, own.inputs]))
-    known = torch.cat([torch.ones(len(luna.inputs)), torch.zeros(len(own.inputs))])
+    inputs = torch.from_numpy(np.concatenate([luna.inputs, own.inputs])).to(device)
+    known = torch.cat([torch.ones(len(luna.inputs)), torch.zeros(len(own.inputs))]).to(device)
     share, masks = lungs_of(focus, inputs)
     kept = share > gate.LUNG
     pairs, known = torch.cat([inputs, masks], dim=1)[kept], known[kept]
 
-    held = torch.from_numpy(views.of("luna_held").inputs)
+    held = torch.from_numpy(views.of("luna_held").inputs).to(device)
     share, masks = lungs_of(focus, held)
     held = torch.cat([held, masks], dim=1)[share > gate.LUNG]
 
-    run = Run(options.out, options.seed, options.epochs)
+    run = Run(options.out, options.seed, options.epochs, device=device, backbone=options.backbone)
     run.resume()
     while run.epoch < run.epochs:
         start = time.monotonic()
-        order = torch.randperm(len(pairs), generator=run.generator)
-        batches = [part for part in order.split(BATCH) if len(part) > 1]
+        batches = run.rows(len(pairs))
         run.network.train()
         total = 0.0
         for index, rows in enumerate(batches):
@@ -122,7 +126,7 @@ def main() -> None:
 
 def found(network: torch.nn.Module, focus: Focus, pairs: Tensor) -> float:
     """AUC of the cells' opacity on painted views of slices never seen, among cells that are mostly lung."""
-    generator = torch.Generator().manual_seed(7)
+    generator = torch.Generator(pairs.device).manual_seed(7)
     network.eval()
     truth, said = [], []
     with torch.inference_mode():
@@ -134,7 +138,7 @@ def found(network: torch.nn.Module, focus: Focus, pairs: Tensor) -> float:
             inside = lung > 0.5
             truth.append((total / (lung + 1e-3))[inside] > 0.5)
             said.append(network(given.seen, given.lung).opacity[inside])
-    return float(roc_auc_score(torch.cat(truth), torch.cat(said)))
+    return float(roc_auc_score(torch.cat(truth).cpu(), torch.cat(said).cpu()))
 
 
 if __name__ == "__main__":

@@ -10,8 +10,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.optim.swa_utils import get_ema_multi_avg_fn
 
-from network import CLOSE, FROZEN, Classifier, Focus, Focused, Frame, cut, pretrained
+from network import CLOSE, Classifier, Focus, Focused, Frame, cut, pretrained
 
 RATE = 4e-4
 DECAY = 1e-2
@@ -21,11 +22,25 @@ AVERAGE = 0.99
 VIEWS = ("whole", "lungs", "normalised")
 
 
-def load_focus(path: Path) -> Focus:
+def layout(device: torch.device | str) -> torch.memory_format:
+    """The order of tensors' values that is the fastest."""
+    return torch.channels_last if torch.device(device).type == "cpu" else torch.contiguous_format
+
+
+def placed(network: nn.Module, device: str) -> nn.Module:
+    return network.to(device, memory_format=layout(device))
+
+
+def weights(path: Path) -> dict[str, Tensor]:
+    """A state dict that was saved on any device."""
+    return torch.load(path, map_location="cpu", weights_only=True)
+
+
+def load_focus(path: Path, device: str = "cpu") -> Focus:
     """A Focus with the weights of segment.py, which are not trained further."""
     focus = Focus()
-    focus.segmenter.load_state_dict(torch.load(path, weights_only=True))
-    return focus.to(memory_format=torch.channels_last).eval().requires_grad_(False)
+    focus.segmenter.load_state_dict(weights(path))
+    return placed(focus, device).eval().requires_grad_(False)
 
 
 def focused(focus: Focus, x: Tensor, size: int = CLOSE, view: str = "normalised") -> Focused:
@@ -37,8 +52,8 @@ def focused(focus: Focus, x: Tensor, size: int = CLOSE, view: str = "normalised"
         if view == "whole":
             seen = functional.interpolate(x, size=(size, size), mode="bilinear", antialias=True)
             lung, share = torch.ones_like(lung), torch.ones_like(share)
-            frame = Frame(*(torch.full((len(x),), end) for end in (0.0, 1.0, 0.0, 1.0)))
-    return Focused(seen.contiguous(memory_format=torch.channels_last), lung, share, frame)
+            frame = Frame(*(torch.full((len(x),), end, device=x.device) for end in (0.0, 1.0, 0.0, 1.0)))
+    return Focused(seen.contiguous(memory_format=layout(x.device)), lung, share, frame)
 
 
 def rate_of(progress: float) -> float:
@@ -49,33 +64,38 @@ def rate_of(progress: float) -> float:
     return RATE * 0.5 * (1 + math.cos(math.pi * (progress - warm) / (1 - warm)))
 
 
-def logits_of(network: Classifier, focus: Focus, inputs: np.ndarray, view: str = "normalised") -> np.ndarray:
+def logits_of(
+    network: Classifier, focus: Focus, inputs: np.ndarray, view: str = "normalised", close: int = CLOSE
+) -> np.ndarray:
     """Logits [N] of inputs [N,1,S,S], without augmentation."""
     network.eval()
+    device = next(network.parameters()).device
     with torch.inference_mode():
-        given = [focused(focus, part, view=view) for part in torch.from_numpy(inputs).split(BATCH)]
-        return torch.cat([network(part.seen, part.lung).logit for part in given]).numpy()
+        given = (focused(focus, part.to(device), close, view) for part in torch.from_numpy(inputs).split(BATCH))
+        return torch.cat([network(part.seen, part.lung).logit for part in given]).cpu().numpy()
 
 
 @torch.no_grad()
 def average(mean: nn.Module, network: nn.Module, keep: float) -> None:
     """Moves `mean` towards `network`: weights by 1 - keep, batch-norm statistics alike."""
-    state = network.state_dict()
-    for name, value in mean.state_dict().items():
-        if value.dtype.is_floating_point:
-            value.lerp_(state[name], 1 - keep)
-        else:
-            value.copy_(state[name])
+    pairs = list(zip(mean.state_dict().values(), network.state_dict().values()))
+    moved = [pair for pair in pairs if pair[0].dtype.is_floating_point]
+    get_ema_multi_avg_fn(keep)([old for old, _ in moved], [new for _, new in moved], None)
+    for old, new in pairs:
+        if not old.dtype.is_floating_point:
+            old.copy_(new)
 
 
 class Run:
     """The state of one training run, with its checkpoint in `folder`."""
 
-    def __init__(self, folder: Path, seed: int, epochs: int, rate: float = RATE):
-        self.folder, self.epochs, self.rate = folder, epochs, rate
+    def __init__(
+        self, folder: Path, seed: int, epochs: int, rate: float = RATE, device: str = "cpu", **network: str | float
+    ):
+        self.folder, self.epochs, self.rate, self.device = folder, epochs, rate, device
         torch.manual_seed(seed)
-        self.generator = torch.Generator().manual_seed(seed)
-        self.network = pretrained().to(memory_format=torch.channels_last)
+        self.generator = torch.Generator(device).manual_seed(seed)
+        self.network = placed(pretrained(**network), device)
         self.mean = deepcopy(self.network)
         self.optimizer = torch.optim.AdamW(self.network.parameters(), lr=rate, weight_decay=DECAY)
         self.epoch = self.steps = 0
@@ -84,11 +104,16 @@ class Run:
     def start_from(self, path: Path) -> None:
         """Takes the weights of a network.pt."""
         for network in (self.network, self.mean):
-            network.load_state_dict(torch.load(path, weights_only=True))
+            network.load_state_dict(weights(path))
+
+    def rows(self, count: int) -> list[Tensor]:
+        """The batches of one pass over `count` slices: their places, in random order."""
+        order = torch.randperm(count, generator=self.generator, device=self.device)
+        return [part for part in order.split(BATCH) if len(part) > 1]
 
     def freeze(self) -> None:
         """Keeps the first blocks and their statistics as they are; called after each `network.train()`."""
-        for part in (self.network.stem, *self.network.blocks[:FROZEN]):
+        for part in (self.network.stem, *self.network.blocks[: self.network.early]):
             part.eval().requires_grad_(False)
 
     def set_rate(self, progress: float) -> None:
@@ -121,7 +146,7 @@ class Run:
         path = self.folder / "last.pt"
         if not path.exists():
             return
-        state = torch.load(path, weights_only=True)
+        state = weights(path)
         self.network.load_state_dict(state["network"])
         self.mean.load_state_dict(state["mean"])
         self.optimizer.load_state_dict(state["optimizer"])

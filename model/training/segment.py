@@ -21,7 +21,7 @@ import augment
 import data
 import lesions
 from network import SIZE, Segmenter, glance
-from run import average
+from run import average, placed
 
 HELD = ("4", "6")
 RATE = 3e-3
@@ -75,21 +75,23 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--steps", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--device", default="cpu")
     options = parser.parse_args()
 
+    device = options.device
     torch.manual_seed(options.seed)
-    generator = torch.Generator().manual_seed(options.seed)
+    generator = torch.Generator(device).manual_seed(options.seed)
     views, arrays = (masked(data.load(options.manifest, folder)) for folder in (options.views, options.arrays))
     held = np.isin(arrays.group, HELD)
-    inputs, test = torch.from_numpy(views.inputs[~held]), torch.from_numpy(arrays.inputs[held])
+    inputs, test = (torch.from_numpy(part).to(device) for part in (views.inputs[~held], arrays.inputs[held]))
     options.out.mkdir(parents=True, exist_ok=True)
-    network = Segmenter().to(memory_format=torch.channels_last)
+    network = placed(Segmenter(), device)
     mean = deepcopy(network)
     optimizer = torch.optim.AdamW(network.parameters(), lr=RATE, weight_decay=1e-2)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, RATE, total_steps=options.steps)
     start = time.monotonic()
     for step in range(options.steps):
-        rows = torch.randint(len(inputs), (BATCH,), generator=generator)
+        rows = torch.randint(len(inputs), (BATCH,), generator=generator, device=device)
         x, mask = view(inputs[rows], generator)
         network.train()
         loss = loss_of(network(glance(x)), mask)
