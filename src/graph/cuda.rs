@@ -13,6 +13,9 @@ use crate::error::{Error, Result};
 /// Headers that tract compiles its kernels with, below the toolkit's `include`; the last may lie in `cccl` too.
 const HEADERS: [&str; 3] = ["cuda_fp16.h", "math_constants.h", "cuda/std/cstdint"];
 
+/// The version of CUDA that Cargo.toml names for cudarc and tract-cuda.
+const MAJOR: i32 = 13;
+
 /// An NVIDIA card that is open for work.
 pub struct Card {
     /// As outputs name it: `cuda: NVIDIA H100 80GB HBM3`.
@@ -29,6 +32,7 @@ impl Card {
         // Fails where the driver or one of the libraries cannot be loaded, or is too old.
         let runtime = runtime_for_name("cuda").map_err(|error| one_line(&error.root_cause().to_string()))?;
         let runtime = runtime.ok_or("this build has no CUDA")?;
+        version()?;
         headers()?;
         let name = cudarc::driver::CudaContext::new(0).and_then(|context| context.name());
         Ok(Card { name: format!("cuda: {}", name.map_err(|error| one_line(&error.to_string()))?), runtime })
@@ -64,6 +68,15 @@ fn toolkit() -> Option<PathBuf> {
         Some(folder.parent()?.to_path_buf())
     };
     named.or_else(usual).or_else(beside_compiler)
+}
+
+/// The interface that tract was compiled for is that of one major version; with another, a symbol or two are missing.
+fn version() -> std::result::Result<(), String> {
+    let found = cudarc::runtime::result::version::get_runtime_version().map_err(|error| one_line(&error.to_string()))?;
+    if found / 1000 == MAJOR {
+        return Ok(());
+    }
+    Err(format!("the CUDA runtime here is {}.{}; this build takes CUDA {MAJOR} alone", found / 1000, found % 1000 / 10))
 }
 
 fn headers() -> std::result::Result<(), String> {
