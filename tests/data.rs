@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use image::codecs::jpeg::JpegEncoder;
-use image::imageops::FilterType;
-use image::{GrayImage, ImageFormat};
+use image::imageops::{self, FilterType};
+use image::{DynamicImage, GrayImage, ImageFormat};
 use lungglass::classifier::{Classifier, SETTINGS};
 use lungglass::decode::{Limits, Source};
 use lungglass::model::Model;
@@ -175,8 +175,8 @@ fn the_map_peaks_in_the_lungs() {
     );
 }
 
-/// Saving a slice anew hardly ever changes the decision on it: 98 %, as the design asks, for JPEG and twice the size. Copies at
-/// half the size change more; the model card has them all.
+/// Saving a slice anew or at another size hardly ever changes the decision on it: as seldom as the model card says, within what two
+/// encoders differ by. The ten changes are the card's; the design asks for 98 %.
 #[test]
 fn decisions_survive_new_encodings() {
     let Some(data) = data("decisions_survive_new_encodings") else { return };
@@ -188,20 +188,36 @@ fn decisions_survive_new_encodings() {
         lungglass::reading::score(logit, temperature) >= threshold
     };
     let slices = test_slices(&data);
-    let changed: Vec<[bool; 3]> = slices
+    let changed: Vec<[bool; 10]> = slices
         .par_iter()
         .map(|path| {
             let bytes = fs::read(path).unwrap();
-            let picture = image::load_from_memory(&bytes).unwrap().to_luma8();
-            let (width, height) = picture.dimensions();
-            let double = image::imageops::resize(&picture, 2 * width, 2 * height, FilterType::CatmullRom);
-            let before = decision(bytes);
-            [jpeg(&picture, 50), jpeg(&picture, 90), png(&double)].map(|after| decision(after) != before)
+            let picture = image::load_from_memory(&bytes).unwrap();
+            let (gray, before) = (picture.to_luma8(), decision(bytes));
+            let sized = |share: f64, filter: FilterType| {
+                let side = |pixels: u32| (f64::from(pixels) * share).round() as u32;
+                png(&imageops::resize(&gray, side(gray.width()), side(gray.height()), filter).into())
+            };
+            [
+                jpeg(&gray, 50),
+                jpeg(&gray, 75),
+                jpeg(&gray, 95),
+                png(&picture.to_rgb8().into()),
+                png(&gray.clone().into()),
+                png(&picture.to_luma16().into()),
+                sized(0.5, FilterType::CatmullRom),
+                sized(0.75, FilterType::CatmullRom),
+                sized(1.5, FilterType::CatmullRom),
+                sized(2.0, FilterType::CatmullRom),
+            ]
+            .map(|after| decision(after) != before)
         })
         .collect();
     let flips = changed.iter().flatten().filter(|flip| **flip).count();
-    let count = 3 * slices.len();
-    assert!(flips as f64 <= 0.02 * count as f64, "{flips} of {count} decisions change");
+    let kept = 1.0 - flips as f64 / (10 * slices.len()) as f64;
+    let settings: toml::Table = SETTINGS.parse().unwrap();
+    let published = settings["metrics"]["invariance"]["unchanged_by_an_encoding"].as_float().unwrap();
+    assert!(kept >= published - 0.005, "{flips} decisions change: {kept} are kept, and the card says {published}");
 }
 
 fn classifier() -> Classifier {
@@ -218,7 +234,7 @@ fn jpeg(picture: &GrayImage, quality: u8) -> Vec<u8> {
     bytes
 }
 
-fn png(picture: &GrayImage) -> Vec<u8> {
+fn png(picture: &DynamicImage) -> Vec<u8> {
     let mut bytes = Cursor::new(Vec::new());
     picture.write_to(&mut bytes, ImageFormat::Png).unwrap();
     bytes.into_inner()

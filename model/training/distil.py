@@ -22,13 +22,13 @@ from torch.nn import functional
 import augment
 import lesions
 import train
-from network import CLOSE, REACH, SIZE, Classifier, Focus, Outputs, restored
+from network import CLOSE, SIZE, Classifier, Focus, Outputs, restored
 from run import Run, focused, load_focus, logits_of, placed, weights
 
 RATE = 1.5e-4
 # Unlabelled slices of an epoch, drawn anew each time.
 UNLABELLED = 160
-# Share of the samples that the student sees at a lower resolution, unless the options say otherwise.
+# Share of the samples that the student sees at a lower resolution.
 SOFTENED = 0.75
 # The label's part in the target of a labelled slice.
 LABEL = 0.4
@@ -82,8 +82,6 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("--epochs", type=int, default=12)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--fold", type=int, help="hold this fold out, as the teachers did")
-    parser.add_argument("--teachers-reach", type=int, default=REACH, help="the reach of network.cut that the teachers know")
-    parser.add_argument("--softened", type=float, default=SOFTENED, help="share of the samples that lose resolution")
     parser.add_argument("--device", default="cpu", help="cpu or cuda")
     parser.add_argument("--threads", type=int, default=2)
     return parser
@@ -100,11 +98,9 @@ def distil(options: argparse.Namespace) -> None:
 
     run = Run(options.out, options.seed, options.epochs, RATE, device)
     teachers = [load(path, device) for path in options.teachers]
-    their_focus = load_focus(options.lungs, device)
-    their_focus.reach = options.teachers_reach
     run.start_from(options.start)
     run.resume()
-    together = np.mean([logits_of(teacher, their_focus, held.inputs) for teacher in teachers], axis=0)
+    together = np.mean([logits_of(teacher, focus, held.inputs) for teacher in teachers], axis=0)
     print(f"held-out AUC of the teachers' mean: {roc_auc_score(held.label, together):.4f}", flush=True)
     while run.epoch < run.epochs:
         start = time.monotonic()
@@ -117,8 +113,8 @@ def distil(options: argparse.Namespace) -> None:
         for index, (rows, others) in enumerate(zip(batches, beside)):
             run.set_rate((run.epoch + index / len(batches)) / run.epochs)
             x = crop(slices.inputs[rows], luna[others], run.generator)
-            answer = taught(teachers, their_focus, x)
-            look = focused(focus, augment.shade(x, run.generator, options.softened))
+            answer = taught(teachers, focus, x)
+            look = focused(focus, augment.shade(x, run.generator, SOFTENED))
             label = torch.cat([slices.label[rows], torch.full((len(others),), -1.0, device=device)])
             loss = loss_of(run.network(look.seen, look.lung), answer, label)
             run.step(loss)

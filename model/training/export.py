@@ -25,10 +25,9 @@ from torch import nn
 import data
 from gate import collection_weights
 from network import (
-    CLOSE, DARKNESS, EDGE, FAMILIAR, FINDINGS, FRAME_STEPS, GLANCE, HEALTHY, LEVEL_STEPS, MAP_CELLS, NARROWEST, REACH, REACH_X, REACH_Y, SHARPNESS, SIZE, SPAN, SPECK,
+    CLOSE, DARKNESS, EDGE, FAMILIAR, FINDINGS, FRAME_STEPS, GLANCE, HEALTHY, LEVEL_STEPS, MAP_CELLS, NARROWEST, REACH_X, REACH_Y, SHARPNESS, SIZE, SPAN, SPECK,
     STRIDE, TINY, Classifier, ConvNorm, Network, Segmenter, Separable, restored, spread,
 )
-from operating import boundary
 from run import load_focus, weights as weights_of
 
 COMPONENTS = 64
@@ -207,7 +206,7 @@ def frame_nodes(writer: Writer, axis: int, reach: float, name: str) -> tuple[str
     return snapped(writer, start, FRAME_STEPS, f"{name}.start"), snapped(writer, end, FRAME_STEPS, f"{name}.end")
 
 
-def taps_nodes(writer: Writer, ends: tuple[str, str], pixels: int, axis: int, reach: int, name: str) -> str:
+def taps_nodes(writer: Writer, ends: tuple[str, str], pixels: int, axis: int, name: str) -> str:
     """The taps of network.cut along one axis: [N,1,CLOSE,pixels] for rows (2), [N,1,pixels,CLOSE] for columns (3)."""
     node, constant = writer.node, writer.constant
     start, end = ends
@@ -215,18 +214,15 @@ def taps_nodes(writer: Writer, ends: tuple[str, str], pixels: int, axis: int, re
     share = node("Div", [writer.ramp(0.5, CLOSE, axis), constant(float(CLOSE))], f"{name}.share")
     place = node("Add", [start, node("Mul", [length, share], f"{name}.along")], f"{name}.at")
     place = node("Mul", [place, constant(float(pixels))], f"{name}.at.pixels")
-    place = node("Clip", [place, constant(reach - 0.5), constant(pixels - reach + 0.5)], f"{name}.at.inside")
+    place = node("Clip", [place, constant(0.5), constant(pixels - 0.5)], f"{name}.at.inside")
     gap = node("Abs", [node("Sub", [place, writer.ramp(0.5, pixels, 5 - axis)], f"{name}.off")], f"{name}.gap")
-    near = node("Relu", [node("Sub", [constant(float(reach)), gap], f"{name}.near")], f"{name}.weight")
-    return node("Mul", [near, constant(reach**-2)], name)
+    return node("Relu", [node("Sub", [constant(1.0), gap], f"{name}.near")], name)
 
 
-def cut_nodes(
-    writer: Writer, x: str, frame: tuple[tuple[str, str], tuple[str, str]], pixels: int, reach: int, name: str
-) -> str:
+def cut_nodes(writer: Writer, x: str, frame: tuple[tuple[str, str], tuple[str, str]], pixels: int, name: str) -> str:
     """network.cut of x [N,1,pixels,pixels]: [N,1,CLOSE,CLOSE]."""
-    rows = taps_nodes(writer, frame[0], pixels, 2, reach, f"{name}.rows")
-    columns = taps_nodes(writer, frame[1], pixels, 3, reach, f"{name}.columns")
+    rows = taps_nodes(writer, frame[0], pixels, 2, f"{name}.rows")
+    columns = taps_nodes(writer, frame[1], pixels, 3, f"{name}.columns")
     return writer.node("MatMul", [writer.node("MatMul", [rows, x], f"{name}.tall"), columns], name)
 
 
@@ -281,8 +277,8 @@ def focus_nodes(writer: Writer, logit: str) -> tuple[tuple[str, str], tuple[str,
     level = node("Div", [node("Sub", ["slice", dark], "focus.above"), span], "focus.level")
     level = node("Clip", [level, constant(-0.25), constant(1.0)], "focus.clipped")
     frame = frame_nodes(writer, 2, REACH_Y, "frame.down"), frame_nodes(writer, 3, REACH_X, "frame.across")
-    mask = cut_nodes(writer, share, frame, LUNG_CELLS, 1, "focus.mask")
-    level = cut_nodes(writer, level, frame, SIZE, REACH, "focus.close")
+    mask = cut_nodes(writer, share, frame, LUNG_CELLS, "focus.mask")
+    level = cut_nodes(writer, level, frame, SIZE, "focus.close")
     held = node("Mul", [mask, node("Sub", [level, constant(1.0)], "focus.below")], "focus.held")
     node("Add", [node("Mul", [held, constant(2.0)], "focus.doubled"), constant(1.0)], "seen")
     writer.pool(mask, "lung.close", STRIDE)
@@ -471,18 +467,6 @@ def check(path: Path, network: Network, inputs: np.ndarray) -> None:
             raise ValueError(f"{name}: {gap} is more than {bound}")
 
 
-@torch.inference_mode()
-def centre(network: Network, val: data.Arrays) -> float:
-    """Shifts all evidence alike, so that a logit of 0 is undecided between the classes of validation; returns by how much.
-
-    The loss left it to the shares of the classes and tasks in training. The order of the slices stays.
-    """
-    logits = np.concatenate([network(torch.from_numpy(part)).logit.numpy() for part in np.array_split(val.inputs, 8)])
-    shift = -boundary(logits.astype(np.float64), val.label)
-    network.classifier.evidence.bias[0] += shift
-    return shift
-
-
 def load(lungs: Path, classifier: Path) -> Network:
     """The whole network of segment.py's and of a run's network.pt."""
     return Network(load_focus(lungs), restored(weights_of(classifier))).eval()
@@ -500,7 +484,6 @@ def main() -> None:
     torch.set_num_threads(2)
     network = load(options.lungs, options.network)
     arrays = data.load(options.manifest, options.arrays)
-    print(f"logits shifted by {centre(network, arrays.of('val', clean=True)):+.3f}")
     arrays.lung = lung_shares(network, arrays.inputs)
     weights = collection_weights(arrays)
     fit = weights > 0

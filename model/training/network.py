@@ -48,8 +48,6 @@ EXPANSION = 6
 DARKNESS = 1.5
 # The lungs' frame reaches so many deviations of their pixels to both sides, across and upwards, and is never narrower than this.
 REACH_X, REACH_Y, NARROWEST = 2.0, 2.25, 0.125
-# How far a pixel of what the classifier sees takes from the slice's, in pixels of the slice.
-REACH = 2
 # The smallest span of gray between lung and tissue that is stretched, in input values.
 SPAN = 0.1875
 # What a cell without opacity weighs beside one with it, which weighs 1 more.
@@ -219,9 +217,9 @@ class Focus(nn.Module):
     Cutting out is differentiable resampling (Jaderberg et al. 2015, arXiv 1506.02025), here two products with matrices.
     """
 
-    def __init__(self, reach: int = REACH) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self.segmenter, self.reach = Segmenter(), reach
+        self.segmenter = Segmenter()
 
     def lungs(self, x: Tensor) -> Tensor:
         """The share of each cell that is lung, [N,1,G/2,G/2]."""
@@ -242,7 +240,7 @@ class Focus(nn.Module):
         level = ((x - dark) / span).clamp(-0.25, 1)
         frame = frame_of(share)
         mask = cut(share, frame, size)
-        seen = (1 + mask * (cut(level, frame, size, self.reach) - 1)) * 2 - 1
+        seen = (1 + mask * (cut(level, frame, size) - 1)) * 2 - 1
         return Focused(seen, functional.avg_pool2d(mask, STRIDE), share, frame)
 
 
@@ -271,20 +269,16 @@ def frame_of(share: Tensor) -> Frame:
     return Frame(*ends(share[:, 0].mean(2), REACH_Y), *ends(share[:, 0].mean(1), REACH_X))
 
 
-def cut(x: Tensor, frame: Frame, size: int, reach: int = 1) -> Tensor:
-    """The frame of x [N,C,H,W], to [N,C,size,size]: a place takes what lies nearer than `reach` pixels, the nearer the more.
-
-    1 interpolates linearly; with 2, little is left of what noise, compression and resolution change from pixel to pixel.
-    """
+def cut(x: Tensor, frame: Frame, size: int) -> Tensor:
+    """The frame of x [N,C,H,W], interpolated linearly to [N,C,size,size]."""
 
     def taps(start: Tensor, end: Tensor, pixels: int) -> Tensor:
         """[N,size,pixels]: how much each pixel counts for each place."""
         place = start[:, None] + (end - start)[:, None] * ((torch.arange(size, device=x.device) + 0.5) / size)
         centre = (torch.arange(pixels, device=x.device) + 0.5) / pixels
-        # So near to the border that it would take from outside, a place takes what the next one inside takes.
-        edge = (reach - 0.5) / pixels
-        place = place.clamp(edge, 1 - edge)
-        return functional.relu(reach - (place[:, :, None] - centre).abs() * pixels) / reach**2
+        # Within half a pixel of the border, the border's pixel counts alone.
+        place = place.clamp(0.5 / pixels, 1 - 0.5 / pixels)
+        return functional.relu(1 - (place[:, :, None] - centre).abs() * pixels)
 
     rows = taps(frame.top, frame.bottom, x.shape[2])[:, None]
     columns = taps(frame.left, frame.right, x.shape[3])[:, None]

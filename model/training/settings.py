@@ -83,7 +83,9 @@ def main() -> None:
     said = Session(options.onnx).run(needed.inputs)
     needed.lung = said.lung.mean((1, 2)).astype(np.float64)
     val = needed.split == "val"
-    calibration, point = operating_point(said.logit[val].astype(np.float64), needed.label[val])
+    calibration, point = operating_point(
+        said.logit[val].astype(np.float64), needed.label[val], needed.group[val]
+    )
     settings = {
         "name": NAME,
         "version": VERSION,

@@ -72,7 +72,8 @@ fn toolkit() -> Option<PathBuf> {
 
 /// The interface that tract was compiled for is that of one major version; with another, a symbol or two are missing.
 fn version() -> std::result::Result<(), String> {
-    let found = cudarc::runtime::result::version::get_runtime_version().map_err(|error| one_line(&error.to_string()))?;
+    let found =
+        cudarc::runtime::result::version::get_runtime_version().map_err(|error| one_line(&error.to_string()))?;
     if found / 1000 == MAJOR {
         return Ok(());
     }
