@@ -111,6 +111,7 @@ fn the_kernels_compute_what_tract_computes() {
         let Ok(slice) = Source::open(bytes, Limits::default()).and_then(|source| source.slice(0)) else { continue };
         let input = Scaled::new(&slice.into_picture(model.window), model.size).input(model.normalise);
         let found = graph.run(&input).unwrap();
+        let has_lungs = found.lung.values.iter().sum::<f32>() >= model.gate.least_lung * found.lung.values.len() as f32;
         let tensor = Tensor::from_shape(&[1, 1, model.size, model.size], &input).unwrap();
         let expected = tract.run(tvec!(tensor.into())).unwrap();
         for (name, expected) in names.iter().zip(&expected) {
@@ -125,8 +126,10 @@ fn the_kernels_compute_what_tract_computes() {
             };
             assert_eq!(found.len(), expected.len());
             let range = expected.iter().fold(1f32, |most, value| most.max(value.abs()));
+            // The map divides by the lung that there is: where there is none, it divides traces by traces.
+            let bound = if name == "map" && !has_lungs { 1e-3 } else { 1e-4 };
             for (found, expected) in found.iter().zip(expected) {
-                assert!((found - expected).abs() <= 1e-4 * range, "{name}: {found}, tract says {expected}");
+                assert!((found - expected).abs() <= bound * range, "{name}: {found}, tract says {expected}");
             }
         }
         compared += 1;

@@ -2,7 +2,7 @@
 
 No source (paper or, unknown, group) is on both sides, so each fold is judged on sources never seen: leave-sources-out. A
 configuration is NAME=OPTIONS with options of train.py, or NAME=distil OPTIONS with those of distil.py, in which {fold} stands
-for the fold. Options after `--` go to all. A run that is done is not run again.
+for the fold. Options after `--` go to all. A run that is done, by its name, is not run again; with other options under that name it is an error.
 """
 
 from __future__ import annotations
@@ -38,9 +38,14 @@ def parsed(configuration: str, common: list[str], fold: int, seed: int, out: Pat
 
 
 def run(options: argparse.Namespace) -> None:
+    told = json.dumps({name: str(value) for name, value in vars(options).items() if name != "work"}, indent=2)
+    record = options.out / "options.json"
+    if record.exists() and record.read_text() != told:
+        raise ValueError(f"{options.out} holds a run with other options: see {record}")
     if (options.out / "elsewhere.csv").exists():
         return
     options.out.mkdir(parents=True, exist_ok=True)
+    record.write_text(told)
     with open(options.out / "output.txt", "a") as output, contextlib.redirect_stdout(output):
         options.work(options)
 
@@ -54,7 +59,7 @@ def logits(path: Path) -> tuple[np.ndarray, np.ndarray]:
 
 def figures(folders: list[list[Path]]) -> dict:
     """Of folders [fold][seed]: AUC of each fold, the mean over its seeds; their mean; that of the seeds' mean logits; and the
-    AUC of COVID-19 volumes against LUNA16, which hospitals no run has seen."""
+    AUC of COVID-19 volumes against LUNA16, neither of which a classifier was trained on (the segmenter was, on four of six volumes)."""
 
     def aucs(name: str) -> tuple[list[float], list[float]]:
         each, together = [], []

@@ -23,7 +23,7 @@ import augment
 import lesions
 import train
 from network import CLOSE, SIZE, Classifier, Focus, Outputs, restored
-from run import Run, focused, load_focus, logits_of, placed, weights
+from run import SAVED, Run, focused, load_focus, logits_of, placed, weights
 
 RATE = 1.5e-4
 # Unlabelled slices of an epoch, drawn anew each time.
@@ -127,7 +127,7 @@ def distil(options: argparse.Namespace) -> None:
         with open(options.out / "log.csv", "a", newline="") as file:
             csv.writer(file).writerow(row)
         print("epoch {}: loss {}, held-out AUC {}, {} s".format(*row), flush=True)
-        if run.epoch % 5 == 0:
+        if run.epoch % SAVED == 0 or run.epoch == run.epochs:
             run.save()
     torch.save(run.mean.state_dict(), options.out / "network.pt")
     train.write_logits(run, focus, given, "normalised", CLOSE)

@@ -227,7 +227,7 @@ def map_peaks(reader: Reader, arrays: Arrays) -> dict:
 
 def other_hospitals(reader: Reader, arrays: Arrays, covid: Arrays) -> dict:
     """LUNA16 series never used: how many accepted slices are called positive, and how the logit answers painted lesions; and the
-    AUC of volumes of COVID-19 patients, which no classifier was trained on, against them. Refusals have no part in the latter."""
+    AUC of volumes of COVID-19 patients, which no classifier was trained on, against them, refused slices by their logits."""
     abroad = reader.read(covid)
     readings = reader.read(arrays)
     accepted = ~readings.refused.any

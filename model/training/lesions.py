@@ -16,7 +16,7 @@ from augment import chosen, uniform
 
 # What is painted: the findings that a texture can stand for.
 KINDS = ("ground_glass", "consolidation", "crazy_paving")
-# Points of lung, one in 16 pixels, with fewer of which nothing is painted.
+# Points of lung, one in 16 pixels; with no more of them nothing is painted.
 ENOUGH = 32
 
 

@@ -60,7 +60,7 @@ EDGE = 2**-8
 SPECK = 2**-20
 # The stages that keep their weights in fine-tuning: they see edges, and cost most of a step.
 FROZEN = 2
-# How alike the statistics of channels stay that are mixed between slices: parameter of the Beta distribution of the share.
+# Both parameters of the Beta distribution of the share in style_mixed; small: nearly all of one slice's style.
 STYLE = 0.1
 
 
@@ -358,7 +358,7 @@ class Classifier(nn.Module):
         nn.init.zeros_(self.evidence.bias)
 
     def cells(self, seen: Tensor) -> Tensor:
-        """The last block's channels: [N,1,C,C] -> [N,112,C/16,C/16]."""
+        """The last block's channels: [N,1,C,C] -> [N,112 or, Lite2, 120,C/16,C/16]."""
         x = self.stem(seen)
         for index, block in enumerate(self.blocks):
             if index == self.early and self.training and self.style > 0:

@@ -18,6 +18,8 @@ RATE = 4e-4
 DECAY = 1e-2
 BATCH = 32
 AVERAGE = 0.99
+# Epochs between two checkpoints.
+SAVED = 5
 # What the classifier is given: the whole picture, the lungs, or the lungs in their normalised window.
 VIEWS = ("whole", "lungs", "normalised")
 
@@ -138,6 +140,9 @@ class Run:
             "generator": self.generator.get_state(),
             "random": torch.get_rng_state(),
         }
+        if torch.device(self.device).type == "cuda":
+            # Dropout and stochastic depth draw from the card's own.
+            state["random_cuda"] = torch.cuda.get_rng_state(self.device)
         part = self.folder / "last.part"
         torch.save(state, part)
         part.replace(self.folder / "last.pt")
@@ -153,3 +158,12 @@ class Run:
         self.epoch, self.steps = state["epoch"], state["steps"]
         self.generator.set_state(state["generator"])
         torch.set_rng_state(state["random"])
+        if "random_cuda" in state and torch.device(self.device).type == "cuda":
+            torch.cuda.set_rng_state(state["random_cuda"], self.device)
+        self.forget_later()
+
+    def forget_later(self) -> None:
+        """Takes the epochs out of log.csv that are run again."""
+        log = self.folder / "log.csv"
+        if log.exists():
+            log.write_text("".join(log.read_text().splitlines(keepends=True)[: self.epoch]))

@@ -31,7 +31,7 @@ import gate
 import lesions
 import pretrain
 from network import BACKBONES, CLOSE, SIZE, STRIDE, Focus, Frame, Outputs, cut
-from run import VIEWS, Run, focused, layout, load_focus, logits_of
+from run import SAVED, VIEWS, Run, focused, layout, load_focus, logits_of
 
 # LUNA16 slices beside a batch, each once clear and once painted.
 PAIRS = 4
@@ -128,13 +128,15 @@ def material(options: argparse.Namespace) -> Material:
 def write_logits(run: Run, focus: Focus, material: Material, view: str, close: int) -> None:
     """What the run's network says of the slices held out (`held.csv`) and of other hospitals' (`elsewhere.csv`)."""
     for name, part in (("held", material.held), ("elsewhere", material.elsewhere)):
-        with open(run.folder / f"{name}.csv", "w", newline="") as file:
+        logits = logits_of(run.mean, focus, part.inputs, view, close)
+        # The volumes with masks are of patients with COVID-19.
+        label = np.where(part.split == "lung", 1, part.label)
+        path = run.folder / f"{name}.csv"
+        with open(path.with_suffix(".part"), "w", newline="") as file:
             writer = csv.writer(file)
             writer.writerow(["path", "label", "group", "logit"])
-            logits = logits_of(run.mean, focus, part.inputs, view, close)
-            # The volumes with masks are of patients with COVID-19.
-            label = np.where(part.split == "lung", 1, part.label)
             writer.writerows(zip(part.path, label, part.group, logits))
+        path.with_suffix(".part").replace(path)
 
 
 def train_epoch(run: Run, focus: Focus, slices: Slices, luna: Tensor | None, options: argparse.Namespace) -> float:
@@ -218,7 +220,7 @@ def train(options: argparse.Namespace) -> None:
         with open(options.out / "log.csv", "a", newline="") as file:
             csv.writer(file).writerow(row)
         print("epoch {}: loss {}, held-out AUC {}, {} s".format(*row), flush=True)
-        if run.epoch % 5 == 0:
+        if run.epoch % SAVED == 0 or run.epoch == run.epochs:
             run.save()
     torch.save(run.mean.state_dict(), options.out / "network.pt")
     write_logits(run, focus, given, view, close)

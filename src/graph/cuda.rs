@@ -4,7 +4,6 @@
 use std::panic::{self, AssertUnwindSafe};
 use std::path::{Path, PathBuf};
 
-use tract_cuda as _;
 use tract_onnx::tract_core::internal::{Runtime, runtime_for_name};
 
 use super::tract::TractGraph;
@@ -13,8 +12,8 @@ use crate::error::{Error, Result};
 /// Headers that tract compiles its kernels with, below the toolkit's `include`; the last may lie in `cccl` too.
 const HEADERS: [&str; 3] = ["cuda_fp16.h", "math_constants.h", "cuda/std/cstdint"];
 
-/// The version of CUDA that Cargo.toml names for cudarc and tract-cuda.
-const MAJOR: i32 = 13;
+/// The major version of CUDA that Cargo.toml names for cudarc and tract-cuda.
+const MAJOR: i32 = tract_cuda::utils::REQUIRED_CUDA_API / 1000;
 
 /// An NVIDIA card that is open for work.
 pub struct Card {
@@ -70,7 +69,7 @@ fn toolkit() -> Option<PathBuf> {
     named.or_else(usual).or_else(beside_compiler)
 }
 
-/// The interface that tract was compiled for is that of one major version; with another, a symbol or two are missing.
+/// cudarc panics at the first symbol that another major version lacks than the one that it was compiled for, so we ask before.
 fn version() -> std::result::Result<(), String> {
     let found =
         cudarc::runtime::result::version::get_runtime_version().map_err(|error| one_line(&error.to_string()))?;
