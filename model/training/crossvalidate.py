@@ -2,7 +2,8 @@
 
 No source (paper or, unknown, group) is on both sides, so each fold is judged on sources never seen: leave-sources-out. A
 configuration is NAME=OPTIONS with options of train.py, or NAME=distil OPTIONS with those of distil.py, in which {fold} stands
-for the fold. Options after `--` go to all. A run that is done, by its name, is not run again; with other options under that name it is an error.
+for the fold. Options after `--` go to all. A run that is done, by its name, is not run again; with other options under that
+name it is an error.
 """
 
 from __future__ import annotations
