@@ -2,9 +2,9 @@
 
 import { median } from './statistics.js';
 
-const NAMES = { ours: 'LungGlass', onnxruntime: 'ONNX Runtime Web', tfjs: 'tfjs-backend-wasm', lite0: 'EfficientNet-Lite0 in tfjs' };
+const NAMES = { ours: 'LungGlass', onnxruntime: 'ONNX Runtime Web', tfjs: 'tfjs-backend-wasm', litert: 'LiteRT.js', lite0: 'EfficientNet-Lite0 in tfjs' };
 /** The bounds of the design, for the ratios of ours to a peer. */
-const BOUNDS = { tfjs: 0.8, lite0: 0.8, onnxruntime: 0.6 };
+const BOUNDS = { tfjs: 0.8, litert: 0.8, lite0: 0.8, onnxruntime: 0.6 };
 const READY_BOUND = 1.0;
 const WORKERS_BOUND = 1.8;
 
@@ -27,7 +27,7 @@ export function heading({ date, machine, module, network, peers, size }) {
     `machine   ${machine.cpu}, ${machine.cores} cores, ${machine.gigabytes} GB, load ${machine.load.toFixed(1)}`,
     `module    ${module.bytes} bytes, sha256 ${module.sha256.slice(0, 16)}`,
     `network   ${size} x ${size}, sha256 ${network.sha256.slice(0, 16)}`,
-    `peers     ONNX Runtime Web ${peers.onnxruntime}, tfjs-backend-wasm ${peers.tfjs} (XNNPACK)`,
+    `peers     ONNX Runtime Web ${peers.onnxruntime}, tfjs-backend-wasm ${peers.tfjs} and LiteRT.js ${peers.litert} (XNNPACK)`,
     'all with one thread and SIMD; times in ms; "rounds" is the median of the ratios round by round, which other load moves least',
   ];
   if (machine.load > 1) lines.push('THE MACHINE IS NOT QUIET: trust the ratios before the times, and the least times before the medians.');
@@ -40,7 +40,7 @@ export function browser({ name, version, model, start, steady, forward, ready, a
   const macs = layers.reduce((sum, layer) => sum + layer.macs, 0);
   const best = (kind) => Math.max(...Object.entries(rates).filter(([test]) => test.startsWith(kind)).map(([, rate]) => rate));
   const peak = best('simd');
-  const operations = { ours: macs, onnxruntime: macs, tfjs: macs, lite0: lite0.macs };
+  const operations = { ours: macs, onnxruntime: macs, tfjs: macs, litert: macs, lite0: lite0.macs };
 
   const passes = [['one forward pass', 'least', 'median', 'share of peak', 'ours / it: least', 'median', 'rounds', 'bound']];
   for (const [engine, { least, median: middle }] of Object.entries(forward.times)) {
@@ -62,7 +62,7 @@ export function browser({ name, version, model, start, steady, forward, ready, a
 
   return [
     `== ${name}: ${version}, ${model.name} ${model.version} ==`,
-    `agreement with ONNX Runtime Web over ${steady.logits.ours.length} slices: ours within ${agreement.ours.toExponential(1)}, tfjs within ${agreement.tfjs.toExponential(1)} (bound 1e-3)`,
+    `agreement with ONNX Runtime Web over ${steady.logits.ours.length} slices: ours within ${agreement.ours.toExponential(1)}, tfjs within ${agreement.tfjs.toExponential(1)}, LiteRT.js within ${agreement.litert.toExponential(1)} (bound 1e-3)`,
     '',
     table(passes),
     `the network has ${mega(macs)} M multiply-adds, EfficientNet-Lite0 at this size ${mega(lite0.macs)} M`,

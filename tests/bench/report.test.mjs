@@ -5,13 +5,13 @@ import { ratios, summaries } from './statistics.js';
 
 // Peak: 10 G multiply-adds a second. Ours does 100 M of them in 20 ms: half of it.
 function measured() {
-  const samples = { ours: [20, 22], tfjs: [25, 44], onnxruntime: [50, 55], lite0: [40, 40] };
-  const ready = { ours: [300, 300], onnxruntime: [200, 200], tfjs: [100, 100] };
+  const samples = { ours: [20, 22], tfjs: [25, 44], onnxruntime: [50, 55], litert: [30, 32], lite0: [40, 40] };
+  const ready = { ours: [300, 300], onnxruntime: [200, 200], tfjs: [100, 100], litert: [400, 400] };
   return {
     name: 'Chromium',
     version: '1',
     model: { name: 'net', version: '0.1' },
-    agreement: { ours: 1e-5, tfjs: 2e-5 },
+    agreement: { ours: 1e-5, tfjs: 2e-5, litert: 3e-5 },
     start: Object.fromEntries(Object.keys(ready).map((engine) => [engine, { fetch: [1], compile: [2], ready: ready[engine] }])),
     steady: {
       samples,
@@ -36,6 +36,7 @@ test('times stand beside ratios, shares and bounds', () => {
   const text = browser(measured());
   assert.deepEqual(line(text, 'LungGlass  '), ['LungGlass', '20.0', '21.0', '50 %']);
   assert.deepEqual(line(text, 'tfjs-backend-wasm  '), ['tfjs-backend-wasm', '25.0', '34.5', '40 %', '0.80', '0.61', '0.65', '0.8']);
+  assert.deepEqual(line(text, 'LiteRT.js  '), ['LiteRT.js', '30.0', '31.0', '33 %', '0.67', '0.68', '0.68', '0.8']);
   assert.match(text, /register-blocked +20\.0 GFLOP\/s/);
   assert.match(text, /relaxed SIMD +not in this browser/);
   assert.match(text, /2 \/ 1 +1\.90 +1\.80 \(bound 1\.8\)/);
@@ -57,7 +58,7 @@ test('what was not measured and what disturbed is said', () => {
     machine: { cpu: 'A processor', cores: 2, gigabytes: 8, load },
     module: { bytes: 1234, sha256: 'a'.repeat(64) },
     network: { sha256: 'b'.repeat(64) },
-    peers: { onnxruntime: '1.30.0', tfjs: '4.22.0' },
+    peers: { onnxruntime: '1.30.0', tfjs: '4.22.0', litert: '2.5.3' },
     size: 336,
   });
   assert.match(heading(result(5)), /NOT QUIET/);

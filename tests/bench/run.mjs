@@ -14,9 +14,11 @@ import wabt from 'wabt';
 import { preprocess, slices } from './inputs.mjs';
 import { limitsText } from './limits.js';
 import { native } from './native.mjs';
+import { parseOnnx } from './onnx.js';
 import { browser, heading, nativePrograms } from './report.mjs';
 import { serve } from './server.mjs';
 import { median, ratios, summaries } from './statistics.js';
+import { tflite } from './tflite.js';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const CASES = join(ROOT, 'tests/cases');
@@ -59,7 +61,7 @@ async function measure(name, options, { url, size, count, samples }) {
     step('start, in new pages');
     result.start = {};
     for (let repetition = 0; repetition < STARTS; repetition++) {
-      for (const engine of ['ours', 'onnxruntime', 'tfjs']) {
+      for (const engine of ['ours', 'onnxruntime', 'tfjs', 'litert']) {
         const found = (result.start[engine] ??= { fetch: [], compile: [], ready: [] });
         const { fetch, ready } = await alone(call('ready', engine, size));
         found.fetch.push(fetch);
@@ -123,6 +125,7 @@ async function main() {
   const found = await slices(CASES);
   const { size, count, values } = await preprocess(command, found.map(({ path }) => path));
   const inputs = Buffer.from(values.buffer);
+  const network = tflite(parseOnnx(await readFile(NETWORK)), size);
   const scratch = await mkdtemp(join(tmpdir(), 'lungglass-bench-'));
   const server = await serve({
     folders: {
@@ -132,7 +135,7 @@ async function main() {
       '/model/': join(ROOT, 'model'),
       '/cases/': CASES,
     },
-    files: { '/inputs.f32': inputs, ...await limitModules() },
+    files: { '/inputs.f32': inputs, '/lungglass.tflite': network.bytes, ...await limitModules() },
   });
   try {
     const samples = found.filter(({ kind }) => kind).map(({ kind, file }) => ({ name: kind, url: `/cases/${file}` }));
@@ -146,6 +149,7 @@ async function main() {
       network: { sha256: await sha256(NETWORK) },
       peers: {
         onnxruntime: await versionOf('onnxruntime-web'), tfjs: await versionOf('@tensorflow/tfjs-backend-wasm'),
+        litert: await versionOf('@litertjs/core'),
       },
       size,
       slices: count,

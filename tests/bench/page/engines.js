@@ -6,6 +6,7 @@ import { rebuild } from '/bench/page/tfjs.js';
 
 const NETWORK = '/model/lungglass.onnx';
 const TFJS = '/peers/@tensorflow';
+const LITERT = '/peers/@litertjs/core/wasm';
 
 export async function bytesOf(url) {
   const response = await fetch(url);
@@ -95,4 +96,32 @@ export const tfjs = {
   },
 };
 
-export const engines = { ours, onnxruntime, tfjs };
+/** LiteRT.js, which is XNNPACK too, with relaxed SIMD where the browser has it, and the network as a TensorFlow Lite file. */
+export const litert = {
+  name: 'LiteRT.js',
+  async load() {
+    const library = await import('@litertjs/core');
+    const build = await library.supportsFeature('relaxedSimd') ? 'litert_wasm_internal' : 'litert_wasm_compat_internal';
+    await script(`${LITERT}/${build}.js`);
+    const [module, network] = await Promise.all([bytesOf(`${LITERT}/${build}.wasm`), bytesOf('/lungglass.tflite')]);
+    return { library, module, network };
+  },
+  async start({ library, module, network }, size) {
+    // Its loader takes an address alone, of a script that is there already; an empty one leaves that as it is.
+    globalThis.Module = { wasmBinary: module };
+    await library.loadLiteRt(`${URL.createObjectURL(new Blob([''], { type: 'text/javascript' }))}#.js`);
+    const model = await library.loadAndCompile(network, { accelerator: 'wasm', cpuOptions: { numThreads: 1 } });
+    return {
+      version: null,
+      async run(input) {
+        const slice = new library.Tensor(input, [1, size, size, 1]);
+        const outputs = await model.run({ [model.getInputDetails()[0].name]: slice });
+        const [logit] = outputs.logit.toTypedArray();
+        for (const tensor of [slice, ...Object.values(outputs)]) tensor.delete();
+        return logit;
+      },
+    };
+  },
+};
+
+export const engines = { ours, onnxruntime, tfjs, litert };
