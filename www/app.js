@@ -13,7 +13,7 @@ import { Offline, repair } from './offline.js';
 import { Pool } from './pool.js';
 import { fillSheet, pictured } from './print-sheet.js';
 import { privacy } from './privacy.js';
-import { build, inOneFile, published } from './published.js';
+import { build, inOneFile, modulePath, published } from './published.js';
 import { Queue } from './queue.js';
 import { Results } from './results.js';
 import { sheet } from './sheet.js';
@@ -124,8 +124,10 @@ $('repair').addEventListener('click', () => {
 // Without a network
 
 let made = null;
+let module = null;
 build.then((known) => {
   made = known;
+  modulePath().then((path) => { module = path; });
   if (known) say('footer-build', () => [`${words.offline.build(known.version)} `, element('code', known.id.slice(0, 12))]);
 });
 
@@ -366,7 +368,7 @@ sheet($('privacy'), $('privacy-open'), () => privacy($('privacy-body')));
 
 sheet($('diagnostics'), $('diagnostics-open'), () => {
   $('diagnostics-text').textContent = diagnostics({
-    pool, counts: results.counts(), readings: results.readings, failures, build: made, offline: offline.state,
+    pool, counts: results.counts(), readings: results.readings, failures, build: made, module, offline: offline.state,
   });
   $('diagnostics-copied').textContent = '';
 });

@@ -5,14 +5,15 @@ import { kiosk } from './mode.js';
 import { language } from './words.js';
 import { hasSimd } from './worker-client.js';
 
-export function diagnostics({ pool, counts, readings, failures, build, offline }) {
+export function diagnostics({ pool, counts, readings, failures, build, module, offline }) {
   const graph = readings.map((reading) => reading.ms?.graph).filter((ms) => typeof ms === 'number').sort((a, b) => a - b);
   const codes = readings.map((reading) => (reading.error ?? reading.refusal)?.code).filter(Boolean);
   const { model } = pool;
   return Object.entries({
     Page: location.protocol === 'file:' ? 'file:' : location.origin,
     Build: build ? `${build.version} ${build.id}` : 'none',
-    'Module SHA-256': build ? hexadecimal(build.files['pkg/lungglass_bg.wasm'].sha256) : 'none',
+    Module: module,
+    'Module SHA-256': build?.files[module] ? hexadecimal(build.files[module].sha256) : 'none',
     Offline: offline,
     Kiosk: kiosk ? `clears after ${kiosk.minutes} minutes` : 'no',
     Browser: navigator.userAgent,

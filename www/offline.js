@@ -1,7 +1,7 @@
 // Use without a network: registers the service worker, asks it whether everything is kept, tells of a new version, repairs. Knows no
 // element of the page.
 
-import { build, inOneFile } from './published.js';
+import { build, inOneFile, usedPaths } from './published.js';
 import { serviceWorkerScript } from './trusted.js';
 
 const HOME = new URL('./', document.baseURI).href;
@@ -94,7 +94,7 @@ export async function forgetFiles() {
 /** Removes what is kept, gets every file anew past the browser's own cache, and loads the page again. */
 export async function repair() {
   await forgetFiles().catch(() => {});
-  const paths = ['./', 'pkg/build.js', 'service-worker.js', ...Object.keys((await build)?.files ?? {})];
+  const paths = ['./', 'pkg/build.js', 'service-worker.js', ...await usedPaths()];
   await Promise.allSettled(paths.map((path) => fetch(new URL(path, HOME), { cache: 'reload' }).then((answer) => answer.arrayBuffer())));
   location.reload();
 }

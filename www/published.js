@@ -1,7 +1,7 @@
 // The files published with the page, each checked against the hash that the build wrote down: from the server, or out of the one file
 // that holds the whole page (the kiosk). For the page and its workers; knows no element.
 
-/** { version, id, files: { path: { size, sha256 } } } of the build that this page belongs to; null where it was not built. */
+/** { version, id, files: { path: { size, sha256 } }, modules: [{ path, probe }] } of the build that this page belongs to; null where it was not built. */
 // @ts-expect-error It sets a global, and is there once it was built.
 export const build = import('./pkg/build.js').then(() => /** @type {any} */ (globalThis).lungglassBuild, () => null);
 
@@ -10,12 +10,28 @@ export const inOneFile = 'lungglassFiles' in globalThis;
 
 const HOME = new URL('./', import.meta.url);
 
+/**
+ * The path of the module that this browser runs fastest: the first whose probe, itself a module, it takes. Of those inside the page, if
+ * it is one file.
+ */
+export async function modulePath() {
+  const { modules = [] } = (await build) ?? {};
+  const runs = ({ path, probe }) => (inOneFile ? globalThis.lungglassFiles.has(path) : !probe || WebAssembly.validate(binary(probe)));
+  return modules.find(runs)?.path ?? 'the module';
+}
+
 /** `code`: 'missing', 'network' (it did not arrive) or 'damaged' (it is not what was built). */
 export class FileError extends Error {
   constructor(code, message) {
     super(message);
     this.code = code;
   }
+}
+
+/** The paths of the files that this browser uses: all but the other modules. */
+export async function usedPaths() {
+  const [known, module] = await Promise.all([build, modulePath()]);
+  return Object.keys(known?.files ?? {}).filter((path) => path === module || !known.modules.some((other) => other.path === path));
 }
 
 /**
@@ -69,6 +85,8 @@ async function open(path, { sha256 }) {
   if (!response.ok) throw new FileError('missing', `${path}: ${response.status} ${response.statusText}`.trim());
   return response.body;
 }
+
+const binary = (base64) => Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
 
 async function digest(bytes) {
   return btoa(String.fromCharCode(...new Uint8Array(await crypto.subtle.digest('SHA-256', bytes))));

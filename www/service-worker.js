@@ -19,7 +19,13 @@ const policy = self.trustedTypes?.createPolicy('lungglass', {
 });
 importScripts(policy ? policy.createScriptURL(HOME + LIST) : HOME + LIST);
 const build = self.lungglassBuild;
-const { id, files } = build;
+const { id } = build;
+
+/** What is kept: all but the modules that this browser does not load. As `modulePath` in published.js chooses. */
+const runs = ({ probe }) => !probe || WebAssembly.validate(Uint8Array.from(atob(probe), (character) => character.charCodeAt(0)));
+const chosen = build.modules.find(runs).path;
+const others = build.modules.map(({ path }) => path).filter((path) => path !== chosen);
+const files = Object.fromEntries(Object.entries(build.files).filter(([path]) => !others.includes(path)));
 
 const CACHE = `lungglass ${HOME}`;
 const keyOf = (path) => `${HOME}${path}?${encodeURIComponent(files[path].sha256)}`;

@@ -26,10 +26,9 @@
 // There is no cancel message: a forward pass cannot be interrupted, so the page terminates the worker.
 
 import { shrink } from './picture.js';
-import { check, published } from './published.js';
+import { check, modulePath, published } from './published.js';
 
 const LIBRARY = 'pkg/lungglass.js';
-const MODULE = 'pkg/lungglass_bg.wasm';
 
 // The file, its copy inside the instance and its pixels must fit one 32-bit memory.
 const LARGEST_FILE = 512 * 1024 * 1024;
@@ -60,7 +59,7 @@ async function load({ id, module, salt, reads }) {
   } catch (cause) {
     throw new Coded('missing', String(cause?.message ?? cause));
   }
-  const compiled = module ?? await published(MODULE, WebAssembly.compileStreaming, (loaded, total) => postMessage({ id, type: 'progress', loaded, total }));
+  const compiled = module ?? await published(await modulePath(), WebAssembly.compileStreaming, (loaded, total) => postMessage({ id, type: 'progress', loaded, total }));
   await library.default({ module_or_path: compiled });
   /** @type {import('./pkg/lungglass.js').Classifier | null} */
   const classifier = reads ? new library.Classifier() : null;

@@ -2,7 +2,9 @@
 
 import { median } from './statistics.js';
 
-const NAMES = { ours: 'LungGlass', onnxruntime: 'ONNX Runtime Web', tfjs: 'tfjs-backend-wasm', litert: 'LiteRT.js', lite0: 'EfficientNet-Lite0 in tfjs' };
+const NAMES = {
+  ours: 'LungGlass', simd: 'LungGlass without relaxed SIMD', onnxruntime: 'ONNX Runtime Web', tfjs: 'tfjs-backend-wasm', litert: 'LiteRT.js', lite0: 'EfficientNet-Lite0 in tfjs',
+};
 /** The bounds of the design, for the ratios of ours to a peer. */
 const BOUNDS = { tfjs: 0.8, litert: 0.8, lite0: 0.8, onnxruntime: 0.6 };
 const READY_BOUND = 1.0;
@@ -21,11 +23,11 @@ export function table(rows) {
 }
 
 /** What was measured, on what, and how to read the rest. */
-export function heading({ date, machine, module, network, peers, size }) {
+export function heading({ date, machine, modules, network, peers, size }) {
   const lines = [
     `LungGlass benchmark, ${date.slice(0, 16).replace('T', ' ')} UTC`,
     `machine   ${machine.cpu}, ${machine.cores} cores, ${machine.gigabytes} GB, load ${machine.load.toFixed(1)}`,
-    `module    ${module.bytes} bytes, sha256 ${module.sha256.slice(0, 16)}`,
+    ...modules.map(({ name, bytes, sha256 }) => `module    ${name}, ${bytes} bytes, sha256 ${sha256.slice(0, 16)}`),
     `network   ${size} x ${size}, sha256 ${network.sha256.slice(0, 16)}`,
     `peers     ONNX Runtime Web ${peers.onnxruntime}, tfjs-backend-wasm ${peers.tfjs} and LiteRT.js ${peers.litert} (XNNPACK)`,
     'all with one thread and SIMD; times in ms; "rounds" is the median of the ratios round by round, which other load moves least',
@@ -39,8 +41,9 @@ export function browser({ name, version, model, start, steady, forward, ready, a
   const { rates, layers, lite0 } = steady;
   const macs = layers.reduce((sum, layer) => sum + layer.macs, 0);
   const best = (kind) => Math.max(...Object.entries(rates).filter(([test]) => test.startsWith(kind)).map(([, rate]) => rate));
-  const peak = best('simd');
-  const operations = { ours: macs, onnxruntime: macs, tfjs: macs, litert: macs, lite0: lite0.macs };
+  const [plain, relaxed] = [best('simd'), best('relaxed')];
+  const peak = Math.max(plain, relaxed);
+  const operations = { ours: macs, simd: macs, onnxruntime: macs, tfjs: macs, litert: macs, lite0: lite0.macs };
 
   const passes = [['one forward pass', 'least', 'median', 'share of peak', 'ours / it: least', 'median', 'rounds', 'bound']];
   for (const [engine, { least, median: middle }] of Object.entries(forward.times)) {
@@ -69,8 +72,8 @@ export function browser({ name, version, model, start, steady, forward, ready, a
     '',
     table([
       ['limits of this machine in wasm', 'best'],
-      ['SIMD multiply-adds, register-blocked', `${giga(2 * peak)} GFLOP/s`],
-      ['the same with relaxed SIMD', Number.isFinite(best('relaxed')) ? `${giga(2 * best('relaxed'))} GFLOP/s` : 'not in this browser'],
+      ['SIMD multiply-adds, register-blocked', `${giga(2 * plain)} GFLOP/s`],
+      ['the same with relaxed SIMD', Number.isFinite(relaxed) ? `${giga(2 * relaxed)} GFLOP/s` : 'not in this browser'],
       ['memory, a = b + 3 c over 3 x 64 MB', `${giga(rates.triad)} GB/s`],
       ['memory, copy of 64 MB', `${giga(rates.copy)} GB/s`],
     ]),

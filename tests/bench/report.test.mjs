@@ -56,7 +56,7 @@ test('what was not measured and what disturbed is said', () => {
   const result = (load) => ({
     date: '2026-11-24T12:00:00.000Z',
     machine: { cpu: 'A processor', cores: 2, gigabytes: 8, load },
-    module: { bytes: 1234, sha256: 'a'.repeat(64) },
+    modules: [{ name: 'a.wasm', bytes: 1234, sha256: 'a'.repeat(64) }],
     network: { sha256: 'b'.repeat(64) },
     peers: { onnxruntime: '1.30.0', tfjs: '4.22.0', litert: '2.5.3' },
     size: 336,

@@ -22,7 +22,7 @@ import { tflite } from './tflite.js';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const CASES = join(ROOT, 'tests/cases');
-const MODULE = join(ROOT, 'www/pkg/lungglass_bg.wasm');
+const PACKAGE = join(ROOT, 'www/pkg');
 const NETWORK = join(ROOT, 'model/lungglass.onnx');
 const ROUNDS = Number(process.env.LUNGGLASS_BENCH_ROUNDS ?? 60);
 /** Browsers compile what is hot a second time and in the background: the first rounds are slower. */
@@ -111,6 +111,8 @@ function agreement({ onnxruntime, ...others }) {
 const sha256 = async (path) => createHash('sha256').update(await readFile(path)).digest('hex');
 const versionOf = async (name) => JSON.parse(await readFile(new URL(`node_modules/${name}/package.json`, import.meta.url))).version;
 
+const moduleOf = async (name) => ({ name, bytes: (await readFile(join(PACKAGE, name))).length, sha256: await sha256(join(PACKAGE, name)) });
+
 async function limitModules() {
   const { parseWat } = await wabt();
   return Object.fromEntries([false, true].map((relaxed) => {
@@ -145,7 +147,7 @@ async function main() {
       machine: {
         cpu: cpus()[0].model.trim(), cores: availableParallelism(), gigabytes: Math.round(totalmem() / 2 ** 30), load: loadavg()[0],
       },
-      module: { bytes: (await readFile(MODULE)).length, sha256: await sha256(MODULE) },
+      modules: await Promise.all(['lungglass_bg.wasm', 'lungglass_relaxed_bg.wasm'].map((name) => moduleOf(name))),
       network: { sha256: await sha256(NETWORK) },
       peers: {
         onnxruntime: await versionOf('onnxruntime-web'), tfjs: await versionOf('@tensorflow/tfjs-backend-wasm'),

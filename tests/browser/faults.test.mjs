@@ -217,9 +217,10 @@ test('with the network cut once the page can read, it goes on with what it has a
 
 test('with the network cut while the page loads, it says so and starts once the network is back', async () => {
   // One visit for each file without which nothing starts: what was cut off is asked for again.
-  for (const path of ['pkg/lungglass_bg.wasm', 'pkg/lungglass.js', 'worker.js']) {
+  for (const name of [null, 'pkg/lungglass.js', 'worker.js']) {
     const own = await openBrowser();
     const place = await site();
+    const path = name ?? place.module;
     const body = place.files.get(path);
     place.files.delete(path);
     try {

@@ -1,4 +1,4 @@
-// The browser's module and the native command read the same files: their logits differ by no more than 1e-4.
+// The browser's modules and the native command read the same files: their logits differ by no more than 1e-4.
 
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
@@ -16,16 +16,21 @@ let browser;
 before(async () => { browser = await openBrowser(); });
 after(() => browser?.close());
 
-test('logits of the browser and of the command', { skip: COMMAND ? false : 'LUNGGLASS_COMMAND is not set' }, async (context) => {
+for (const module of ['lungglass_bg.wasm', 'lungglass_relaxed_bg.wasm']) {
+  const skip = COMMAND ? false : 'LUNGGLASS_COMMAND is not set';
+  test(`logits of ${module} and of the command`, { skip }, (context) => compare(module, context));
+}
+
+async function compare(module, context) {
   const readable = (await cases()).filter((one) => !isError(one));
   const native = await classify(readable.map((one) => one.input));
 
   const visit = await browser.visit();
-  await visit.page.evaluate(async (library) => {
+  await visit.page.evaluate(async (library, module) => {
     const { default: init, Classifier } = await import(library);
-    await init();
+    await init({ module_or_path: new URL(module, library) });
     window.classifier = new Classifier();
-  }, new URL('pkg/lungglass.js', PAGE).href);
+  }, new URL('pkg/lungglass.js', PAGE).href, module);
 
   const far = [];
   let compared = 0;
@@ -54,7 +59,7 @@ test('logits of the browser and of the command', { skip: COMMAND ? false : 'LUNG
   assert.deepEqual(far, []);
   assert.ok(compared >= LEAST, `only ${compared} slices were compared`);
   assert.deepEqual(visit.complaints(), []);
-});
+}
 
 function classify(paths) {
   return new Promise((resolve, reject) => {

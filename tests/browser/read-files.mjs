@@ -23,11 +23,12 @@ try {
   const page = await browser.newPage();
   page.setDefaultTimeout(600_000);
   await page.goto(PAGE);
-  await page.evaluate(async (library) => {
-    const { default: init, Classifier } = await import(library);
-    await init();
+  await page.evaluate(async (home) => {
+    const [{ default: init, Classifier }, { modulePath }] = await Promise.all(['pkg/lungglass.js', 'published.js'].map((path) => import(home + path)));
+    // The one that the page would load here.
+    await init({ module_or_path: home + await modulePath() });
     window.classifier = new Classifier();
-  }, new URL('pkg/lungglass.js', PAGE).href);
+  }, PAGE);
   for (const path of (await readFile(list, 'utf8')).split('\n').filter(Boolean)) {
     const bytes = (await readFile(path)).toString('base64');
     const reading = await page.evaluate((text, name) => {

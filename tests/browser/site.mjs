@@ -56,14 +56,22 @@ export async function site({ path = '/', plain = false } = {}) {
         server.close(resolve);
       });
     },
+    /** The path of the module that the tests' Chromium loads. */
+    get module() { return own.list().modules[0].path; },
     /** The list of this build. */
     list: () => JSON.parse(files.get(LIST).toString().match(/= (\{[^]*\});\s*$/)[1]),
     /** Publishes a file in another version, as a build would. */
     publish(name, text) {
       files.set(name, Buffer.from(text));
+      own.relist((list) => {
+        list.files[name] = { size: files.get(name).length, sha256: createHash('sha256').update(files.get(name)).digest('base64') };
+      });
+    },
+    /** Publishes the list as `change(list)` leaves it. */
+    relist(change) {
       const list = own.list();
-      list.files[name] = { size: files.get(name).length, sha256: createHash('sha256').update(files.get(name)).digest('base64') };
-      list.id = createHash('sha256').update(JSON.stringify(list.files)).digest('hex');
+      change(list);
+      list.id = createHash('sha256').update(JSON.stringify([list.files, list.modules])).digest('hex');
       files.set(LIST, Buffer.from(`globalThis.lungglassBuild = ${JSON.stringify(list)};\n`));
     },
     /** A copy of a file with one bit turned. */

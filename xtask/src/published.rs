@@ -11,9 +11,15 @@ use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest, Sha256};
 
 use crate::root;
+use crate::wasm::Variant;
 
 /// The list itself, below the published folder.
 pub const LIST: &str = "pkg/build.js";
+/// (module (func (result v128) (f32x4.relaxed_madd (i32x4.splat (i32.const 0)) ...))): only a browser with relaxed SIMD takes it.
+const RELAXED_PROBE: [u8; 40] = [
+    0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10, 19, 1, 17, 0, 65, 0, 253, 17, 65, 0, 253, 17,
+    65, 0, 253, 17, 253, 133, 2, 11,
+];
 /// The browser keeps this one by itself, apart from the files that it serves.
 const SERVICE_WORKER: &str = "service-worker.js";
 
@@ -67,7 +73,8 @@ pub fn write_list(folder: &Path) -> Result<()> {
 }
 
 /// A script that a page can import and a service worker can run: it sets `lungglassBuild` to the version, a hash over all files, and the
-/// size and SHA-256 (base64, as in Subresource Integrity) of each. One file a line, so that a build script can read it too.
+/// size and SHA-256 (base64, as in Subresource Integrity) of each. One file a line, so that a build script can read it too. Of `modules`
+/// a browser needs the first whose probe, in base64, `WebAssembly.validate` takes; the last has none.
 fn list(files: &[File], version: &str) -> String {
     let mut all = Sha256::new();
     let mut lines = String::new();
@@ -81,10 +88,17 @@ fn list(files: &[File], version: &str) -> String {
         let _ =
             write!(lines, "{separator}    {:?}: {{\"size\": {}, \"sha256\": {hash:?}}}", file.path, file.bytes.len());
     }
+    let relaxed = STANDARD.encode(RELAXED_PROBE);
+    let path = |variant: Variant| format!("pkg/{}", variant.file());
+    let modules = format!(
+        "    {{\"path\": {:?}, \"probe\": {relaxed:?}}},\n    {{\"path\": {:?}}}",
+        path(Variant::Relaxed),
+        path(Variant::Simd)
+    );
     let id = all.finalize().iter().fold(String::new(), |id, byte| id + &format!("{byte:02x}"));
     format!(
         "// Written by `cargo xtask build`: what this build published.\n\
-         globalThis.lungglassBuild = {{\n  \"version\": {version:?},\n  \"id\": {id:?},\n  \"files\": {{\n{lines}\n  }}\n}};\n"
+         globalThis.lungglassBuild = {{\n  \"version\": {version:?},\n  \"id\": {id:?},\n  \"files\": {{\n{lines}\n  }},\n  \"modules\": [\n{modules}\n  ]\n}};\n"
     )
 }
 

@@ -12,7 +12,8 @@ use brotli::enc::BrotliEncoderParams;
 use serde_json::json;
 use wasmparser::{KnownCustom, Name, Parser, Payload, TypeRef};
 
-use crate::{process, root, wasm};
+use crate::wasm::Variant;
+use crate::{process, root};
 
 /// The bounds of the design, in bytes.
 const BOUND_TOTAL: usize = 6_000_000;
@@ -21,8 +22,8 @@ const BOUND_CODE: usize = 1_500_000;
 const QUALITY: i32 = 9;
 const WIDEST_WINDOW: i32 = 24;
 const NARROWEST_WINDOW: i32 = 10;
-/// A network has megabytes: smaller files in model/ are its papers.
-const LEAST_NETWORK: usize = 100_000;
+/// What the modules embed.
+const NETWORK: &str = "model/lungglass.pack";
 const ROWS: usize = 20;
 
 /// Builds, then prints the sizes as a table, or as one JSON object.
@@ -32,8 +33,9 @@ pub fn print(json: bool) -> Result<()> {
     let built = process::command(xtask).arg("build").stdout(io::stderr()).status().context("cannot start the build")?;
     ensure!(built.success(), "the page's module could not be built");
     let sizes = Sizes::measure(&root().join("www"))?;
-    let functions =
-        functions(&fs::read(wasm::compiled()).context("cannot read the module before its names are removed")?)?;
+    let functions = functions(
+        &fs::read(Variant::Relaxed.compiled()).context("cannot read the module before its names are removed")?,
+    )?;
     let crates = by_crate(&functions);
     if json {
         let crates: BTreeMap<_, _> = crates.iter().map(|(name, bytes)| (name.as_str(), bytes)).collect();
@@ -80,12 +82,12 @@ struct Module {
 
 impl Sizes {
     fn measure(published: &Path) -> Result<Sizes> {
-        let networks = networks()?;
+        let network = fs::read(root().join(NETWORK)).with_context(|| format!("cannot read {NETWORK}"))?;
         let (mut modules, mut page) = (Vec::new(), 0);
         for path in files(published)? {
             let bytes = fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
             if path.extension().is_some_and(|extension| extension == "wasm") {
-                modules.push(Module::measure(&path, &bytes, &networks)?);
+                modules.push(Module::measure(&path, &bytes, &network)?);
             } else {
                 page += compressed(&bytes)?;
             }
@@ -111,10 +113,9 @@ impl Sizes {
 }
 
 impl Module {
-    fn measure(path: &Path, bytes: &[u8], networks: &[Vec<u8>]) -> Result<Module> {
+    fn measure(path: &Path, bytes: &[u8], network: &[u8]) -> Result<Module> {
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let place = networks.iter().find_map(|network| find(bytes, network));
-        let place = place.with_context(|| format!("no file of model/ or of the build lies in {name} in one piece"))?;
+        let place = find(bytes, network).with_context(|| format!("{NETWORK} does not lie in {name} in one piece"))?;
         let (code, network) = split(bytes, &place);
         let (code, network) = (compressed(&code)?, compressed(network)?);
         Ok(Module { name, raw: bytes.len(), code, network, sections: sections(bytes)? })
@@ -132,25 +133,6 @@ fn find(whole: &[u8], part: &[u8]) -> Option<Range<usize>> {
     // Comparing slices of one length ends at the first byte that differs, nearly always the first.
     let start = whole.windows(part.len()).position(|window| window == part)?;
     Some(start..start + part.len())
-}
-
-/// What may be embedded as the network: files of model/, and those that the build script of the library made. The largest first.
-fn networks() -> Result<Vec<Vec<u8>>> {
-    let mut networks = Vec::new();
-    let built = wasm::compiled().with_file_name("build");
-    let made = fs::read_dir(built).into_iter().flatten().flatten().map(|entry| entry.path());
-    let made = made.filter(|path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(wasm::NAME)));
-    let folders = std::iter::once(root().join("model")).chain(made.map(|path| path.join("out")));
-    for path in folders.filter_map(|folder| fs::read_dir(folder).ok()).flatten().flatten().map(|entry| entry.path()) {
-        if path.is_file() {
-            let bytes = fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
-            if bytes.len() >= LEAST_NETWORK {
-                networks.push(bytes);
-            }
-        }
-    }
-    networks.sort_by_key(|bytes| std::cmp::Reverse(bytes.len()));
-    Ok(networks)
 }
 
 /// All files below a folder, in order.

@@ -10,6 +10,7 @@ use anyhow::{Context, Result, bail, ensure};
 use lungglass_server::{Folder, Server};
 
 use crate::toolchain::{self, TARGET, Toolchain};
+use crate::wasm::Variant;
 use crate::{kiosk, process, python, root, setup, supply, target, wasm};
 
 /// How a test that lacks its data begins the line that says so. The harness counts it as passed.
@@ -143,7 +144,11 @@ impl Run {
                 run.cargo_tests(&mut cargo)
             })
         })?;
-        self.step("tests in Chromium", |run| run.cargo_tests(&mut wasm_tests(&toolchain, &browser)?))?;
+        self.step("tests in Chromium", |run| {
+            Variant::ALL
+                .iter()
+                .try_for_each(|variant| run.cargo_tests(&mut wasm_tests(&toolchain, &browser, *variant)?))
+        })?;
         self.step("page end to end", |run| run.page_tests(&browser, firefox.as_deref()))
     }
 
@@ -234,8 +239,11 @@ impl Run {
     }
 }
 
+/// What a variant of the module can do otherwise than the first: arithmetic.
+const ARITHMETIC: [&str; 4] = ["--test=operators", "--test=network", "--test=cases", "--test=numbers"];
+
 /// `cargo test` for wasm32 with xtask itself as the runner.
-fn wasm_tests(toolchain: &Toolchain, browser: &setup::Browser) -> Result<Command> {
+fn wasm_tests(toolchain: &Toolchain, browser: &setup::Browser, variant: Variant) -> Result<Command> {
     let xtask = env::current_exe().context("cannot find the path of xtask")?;
     let xtask = xtask.to_str().context("the path of xtask is not UTF-8")?;
     // By --config, because the variable for it splits at spaces. A TOML string is quoted as Rust quotes one.
@@ -244,11 +252,13 @@ fn wasm_tests(toolchain: &Toolchain, browser: &setup::Browser) -> Result<Command
     cargo
         .arg("--config")
         .arg(runner)
-        .args(["test", "--release", "--package", "lungglass", "--target", TARGET, "--lib", "--tests", "--no-fail-fast"])
+        .args(["test", "--release", "--package", "lungglass", "--target", TARGET, "--lib", "--no-fail-fast"])
+        .args(if variant == Variant::Simd { &["--tests"] } else { &ARITHMETIC[..] })
         .env("CHROMEDRIVER", &browser.driver)
         .env("WASM_BINDGEN_USE_DEDICATED_WORKER", "1")
         .env("WASM_BINDGEN_TEST_TIMEOUT", "600")
         .env("WASM_BINDGEN_TEST_DRIVER_TIMEOUT", "60");
+    variant.choose(&mut cargo);
     Ok(cargo)
 }
 

@@ -1,11 +1,12 @@
-//! The library compiled for the browser: the module with its bindings in www/pkg, and the runner of its tests.
+//! The library compiled for the browser: the modules with their bindings in www/pkg, and the runner of its tests.
 
 use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::SystemTime;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use wasm_bindgen_cli::wasm_bindgen_test_runner;
 use wasm_bindgen_cli_support::Bindgen;
 
@@ -14,40 +15,104 @@ use crate::{process, published, release, root, target};
 
 pub const NAME: &str = "lungglass";
 
+/// What a browser's processor instructions allow; all browsers with SIMD run the first.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Variant {
+    Simd,
+    /// With relaxed SIMD, whose multiply-add rounds once where the processor has such an instruction.
+    Relaxed,
+}
+
+impl Variant {
+    pub const ALL: [Variant; 2] = [Variant::Simd, Variant::Relaxed];
+
+    /// The published module, in www/pkg.
+    pub fn file(self) -> &'static str {
+        match self {
+            Variant::Simd => "lungglass_bg.wasm",
+            Variant::Relaxed => "lungglass_relaxed_bg.wasm",
+        }
+    }
+
+    /// The folder of its own in which cargo compiles it, so that one does not replace the other.
+    fn folder(self) -> PathBuf {
+        match self {
+            Variant::Simd => target(),
+            Variant::Relaxed => target().join("relaxed"),
+        }
+    }
+
+    /// Has a cargo of `toolchain` compile for this variant.
+    pub fn choose(self, cargo: &mut Command) {
+        cargo.arg("--target-dir").arg(self.folder());
+        if self == Variant::Relaxed {
+            // Added to the flags of .cargo/config.toml.
+            let flags = format!("target.{TARGET}.rustflags = [\"-Ctarget-feature=+relaxed-simd\"]");
+            cargo.arg("--config").arg(flags);
+        }
+    }
+
+    /// What cargo compiles, with the names of its functions; the published module is made from it.
+    pub fn compiled(self) -> PathBuf {
+        self.folder().join(TARGET).join("release").join(NAME).with_extension("wasm")
+    }
+}
+
 /// Compiles the library for wasm32 and writes www/pkg, with the list of all that is published.
 pub fn build(toolchain: &Toolchain) -> Result<()> {
-    let mut cargo = toolchain.cargo();
-    cargo.args(["build", "--release", "--package", NAME, "--lib", "--target", TARGET]);
-    process::run(&mut cargo)?;
+    for variant in Variant::ALL {
+        let mut cargo = toolchain.cargo();
+        cargo.args(["build", "--release", "--package", NAME, "--lib", "--target", TARGET]);
+        variant.choose(&mut cargo);
+        process::run(&mut cargo)?;
+    }
 
-    let compiled = compiled();
     let package = root().join("www/pkg");
-    let script = package.join(NAME).with_extension("js");
-    let module = package.join(format!("{NAME}_bg.wasm"));
+    let mut outputs = vec![package.join(NAME).with_extension("js")];
+    outputs.extend(Variant::ALL.map(|variant| package.join(variant.file())));
     // The generator is part of xtask: what an older xtask wrote is out of date too.
-    let newest_source = modified(&compiled).max(std::env::current_exe().ok().and_then(|xtask| modified(&xtask)));
-    if [&script, &module].into_iter().any(|output| modified(output) < newest_source) {
-        write_bindings(&compiled, &package)?;
+    let mut sources: Vec<_> = Variant::ALL.map(Variant::compiled).into();
+    sources.extend(std::env::current_exe());
+    let newest_source = sources.iter().filter_map(|source| modified(source)).max();
+    if outputs.iter().any(|output| modified(output) < newest_source) {
+        write_bindings(&package)?;
     }
     write_licences(&package.join("licences.txt"))?;
     published::write_list(&root().join("www"))?;
-    for output in [script, module] {
+    for output in outputs {
         let bytes = fs::metadata(&output).with_context(|| format!("cannot read {}", output.display()))?.len();
         println!("{}: {bytes} bytes", output.strip_prefix(root()).unwrap_or(&output).display());
     }
     Ok(())
 }
 
-/// What cargo compiles, with the names of its functions; the published module is made from it.
-pub fn compiled() -> PathBuf {
-    target().join(TARGET).join("release").join(NAME).with_extension("wasm")
+/// One script for all modules: they have the same boundary.
+fn write_bindings(package: &Path) -> Result<()> {
+    // What an earlier build left there, such as a snippet that is no longer used, would be published with the rest.
+    remove(package)?;
+    let beside = target().join("xtask/bindings");
+    for variant in Variant::ALL {
+        let folder = if variant == Variant::Simd { package } else { &beside };
+        remove(folder)?;
+        generate(&variant.compiled(), folder)?;
+        if folder == beside {
+            let script = Path::new(NAME).with_extension("js");
+            let same = fs::read(package.join(&script))? == fs::read(folder.join(&script))?;
+            ensure!(same, "{} needs other bindings than the first module", variant.file());
+            fs::copy(folder.join(Variant::Simd.file()), package.join(variant.file()))?;
+        }
+    }
+    Ok(())
 }
 
-fn write_bindings(compiled: &Path, package: &Path) -> Result<()> {
-    // What an earlier build left there, such as a snippet that is no longer used, would be published with the rest.
-    if package.exists() {
-        fs::remove_dir_all(package).with_context(|| format!("cannot remove {}", package.display()))?;
+fn remove(folder: &Path) -> Result<()> {
+    if folder.exists() {
+        fs::remove_dir_all(folder).with_context(|| format!("cannot remove {}", folder.display()))?;
     }
+    Ok(())
+}
+
+fn generate(compiled: &Path, package: &Path) -> Result<()> {
     let mut generator = Bindgen::new();
     generator.input_path(compiled).web(true)?.typescript(true).remove_name_section(true).remove_producers_section(true);
     // `init()` without an argument then takes the module beside the script.

@@ -22,11 +22,12 @@ function script(url) {
   });
 }
 
-/** This project's module: only the contract of www/pkg/lungglass.js is used. */
-export const ours = {
-  name: 'LungGlass',
+/** This project's module: only the contract of www/pkg/lungglass.js is used. The script keeps its module: each has a copy. */
+const lungglass = (name, modulePath) => ({
+  name,
   async load() {
-    return { library: await import('/page/pkg/lungglass.js'), module: await bytesOf('/page/pkg/lungglass_bg.wasm') };
+    const path = await modulePath();
+    return { library: await import(`/page/pkg/lungglass.js?${path}`), module: await bytesOf(`/page/${path}`) };
   },
   async start({ library, module }) {
     const instance = await library.default({ module_or_path: module });
@@ -38,7 +39,12 @@ export const ours = {
       run: (input) => classifier.logits(input)[0],
     };
   },
-};
+});
+
+/** With the module that the page loads in this browser. */
+export const ours = lungglass('LungGlass', async () => (await import('/page/published.js')).modulePath());
+/** With the one that runs everywhere. */
+export const simd = lungglass('LungGlass without relaxed SIMD', async () => 'pkg/lungglass_bg.wasm');
 
 /** ONNX Runtime Web, the same ONNX file. */
 export const onnxruntime = {
@@ -124,4 +130,4 @@ export const litert = {
   },
 };
 
-export const engines = { ours, onnxruntime, tfjs, litert };
+export const engines = { ours, simd, onnxruntime, tfjs, litert };

@@ -6,7 +6,8 @@ addEventListener('message', async ({ data: { input, seconds } }) => {
   try {
     if (!classifier) {
       const library = await import('/page/pkg/lungglass.js');
-      await library.default({ module_or_path: '/page/pkg/lungglass_bg.wasm' });
+      const { modulePath } = await import('/page/published.js');
+      await library.default({ module_or_path: `/page/${await modulePath()}` });
       classifier = new library.Classifier();
     }
     const start = performance.now();

@@ -17,6 +17,7 @@ use sha2::{Digest, Sha256};
 
 use crate::published::{self, File};
 use crate::root;
+use crate::wasm::Variant;
 
 const BOOT: &str = include_str!("boot.js");
 const SHEET: &str = "<link rel=\"stylesheet\" href=\"";
@@ -56,9 +57,11 @@ fn page(files: &[File], notices: &[(&str, String)]) -> Result<String> {
         ensure!(worker.workers.is_empty(), "{path} starts a worker of its own, and the kiosk does not know how");
         workers.push(worker.modules);
     }
-    // What is no part of the page's own text, style and code: the module, the sample, the licences.
-    let data: Vec<_> =
-        files.iter().filter(|file| [".wasm", ".dcm", ".txt"].iter().any(|end| file.path.ends_with(end))).collect();
+    // What is no part of the page's own text, style and code: the module, the sample, the licences. Of the modules the one that runs
+    // everywhere, because each holds the network.
+    let is_data = |path: &str| [".wasm", ".dcm", ".txt"].iter().any(|end| path.ends_with(end));
+    let is_left_out = |path: &str| path.ends_with(Variant::Relaxed.file());
+    let data: Vec<_> = files.iter().filter(|file| is_data(&file.path) && !is_left_out(&file.path)).collect();
     let packed = pack(&page.modules, &workers, &data)?;
 
     let mut html = part("index.html")?.to_owned();
