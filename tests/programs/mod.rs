@@ -69,9 +69,11 @@ pub fn depthwise_convolutions(rounds: usize, mut check: impl FnMut(&Program, &Co
         let kernel = [3, 5][random.within(0, 1)];
         let stride = random.within(1, 2);
         let pads = [0; 4].map(|_| random.within(0, kernel - 1));
-        // From pictures smaller than a window, which only their padding makes large enough, to several tiles.
+        // From pictures smaller than a window, which only their padding makes large enough, to several tiles; one in two may be larger
+        // than those that the kernel copies.
         let least = |axis: usize| kernel.saturating_sub(pads[axis] + pads[axis + 2]).max(1);
-        let input = [1, channels, least(0) + random.within(0, 20), least(1) + random.within(0, 20)];
+        let most = [20, 60][random.within(0, 1)];
+        let input = [1, channels, least(0) + random.within(0, most), least(1) + random.within(0, most)];
         let input = random.tensor(&input);
         let constants = vec![random.tensor(&[channels, 1, kernel, kernel]), random.tensor(&[channels])];
         let clamp = random.chance().then_some([0.0, 6.0]);

@@ -22,7 +22,17 @@ impl Geometry {
     pub fn is_known(self) -> bool {
         matches!((self.kernel, self.stride), (3 | 5, 1 | 2))
     }
+
+    /// The same windows over the picture with its columns of zeros, as many as the windows reach.
+    fn widened(self) -> Geometry {
+        let width = (self.output[1].max(1) - 1) * self.stride + self.kernel;
+        Geometry { pads: [self.pads[0], 0], input: [self.input[0], width], ..self }
+    }
 }
+
+/// So many blocks of a picture with its columns of zeros are copied together, so that no window reaches over an edge: half of the
+/// windows of a small picture would, and these are slow. Large pictures have few, and copying them would cost more.
+const WIDENED: usize = 32 * 34;
 
 /// Weights `[C][kernel * kernel]` as the kernel takes them: `[C / 8][kernel * kernel][8]`.
 pub fn pack(weights: &[f32], channels: usize) -> Vec<Block> {
@@ -65,11 +75,33 @@ fn run<V: Vector>(
     out: &mut [Block],
 ) {
     let (inside, outside) = (geometry.input[0] * geometry.input[1], geometry.output[0] * geometry.output[1]);
+    let widened = geometry.widened();
+    let size = widened.input[0] * widened.input[1];
+    // Its columns of zeros stay what they are.
+    let mut copy = [[0.0; 8]; WIDENED];
     let planes = x.chunks_exact(inside).zip(weights.chunks_exact(geometry.kernel * geometry.kernel)).zip(bias);
     for (((x, weights), bias), out) in planes.zip(out.chunks_exact_mut(outside)) {
+        let (x, geometry) = match copy.get_mut(..size) {
+            Some(copy) => {
+                widen(x, geometry, widened.input[1], copy);
+                (&*copy, widened)
+            }
+            None => (x, geometry),
+        };
         lanes::<V, 0>(x, weights, bias, clamp, geometry, out);
         if V::LANES == 4 {
             lanes::<V, 1>(x, weights, bias, clamp, geometry, out);
+        }
+    }
+}
+
+/// The rows of `x` to where they belong between the zeros of `out`, whose rows have `width` columns.
+#[inline(always)]
+fn widen(x: &[Block], geometry: Geometry, width: usize, out: &mut [Block]) {
+    let left = geometry.pads[1].min(width);
+    for (x, out) in x.chunks_exact(geometry.input[1]).zip(out.chunks_exact_mut(width)) {
+        for (x, out) in x.iter().zip(&mut out[left..]) {
+            *out = *x;
         }
     }
 }
@@ -85,10 +117,10 @@ fn lanes<V: Vector, const PART: usize>(
     out: &mut [Block],
 ) {
     match (geometry.kernel, geometry.stride) {
-        (3, 1) => plane::<V, PART, 3, 1, 6>(x, weights, bias, clamp, geometry, out),
-        (3, 2) => plane::<V, PART, 3, 2, 5>(x, weights, bias, clamp, geometry, out),
-        (5, 1) => plane::<V, PART, 5, 1, 5>(x, weights, bias, clamp, geometry, out),
-        (5, 2) => plane::<V, PART, 5, 2, 4>(x, weights, bias, clamp, geometry, out),
+        (3, 1) => plane::<V, PART, 3, 1, 7>(x, weights, bias, clamp, geometry, out),
+        (3, 2) => plane::<V, PART, 3, 2, 7>(x, weights, bias, clamp, geometry, out),
+        (5, 1) => plane::<V, PART, 5, 1, 7>(x, weights, bias, clamp, geometry, out),
+        (5, 2) => plane::<V, PART, 5, 2, 7>(x, weights, bias, clamp, geometry, out),
         other => panic!("no kernel for windows of {other:?}"),
     }
 }

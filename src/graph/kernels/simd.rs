@@ -245,10 +245,12 @@ mod simd128 {
 
         #[inline(always)]
         fn mul_add(self, a: Self, b: Self) -> Self {
+            // Rounded once where the processor has such an instruction.
             #[cfg(target_feature = "relaxed-simd")]
-            return Simd128(f32x4_relaxed_madd(a.0, b.0, self.0));
+            let sum = f32x4_relaxed_madd(a.0, b.0, self.0);
             #[cfg(not(target_feature = "relaxed-simd"))]
-            Simd128(f32x4_add(self.0, f32x4_mul(a.0, b.0)))
+            let sum = f32x4_add(self.0, f32x4_mul(a.0, b.0));
+            Simd128(sum)
         }
 
         #[inline(always)]
