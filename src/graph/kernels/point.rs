@@ -112,6 +112,7 @@ fn rows<V: Vector, const P: usize>(
 ) {
     match V::ROWS {
         6 if some.len() >= 6 => tiles::<V, P, 6>(x, channels, weights, finish, pixels, some, out),
+        5 if some.len() >= 5 => tiles::<V, P, 5>(x, channels, weights, finish, pixels, some, out),
         4 if some.len() >= 4 => tiles::<V, P, 4>(x, channels, weights, finish, pixels, some, out),
         _ => tiles::<V, P, 1>(x, channels, weights, finish, pixels, some, out),
     }

@@ -212,7 +212,8 @@ mod simd128 {
 
     impl Vector for Simd128 {
         const LANES: usize = 4;
-        const ROWS: usize = 4;
+        // A product that is rounded by itself needs a register to lie in.
+        const ROWS: usize = if cfg!(target_feature = "relaxed-simd") { 5 } else { 4 };
 
         #[inline(always)]
         fn splat(value: f32) -> Self {
