@@ -45,7 +45,7 @@ fn agrees_within(bound: f32, program: &Program, input: &Constant) {
     inputs[2].rotate_left(input.values.len() / 2);
     let on_gpu = Executor::new(gpu(), program, inputs.len()).unwrap_or_else(|problem| panic!("{problem}: {program:?}"));
     let on_cpu = executor::Executor::new(program, Processor::best()).unwrap();
-    let found = on_gpu.submit(&inputs.concat()).unwrap().wait().unwrap();
+    let found = on_gpu.submit(&inputs.iter().map(Vec::as_slice).collect::<Vec<_>>()).unwrap().wait().unwrap();
     assert_eq!(found.len(), program.outputs.len());
     for (number, input) in inputs.iter().enumerate() {
         on_cpu.run(input, |expected| {
@@ -204,8 +204,8 @@ fn the_network_reads_slices_as_on_the_cpu() {
         })
         .collect();
     for cases in waiting.chunks(batch) {
-        let input = cases.iter().flat_map(|(_, _, prepared)| prepared.input.iter().copied()).collect();
-        let outputs = graph.start(input).unwrap().wait().unwrap();
+        let inputs: Vec<_> = cases.iter().map(|(_, _, prepared)| prepared.input.as_slice()).collect();
+        let outputs = graph.start(&inputs).unwrap().wait().unwrap();
         assert_eq!(outputs.len(), cases.len());
         for ((name, expected, prepared), outputs) in cases.iter().zip(outputs) {
             let found = on_gpu.finish(prepared.clone(), outputs, 0.0, "", None).unwrap();
@@ -222,6 +222,6 @@ fn the_network_reads_slices_as_on_the_cpu() {
             );
         }
     }
-    let wrong = graph.start(vec![0.0; 7]).err();
+    let wrong = graph.start(&[&[0.0; 7]]).err();
     assert!(matches!(wrong, Some(Error::Argument(_))), "{wrong:?}");
 }

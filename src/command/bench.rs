@@ -127,12 +127,12 @@ fn throughput(classifier: &Classifier, input: &[f32], rounds: usize) -> error::R
     match &classifier.graph {
         #[cfg(feature = "wgpu")]
         Runtime::Gpu(graph) => {
-            let batch = || input.repeat(graph.batch());
-            graph.start(batch())?.wait()?;
+            let batch = vec![input; graph.batch()];
+            graph.start(&batch)?.wait()?;
             let start = Instant::now();
-            let mut running = graph.start(batch())?;
+            let mut running = graph.start(&batch)?;
             for _ in 1..rounds {
-                let next = graph.start(batch())?;
+                let next = graph.start(&batch)?;
                 running.wait()?;
                 running = next;
             }
@@ -140,11 +140,11 @@ fn throughput(classifier: &Classifier, input: &[f32], rounds: usize) -> error::R
             Ok(rate(graph.batch(), rounds * graph.batch(), start))
         }
         Runtime::Tract(graph) if graph.batch() > 1 => {
-            let batch = || input.repeat(graph.batch());
-            graph.run_batch(batch())?;
+            let batch = vec![input; graph.batch()];
+            graph.run_batch(&batch)?;
             let start = Instant::now();
             for _ in 0..rounds {
-                graph.run_batch(batch())?;
+                graph.run_batch(&batch)?;
             }
             Ok(rate(graph.batch(), rounds * graph.batch(), start))
         }

@@ -31,11 +31,12 @@ pub fn read(classifier: &Classifier, slices: &[Labelled], wanted: &[usize], fini
     match &classifier.graph {
         #[cfg(feature = "wgpu")]
         Runtime::Gpu(graph) => {
-            let device = Device { batch: graph.batch(), start: |slices| graph.start(slices), wait: Batch::wait };
+            let device =
+                Device { batch: graph.batch(), start: |slices: &[&[f32]]| graph.start(slices), wait: Batch::wait };
             device.read(classifier, slices, wanted, finished)
         }
         Runtime::Tract(graph) if graph.batch() > 1 => {
-            let device = Device { batch: graph.batch(), start: |slices| graph.run_batch(slices), wait: Ok };
+            let device = Device { batch: graph.batch(), start: |slices: &[&[f32]]| graph.run_batch(slices), wait: Ok };
             device.read(classifier, slices, wanted, finished)
         }
         _ => {
@@ -59,7 +60,7 @@ struct Device<Start, Wait> {
 
 impl<Running, Start, Wait> Device<Start, Wait>
 where
-    Start: Fn(Vec<f32>) -> error::Result<Running>,
+    Start: Fn(&[&[f32]]) -> error::Result<Running>,
     Wait: Fn(Running) -> error::Result<Vec<Outputs>>,
 {
     /// The cores prepare slices, and this thread keeps two batches on the device: one that is read back while the other runs.
@@ -72,8 +73,9 @@ where
     ) -> Result<(), Failure> {
         let stopped = |error: Error| Failure(format!("{}: {error}", classifier.device));
         let submit = |members: Members| -> Result<(Running, Members), Failure> {
-            let input = members.iter().flat_map(|(_, prepared)| prepared.input.iter().copied()).collect();
-            Ok(((self.start)(input).map_err(stopped)?, members))
+            let inputs: Vec<&[f32]> = members.iter().map(|(_, prepared)| prepared.input.as_slice()).collect();
+            let running = (self.start)(&inputs).map_err(stopped)?;
+            Ok((running, members))
         };
         let collect = |(running, members): (Running, Members), finished: Finished| {
             let start = (classifier.clock)();

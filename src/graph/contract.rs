@@ -101,18 +101,21 @@ impl Contract {
         self.embedding.shape.iter().product()
     }
 
-    /// How many slices `values` are.
+    /// Whether a network that reads `most` at once takes these slices.
     ///
     /// # Errors
-    /// [`Error::Argument`] unless they are 1 to `most` whole ones.
-    pub(super) fn count(&self, values: &[f32], most: usize) -> Result<usize> {
-        let count = values.len() / self.pixels().max(1);
-        if values.len() == count * self.pixels() && (1..=most).contains(&count) {
-            return Ok(count);
+    /// [`Error::Argument`] unless they are 1 to `most`, each with all of its values.
+    pub(super) fn check(&self, slices: &[&[f32]], most: usize) -> Result<()> {
+        let size = self.size;
+        if !(1..=most).contains(&slices.len()) {
+            return Err(Error::Argument(format!("the network takes 1 to {most} slices and got {}", slices.len())));
         }
-        let (got, size) = (values.len(), self.size);
-        let times = if most > 1 { format!("1 to {most} times ") } else { String::new() };
-        Err(Error::Argument(format!("the network takes {times}{size} x {size} values and got {got}")))
+        match slices.iter().find(|slice| slice.len() != self.pixels()) {
+            Some(slice) => {
+                Err(Error::Argument(format!("the network takes {size} x {size} values and got {}", slice.len())))
+            }
+            None => Ok(()),
+        }
     }
 
     /// What a network says of slice number `slice` of a batch; `values` gives all values of its output with that place.
@@ -178,9 +181,10 @@ mod tests {
         let second = contract.outputs(1, |at| values[at]);
         assert_eq!((second.logit, second.map.values, second.map.width), (2.0, vec![5.0, 6.0], 2));
         assert_eq!((second.lung.values, second.embedding, second.findings.len()), (vec![8.0], vec![10.0], 3));
-        assert_eq!(contract.count(&[0.0; 8], 2).unwrap(), 2);
-        for wrong in [0, 3, 12] {
-            assert!(matches!(contract.count(&vec![0.0; wrong], 2), Err(Error::Argument(_))), "{wrong}");
+        let slice: &[f32] = &[0.0; 4];
+        assert!(contract.check(&[slice; 2], 2).is_ok());
+        for wrong in [&[][..], &[slice; 3], &[slice, &slice[1..]]] {
+            assert!(matches!(contract.check(wrong, 2), Err(Error::Argument(_))), "{wrong:?}");
         }
     }
 }

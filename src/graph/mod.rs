@@ -107,7 +107,7 @@ impl Graph {
     /// # Errors
     /// [`Error::Argument`](crate::error::Error::Argument) for an input of another length.
     pub fn profile(&self, input: &[f32], rounds: usize, clock: fn() -> f64) -> Result<Vec<Cost>> {
-        self.contract.count(input, 1)?;
+        self.contract.check(&[input], 1)?;
         let mut costs = self.executor.costs();
         let time = |at: usize, run: &mut dyn FnMut()| {
             let start = clock();
@@ -123,7 +123,7 @@ impl Graph {
     /// # Errors
     /// [`Error::Argument`](crate::error::Error::Argument) for an input of another length.
     pub fn run(&self, input: &[f32]) -> Result<Outputs> {
-        self.contract.count(input, 1)?;
+        self.contract.check(&[input], 1)?;
         Ok(self.executor.run(input, |outputs| self.contract.outputs(0, |at| outputs[at].0)))
     }
 }

@@ -59,7 +59,7 @@ impl TractGraph {
     /// # Errors
     /// As [`TractGraph::run_batch`].
     pub fn run(&self, slice: &[f32]) -> Result<Outputs> {
-        let outputs = self.run_batch(slice.to_vec())?;
+        let outputs = self.run_batch(&[slice])?;
         outputs.into_iter().next().ok_or_else(|| Error::Internal("tract gave no outputs".to_string()))
     }
 
@@ -67,17 +67,18 @@ impl TractGraph {
     ///
     /// # Errors
     /// [`Error::Argument`] for another number of values, [`Error::Internal`] if tract fails.
-    pub fn run_batch(&self, mut slices: Vec<f32>) -> Result<Vec<Outputs>> {
-        let count = self.contract.count(&slices, self.batch)?;
-        slices.resize(self.batch * self.contract.pixels(), 0.0);
+    pub fn run_batch(&self, slices: &[&[f32]]) -> Result<Vec<Outputs>> {
+        self.contract.check(slices, self.batch)?;
+        let mut values = slices.concat();
+        values.resize(self.batch * self.contract.pixels(), 0.0);
         let shape = [self.batch, 1, self.contract.size, self.contract.size];
         let run = || -> TractResult<Vec<Vec<f32>>> {
-            let input = Tensor::from_shape(&shape, &slices)?;
+            let input = Tensor::from_shape(&shape, &values)?;
             let outputs = self.runnable.run(tvec!(input.into()))?;
             outputs.iter().map(|output| Ok(output.try_as_plain_ram()?.as_slice::<f32>()?.to_vec())).collect()
         };
         let all = run().map_err(|error| Error::Internal(format!("{error:#}")))?;
-        Ok((0..count).map(|slice| self.contract.outputs(slice, |at| &all[at])).collect())
+        Ok((0..slices.len()).map(|slice| self.contract.outputs(slice, |at| &all[at])).collect())
     }
 }
 

@@ -19,10 +19,16 @@ pub struct Executor {
     /// Values that the network takes at once.
     length: usize,
     outputs: Vec<Output>,
-    /// Buffers that hold all outputs for the CPU and wait for the next run.
-    idle: Mutex<Vec<wgpu::Buffer>>,
-    /// Held from the upload of an input to the submission of its run.
-    turn: Mutex<()>,
+    /// What waits for the next run.
+    idle: Mutex<Vec<Host>>,
+}
+
+/// What a run has in common with the CPU. It is used again, for large buffers cost more to get than to fill: the pages of each are new.
+struct Host {
+    /// Mapped for the CPU to write to, while no run has it.
+    input: wgpu::Buffer,
+    /// All outputs, one after the other.
+    outputs: wgpu::Buffer,
 }
 
 struct Step {
@@ -41,7 +47,8 @@ struct Output {
 pub struct Pending<'a> {
     executor: &'a Executor,
     index: wgpu::SubmissionIndex,
-    buffer: wgpu::Buffer,
+    host: Host,
+    /// Tells of each of the host's buffers when the CPU has it back.
     mapped: mpsc::Receiver<Result<(), wgpu::BufferAsyncError>>,
 }
 
@@ -59,30 +66,24 @@ impl Executor {
             |tensor: &usize| Output { buffer: buffers[*tensor].clone(), length: plan.tensors[*tensor].length() };
         let outputs = plan.outputs.iter().map(output).collect();
         let (input, length) = (buffers[plan.input].clone(), plan.tensors[plan.input].length());
-        Ok(Executor { gpu, steps, input, length, outputs, idle: Mutex::new(Vec::new()), turn: Mutex::new(()) })
+        Ok(Executor { gpu, steps, input, length, outputs, idle: Mutex::new(Vec::new()) })
     }
 
-    /// Starts a run. `input` holds as many values as all inputs of a batch have together.
+    /// Starts a run. `inputs` hold at most as many values as all inputs of a batch have together; those that are missing are zeros.
     ///
     /// # Errors
     /// A line that says what the GPU complained of.
-    pub fn submit(&self, input: &[f32]) -> Result<Pending<'_>, String> {
-        if input.len() != self.length {
-            return Err(format!("the network takes {} values and got {}", self.length, input.len()));
+    pub fn submit(&self, inputs: &[&[f32]]) -> Result<Pending<'_>, String> {
+        let given: usize = inputs.iter().map(|input| input.len()).sum();
+        if given > self.length {
+            return Err(format!("the network takes {} values and got {given}", self.length));
         }
-        let device = &self.gpu.device;
         let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        let buffer = idle.unwrap_or_else(|| {
-            device.create_buffer(&wgpu::BufferDescriptor {
-                label: Some("outputs"),
-                size: self.outputs.iter().map(Output::bytes).sum(),
-                usage: wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST,
-                mapped_at_creation: false,
-            })
-        });
-        let turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
-        self.gpu.queue.write_buffer(&self.input, 0, bytemuck::cast_slice(input));
-        let mut encoder = device.create_command_encoder(&Default::default());
+        let host = idle.unwrap_or_else(|| self.host());
+        self.fill(&host.input, inputs)?;
+        // All in one, so that runs of several threads do not mix.
+        let mut encoder = self.gpu.device.create_command_encoder(&Default::default());
+        encoder.copy_buffer_to_buffer(&host.input, 0, &self.input, 0, self.input_bytes());
         {
             let mut pass = encoder.begin_compute_pass(&Default::default());
             for Step { pipeline, bindings, workgroups: [x, y, z] } in &self.steps {
@@ -93,18 +94,53 @@ impl Executor {
         }
         let mut at = 0;
         for output in &self.outputs {
-            encoder.copy_buffer_to_buffer(&output.buffer, 0, &buffer, at, output.bytes());
+            encoder.copy_buffer_to_buffer(&output.buffer, 0, &host.outputs, at, output.bytes());
             at += output.bytes();
         }
         let index = self.gpu.queue.submit([encoder.finish()]);
-        drop(turn);
         let (sender, mapped) = mpsc::channel();
-        buffer.slice(..).map_async(wgpu::MapMode::Read, move |result| {
-            // Nobody waits for a run that was dropped.
-            let _ = sender.send(result);
-        });
+        for (buffer, mode) in [(&host.input, wgpu::MapMode::Write), (&host.outputs, wgpu::MapMode::Read)] {
+            let sender = sender.clone();
+            buffer.slice(..).map_async(mode, move |result| {
+                // Nobody waits for a run that was dropped.
+                let _ = sender.send(result);
+            });
+        }
         self.gpu.complaint()?;
-        Ok(Pending { executor: self, index, buffer, mapped })
+        Ok(Pending { executor: self, index, host, mapped })
+    }
+
+    fn host(&self) -> Host {
+        let create = |label, size, usage, mapped_at_creation| {
+            let label = Some(label);
+            self.gpu.device.create_buffer(&wgpu::BufferDescriptor { label, size, usage, mapped_at_creation })
+        };
+        let (reads, writes) = (wgpu::BufferUsages::MAP_READ, wgpu::BufferUsages::MAP_WRITE);
+        let outputs = self.outputs.iter().map(Output::bytes).sum();
+        Host {
+            input: create("inputs", self.input_bytes(), writes | wgpu::BufferUsages::COPY_SRC, true),
+            outputs: create("outputs", outputs, reads | wgpu::BufferUsages::COPY_DST, false),
+        }
+    }
+
+    /// Writes the inputs, and zeros behind them, to a mapped buffer, and gives it to the GPU.
+    fn fill(&self, buffer: &wgpu::Buffer, inputs: &[&[f32]]) -> Result<(), String> {
+        let mut range =
+            buffer.slice(..).get_mapped_range_mut().map_err(|error| format!("{}: {error}", self.gpu.name))?;
+        let mut at = 0;
+        for input in inputs {
+            let bytes: &[u8] = bytemuck::cast_slice(input);
+            range.slice(at..at + bytes.len()).copy_from_slice(bytes);
+            at += bytes.len();
+        }
+        range.slice(at..).fill(0);
+        drop(range);
+        buffer.unmap();
+        Ok(())
+    }
+
+    fn input_bytes(&self) -> u64 {
+        4 * self.length as u64
     }
 }
 
@@ -124,10 +160,15 @@ impl Pending<'_> {
         let failed = |what: String| format!("{}: {what}", gpu.name);
         let wait = wgpu::PollType::Wait { submission_index: Some(self.index.clone()), timeout: None };
         gpu.device.poll(wait).map_err(|error| failed(error.to_string()))?;
-        let mapped = self.mapped.recv().map_err(|error| failed(error.to_string()))?;
+        // Of the inputs and of the outputs.
+        let mapped = [self.mapped.recv(), self.mapped.recv()];
         gpu.complaint()?;
-        mapped.map_err(|error| failed(error.to_string()))?;
-        let range = self.buffer.slice(..).get_mapped_range().map_err(|error| failed(error.to_string()))?;
+        for told in mapped {
+            told.map_err(|error| error.to_string())
+                .and_then(|told| told.map_err(|error| error.to_string()))
+                .map_err(failed)?;
+        }
+        let range = self.host.outputs.slice(..).get_mapped_range().map_err(|error| failed(error.to_string()))?;
         let mut values: &[f32] = bytemuck::cast_slice(&range);
         let mut outputs = Vec::new();
         for Output { length, .. } in &self.executor.outputs {
@@ -136,8 +177,8 @@ impl Pending<'_> {
             values = rest;
         }
         drop(range);
-        self.buffer.unmap();
-        self.executor.idle.lock().unwrap_or_else(PoisonError::into_inner).push(self.buffer);
+        self.host.outputs.unmap();
+        self.executor.idle.lock().unwrap_or_else(PoisonError::into_inner).push(self.host);
         Ok(outputs)
     }
 }

@@ -57,16 +57,15 @@ impl GpuGraph {
     ///
     /// # Errors
     /// [`Error::Argument`] for another number of values, [`Error::Internal`] if the GPU fails.
-    pub fn start(&self, mut slices: Vec<f32>) -> Result<Batch<'_>> {
-        let count = self.contract.count(&slices, self.batch)?;
-        slices.resize(self.batch * self.contract.pixels(), 0.0);
-        let pending = self.executor.submit(&slices).map_err(Error::Internal)?;
-        Ok(Batch { pending, count, contract: &self.contract })
+    pub fn start(&self, slices: &[&[f32]]) -> Result<Batch<'_>> {
+        self.contract.check(slices, self.batch)?;
+        let pending = self.executor.submit(slices).map_err(Error::Internal)?;
+        Ok(Batch { pending, count: slices.len(), contract: &self.contract })
     }
 
     /// Reads one slice.
     pub fn run(&self, slice: &[f32]) -> Result<Outputs> {
-        let outputs = self.start(slice.to_vec())?.wait()?;
+        let outputs = self.start(&[slice])?.wait()?;
         outputs.into_iter().next().ok_or_else(|| Error::Internal("the GPU gave no outputs".to_string()))
     }
 }
