@@ -66,9 +66,7 @@ fn subgroups(arguments: &Validate, slices: &[Labelled]) -> Vec<(String, Vec<Stri
 struct Progress {
     bar: ProgressBar,
     start: Instant,
-    told: Instant,
-    wanted: usize,
-    read: usize,
+    lines: Lines,
 }
 
 impl Progress {
@@ -79,26 +77,62 @@ impl Progress {
         let bar = ProgressBar::new(wanted as u64).with_style(
             ProgressStyle::with_template("{pos} of {len} slices, {per_sec}, {eta} left").expect("a fixed template"),
         );
-        Progress { bar, start: Instant::now(), told: Instant::now(), wanted, read: 0 }
+        Progress { bar, start: Instant::now(), lines: Lines { wanted, read: 0, told: Duration::ZERO } }
     }
 
     fn advance(&mut self) {
-        self.read += 1;
         self.bar.inc(1);
-        if !io::stderr().is_terminal() && self.told.elapsed() >= BETWEEN_LINES {
-            self.told = Instant::now();
-            let rate = self.read as f64 / self.start.elapsed().as_secs_f64();
-            let left = Duration::from_secs_f64((self.wanted - self.read) as f64 / rate);
-            eprintln!(
-                "lungglass: {} of {} slices, {rate:.1} a second, {} left",
-                self.read,
-                self.wanted,
-                HumanDuration(left)
-            );
+        let line = self.lines.advance(self.start.elapsed());
+        if let (false, Some(line)) = (io::stderr().is_terminal(), line) {
+            eprintln!("lungglass: {line}");
         }
     }
 
     fn finish(self) {
         self.bar.finish_and_clear();
+    }
+}
+
+/// What the lines say, and when there is one.
+struct Lines {
+    wanted: usize,
+    read: usize,
+    /// The time of the last line, since the start.
+    told: Duration,
+}
+
+impl Lines {
+    /// One slice more was read, so long after the start.
+    fn advance(&mut self, spent: Duration) -> Option<String> {
+        self.read += 1;
+        if spent < self.told + BETWEEN_LINES {
+            return None;
+        }
+        self.told = spent;
+        let rate = self.read as f64 / spent.as_secs_f64();
+        let left = HumanDuration(Duration::from_secs_f64((self.wanted - self.read) as f64 / rate));
+        Some(format!("{} of {} slices, {rate:.1} a second, {left} left", self.read, self.wanted))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_tells_rate_and_time_left_every_half_minute() {
+        let mut lines = Lines { wanted: 500, read: 0, told: Duration::ZERO };
+        // Two slices a second.
+        let told: Vec<_> = (1..=130).filter_map(|at| lines.advance(Duration::from_millis(500 * at))).collect();
+        assert_eq!(
+            told,
+            ["60 of 500 slices, 2.0 a second, 4 minutes left", "120 of 500 slices, 2.0 a second, 3 minutes left"]
+        );
+    }
+
+    #[test]
+    fn the_last_slice_leaves_nothing() {
+        let mut lines = Lines { wanted: 1, read: 0, told: Duration::ZERO };
+        assert_eq!(lines.advance(BETWEEN_LINES).unwrap(), "1 of 1 slices, 0.0 a second, 0 seconds left");
     }
 }
