@@ -17,7 +17,7 @@ use crate::reading::Reading;
 use crate::slice::Pixels;
 use crate::study::{self, Item};
 
-const DEVICE: &str = "wasm simd128";
+const DEVICE: &str = if cfg!(target_feature = "relaxed-simd") { "wasm relaxed-simd" } else { "wasm simd128" };
 
 /// A panic ends the instance with a trap; its message goes to the console first.
 #[wasm_bindgen(start)]
@@ -95,6 +95,7 @@ impl Classifier {
             name: &'a str,
             version: &'a str,
             sha256: &'a str,
+            device: &'static str,
             program: &'static str,
             size: usize,
             temperature: f32,
@@ -109,6 +110,7 @@ impl Classifier {
             name: &model.name,
             version: &model.version,
             sha256: &model.sha256,
+            device: DEVICE,
             program: env!("CARGO_PKG_VERSION"),
             size: model.size,
             temperature: model.calibration.temperature,

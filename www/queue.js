@@ -284,7 +284,7 @@ export class Queue {
   }
 
   #unread(job, frame, { code, message }) {
-    const { name, version, sha256 } = this.#pool.model;
+    const { name, version, sha256, device } = this.#pool.model;
     const again = job.only === null ? null : job.replaces.reading;
     return {
       file: again?.file ?? job.name,
@@ -297,7 +297,7 @@ export class Queue {
       error: { code, message: code === 'crashed' ? english.errors.crashed : message },
       source: null,
       model: { name, version, sha256 },
-      device: 'wasm simd128',
+      device,
       ms: { decode: null, preprocess: null, graph: null },
       place: { series: null, height: null, number: null },
       map: null,

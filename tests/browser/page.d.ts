@@ -34,6 +34,8 @@ interface Model {
   name: string;
   version: string;
   sha256: string;
+  /** What reads: 'wasm relaxed-simd' or 'wasm simd128'. */
+  device: string;
   program: string;
   size: number;
   temperature: number;

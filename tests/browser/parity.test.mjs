@@ -16,12 +16,12 @@ let browser;
 before(async () => { browser = await openBrowser(); });
 after(() => browser?.close());
 
-for (const module of ['lungglass_bg.wasm', 'lungglass_relaxed_bg.wasm']) {
+for (const [module, device] of [['lungglass_bg.wasm', 'wasm simd128'], ['lungglass_relaxed_bg.wasm', 'wasm relaxed-simd']]) {
   const skip = COMMAND ? false : 'LUNGGLASS_COMMAND is not set';
-  test(`logits of ${module} and of the command`, { skip }, (context) => compare(module, context));
+  test(`logits of ${module} and of the command`, { skip }, (context) => compare(module, device, context));
 }
 
-async function compare(module, context) {
+async function compare(module, device, context) {
   const readable = (await cases()).filter((one) => !isError(one));
   const native = await classify(readable.map((one) => one.input));
 
@@ -39,11 +39,12 @@ async function compare(module, context) {
     const bytes = (await readFile(one.input)).toString('base64');
     const readings = await visit.page.evaluate((text, name) => {
       const data = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
-      return window.classifier.classify(data, name).map(({ frame, verdict, logit, model }) => ({ frame, verdict, logit, model }));
+      return window.classifier.classify(data, name).map(({ frame, verdict, logit, model, device }) => ({ frame, verdict, logit, model, device }));
     }, bytes, one.name);
     const expected = native.filter((line) => line.file === one.input);
     assert.deepEqual(readings.map((reading) => reading.frame), expected.map((line) => line.frame), one.name);
     for (const [at, reading] of readings.entries()) {
+      assert.equal(reading.device, device);
       assert.deepEqual(reading.model, expected[at].model, `${one.name}: the same network`);
       if (reading.logit === null && expected[at].logit === null) continue;
       compared++;
