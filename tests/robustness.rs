@@ -27,6 +27,10 @@ static SAMPLES: Dir = include_dir!("$CARGO_MANIFEST_DIR/www/samples");
 /// A folder for each target.
 static FOUND: Dir = include_dir!("$CARGO_MANIFEST_DIR/tests/fuzz/found");
 
+/// What the fuzzer has gathered, a folder for each target.
+#[cfg(feature = "corpus")]
+static CORPUS: Dir = include_dir!("$CARGO_MANIFEST_DIR/tests/fuzz/corpus");
+
 /// Bytes that a case may take beside its own.
 const MEMORY: usize = 512 << 20;
 /// Damaged copies of each seed.
@@ -49,6 +53,27 @@ fn what_the_fuzzer_found_does_no_harm_any_more() {
         for case in folder.files() {
             run(target, case.contents());
         }
+    }
+}
+
+/// Of the whole corpus, on a runtime without the fuzzer: wasm in a browser.
+#[cfg(all(feature = "corpus", target_arch = "wasm32"))]
+#[wasm_bindgen_test]
+fn the_corpus_does_no_harm() {
+    const MOST_MS: f64 = 5000.0;
+    for target in targets::TARGETS {
+        let folder = CORPUS.get_dir(target.name).unwrap_or_else(|| panic!("the corpus has no {}", target.name));
+        let (mut longest, mut count) = (0.0, 0);
+        for case in folder.files() {
+            let start = js_sys::Date::now();
+            run(target, case.contents());
+            let took = js_sys::Date::now() - start;
+            assert!(took <= MOST_MS, "{} takes {took} ms", case.path().display());
+            longest = took.max(longest);
+            count += 1;
+        }
+        assert!(count > 0, "the corpus of {} is empty", target.name);
+        wasm_bindgen_test::console_log!("{}: {count} cases, {longest:.0} ms at most", target.name);
     }
 }
 

@@ -107,6 +107,9 @@ enum Task {
         /// Minutes for each target.
         #[arg(long, default_value_t = 10.0)]
         minutes: f64,
+        /// Do not fuzz, but read all that was gathered so far in headless Chromium.
+        #[arg(long, conflicts_with_all = ["target", "minutes"])]
+        browser: bool,
     },
     /// Run the kernels and the readers under AddressSanitizer.
     Asan,
@@ -153,7 +156,8 @@ fn perform(task: Task) -> Result<ExitCode> {
         Task::Soak { slices, json } => test::soak(slices, json.as_deref())?,
         Task::Release { twice } => release::write(twice)?,
         Task::Bless => test::bless()?,
-        Task::Fuzz { target, minutes } => fuzz::run(target.as_deref(), minutes)?,
+        Task::Fuzz { browser: true, .. } => test::corpus()?,
+        Task::Fuzz { target, minutes, .. } => fuzz::run(target.as_deref(), minutes)?,
         Task::Asan => fuzz::sanitize()?,
         Task::WasmTestRunner { arguments } => wasm::run_tests(arguments)?,
     }
