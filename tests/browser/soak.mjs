@@ -13,6 +13,8 @@ import { cases, isError, isJudged, isRefused } from './cases.mjs';
 import { id, openBrowser } from './visit.mjs';
 
 const BATCH = 1000;
+/** By then the page has all that it needs to read: what comes later is what it keeps. */
+const FIRST = 10;
 const slices = Number(process.argv[2]);
 const output = process.argv[3];
 if (!Number.isInteger(slices) || slices < BATCH || slices % BATCH !== 0) throw new Error('usage: node soak.mjs SLICES [FILE], SLICES in thousands');
@@ -33,10 +35,11 @@ try {
   await visit.accept();
   const session = await visit.page.createCDPSession();
   const host = await visit.page.browser().target().createCDPSession();
-  rows.push({ slices: 0, seconds: null, ...await memory(visit, session, host) });
-  for (let first = 0; first < slices; first += BATCH) {
+  rows.push({ slices: 0, rate: null, ...await memory(visit, session, host) });
+  for (let first = 0; first < slices;) {
+    const end = first === 0 ? FIRST : (Math.floor(first / BATCH) + 1) * BATCH;
     const paths = [];
-    for (let at = first; at < first + BATCH; at++) {
+    for (let at = first; at < end; at++) {
       const { input } = kinds[at % kinds.length];
       paths.push(join(folder, `slice-${String(at).padStart(6, '0')}${extname(input)}`));
       await link(input, paths.at(-1)).catch(async () => writeFile(paths.at(-1), await readFile(input)));
@@ -45,11 +48,12 @@ try {
     await visit.choose(paths);
     await visit.page.waitForFunction(
       (result, queued, count) => document.querySelectorAll(result).length >= count && !document.querySelector(queued),
-      { polling: 100 }, id('result'), id('queued'), first + BATCH,
+      { polling: 100 }, id('result'), id('queued'), end,
     );
     const seconds = (performance.now() - began) / 1000;
-    rows.push({ slices: first + BATCH, seconds, ...await memory(visit, session, host) });
+    rows.push({ slices: end, rate: (end - first) / seconds, ...await memory(visit, session, host) });
     tell(rows.at(-1));
+    first = end;
   }
   const results = await visit.page.$$eval(id('result'), (cards) => cards.map(({ dataset: { file, verdict, score } }) => ({ file, verdict, score })));
   if (results.length !== slices) faults.push(`${results.length} results of ${slices}`);
@@ -65,19 +69,24 @@ try {
   await rm(folder, { recursive: true, force: true });
 }
 
-const [, thousand, last] = [rows[0], rows[1], rows.at(-1)];
-const percent = (now, then) => `${(100 * (now / then - 1)).toFixed(1)} %`;
-console.log(`\nthroughput: ${(BATCH / thousand.seconds).toFixed(1)} slices/s in the first thousand, ${(BATCH / last.seconds).toFixed(1)} in the last, ratio ${(thousand.seconds / last.seconds).toFixed(2)}`);
-if (last !== thousand) console.log(`heap: ${percent(last.heap, thousand.heap)} from ${thousand.slices} to ${last.slices}, ${((last.heap - thousand.heap) * 1024 / (last.slices - thousand.slices)).toFixed(1)} KB a result`);
-if (last !== thousand && last.processes) console.log(`processes: ${percent(last.processes, thousand.processes)} from ${thousand.slices} to ${last.slices}, ${((last.processes - thousand.processes) * 1024 / (last.slices - thousand.slices)).toFixed(1)} KB a result`);
+const [, ten, thousand] = rows;
+const last = rows.at(-1);
+console.log(`\nthroughput: ${thousand.rate.toFixed(1)} slices/s in the first thousand, ${last.rate.toFixed(1)} in the last, ratio ${(last.rate / thousand.rate).toFixed(2)}`);
+grown(ten, thousand);
+if (last !== thousand) grown(thousand, last);
 if (output) await writeFile(output, JSON.stringify({ date: new Date().toISOString(), processor: cpus()[0].model, cores: cpus().length, rows }, null, 1));
 if (faults.length > 0) {
   console.error(`\n${faults.length} faults:\n${faults.slice(0, 20).join('\n')}`);
   process.exitCode = 1;
 } else console.log(`every one of ${slices} results is there, in order, with the verdict and score of the same slice before`);
 
-/** MB: the page's heap, its DOM nodes, and what the renderers keep for themselves. After the garbage is gone. */
+/**
+ * MB: the page's heap, its DOM nodes, and what the renderers keep for themselves. After the garbage is gone, that of the workers and the
+ * browser's caches too: what a device that runs short of memory would get back. That takes some seconds.
+ */
 async function memory(visit, session, host) {
+  await session.send('Memory.simulatePressureNotification', { level: 'critical' });
+  await new Promise((resolve) => { setTimeout(resolve, 8000); });
   await session.send('HeapProfiler.collectGarbage');
   await session.send('Performance.enable');
   const { metrics } = await session.send('Performance.getMetrics');
@@ -93,7 +102,15 @@ async function privateMemory(pid) {
   return [...rollup.matchAll(/^Private_\w+:\s+(\d+) kB/gm)].reduce((sum, [, kilobytes]) => sum + Number(kilobytes) / 1024, 0);
 }
 
-function tell({ slices: count, seconds, heap, nodes, processes }) {
+/** What the page holds more than before, in all and for each result. */
+function grown(before, after) {
+  for (const what of ['heap', 'processes'].filter((what) => after[what])) {
+    const [more, each] = [after[what] / before[what] - 1, (after[what] - before[what]) / (after.slices - before.slices)];
+    console.log(`${what}: ${(100 * more).toFixed(1)} % from ${before.slices} to ${after.slices} slices, ${(1024 * each).toFixed(1)} KB a result`);
+  }
+}
+
+function tell({ slices: count, rate, heap, nodes, processes }) {
   const told = processes ? `, processes ${processes.toFixed(0)} MB` : '';
-  console.log(`${String(count).padStart(6)} slices: ${(BATCH / seconds).toFixed(1)} slices/s, heap ${heap.toFixed(1)} MB, ${nodes} nodes${told}`);
+  console.log(`${String(count).padStart(6)} slices: ${rate.toFixed(1)} slices/s, heap ${heap.toFixed(1)} MB, ${nodes} nodes${told}`);
 }
