@@ -250,7 +250,7 @@ impl Run {
 }
 
 /// What a variant of the module can do otherwise than the first: arithmetic.
-const ARITHMETIC: [&str; 5] = ["--lib", "--test=operators", "--test=network", "--test=cases", "--test=numbers"];
+const ARITHMETIC: [&str; 4] = ["--lib", "--test=operators", "--test=cases", "--test=numbers"];
 
 /// `cargo test` of `which` suites for wasm32 with xtask itself as the runner.
 fn wasm_tests(toolchain: &Toolchain, browser: &setup::Browser, variant: Variant, which: &[&str]) -> Result<Command> {
