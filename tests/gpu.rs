@@ -166,6 +166,27 @@ fn buffers_are_used_again() {
     );
 }
 
+/// What the CPU hands over is written anew for each run: of three that are under way at once, each gives its own, a short one too.
+#[test]
+fn runs_under_way_do_not_mix() {
+    let input = Constant { shape: vec![1, 1, 2, 2], values: vec![0.0; 4] };
+    let on_gpu = Executor::new(gpu(), &single(&input, vec![], Op::Unary(Unary::Abs)), 2).unwrap();
+    let slice = |value: f32| [value; 4];
+    for round in 0..3 {
+        let value = |at: usize| (10 * round + at) as f32;
+        let [first, second, third] = [1, 2, 3].map(|at| slice(-value(at)));
+        let running = [vec![&first[..], &second[..]], vec![&third[..]], vec![&second[..], &first[..]]]
+            .map(|inputs| on_gpu.submit(&inputs).unwrap());
+        let expected = [[value(1), value(2)], [value(3), 0.0], [value(2), value(1)]];
+        for (run, expected) in running.into_iter().zip(expected) {
+            assert_eq!(run.wait().unwrap(), [expected.map(slice).concat()]);
+        }
+    }
+    for wrong in [vec![&[0.0; 4][..]; 3], vec![&[0.0; 4][..], &[0.0; 3][..]], vec![&[0.0; 8][..]]] {
+        assert!(on_gpu.submit(&wrong).is_err(), "{wrong:?}");
+    }
+}
+
 fn model() -> Model {
     Model::parse(SETTINGS).unwrap()
 }

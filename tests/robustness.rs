@@ -28,7 +28,7 @@ static SAMPLES: Dir = include_dir!("$CARGO_MANIFEST_DIR/www/samples");
 static FOUND: Dir = include_dir!("$CARGO_MANIFEST_DIR/tests/fuzz/found");
 
 /// What the fuzzer has gathered, a folder for each target.
-#[cfg(feature = "corpus")]
+#[cfg(all(feature = "corpus", target_arch = "wasm32"))]
 static CORPUS: Dir = include_dir!("$CARGO_MANIFEST_DIR/tests/fuzz/corpus");
 
 /// Bytes that a case may take beside its own.

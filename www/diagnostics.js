@@ -12,7 +12,7 @@ export function diagnostics({ pool, counts, readings, failures, build, module, o
   return Object.entries({
     Page: location.protocol === 'file:' ? 'file:' : location.origin,
     Build: build ? `${build.version} ${build.id}` : 'none',
-    Module: module,
+    Module: module ?? 'none',
     'Module SHA-256': build?.files[module] ? hexadecimal(build.files[module].sha256) : 'none',
     Offline: offline,
     Kiosk: kiosk ? `clears after ${kiosk.minutes} minutes` : 'no',

@@ -94,7 +94,8 @@ export async function forgetFiles() {
 /** Removes what is kept, gets every file anew past the browser's own cache, and loads the page again. */
 export async function repair() {
   await forgetFiles().catch(() => {});
-  const paths = ['./', 'pkg/build.js', 'service-worker.js', ...await usedPaths()];
+  // Of a list that is no good the files are not known: the page that is loaded then has the right one.
+  const paths = ['./', 'pkg/build.js', 'published.js', 'service-worker.js', ...await usedPaths().catch(() => [])];
   await Promise.allSettled(paths.map((path) => fetch(new URL(path, HOME), { cache: 'reload' }).then((answer) => answer.arrayBuffer())));
   location.reload();
 }

@@ -12,12 +12,12 @@ const HOME = new URL('./', import.meta.url);
 
 /**
  * The path of the module that this browser runs fastest: the first whose probe, itself a module, it takes. Of those inside the page, if
- * it is one file.
+ * it is one file. Null where the build names none.
  */
 export async function modulePath() {
   const { modules = [] } = (await build) ?? {};
   const runs = ({ path, probe }) => (inOneFile ? globalThis.lungglassFiles.has(path) : !probe || WebAssembly.validate(binary(probe)));
-  return modules.find(runs)?.path ?? 'the module';
+  return modules.find(runs)?.path ?? null;
 }
 
 /** `code`: 'missing', 'network' (it did not arrive) or 'damaged' (it is not what was built). */
@@ -31,7 +31,8 @@ export class FileError extends Error {
 /** The paths of the files that this browser uses: all but the other modules. */
 export async function usedPaths() {
   const [known, module] = await Promise.all([build, modulePath()]);
-  return Object.keys(known?.files ?? {}).filter((path) => path === module || !known.modules.some((other) => other.path === path));
+  const others = (known?.modules ?? []).map(({ path }) => path).filter((path) => path !== module);
+  return Object.keys(known?.files ?? {}).filter((path) => !others.includes(path));
 }
 
 /**
@@ -40,7 +41,7 @@ export async function usedPaths() {
  */
 export async function published(path, use, onProgress = (loaded, total) => {}) {
   const listed = (await build)?.files[path];
-  if (!listed) throw new FileError('missing', `${path} is not part of this build`);
+  if (!listed) throw new FileError('missing', `${path ?? 'the module'} is not part of this build`);
   /** @type {FileError | null} */
   let failure = null;
   const fail = (code, message) => (failure = new FileError(code, message));

@@ -19,13 +19,13 @@ const policy = self.trustedTypes?.createPolicy('lungglass', {
 });
 importScripts(policy ? policy.createScriptURL(HOME + LIST) : HOME + LIST);
 const build = self.lungglassBuild;
-const { id } = build;
+const { id, files, modules } = build;
 
-/** What is kept: all but the modules that this browser does not load. As `modulePath` in published.js chooses. */
+/** What is to be kept: all but the modules that this browser does not load. As `modulePath` in published.js chooses. */
 const runs = ({ probe }) => !probe || WebAssembly.validate(Uint8Array.from(atob(probe), (character) => character.charCodeAt(0)));
-const chosen = build.modules.find(runs).path;
-const others = build.modules.map(({ path }) => path).filter((path) => path !== chosen);
-const files = Object.fromEntries(Object.entries(build.files).filter(([path]) => !others.includes(path)));
+const chosen = modules.find(runs).path;
+const others = modules.map(({ path }) => path).filter((path) => path !== chosen);
+const wanted = Object.keys(files).filter((path) => !others.includes(path));
 
 const CACHE = `lungglass ${HOME}`;
 const keyOf = (path) => `${HOME}${path}?${encodeURIComponent(files[path].sha256)}`;
@@ -64,16 +64,31 @@ async function fetched(path) {
   return { file, keep: async () => (await caches.open(CACHE)).put(keyOf(path), copy) };
 }
 
-/** Makes the cache whole; gives how many files had to be got. */
+/** Makes the cache whole, with nothing that this browser does not load; gives how many files had to be got. */
 async function fill() {
   let got = 0;
   // One after the other: the largest is held in memory while its hash is taken.
-  for (const path of Object.keys(files)) {
+  for (const path of wanted) {
     if (await kept(path)) continue;
     await (await fetched(path)).keep();
     got++;
   }
+  // Of a time when this browser could run less.
+  const cache = await caches.open(CACHE);
+  for (const path of others) await cache.delete(keyOf(path));
   return got;
+}
+
+/**
+ * The list that this worker runs by, so that page and worker cannot be of two minds. The modules that are kept stand first: a browser
+ * that was brought up to date may run another by now, and have no network to get it.
+ */
+async function list() {
+  const cache = await caches.open(CACHE);
+  const isKept = await Promise.all(modules.map(async ({ path }) => Boolean(await cache.match(keyOf(path)))));
+  const sorted = [...modules.filter((_, at) => isKept[at]), ...modules.filter((_, at) => !isKept[at])];
+  const text = `globalThis.lungglassBuild = ${JSON.stringify({ ...build, modules: sorted })};`;
+  return new Response(text, { headers: { 'content-type': 'text/javascript' } });
 }
 
 async function answer(path) {
@@ -102,7 +117,7 @@ addEventListener('install', (event) => event.waitUntil(fill()));
 
 addEventListener('activate', (event) => event.waitUntil((async () => {
   const cache = await caches.open(CACHE);
-  const current = new Set(Object.keys(files).map(keyOf));
+  const current = new Set(wanted.map(keyOf));
   for (const request of await cache.keys()) if (!current.has(request.url)) await cache.delete(request);
 })()));
 
@@ -112,8 +127,7 @@ addEventListener('fetch', (event) => {
   // A repair asks the server itself.
   if (path === null || request.method !== 'GET' || request.cache === 'reload') return;
   if (path !== LIST) return event.respondWith(answer(path));
-  // The list that this worker runs by, so that page and worker cannot be of two minds.
-  event.respondWith(new Response(`globalThis.lungglassBuild = ${JSON.stringify(build)};`, { headers: { 'content-type': 'text/javascript' } }));
+  event.respondWith(list());
 });
 
 const requests = {

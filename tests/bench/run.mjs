@@ -137,7 +137,7 @@ async function main() {
       '/model/': join(ROOT, 'model'),
       '/cases/': CASES,
     },
-    files: { '/inputs.f32': inputs, '/lungglass.tflite': network.bytes, ...await limitModules() },
+    files: { '/inputs.f32': inputs, '/lungglass.tflite': network, ...await limitModules() },
   });
   try {
     const samples = found.filter(({ kind }) => kind).map(({ kind, file }) => ({ name: kind, url: `/cases/${file}` }));

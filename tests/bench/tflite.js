@@ -40,7 +40,7 @@ const BINARY = {
 /**
  * @param {object} onnx  of parseOnnx
  * @param {number} size  S: the input is [1, S, S, 1]
- * @returns {{ bytes: Uint8Array, outputs: string[] }} the file, and the outputs' names in its order
+ * @returns {Uint8Array} the file
  */
 export function tflite(onnx, size) {
   const graph = new Graph();
@@ -52,7 +52,7 @@ export function tflite(onnx, size) {
     if (BINARY[step.op] && step.data.every((name) => graph.at(name).data)) fold(graph, step);
     else write(graph, step, onnx);
   }
-  return { bytes: graph.file(onnx.inputs, onnx.outputs), outputs: onnx.outputs };
+  return graph.file(onnx.inputs, onnx.outputs);
 }
 
 /** Tensors and operators as the format lists them; tensors are known by name. */

@@ -287,6 +287,48 @@ test('a browser without relaxed SIMD loads and keeps the module that runs everyw
   assert.ok(Math.abs(readings[0].score - readings[1].score) < 1e-4);
 });
 
+test('a browser that can run another module by now takes the one that is kept while there is no network', async () => {
+  const own = await site();
+  const [{ path: fast }, { path: plain }] = own.list().modules;
+  const visit = await readyOffline(own);
+  // As it was left by a browser that could run the other one alone.
+  await visit.page.evaluate(async (fast, plain) => {
+    await (await fetch(plain)).arrayBuffer();
+    const [name] = await caches.keys();
+    const cache = await caches.open(name);
+    for (const request of await cache.keys()) if (new URL(request.url).pathname === `/${fast}`) await cache.delete(request);
+  }, fast, plain);
+  assert.deepEqual(await cached(visit), listed(own, '/', plain));
+  await own.stop();
+  await visit.page.reload();
+  await visit.ready();
+  await visit.page.click(id('sample'));
+  await visit.results(1);
+  // With the network the faster one comes, and takes its place.
+  await own.start();
+  await visit.page.reload();
+  await visit.ready();
+  await visit.offline('ready');
+  assert.deepEqual(await cached(visit), listed(own, '/', fast));
+  await own.stop();
+  await visit.close();
+});
+
+test('a list without modules is told, and a repair gets the right one', async () => {
+  const own = await site();
+  const right = own.files.get('pkg/build.js');
+  own.relist((list) => { delete list.modules; });
+  const visit = await at(own);
+  assert.match(await failure(visit), /not on the server/);
+  own.files.set('pkg/build.js', right);
+  await Promise.all([visit.page.waitForNavigation(), visit.page.click(id('repair'))]);
+  await visit.ready();
+  await visit.page.click(id('sample'));
+  await visit.results(1);
+  await visit.close();
+  await own.stop();
+});
+
 test('the page can be installed', async () => {
   const own = await site();
   const visit = await readyOffline(own);

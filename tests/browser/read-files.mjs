@@ -1,15 +1,15 @@
-// Reads files in a browser with the library under the page, and prints a line of JSON for each. For `cargo xtask parity`.
+// Reads files in a browser with a module of the page, and prints a line of JSON for each. For `cargo xtask parity`.
 //
-//     node read-files.mjs chromium|firefox LIST
+//     node read-files.mjs chromium|firefox MODULE LIST
 //
-// LIST is a file with a path a line. LUNGGLASS_PAGE is the address of a running server, CHROMIUM or FIREFOX the browser.
+// MODULE is its name in pkg/, LIST a file with a path a line. LUNGGLASS_PAGE is the address of a running server, CHROMIUM or FIREFOX the browser.
 
 import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
 import puppeteer from 'puppeteer-core';
 
 const PAGE = process.env.LUNGGLASS_PAGE;
-const [kind, list] = process.argv.slice(2);
+const [kind, module, list] = process.argv.slice(2);
 const root = process.getuid?.() === 0;
 
 const browser = kind === 'firefox'
@@ -23,12 +23,11 @@ try {
   const page = await browser.newPage();
   page.setDefaultTimeout(600_000);
   await page.goto(PAGE);
-  await page.evaluate(async (home) => {
-    const [{ default: init, Classifier }, { modulePath }] = await Promise.all(['pkg/lungglass.js', 'published.js'].map((path) => import(home + path)));
-    // The one that the page would load here.
-    await init({ module_or_path: home + await modulePath() });
+  await page.evaluate(async (library, module) => {
+    const { default: init, Classifier } = await import(library);
+    await init({ module_or_path: new URL(module, library) });
     window.classifier = new Classifier();
-  }, PAGE);
+  }, new URL('pkg/lungglass.js', PAGE).href, module);
   for (const path of (await readFile(list, 'utf8')).split('\n').filter(Boolean)) {
     const bytes = (await readFile(path)).toString('base64');
     const reading = await page.evaluate((text, name) => {

@@ -38,7 +38,8 @@ enum Task {
     /// The wasm32 target comes from rustup. Where rustup cannot download, it is made from the source of std that Debian packages.
     /// Nothing is installed that is already there. Without root the commands that need it are printed.
     Setup,
-    /// Build the page's module, www/pkg/lungglass.js and www/pkg/lungglass_bg.wasm, and the list of what is published, www/pkg/build.js.
+    /// Build the page's modules, www/pkg/lungglass.js with lungglass_bg.wasm and lungglass_relaxed_bg.wasm (for browsers with relaxed SIMD), and
+    /// the list of what is published, www/pkg/build.js.
     Build,
     /// Build the page's module and serve www/ on 127.0.0.1.
     Serve {
@@ -54,7 +55,7 @@ enum Task {
         #[arg(long)]
         all: bool,
     },
-    /// Measure the forward pass and the start against ONNX Runtime Web and tfjs-backend-wasm (XNNPACK) in turn, the parts of a reading,
+    /// Measure the forward pass and the start against ONNX Runtime Web, tfjs-backend-wasm and LiteRT.js (XNNPACK) in turn, the parts of a reading,
     /// workers, memory and the limits of this machine in wasm; natively against onnxruntime.
     ///
     /// The peers come from npm into tests/bench. LUNGGLASS_PYTHON names a Python with onnxruntime if `python3` has none. Close what else

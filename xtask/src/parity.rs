@@ -12,6 +12,7 @@ use lungglass_server::{Folder, Server};
 use serde::Deserialize;
 
 use crate::toolchain::{self, Toolchain};
+use crate::wasm::Variant;
 use crate::{process, python, root, setup, target, test, wasm};
 
 /// Runtimes that agree stay within it of ONNX Runtime.
@@ -179,16 +180,18 @@ fn browsers(toolchain: &Toolchain, browser: &setup::Browser, list: &Path) -> Res
             println!("{kind}: not to be had here");
             continue;
         };
-        println!("{kind} ...");
-        let mut node = process::command("node");
-        node.current_dir(&tests)
-            .arg("read-files.mjs")
-            .arg(kind)
-            .arg(list)
-            .env("LUNGGLASS_PAGE", server.url())
-            .env(variable, program);
         let version = process::output(process::command(program).arg("--version"))?;
-        found.push(Runtime { name: version, ..runtime(kind, &process::output(&mut node)?)? });
+        for variant in Variant::ALL {
+            println!("{kind}, {} ...", variant.file());
+            let mut node = process::command("node");
+            node.current_dir(&tests)
+                .args(["read-files.mjs", kind, variant.file()])
+                .arg(list)
+                .env("LUNGGLASS_PAGE", server.url())
+                .env(variable, program);
+            let name = format!("{version}, {}", variant.file());
+            found.push(Runtime { name, ..runtime(kind, &process::output(&mut node)?)? });
+        }
     }
     Ok(found)
 }

@@ -95,6 +95,7 @@ fn list(files: &[File], version: &str) -> String {
         path(Variant::Relaxed),
         path(Variant::Simd)
     );
+    all.update(&modules);
     let id = all.finalize().iter().fold(String::new(), |id, byte| id + &format!("{byte:02x}"));
     format!(
         "// Written by `cargo xtask build`: what this build published.\n\
@@ -111,6 +112,8 @@ pub fn version() -> Result<String> {
 
 #[cfg(test)]
 mod tests {
+    use wasmparser::{Validator, WasmFeatures};
+
     use super::*;
 
     fn file(path: &str, text: &str) -> File {
@@ -141,6 +144,21 @@ mod tests {
         assert_ne!(first, id(&[file("b.js", "abc"), file(SERVICE_WORKER, "1")]));
         assert_ne!(first, id(&[file("a.js", "abc"), file(SERVICE_WORKER, "2")]));
         assert!(!list(&[file(SERVICE_WORKER, "1")], "1").contains(SERVICE_WORKER));
+    }
+
+    #[test]
+    fn only_a_browser_with_relaxed_simd_takes_the_probe() {
+        let takes =
+            |features: WasmFeatures| Validator::new_with_features(features).validate_all(&RELAXED_PROBE).is_ok();
+        let simd = WasmFeatures::default() - WasmFeatures::RELAXED_SIMD;
+        assert!(simd.contains(WasmFeatures::SIMD));
+        assert!(!takes(simd));
+        assert!(takes(simd | WasmFeatures::RELAXED_SIMD));
+        // The last module needs nothing but SIMD.
+        let text = list(&[], "1");
+        let modules: Vec<_> = text.lines().filter(|line| line.trim().starts_with("{\"path\"")).collect();
+        assert_eq!(modules.len(), Variant::ALL.len());
+        assert_eq!(modules.last().unwrap().trim(), format!("{{\"path\": \"pkg/{}\"}}", Variant::Simd.file()));
     }
 
     #[test]

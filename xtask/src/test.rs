@@ -64,7 +64,10 @@ pub fn corpus() -> Result<()> {
     ensure!(folder.is_dir(), "{} is not there yet: run `cargo xtask fuzz` first", folder.display());
     let mut cargo = wasm_tests(&toolchain::obtain()?, &setup::browser()?, Variant::Simd, &["--test=robustness"])?;
     cargo.args(["--features", "corpus", "--", "the_corpus", "--nocapture"]);
-    process::run(&mut cargo)
+    let mut passed = 0;
+    process::run_and_read(&mut cargo, |line| passed += cargo_tally(line).map_or(0, |tally| tally.passed))?;
+    ensure!(passed == 1, "the test of the corpus did not run");
+    Ok(())
 }
 
 /// How many tests passed, failed and were skipped.
@@ -115,23 +118,15 @@ impl Run {
             })
         })?;
         let linted = self.step("lints for wasm32", |_| {
-            let Some(mut clippy) = toolchain.clippy()? else {
-                println!("NOT CHECKED: the toolchain for wasm32 has no clippy, and none is to be had here");
-                return Ok(false);
-            };
-            clippy.args([
-                "--release",
-                "--package",
-                "lungglass",
-                "--target",
-                TARGET,
-                "--lib",
-                "--tests",
-                "--",
-                "-D",
-                "warnings",
-            ]);
-            process::run(&mut clippy)?;
+            for variant in Variant::ALL {
+                let Some(mut clippy) = toolchain.clippy()? else {
+                    println!("NOT CHECKED: the toolchain for wasm32 has no clippy, and none is to be had here");
+                    return Ok(false);
+                };
+                clippy.args(["--release", "--package", "lungglass", "--target", TARGET, "--lib", "--tests"]);
+                variant.choose(&mut clippy);
+                process::run(clippy.args(["--", "-D", "warnings"]))?;
+            }
             Ok(true)
         })?;
         self.note(linted, "NOT CHECKED");
@@ -260,9 +255,10 @@ fn wasm_tests(toolchain: &Toolchain, browser: &setup::Browser, variant: Variant,
     let runner = format!("target.{TARGET}.runner = [{xtask:?}, \"wasm-test-runner\"]");
     let mut cargo = toolchain.cargo();
     cargo
+        .args(["test", "--release", "--package", "lungglass", "--target", TARGET, "--no-fail-fast"])
+        // Behind the subcommand, as that of the variant: those before it would not count then.
         .arg("--config")
         .arg(runner)
-        .args(["test", "--release", "--package", "lungglass", "--target", TARGET, "--no-fail-fast"])
         .args(which)
         .env("CHROMEDRIVER", &browser.driver)
         .env("WASM_BINDGEN_USE_DEDICATED_WORKER", "1")

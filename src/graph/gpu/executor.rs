@@ -16,7 +16,8 @@ pub struct Executor {
     gpu: Arc<Gpu>,
     steps: Vec<Step>,
     input: wgpu::Buffer,
-    /// Values that the network takes at once.
+    /// Inputs that it takes at once, and the values that these have together.
+    batch: usize,
     length: usize,
     outputs: Vec<Output>,
     /// What waits for the next run.
@@ -66,20 +67,25 @@ impl Executor {
             |tensor: &usize| Output { buffer: buffers[*tensor].clone(), length: plan.tensors[*tensor].length() };
         let outputs = plan.outputs.iter().map(output).collect();
         let (input, length) = (buffers[plan.input].clone(), plan.tensors[plan.input].length());
-        Ok(Executor { gpu, steps, input, length, outputs, idle: Mutex::new(Vec::new()) })
+        Ok(Executor { gpu, steps, input, batch, length, outputs, idle: Mutex::new(Vec::new()) })
     }
 
-    /// Starts a run. `inputs` hold at most as many values as all inputs of a batch have together; those that are missing are zeros.
+    /// Starts a run of at most as many inputs as a batch has; those that are missing are zeros.
     ///
     /// # Errors
-    /// A line that says what the GPU complained of.
+    /// A line that says which input does not fit, or what the GPU complained of.
     pub fn submit(&self, inputs: &[&[f32]]) -> Result<Pending<'_>, String> {
-        let given: usize = inputs.iter().map(|input| input.len()).sum();
-        if given > self.length {
-            return Err(format!("the network takes {} values and got {given}", self.length));
+        if inputs.len() > self.batch {
+            return Err(format!("the network takes {} inputs at once and got {}", self.batch, inputs.len()));
+        }
+        let each = self.length / self.batch;
+        if let Some(input) = inputs.iter().find(|input| input.len() != each) {
+            return Err(format!("an input has {each} values, and not {}", input.len()));
         }
         let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let host = idle.unwrap_or_else(|| self.host());
+        // Where there is no memory for it, that is the reason and not what comes of it.
+        self.gpu.complaint()?;
         self.fill(&host.input, inputs)?;
         // All in one, so that runs of several threads do not mix.
         let mut encoder = self.gpu.device.create_command_encoder(&Default::default());
