@@ -161,7 +161,7 @@ fn the_network_gives_finite_numbers_or_an_error() {
         Ok(outputs) => assert!(outputs.are_finite()),
         Err(error) => assert_eq!(error.code(), "argument", "{error}"),
     };
-    let odd = [f32::NAN, f32::INFINITY, f32::NEG_INFINITY, 1e38, -1e38, 1e-40, -1e-45, 0.0, 1e6];
+    let odd = [f32::NAN, f32::INFINITY, f32::NEG_INFINITY, 1e38, -1e38, 1e-40, -1e-45, 0.0, 1e3, -1e3, 1e6];
     for value in odd {
         run(&vec![value; size * size]);
     }

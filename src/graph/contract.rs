@@ -5,6 +5,9 @@ use super::program::{Program, Shape};
 use super::{Map, Outputs};
 use crate::error::{Error, Result};
 
+/// The greatest value of an input, either way. Preprocessing gives -1 to 1.
+const MOST: f32 = 1000.0;
+
 /// Where the contract's outputs stand among a network's, and how large they are.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Contract {
@@ -103,19 +106,28 @@ impl Contract {
 
     /// Whether a network that reads `most` at once takes these slices.
     ///
+    /// What is not a number, or far beyond what preprocessing gives, ends here on every runtime: GPUs and relaxed SIMD may take a
+    /// clamp's bound for it, and a damaged slice would be judged. Within [`MOST`] nothing overflows.
+    ///
     /// # Errors
     /// [`Error::Argument`] unless they are 1 to `most`, each with all of its values.
     pub(super) fn check(&self, slices: &[&[f32]], most: usize) -> Result<()> {
-        let size = self.size;
         if !(1..=most).contains(&slices.len()) {
             return Err(Error::Argument(format!("the network takes 1 to {most} slices and got {}", slices.len())));
         }
-        match slices.iter().find(|slice| slice.len() != self.pixels()) {
-            Some(slice) => {
-                Err(Error::Argument(format!("the network takes {size} x {size} values and got {}", slice.len())))
+        for slice in slices {
+            if slice.len() != self.pixels() {
+                let (size, got) = (self.size, slice.len());
+                return Err(Error::Argument(format!("the network takes {size} x {size} values and got {got}")));
             }
-            None => Ok(()),
+            // All of them, without a way out in the middle, so that the compiler makes vectors of it.
+            if !slice.iter().fold(true, |fit, value| fit & (value.abs() <= MOST)) {
+                return Err(Error::Argument(format!(
+                    "the network takes values from -{MOST} to {MOST}, and one is outside or not a number"
+                )));
+            }
         }
+        Ok(())
     }
 
     /// What a network says of slice number `slice` of a batch; `values` gives all values of its output with that place.
@@ -185,6 +197,10 @@ mod tests {
         assert!(contract.check(&[slice; 2], 2).is_ok());
         for wrong in [&[][..], &[slice; 3], &[slice, &slice[1..]]] {
             assert!(matches!(contract.check(wrong, 2), Err(Error::Argument(_))), "{wrong:?}");
+        }
+        for odd in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY, 1e6] {
+            let wrong: &[f32] = &[0.0, 0.0, 0.0, odd];
+            assert!(matches!(contract.check(&[slice, wrong], 2), Err(Error::Argument(_))), "{odd}");
         }
     }
 }

@@ -20,7 +20,7 @@ pub trait Vector: Copy {
     /// `self + a * b`, rounded once or twice.
     fn mul_add(self, a: Self, b: Self) -> Self;
     fn add(self, other: Self) -> Self;
-    /// Between the two; what is not a number stays so.
+    /// Between the two. What is not a number stays so, except with relaxed SIMD: there the compiler takes its minimum and maximum.
     fn clamp(self, low: Self, high: Self) -> Self;
 }
 
