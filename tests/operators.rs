@@ -6,6 +6,7 @@ mod programs;
 use lungglass::graph::executor::Executor;
 use lungglass::graph::kernels::Processor;
 use lungglass::graph::program::{Binary, Constant, Op, Pool, Program, Shape, Unary};
+#[cfg(not(target_feature = "relaxed-simd"))]
 use programs::single;
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
