@@ -41,8 +41,16 @@ test('one file from a disk reads like the site, and asks nobody for anything', a
   await visit.choose(inputs);
   await visit.page.click(id('sample'));
   const results = await visit.results(3);
-  const plain = (list) => list.map(({ file, verdict, score, heatmap }) => ({ file, verdict, score, heatmap }));
+  const plain = (list) => list.map(({ file, verdict }) => ({ file, verdict }));
   assert.deepEqual(plain(results), plain(expected));
+  // The site has a module here that rounds once where the kiosk's rounds twice.
+  for (const [at, { score, heatmap }] of results.entries()) {
+    const site = expected[at];
+    assert.equal(score === '', site.score === '');
+    assert.ok(Math.abs(score - site.score) < 1e-5, `${score} and ${site.score}`);
+    assert.equal(heatmap === null, site.heatmap === null);
+    assert.ok(Math.abs(heatmap - site.heatmap) < 1e-3, `${heatmap} and ${site.heatmap}`);
+  }
   await visit.shot('kiosk', { fullPage: true });
 
   // A cancel starts a second worker, from the same file.

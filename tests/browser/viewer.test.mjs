@@ -186,7 +186,9 @@ async function readByLibrary(page, file) {
   const base64 = (await readFile(file)).toString('base64');
   return page.evaluate(async (url, text) => {
     const { default: init, Classifier, Slices } = await import(url);
-    await init();
+    // The module that the page reads with: another rounds otherwise.
+    const { modulePath } = await import(new URL('../published.js', url).href);
+    await init({ module_or_path: new URL(`../${await modulePath()}`, url) });
     const bytes = () => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
     const classifier = new Classifier();
     const [reading] = classifier.classify(bytes(), 'a');
