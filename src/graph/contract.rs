@@ -107,7 +107,7 @@ impl Contract {
     /// Whether a network that reads `most` at once takes these slices.
     ///
     /// What is not a number, or far beyond what preprocessing gives, ends here on every runtime: GPUs and relaxed SIMD may take a
-    /// clamp's bound for it, and a damaged slice would be judged. Within [`MOST`] nothing overflows.
+    /// clamp's bound for it, and a damaged slice would be judged. Within [`MOST`] nothing of the shipped network overflows.
     ///
     /// # Errors
     /// [`Error::Argument`] unless they are 1 to `most`, each with all of its values.
