@@ -84,11 +84,16 @@ async function fill() {
  * that was brought up to date may run another by now, and have no network to get it.
  */
 async function list() {
-  const cache = await caches.open(CACHE);
-  const isKept = await Promise.all(modules.map(async ({ path }) => Boolean(await cache.match(keyOf(path)))));
-  const sorted = [...modules.filter((_, at) => isKept[at]), ...modules.filter((_, at) => !isKept[at])];
+  // Without a cache to ask, in the order of the build.
+  const sorted = await keptFirst().catch(() => modules);
   const text = `globalThis.lungglassBuild = ${JSON.stringify({ ...build, modules: sorted })};`;
   return new Response(text, { headers: { 'content-type': 'text/javascript' } });
+}
+
+async function keptFirst() {
+  const cache = await caches.open(CACHE);
+  const isKept = await Promise.all(modules.map(async ({ path }) => Boolean(await cache.match(keyOf(path)))));
+  return [...modules.filter((_, at) => isKept[at]), ...modules.filter((_, at) => !isKept[at])];
 }
 
 async function answer(path) {
