@@ -101,7 +101,20 @@ fn on_cuda(chosen: Chosen, batch: usize) -> Result<Classifier, Failure> {
         Source::BuiltIn => ONNX,
         Source::Onnx(onnx) => onnx,
     };
-    let graph = card.compile(onnx, chosen.model.size, batch);
+    eprintln!(
+        "lungglass: {}: making the network ready; the first time, tract compiles its kernels for a minute or two",
+        card.name
+    );
+    let mut graph = card.compile(onnx, chosen.model.size, batch);
+    if let Err(error::Error::Internal(reason)) = &graph
+        && batch > 1
+    {
+        eprintln!(
+            "lungglass: {}: tract cannot read {batch} slices at once ({reason}); it reads one at a time",
+            card.name
+        );
+        graph = card.compile(onnx, chosen.model.size, 1);
+    }
     if let Ok(graph) = &graph {
         let left = left_to_cpu(graph);
         if !left.is_empty() {

@@ -37,12 +37,16 @@ impl Card {
         Ok(Card { name: format!("cuda: {}", name.map_err(|error| one_line(&error.to_string()))?), runtime })
     }
 
-    /// Compiles an ONNX file for `batch` slices at once.
+    /// Compiles an ONNX file for `batch` slices at once, and tries it: some of tract's kernels refuse shapes only when they run.
     ///
     /// # Errors
     /// [`Error::Model`] when it does not fit the contract or tract cannot take it, [`Error::Internal`] if the card fails.
     pub fn compile(&self, onnx: &[u8], size: usize, batch: usize) -> Result<TractGraph> {
-        let prepared = panic::catch_unwind(AssertUnwindSafe(|| TractGraph::new(onnx, size, batch, self.runtime)));
+        let prepared = panic::catch_unwind(AssertUnwindSafe(|| {
+            let graph = TractGraph::new(onnx, size, batch, self.runtime)?;
+            graph.run_batch(&vec![vec![0.0; size * size].as_slice(); batch])?;
+            Ok(graph)
+        }));
         prepared.unwrap_or_else(|_| Err(Error::Internal(format!("{}: it could not be made ready", self.name))))
     }
 }
