@@ -3,7 +3,7 @@
 The teachers see a crop as it is, the student the same crop in another window, resolution and noise, and learns their mean
 (Hinton et al. 2015, arXiv 1503.02531): the score, mixed with the label where there is one, the findings and the cells.
 So it learns what they agree on, and that none of these changes may move it. LUNA16 slices take part without labels, half of
-them painted: they show the student other scanners.
+them painted: they show the student other scanners. `--pairs` keeps the teachers' own task on them as well.
 """
 
 from __future__ import annotations
@@ -21,15 +21,14 @@ from torch.nn import functional
 
 import augment
 import lesions
+import pretrain
 import train
-from network import CLOSE, SIZE, Classifier, Focus, Outputs, restored
+from network import CLOSE, SIZE, Classifier, Focus, Frame, Outputs, cut, restored
 from run import SAVED, Run, focused, load_focus, logits_of, placed, weights
 
 RATE = 1.5e-4
 # Unlabelled slices of an epoch, drawn anew each time.
 UNLABELLED = 160
-# Share of the samples that the student sees at a lower resolution.
-SOFTENED = 0.75
 # The label's part in the target of a labelled slice.
 LABEL = 0.4
 
@@ -80,6 +79,8 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("--start", type=Path, required=True, help="network.pt to start from: a teacher's, say")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--epochs", type=int, default=12)
+    parser.add_argument("--softened", type=float, default=0.75, help="share of the samples seen at a lower resolution")
+    parser.add_argument("--pairs", type=int, default=0, help="LUNA16 slices beside a batch, each once clear and once painted")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--fold", type=int, help="hold this fold out, as the teachers did")
     parser.add_argument("--device", default="cpu", help="cpu or cuda")
@@ -114,9 +115,19 @@ def distil(options: argparse.Namespace) -> None:
             run.set_rate((run.epoch + index / len(batches)) / run.epochs)
             x = crop(slices.inputs[rows], luna[others], run.generator)
             answer = taught(teachers, focus, x)
-            look = focused(focus, augment.shade(x, run.generator, SOFTENED))
+            seen, cover = augment.shade(x, run.generator, options.softened), None
+            if options.pairs:
+                drawn = torch.randint(len(luna), (options.pairs,), generator=run.generator, device=device)
+                views, cover = train.pair_view(luna[drawn], SIZE, run.generator, options.softened)
+                seen = torch.cat([seen, views])
+            look = focused(focus, seen)
             label = torch.cat([slices.label[rows], torch.full((len(others),), -1.0, device=device)])
-            loss = loss_of(run.network(look.seen, look.lung), answer, label)
+            said, count = run.network(look.seen, look.lung), len(x)
+            loss = loss_of(Outputs(*(part[:count] for part in said)), answer, label)
+            if cover is not None:
+                frame = Frame(*(end[count:] for end in look.frame))
+                painted = Outputs(*(part[count:] for part in said))
+                loss = loss + train.pairs_loss(painted, look.lung[count:], pretrain.cells_of(cut(cover, frame, CLOSE)))
             run.step(loss)
             total += float(loss.detach())
         run.epoch += 1
