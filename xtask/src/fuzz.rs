@@ -3,11 +3,14 @@
 use std::env;
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::{Mutex, PoisonError};
+use std::thread;
 use std::time::Instant;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 
 use crate::{process, root, target};
 
@@ -25,35 +28,45 @@ const MEMORY: u32 = 2048;
 /// The suites that the sanitizer runs: every kernel on every kind of vector, and every reader.
 const SANITIZED: [&str; 3] = ["operators", "robustness", "dicom"];
 
-/// Fuzzes one target or all in turn, `minutes` each.
-pub fn run(only: Option<&str>, minutes: f64) -> Result<()> {
+/// Fuzzes one target or all, `jobs` of them at once, `minutes` each.
+pub fn run(only: Option<&str>, minutes: f64, jobs: NonZeroUsize) -> Result<()> {
     ensure!(minutes.is_finite() && minutes > 0.0, "--minutes must be more than 0");
     let fuzzer = build()?;
     let names = process::output(&mut process::command(&fuzzer))?;
     let targets: Vec<&str> = names.lines().filter(|name| only.is_none_or(|only| only == *name)).collect();
     ensure!(!targets.is_empty(), "there is no such target; they are: {}", names.replace('\n', ", "));
-    let home = root().join("tests/fuzz");
-    let mut findings = 0;
-    for name in targets {
-        println!("\n== {name} ==");
-        let (corpus, found) = (home.join("corpus").join(name), home.join("found").join(name));
-        for folder in [&corpus, &found] {
-            fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
-        }
-        let before = count(&found)?;
-        let start = Instant::now();
-        let executions = fuzz(&fuzzer, name, &corpus, &found, minutes)?;
-        let took = start.elapsed().as_secs_f64() / 60.0;
-        let new = count(&found)? - before;
-        findings += new;
-        println!("{executions} executions in {took:.1} minutes, {new} findings");
-        log(&home.join("LOG.md"), name, took, executions, new)?;
-        minimise(&fuzzer, name, &corpus)?;
-        // Only what holds something is kept.
-        let _ = fs::remove_dir(&found);
-    }
+    let waiting = Mutex::new(targets.into_iter());
+    // A worker that fails leaves the rest to the others.
+    let work = || {
+        let next = || waiting.lock().unwrap_or_else(PoisonError::into_inner).next();
+        std::iter::from_fn(next).try_fold(0, |findings, name| Ok(findings + round(&fuzzer, name, minutes)?))
+    };
+    let findings = thread::scope(|scope| -> Result<usize> {
+        let workers: Vec<_> = (0..jobs.get()).map(|_| scope.spawn(work)).collect();
+        workers.into_iter().map(|worker| worker.join().map_err(|_| anyhow!("a fuzzing thread panicked"))?).sum()
+    })?;
     ensure!(findings == 0, "{findings} cases break a reader: they lie in tests/fuzz/found");
     Ok(())
+}
+
+/// Fuzzes one target, writes the log and makes the corpus smaller; gives the number of new findings.
+fn round(fuzzer: &Path, name: &str, minutes: f64) -> Result<usize> {
+    let home = root().join("tests/fuzz");
+    let (corpus, found) = (home.join("corpus").join(name), home.join("found").join(name));
+    for folder in [&corpus, &found] {
+        fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    }
+    let before = count(&found)?;
+    let start = Instant::now();
+    let executions = fuzz(fuzzer, name, &corpus, &found, minutes)?;
+    let took = start.elapsed().as_secs_f64() / 60.0;
+    let new = count(&found)? - before;
+    println!("{name}: {executions} executions in {took:.1} minutes, {new} findings");
+    log(&home.join("LOG.md"), name, took, executions, new)?;
+    minimise(fuzzer, name, &corpus)?;
+    // Only what holds something is kept.
+    let _ = fs::remove_dir(&found);
+    Ok(new)
 }
 
 /// Tests the kernels and the readers with every access to memory checked. `RUSTC_BOOTSTRAP` lets a stable compiler do it.

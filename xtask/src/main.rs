@@ -16,6 +16,7 @@ mod toolchain;
 mod wasm;
 
 use std::ffi::OsString;
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -100,7 +101,7 @@ enum Task {
     },
     /// Rewrite the expected outputs of the cases under tests/ from what the code gives now. Read the difference before you commit it.
     Bless,
-    /// Feed damaged files to every reader, guided by coverage, one target after the other, at idle priority; write what came of it into
+    /// Feed damaged files to every reader, guided by coverage, at idle priority; write what came of it into
     /// tests/fuzz/LOG.md. What breaks a reader is kept in tests/fuzz/found.
     Fuzz {
         /// One target only.
@@ -108,8 +109,11 @@ enum Task {
         /// Minutes for each target.
         #[arg(long, default_value_t = 10.0)]
         minutes: f64,
+        /// Targets at once.
+        #[arg(long, default_value = "1")]
+        jobs: NonZeroUsize,
         /// Do not fuzz, but read all that was gathered so far in headless Chromium.
-        #[arg(long, conflicts_with_all = ["target", "minutes"])]
+        #[arg(long, conflicts_with_all = ["target", "minutes", "jobs"])]
         browser: bool,
     },
     /// Run the kernels and the readers under AddressSanitizer.
@@ -158,7 +162,7 @@ fn perform(task: Task) -> Result<ExitCode> {
         Task::Release { twice } => release::write(twice)?,
         Task::Bless => test::bless()?,
         Task::Fuzz { browser: true, .. } => test::corpus()?,
-        Task::Fuzz { target, minutes, .. } => fuzz::run(target.as_deref(), minutes)?,
+        Task::Fuzz { target, minutes, jobs, .. } => fuzz::run(target.as_deref(), minutes, jobs)?,
         Task::Asan => fuzz::sanitize()?,
         Task::WasmTestRunner { arguments } => wasm::run_tests(arguments)?,
     }
