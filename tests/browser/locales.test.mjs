@@ -236,6 +236,13 @@ test('every measure of the model has a name', async () => {
   assert.deepEqual([...missing], []);
 });
 
+test('every measure that is named is one of the model, or one that training may write into it', async () => {
+  const training = (await readdir(new URL('../../model/training/', import.meta.url))).filter((file) => file.endsWith('.py'));
+  const sources = await Promise.all(['model/model.toml', ...training.map((file) => `model/training/${file}`)].map(read));
+  const written = new Set(sources.flatMap((text) => text.match(/\w+/g)));
+  assert.deepEqual(Object.keys(en.measures).filter((name) => !written.has(name)), []);
+});
+
 test('a reason is told in the language of the page, an error with its English detail', () => {
   const refusal = (code, source = {}) => ({ refusal: { code, message: 'the library says so' }, error: null, source });
   const error = (code) => ({ refusal: null, error: { code, message: 'the PNG data cannot be read: early end' }, source: null });

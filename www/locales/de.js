@@ -377,7 +377,6 @@ export default {
   measures: {
     data: 'Daten',
     other_data: 'Weitere Daten',
-    gate_data: 'Daten der Eingangsprüfung',
     date: 'Datum',
     procedure: 'Verfahren',
     initial_weights: 'Anfangsgewichte',
@@ -394,7 +393,6 @@ export default {
     occlusion: 'Mit verdeckten Teilen der Schicht',
     map_peak: 'Wo die Karte am höchsten ist',
     other_hospitals: 'Nie gesehene Kliniken',
-    gate_luna_held: 'Eingangsprüfung: zurückgehaltene Thorax-CT',
     gate_reference: 'Eingangsprüfung: eine Schicht in mehreren Formen',
     gate_ood: 'Eingangsprüfung: Bilder, die keine Thorax-CT sind',
     gate_altered_validation: 'Eingangsprüfung: verfremdete Validierungsschichten',
@@ -416,7 +414,6 @@ export default {
     specificity: 'Spezifität',
     ppv: 'PPW',
     npv: 'NPW',
-    brier: 'Brier-Score',
     ece: 'Kalibrierungsfehler (ECE)',
     ppv_and_npv: 'PPW und NPW',
     at_1_percent: 'bei einer Prävalenz von 1\u00a0%',
@@ -462,8 +459,5 @@ export default {
     inverted_refused: 'Invertiert, abgelehnt',
     shuffled_refused: 'Vertauscht, abgelehnt',
     enlarged_refused: 'Vergrößert, abgelehnt',
-    inverted_refused_by_embedding: 'Invertiert, als unbekannt abgelehnt',
-    shuffled_refused_by_embedding: 'Vertauscht, als unbekannt abgelehnt',
-    enlarged_refused_by_embedding: 'Vergrößert, als unbekannt abgelehnt',
   },
 };

@@ -382,7 +382,6 @@ export default {
   measures: {
     data: 'Data',
     other_data: 'Other data',
-    gate_data: 'Data of the gate',
     date: 'Date',
     procedure: 'Procedure',
     initial_weights: 'Initial weights',
@@ -399,7 +398,6 @@ export default {
     occlusion: 'With parts of the slice covered',
     map_peak: 'Where the map is highest',
     other_hospitals: 'Hospitals never seen',
-    gate_luna_held: 'Gate: chest CT held out',
     gate_reference: 'Gate: one slice in several forms',
     gate_ood: 'Gate: pictures that are no chest CT',
     gate_altered_validation: 'Gate: validation slices made unlike chest CT',
@@ -421,7 +419,6 @@ export default {
     specificity: 'Specificity',
     ppv: 'PPV',
     npv: 'NPV',
-    brier: 'Brier score',
     ece: 'Calibration error (ECE)',
     ppv_and_npv: 'PPV and NPV',
     at_1_percent: 'at a prevalence of 1%',
@@ -467,8 +464,5 @@ export default {
     inverted_refused: 'Inverted, refused',
     shuffled_refused: 'Shuffled, refused',
     enlarged_refused: 'Enlarged, refused',
-    inverted_refused_by_embedding: 'Inverted, refused as unfamiliar',
-    shuffled_refused_by_embedding: 'Shuffled, refused as unfamiliar',
-    enlarged_refused_by_embedding: 'Enlarged, refused as unfamiliar',
   },
 };

@@ -377,7 +377,6 @@ export default {
   measures: {
     data: 'Datos',
     other_data: 'Otros datos',
-    gate_data: 'Datos del control de entrada',
     date: 'Fecha',
     procedure: 'Procedimiento',
     initial_weights: 'Pesos iniciales',
@@ -394,7 +393,6 @@ export default {
     occlusion: 'Con partes del corte tapadas',
     map_peak: 'Dónde el mapa es más alto',
     other_hospitals: 'Hospitales nunca vistos',
-    gate_luna_held: 'Control de entrada: TC de tórax reservadas',
     gate_reference: 'Control de entrada: un corte en varias formas',
     gate_ood: 'Control de entrada: imágenes que no son TC de tórax',
     gate_altered_validation: 'Control de entrada: cortes de validación desfigurados',
@@ -416,7 +414,6 @@ export default {
     specificity: 'Especificidad',
     ppv: 'VPP',
     npv: 'VPN',
-    brier: 'Puntuación de Brier',
     ece: 'Error de calibración (ECE)',
     ppv_and_npv: 'VPP y VPN',
     at_1_percent: 'con una prevalencia del 1\u00a0%',
@@ -462,8 +459,5 @@ export default {
     inverted_refused: 'Invertidos, rechazados',
     shuffled_refused: 'Mezclados, rechazados',
     enlarged_refused: 'Ampliados, rechazados',
-    inverted_refused_by_embedding: 'Invertidos, rechazados por desconocidos',
-    shuffled_refused_by_embedding: 'Mezclados, rechazados por desconocidos',
-    enlarged_refused_by_embedding: 'Ampliados, rechazados por desconocidos',
   },
 };

@@ -377,7 +377,6 @@ export default {
   measures: {
     data: 'Données',
     other_data: 'Autres données',
-    gate_data: 'Données du contrôle d’entrée',
     date: 'Date',
     procedure: 'Procédure',
     initial_weights: 'Poids initiaux',
@@ -394,7 +393,6 @@ export default {
     occlusion: 'Avec des parties de la coupe masquées',
     map_peak: 'Où la carte est la plus haute',
     other_hospitals: 'Hôpitaux jamais vus',
-    gate_luna_held: 'Contrôle d’entrée\u00a0: scanners thoraciques mis de côté',
     gate_reference: 'Contrôle d’entrée\u00a0: une coupe sous plusieurs formes',
     gate_ood: 'Contrôle d’entrée\u00a0: images qui ne sont pas des scanners thoraciques',
     gate_altered_validation: 'Contrôle d’entrée\u00a0: coupes de validation dénaturées',
@@ -416,7 +414,6 @@ export default {
     specificity: 'Spécificité',
     ppv: 'VPP',
     npv: 'VPN',
-    brier: 'Score de Brier',
     ece: 'Erreur de calibration (ECE)',
     ppv_and_npv: 'VPP et VPN',
     at_1_percent: 'pour une prévalence de 1\u00a0%',
@@ -462,8 +459,5 @@ export default {
     inverted_refused: 'Inversées, refusées',
     shuffled_refused: 'Mélangées, refusées',
     enlarged_refused: 'Agrandies, refusées',
-    inverted_refused_by_embedding: 'Inversées, refusées comme inconnues',
-    shuffled_refused_by_embedding: 'Mélangées, refusées comme inconnues',
-    enlarged_refused_by_embedding: 'Agrandies, refusées comme inconnues',
   },
 };

@@ -377,7 +377,6 @@ export default {
   measures: {
     data: '数据',
     other_data: '其他数据',
-    gate_data: '准入检查的数据',
     date: '日期',
     procedure: '过程',
     initial_weights: '初始权重',
@@ -394,7 +393,6 @@ export default {
     occlusion: '遮盖层面的一部分',
     map_peak: '热图最高之处',
     other_hospitals: '从未见过的医院',
-    gate_luna_held: '准入检查：留出的胸部CT',
     gate_reference: '准入检查：同一层面的多种形式',
     gate_ood: '准入检查：不是胸部CT的图片',
     gate_altered_validation: '准入检查：改得不像胸部CT的验证层面',
@@ -416,7 +414,6 @@ export default {
     specificity: '特异度',
     ppv: '阳性预测值',
     npv: '阴性预测值',
-    brier: 'Brier 评分',
     ece: '校准误差（ECE）',
     ppv_and_npv: '阳性预测值和阴性预测值',
     at_1_percent: '患病率为 1% 时',
@@ -462,8 +459,5 @@ export default {
     inverted_refused: '反转，拒绝',
     shuffled_refused: '打乱，拒绝',
     enlarged_refused: '放大，拒绝',
-    inverted_refused_by_embedding: '反转，因陌生拒绝',
-    shuffled_refused_by_embedding: '打乱，因陌生拒绝',
-    enlarged_refused_by_embedding: '放大，因陌生拒绝',
   },
 };
