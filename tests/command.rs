@@ -4,9 +4,9 @@
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 fn lungglass(arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_lungglass"))
@@ -14,6 +14,13 @@ fn lungglass(arguments: &[&str]) -> Output {
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .output()
         .unwrap()
+}
+
+/// As it runs, with pipes that can be closed.
+fn piped(arguments: &[&str]) -> Child {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_lungglass"));
+    command.args(arguments).current_dir(env!("CARGO_MANIFEST_DIR"));
+    command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
 }
 
 fn lines(output: &Output) -> Vec<Value> {
@@ -239,17 +246,129 @@ fn a_map_overwrites_no_input_and_no_other_map() {
 #[test]
 fn a_reader_that_leaves_early_is_no_failure() {
     for arguments in [&["classify", "--json", SLICE][..], &["classify", "--csv", SLICE]] {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_lungglass"))
-            .args(arguments)
-            .current_dir(env!("CARGO_MANIFEST_DIR"))
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+        let mut child = piped(arguments);
         drop(child.stdout.take());
         let output = child.wait_with_output().unwrap();
         assert_eq!((output.status.code(), stderr(&output).as_str()), (Some(0), ""));
     }
+}
+
+/// Half a summary would pass for a whole one.
+#[test]
+fn lines_that_nobody_reads_to_the_end_leave_no_summary() {
+    let summary = scratch("half_summary").join("summary.json");
+    let mut child = piped(&["classify", "--json", SLICE, "--summary", summary.to_str().unwrap()]);
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(0));
+    assert!(stderr(&output).contains("summary.json was not written"), "{}", stderr(&output));
+    assert!(!summary.exists());
+}
+
+#[test]
+fn nobody_need_read_what_goes_to_standard_error() {
+    let folder = scratch("deaf");
+    let summary = folder.join("summary.json");
+    fs::write(folder.join("notes.txt"), "no image").unwrap();
+    fs::copy(SLICE, folder.join("slice.png")).unwrap();
+    for (arguments, code) in [
+        (&["classify", folder.to_str().unwrap(), "no/such.png", "--summary", summary.to_str().unwrap()][..], 2),
+        (&["compare", "no/such.csv", "no/other.csv"], 1),
+    ] {
+        let mut child = piped(arguments);
+        drop(child.stderr.take());
+        assert_eq!(child.wait_with_output().unwrap().status.code(), Some(code), "{arguments:?}");
+    }
+    assert!(summary.exists(), "what was asked for is there all the same");
+}
+
+#[test]
+fn a_summary_that_cannot_be_written_is_told_before_the_work() {
+    let folder = scratch("no_summary");
+    let missing = folder.join("missing/summary.json");
+    for (path, word) in [(&missing, "its folder is not there"), (&folder, "it is a folder")] {
+        let output = lungglass(&["classify", "--json", SLICE, "--summary", path.to_str().unwrap()]);
+        assert_eq!((output.status.code(), output.stdout.is_empty()), (Some(1), true));
+        assert!(stderr(&output).contains(word), "{}", stderr(&output));
+    }
+}
+
+/// A name that is no UTF-8 is written with a sign in place of what is not; the file is still known by the name that it has.
+#[cfg(unix)]
+#[test]
+fn an_input_is_never_overwritten_whatever_its_name() {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt;
+
+    let folder = scratch("names").join(OsStr::from_bytes(b"caf\xe9"));
+    fs::create_dir(&folder).unwrap();
+    let slice = folder.join(OsStr::from_bytes(b"\xe9.png"));
+    let plain = folder.join("slice.png");
+    for file in [&slice, &plain] {
+        fs::copy(SLICE, file).unwrap();
+    }
+    let before = fs::read(&slice).unwrap();
+    let run = |option: &str, value: &Path, input: &Path| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_lungglass"));
+        command.args(["classify", "--json"]).arg(input).arg(option).arg(value).output().unwrap()
+    };
+    assert_eq!(run("--summary", &slice, &slice).status.code(), Some(1));
+    let output = run("--map-dir", &folder, &plain);
+    assert_eq!(output.status.code(), Some(2), "{}", stderr(&output));
+    for file in [&slice, &plain] {
+        assert!(fs::read(file).unwrap() == before, "{}", file.display());
+    }
+}
+
+/// Data sets are often folders of links.
+#[cfg(unix)]
+#[test]
+fn links_in_folders_are_followed_once() {
+    use std::os::unix::fs::symlink;
+
+    let folder = scratch("links");
+    let (real, set) = (folder.join("real"), folder.join("set"));
+    for path in [real.join("deep"), set.join("own")] {
+        fs::create_dir_all(&path).unwrap();
+        fs::copy(SLICE, path.join("slice.png")).unwrap();
+    }
+    symlink(&real, set.join("patient")).unwrap();
+    // Around in circles, to where it is read anyway, and to nowhere.
+    symlink(&set, real.join("deep/above")).unwrap();
+    symlink(set.join("own"), set.join("again")).unwrap();
+    symlink(folder.join("gone"), set.join("gone.png")).unwrap();
+    let output = lungglass(&["classify", "--json", set.to_str().unwrap()]);
+    let files: Vec<String> = lines(&output).iter().map(|line| line["file"].as_str().unwrap().to_string()).collect();
+    let named = |path: &str| set.join(path).to_str().unwrap().to_string();
+    assert_eq!(files, [named("own/slice.png"), named("patient/deep/slice.png")]);
+    assert!(stderr(&output).contains("left out 3 links"), "{}", stderr(&output));
+}
+
+#[test]
+fn a_folder_without_images_is_told() {
+    let folder = scratch("nothing");
+    let output = lungglass(&["classify", folder.to_str().unwrap()]);
+    assert_eq!((output.status.code(), output.stdout.is_empty()), (Some(0), true));
+    assert!(stderr(&output).contains("there was no image to read"), "{}", stderr(&output));
+}
+
+/// Lines, and terminals, belong to the command: no name in an archive may forge one or clear the other.
+#[test]
+fn names_cannot_forge_lines() {
+    let folder = scratch("forged");
+    let archive = folder.join("evil.zip");
+    fs::write(&archive, zip(&[("a.png: negative score 0.001\nreal\u{1b}[2K.png", SLICE)])).unwrap();
+    let given = archive.to_str().unwrap();
+    for (arguments, count) in [(&["classify", given][..], 1), (&["classify", "--csv", given], 2)] {
+        let output = lungglass(arguments);
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert_eq!(text.lines().count(), count, "{text}");
+        assert!(text.contains("0.001\\nreal\\u{1b}[2K.png"), "{text}");
+    }
+    // JSON writes them out by itself, and keeps the name.
+    assert!(
+        lines(&lungglass(&["classify", "--json", given]))[0]["file"].as_str().unwrap().contains("0.001\nreal\u{1b}")
+    );
 }
 
 #[test]
@@ -260,6 +379,8 @@ fn wrong_usage_is_one_clear_line_and_code_1() {
         (&["classify", "--device", "cuda", SLICE], "cuda"),
         (&["classify", "--model", "no/such.onnx", SLICE], "no/such.onnx"),
         (&["classify", "--model", "README.md", SLICE], "README.md"),
+        (&["compare", "a.csv", "b.csv", "--bound", "nan"], "--bound"),
+        (&["compare", "a.csv", "b.csv", "--bound", "-1"], "-1"),
         (&["validate", "--manifest", "no/such.csv"], "no/such.csv"),
         (&["validate", "--manifest", "tests/cases/logo/case.toml"], "column"),
     ] {
@@ -377,6 +498,13 @@ fn shards_merge_to_the_whole_and_compare_equal() {
         value
     };
     assert_eq!(metrics("merged"), metrics("whole"));
+    assert_eq!(metrics("one")["shard"], json!({ "part": 1, "of": 2 }));
+    // The photograph has no score, and its reason is not lost.
+    let without = &metrics("merged")["without_score"];
+    assert!(without[0]["path"].as_str().unwrap().contains("photo-cat"), "{without}");
+    assert!(without[0]["reason"].as_str().unwrap().contains("not_like_ct"), "{without}");
+    let rows = |name: &str| fs::read_to_string(folder.join(name).join("predictions.csv")).unwrap();
+    assert_eq!(rows("merged"), rows("whole"), "in the order of the manifest");
 
     let [whole, merged, one] = ["whole", "merged", "one"].map(|name| text(name) + "/predictions.csv");
     let same = lungglass(&["compare", &whole, &merged]);
@@ -390,8 +518,14 @@ fn shards_merge_to_the_whole_and_compare_equal() {
     let far = lungglass(&["compare", &whole, &text("moved.csv")]);
     assert_eq!(far.status.code(), Some(1));
     assert!(stderr(&far).contains("over the bound"), "{}", stderr(&far));
+    let half = lungglass(&["merge", &text("two"), "--out", &text("half")]);
+    assert_eq!(half.status.code(), Some(1));
+    assert!(stderr(&half).contains("of 2 shards, these are missing: 1"), "{}", stderr(&half));
+    let before = rows("one");
+    let over = lungglass(&["merge", &text("one"), &text("two"), "--out", &text("one")]);
+    assert_eq!((over.status.code(), rows("one") == before), (Some(1), true), "{}", stderr(&over));
     let twice = lungglass(&["merge", &text("one"), &text("one"), "--out", &text("twice")]);
-    assert!(stderr(&twice).contains("more than one shard"), "{}", stderr(&twice));
+    assert!(stderr(&twice).contains("it is shard 1/2, as is "), "{}", stderr(&twice));
 }
 
 #[test]

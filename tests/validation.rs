@@ -283,6 +283,21 @@ fn two_networks_are_compared_on_the_same_slices() {
 }
 
 #[test]
+fn a_slice_that_is_there_twice_is_told() {
+    let folder = desk("twice");
+    let manifest = folder.join("manifest.csv");
+    let text = fs::read_to_string(&manifest).unwrap();
+    let second = text.lines().nth(1).unwrap().replacen(",0,", ",1,", 1);
+    fs::write(&manifest, format!("{text}{second}\n")).unwrap();
+    let output = validate(&folder, &[]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains("input.png is there twice"), "{}", stderr(&output));
+    // Not so in another split.
+    fs::write(&manifest, format!("{text}{}\n", second.replacen(",test,", ",train,", 1))).unwrap();
+    assert_eq!(validate(&folder, &["--split", "test"]).status.code(), Some(0));
+}
+
+#[test]
 fn doctor_finds_the_network_well_and_says_where_it_runs() {
     let folder = scratch("doctor");
     let output = lungglass(&folder, &["doctor"]);

@@ -7,6 +7,7 @@ use std::str::FromStr;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use lungglass::decode;
+use serde::{Deserialize, Serialize};
 
 /// Reads chest-CT slices: a COVID-19 score, where it comes from, or a refusal with its reason.
 ///
@@ -98,10 +99,10 @@ pub struct Validate {
 }
 
 /// Part I of N of a manifest, from 1.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Shard {
-    part: usize,
-    of: usize,
+    pub part: usize,
+    pub of: usize,
 }
 
 #[derive(Args)]
@@ -127,7 +128,7 @@ pub struct Compare {
     /// Another predictions.csv of the same slices
     pub b: PathBuf,
     /// The largest difference of logits that passes
-    #[arg(long, value_name = "LOGITS", default_value_t = 1e-3)]
+    #[arg(long, value_name = "LOGITS", default_value_t = 1e-3, value_parser = bound)]
     pub bound: f32,
     /// Two networks instead of two runtimes: say which is better, and how sure that is; needs the metrics.json beside each
     #[arg(long, conflicts_with = "bound")]
@@ -258,6 +259,13 @@ fn rounds(text: &str) -> Result<usize, String> {
 
 fn at_least_one(text: &str) -> Result<u64, String> {
     text.parse().ok().filter(|number| *number > 0).ok_or_else(|| "it must be 1 or more".to_string())
+}
+
+fn bound(text: &str) -> Result<f32, String> {
+    text.parse()
+        .ok()
+        .filter(|bound: &f32| bound.is_finite() && *bound >= 0.0)
+        .ok_or_else(|| "it must be a number, 0 or more".to_string())
 }
 
 fn share(text: &str) -> Result<f64, String> {

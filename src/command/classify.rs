@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs;
 use std::io::{self, Write};
+use std::panic::{self, AssertUnwindSafe};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, mpsc};
 
@@ -16,9 +17,10 @@ use lungglass::reading::{Reading, Verdict};
 
 use crate::args::Classify;
 use crate::failure::{Failure, Outcome, failed};
-use crate::inputs::{self, Input};
+use crate::inputs::{self, Input, Inputs};
 use crate::network;
 use crate::summary::{self, Summary};
+use crate::tell::{plain, tell};
 
 /// Slices that are on their way at once, for each core: one is read, and the others may wait for a slower one before them.
 const AHEAD: usize = 4;
@@ -26,9 +28,9 @@ const AHEAD: usize = 4;
 /// Reads every input. One that cannot be read gets a line that says why, and stops nothing.
 pub fn run(arguments: &Classify) -> Result<Outcome, Failure> {
     let classifier = network::load(&arguments.network, 1)?;
-    let inputs = inputs::expand(&arguments.inputs);
-    if let Some(path) = arguments.summary.as_ref().filter(|path| is_input(path, &inputs)) {
-        return Err(Failure(format!("{} is an input: write the summary elsewhere", path.display())));
+    let Inputs { files: inputs, left_out } = Inputs::of(&arguments.inputs);
+    if let Some(path) = &arguments.summary {
+        can_hold_summary(path, &inputs)?;
     }
     let mut maps = arguments.map_dir.clone().map(|folder| Maps::new(folder, &inputs)).transpose()?;
     let format = match (arguments.json, arguments.csv) {
@@ -38,44 +40,81 @@ pub fn run(arguments: &Classify) -> Result<Outcome, Failure> {
     };
     let (mut counts, mut summary) = (Counts::default(), Summary::default());
     let limits = arguments.limits.of_pipeline();
-    match write_lines(&classifier, &inputs, limits, format, maps.as_mut(), &mut counts, &mut summary) {
+    let whole = match write_lines(&classifier, &inputs, limits, format, maps.as_mut(), &mut counts, &mut summary) {
         // Who reads the lines has seen enough.
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
-        written => written.map_err(failed("standard output"))?,
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => false,
+        written => {
+            written.map_err(failed("standard output"))?;
+            true
+        }
+    };
+    if let (true, Some(path)) = (whole, &arguments.summary) {
+        summary.write(path, &classifier.model)?;
+    }
+    if whole && counts.slices == 0 {
+        tell!("there was no image to read");
+    }
+    if left_out > 0 {
+        tell!(
+            "left out {left_out} links that lead nowhere or to a folder that is read anyway, pipes, sockets and devices"
+        );
     }
     if counts.skipped > 0 {
-        eprintln!("lungglass: skipped {} files that are no image", counts.skipped);
+        tell!("skipped {} files that are no image", counts.skipped);
     }
     if counts.nested > 0 {
-        eprintln!("lungglass: skipped {} archives inside archives: unpack them first", counts.nested);
+        tell!("skipped {} archives inside archives: unpack them first", counts.nested);
+    }
+    if !whole {
+        if let Some(path) = &arguments.summary {
+            tell!("standard output was closed before the last slice, so {} was not written", path.display());
+        }
+        return Ok(counts.outcome());
     }
     let lines = summary.lines();
     for line in &lines {
-        eprintln!("lungglass: {line}");
+        tell!("{}", plain(line));
     }
     if !lines.is_empty() {
-        eprintln!("lungglass: {}", summary::NOTE);
+        tell!("{}", summary::NOTE);
     }
-    if let Some(path) = &arguments.summary {
-        summary.write(path, &classifier.model)?;
-    }
-    Ok(if counts.failed == 0 { Outcome::AllRead } else { Outcome::SomeUnreadable })
+    Ok(counts.outcome())
 }
 
-/// Whether a file that is to be written is one of those to be read.
-fn is_input(path: &Path, inputs: &[Input]) -> bool {
-    fs::canonicalize(path)
-        .is_ok_and(|path| inputs.iter().any(|input| fs::canonicalize(&input.name).is_ok_and(|other| other == path)))
+/// Before the work: that a summary can be written to `path`, and that this is no file to be read.
+fn can_hold_summary(path: &Path, inputs: &[Input]) -> Result<(), Failure> {
+    if fs::canonicalize(path).is_ok_and(|path| files(inputs).any(|other| other == path)) {
+        return Err(Failure(format!("{} is an input: write the summary elsewhere", path.display())));
+    }
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    if path.is_dir() || !folder.is_dir() {
+        let what = if path.is_dir() { "it is a folder" } else { "its folder is not there" };
+        return Err(Failure(format!("{}: {what}; --summary takes the name of a file", path.display())));
+    }
+    Ok(())
+}
+
+/// Where the inputs really are.
+fn files(inputs: &[Input]) -> impl Iterator<Item = PathBuf> {
+    inputs.iter().filter_map(|input| fs::canonicalize(input.file()?).ok())
 }
 
 #[derive(Default)]
 struct Counts {
+    /// Lines written.
+    slices: usize,
     /// Slices that could not be read, and maps that could not be written.
     failed: usize,
     /// Files in folders and archives that are no image.
     skipped: usize,
     /// Archives inside archives.
     nested: usize,
+}
+
+impl Counts {
+    fn outcome(&self) -> Outcome {
+        if self.failed == 0 { Outcome::AllRead } else { Outcome::SomeUnreadable }
+    }
 }
 
 fn write_lines(
@@ -116,11 +155,12 @@ fn write_lines(
             early.insert(number, (stem, container, reading));
             while let Some((stem, container, reading)) = early.remove(&written) {
                 written += 1;
+                counts.slices += 1;
                 counts.failed += usize::from(reading.verdict == Verdict::Error);
                 format.write(&mut out, &reading)?;
                 summary.add(&reading, container.as_deref());
                 if let Some(Err(problem)) = maps.as_mut().map(|maps| maps.write(&stem, &reading)) {
-                    eprintln!("lungglass: {}: no map was written: {problem}", reading.file);
+                    tell!("{}: no map was written: {}", plain(&reading.file), plain(&problem));
                     counts.failed += 1;
                 }
             }
@@ -144,9 +184,21 @@ struct Slice {
 impl Slice {
     /// Its reading, without the picture.
     fn read(&self, classifier: &Classifier) -> Reading {
+        let unreadable =
+            |frame, error: &Error| Reading::unreadable(&self.file, frame, error, &classifier.model, classifier.device);
         match &self.source {
-            Ok(source) => Reading { picture: None, ..classifier.read(source, self.frame, &self.file) },
-            Err(error) => Reading::unreadable(&self.file, None, error, &classifier.model, classifier.device),
+            Ok(source) => {
+                // A fault of ours costs this slice, and no line that waits behind it.
+                let read = || classifier.read(source, self.frame, &self.file);
+                panic::catch_unwind(AssertUnwindSafe(read)).map_or_else(
+                    |_| {
+                        let frame = source.is_multi_frame().then_some(self.frame);
+                        unreadable(frame, &Error::Internal("reading the slice panicked".to_string()))
+                    },
+                    |reading| Reading { picture: None, ..reading },
+                )
+            }
+            Err(error) => unreadable(None, error),
         }
     }
 }
@@ -254,8 +306,7 @@ struct Maps {
 impl Maps {
     fn new(folder: PathBuf, inputs: &[Input]) -> Result<Maps, Failure> {
         fs::create_dir_all(&folder).map_err(failed(folder.display()))?;
-        let inputs = inputs.iter().filter_map(|input| fs::canonicalize(&input.name).ok()).collect();
-        Ok(Maps { folder, inputs, written: HashMap::new() })
+        Ok(Maps { folder, inputs: files(inputs).collect(), written: HashMap::new() })
     }
 
     fn write(&mut self, stem: &str, reading: &Reading) -> Result<(), String> {
@@ -315,8 +366,8 @@ impl Format {
                 let frame = reading.frame.map(|frame| format!(" [{frame}]")).unwrap_or_default();
                 let score = reading.score.map(|score| format!(" score {score:.3}")).unwrap_or_default();
                 let (_, message) = reason(reading);
-                let message = if message.is_empty() { String::new() } else { format!(": {message}") };
-                writeln!(out, "{}{frame}: {}{score}{message}", reading.file, reading.verdict.word())
+                let message = if message.is_empty() { String::new() } else { format!(": {}", plain(message)) };
+                writeln!(out, "{}{frame}: {}{score}{message}", plain(&reading.file), reading.verdict.word())
             }
         }
     }
@@ -345,9 +396,10 @@ fn csv_cells(reading: &Reading) -> [String; CSV_HEADER.len()] {
     ]
 }
 
-/// Keeps a spreadsheet from taking text for a formula.
+/// Keeps a spreadsheet from taking text for a formula, and a terminal from obeying it.
 fn defuse(text: &str) -> String {
-    if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{text}") } else { text.to_string() }
+    let is_formula = text.starts_with(['=', '+', '-', '@', '\t', '\r']);
+    format!("{}{}", if is_formula { "'" } else { "" }, plain(text))
 }
 
 #[cfg(test)]
@@ -358,6 +410,7 @@ mod tests {
     fn formulas_are_defused() {
         assert_eq!(defuse("=1+1.png"), "'=1+1.png");
         assert_eq!(defuse("@a"), "'@a");
+        assert_eq!(defuse("\t=1"), "'\\t=1");
         assert_eq!(defuse("scan-1.png"), "scan-1.png");
     }
 

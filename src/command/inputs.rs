@@ -1,5 +1,6 @@
 //! The command's inputs: files, folders and standard input, in the order given.
 
+use std::collections::HashSet;
 use std::fs;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -27,6 +28,14 @@ impl Input {
         match &self.place {
             Place::File(path) => read(path, limits),
             Place::StandardInput => within_limit(io::stdin().lock(), limits),
+        }
+    }
+
+    /// Its file, whatever its name is written as; `None` for standard input.
+    pub fn file(&self) -> Option<&Path> {
+        match &self.place {
+            Place::File(path) => Some(path),
+            Place::StandardInput => None,
         }
     }
 
@@ -63,51 +72,64 @@ fn within_limit(source: impl Read, limits: &Limits) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Expands folders, sorted by name. A folder that cannot be listed stands for itself, and fails when it is read.
-pub fn expand(arguments: &[PathBuf]) -> Vec<Input> {
-    let mut inputs = Vec::new();
-    for argument in arguments {
-        if argument.as_os_str() == "-" {
-            inputs.push(Input { name: "-".to_string(), place: Place::StandardInput, folder: None });
-        } else if argument.is_dir() {
-            walk(argument, &argument.display().to_string(), &mut inputs);
-        } else {
-            inputs.push(Input {
-                name: argument.display().to_string(),
-                place: Place::File(argument.clone()),
-                folder: None,
-            });
-        }
-    }
-    inputs
+/// What the arguments come to.
+#[derive(Default)]
+pub struct Inputs {
+    pub files: Vec<Input>,
+    /// Links that lead nowhere or to a folder that is read anyway, and what is neither file nor folder: pipes, sockets, devices.
+    pub left_out: usize,
 }
 
-fn walk(folder: &Path, named: &str, inputs: &mut Vec<Input>) {
-    let Ok(entries) = fs::read_dir(folder) else {
-        inputs.push(Input {
-            name: folder.display().to_string(),
-            place: Place::File(folder.to_path_buf()),
-            folder: None,
-        });
-        return;
-    };
-    let mut entries: Vec<_> = entries.flatten().collect();
-    entries.sort_by_key(fs::DirEntry::file_name);
-    for entry in entries {
-        let path = entry.path();
-        // A link to a folder above would never end.
-        let is_link = entry.file_type().is_ok_and(|kind| kind.is_symlink());
-        if path.is_dir() {
-            if !is_link {
-                walk(&path, named, inputs);
+impl Inputs {
+    /// Expands folders, sorted by name. A folder that cannot be listed stands for itself, and fails when it is read.
+    pub fn of(arguments: &[PathBuf]) -> Inputs {
+        let mut inputs = Inputs::default();
+        for argument in arguments {
+            let name = argument.display().to_string();
+            if argument.as_os_str() == "-" {
+                inputs.files.push(Input { name, place: Place::StandardInput, folder: None });
+            } else if argument.is_dir() {
+                let mut read = HashSet::new();
+                folders(argument, &mut read);
+                inputs.walk(argument, &name, &mut read);
+            } else {
+                inputs.files.push(Input { name, place: Place::File(argument.clone()), folder: None });
             }
-        } else if path.is_file() {
-            // Pipes, sockets and devices might never end.
-            inputs.push(Input {
-                name: path.display().to_string(),
-                place: Place::File(path),
-                folder: Some(named.to_string()),
-            });
+        }
+        inputs
+    }
+
+    /// Every file below `folder`, which the user named `named`. Links to folders are followed, but to none of those in `read`.
+    fn walk(&mut self, folder: &Path, named: &str, read: &mut HashSet<PathBuf>) {
+        let Ok(entries) = fs::read_dir(folder) else {
+            let name = folder.display().to_string();
+            self.files.push(Input { name, place: Place::File(folder.to_path_buf()), folder: None });
+            return;
+        };
+        let mut entries: Vec<_> = entries.flatten().collect();
+        entries.sort_by_key(fs::DirEntry::file_name);
+        for entry in entries {
+            let path = entry.path();
+            let is_link = entry.file_type().is_ok_and(|kind| kind.is_symlink());
+            if path.is_file() {
+                let name = path.display().to_string();
+                self.files.push(Input { name, place: Place::File(path), folder: Some(named.to_string()) });
+            } else if path.is_dir() && (!is_link || fs::canonicalize(&path).is_ok_and(|to| read.insert(to))) {
+                self.walk(&path, named, read);
+            } else {
+                // Pipes, sockets and devices might never end.
+                self.left_out += 1;
+            }
+        }
+    }
+}
+
+/// The folder and all below it that no link leads to.
+fn folders(folder: &Path, found: &mut HashSet<PathBuf>) {
+    found.extend(fs::canonicalize(folder));
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            folders(&entry.path(), found);
         }
     }
 }

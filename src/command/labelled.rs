@@ -1,5 +1,6 @@
 //! Labelled slices: the rows of a manifest, or the images of COVID-CT as its authors lay them out.
 
+use std::collections::HashSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -35,9 +36,14 @@ pub fn slices(arguments: &Validate) -> Result<Vec<Labelled>, Failure> {
         (None, Some(folder)) => (folder, covid_ct(folder, arguments.split.as_deref())?),
         (None, None) => return Err(Failure("give it --manifest or --covid-ct".to_string())),
     };
-    let slices: Vec<Labelled> = all
+    let own: Vec<Labelled> =
+        all.into_iter().filter(|slice| arguments.split.as_deref().is_none_or(|split| slice.split == split)).collect();
+    let mut seen = HashSet::new();
+    if let Some(twice) = own.iter().find(|slice| !seen.insert(&slice.path)) {
+        return Err(Failure(format!("{}: {} is there twice; it would count twice", source.display(), twice.path)));
+    }
+    let slices: Vec<Labelled> = own
         .into_iter()
-        .filter(|slice| arguments.split.as_deref().is_none_or(|split| slice.split == split))
         .enumerate()
         .filter(|(at, _)| arguments.shard.is_none_or(|shard| shard.holds(*at)))
         .map(|(_, slice)| slice)

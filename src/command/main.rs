@@ -37,6 +37,8 @@ mod serve;
 #[cfg(not(target_arch = "wasm32"))]
 mod summary;
 #[cfg(not(target_arch = "wasm32"))]
+mod tell;
+#[cfg(not(target_arch = "wasm32"))]
 mod validate;
 
 /// Exit code 0 when all was read, 2 when some could not be, 1 for wrong usage.
@@ -57,7 +59,7 @@ fn main() -> std::process::ExitCode {
     };
     outcome.map_or_else(
         |failure| {
-            eprintln!("lungglass: {failure}");
+            tell::tell!("{failure}");
             1.into()
         },
         Into::into,

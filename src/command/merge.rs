@@ -1,25 +1,29 @@
 //! `lungglass merge`: the shards of one validation, put together as if one machine had read them all.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fs;
 use std::path::Path;
 
 use serde::Deserialize;
 
-use crate::args::Merge;
+use crate::args::{Merge, Shard};
 use crate::failure::{Failure, Outcome, failed};
 use crate::predictions::{self, Prediction};
-use crate::report::{self, ModelRun, Wishes};
+use crate::report::{self, ModelRun, Unanswered, Wishes};
 
 /// What a shard's metrics.json says of its run.
 #[derive(Deserialize)]
-struct Shard {
+struct Run {
     n: usize,
     threshold: f32,
     uncertain: [f32; 2],
     device: String,
     images_per_second: f64,
     model: Name,
+    #[serde(default)]
+    shard: Option<Shard>,
+    #[serde(default)]
+    without_score: Vec<Unanswered>,
 }
 
 #[derive(Deserialize, PartialEq)]
@@ -29,61 +33,118 @@ struct Name {
     sha256: String,
 }
 
+/// A folder that `validate --shard` wrote.
+struct Part<'a> {
+    folder: &'a Path,
+    run: Run,
+    rows: Vec<Prediction>,
+    /// The row's value in each column of `--subgroup`.
+    values: Vec<Vec<String>>,
+}
+
 /// Reads each folder's predictions.csv and metrics.json and writes the three files of the whole.
 pub fn run(arguments: &Merge) -> Result<Outcome, Failure> {
-    let mut shards: Vec<(Shard, Vec<Prediction>)> = Vec::new();
-    for folder in &arguments.shards {
-        let shard = shard(folder)?;
-        if let Some((first, _)) = shards.first()
-            && (first.model != shard.model || first.threshold != shard.threshold || first.uncertain != shard.uncertain)
-        {
-            return Err(Failure(format!(
-                "{}: it was read by another network or at another threshold",
-                folder.display()
-            )));
-        }
-        let rows = predictions::read(&folder.join("predictions.csv"))?;
-        if rows.len() != shard.n {
-            let text =
-                format!("{}: predictions.csv has {} rows, metrics.json says {}", folder.display(), rows.len(), shard.n);
-            return Err(Failure(text));
-        }
-        shards.push((shard, rows));
+    if let Some(folder) = arguments.shards.iter().find(|folder| is_same(folder, &arguments.out)) {
+        return Err(Failure(format!(
+            "{} is one of the shards: write the whole elsewhere with --out",
+            folder.display()
+        )));
     }
-    let mut devices: Vec<String> = shards.iter().map(|(shard, _)| shard.device.clone()).collect();
-    devices.sort();
-    devices.dedup();
-    // Shards run at the same time.
-    let images_per_second = shards.iter().map(|(shard, _)| shard.images_per_second).sum();
-    let (first, _) = shards.first().ok_or_else(|| Failure("there are no shards".to_string()))?;
-    let run = ModelRun {
-        name: first.model.name.clone(),
-        version: first.model.version.clone(),
-        sha256: first.model.sha256.clone(),
-        threshold: first.threshold,
-        uncertain: first.uncertain,
-        device: devices.join(", "),
-        images_per_second,
-    };
-    let rows: Vec<Prediction> = shards.into_iter().flat_map(|(_, rows)| rows).collect();
+    let parts: Vec<Part> =
+        arguments.shards.iter().map(|folder| part(folder, &arguments.subgroups)).collect::<Result<_, _>>()?;
+    let (first, others) = parts.split_first().ok_or_else(|| Failure("there are no shards".to_string()))?;
+    let settings = |run: &Run| (run.threshold, run.uncertain);
+    if let Some(other) =
+        others.iter().find(|other| other.run.model != first.run.model || settings(&other.run) != settings(&first.run))
+    {
+        let folder = other.folder.display();
+        return Err(Failure(format!("{folder}: it was read by another network or at another threshold")));
+    }
+    let run = of_all(&parts);
+    let (rows, values) = in_order(parts)?;
     let mut seen = HashSet::new();
     if let Some(twice) = rows.iter().find(|row| !seen.insert(&row.path)) {
         return Err(Failure(format!("{} is in more than one shard", twice.path)));
     }
-    let subgroups = arguments.subgroups.iter().map(|column| {
-        let parts = arguments.shards.iter().map(|folder| predictions::column(&folder.join("predictions.csv"), column));
-        Ok((column.clone(), parts.collect::<Result<Vec<_>, Failure>>()?.concat()))
-    });
+    let column = |at: usize| values.iter().map(|values| values[at].clone()).collect();
     let wishes = Wishes {
         thresholds: arguments.thresholds.clone(),
-        subgroups: subgroups.collect::<Result<_, Failure>>()?,
+        subgroups: arguments.subgroups.iter().enumerate().map(|(at, name)| (name.clone(), column(at))).collect(),
         pictures: None,
     };
     report::write(run, &rows, &wishes, &arguments.out)
 }
 
-fn shard(folder: &Path) -> Result<Shard, Failure> {
+fn is_same(one: &Path, other: &Path) -> bool {
+    fs::canonicalize(one).is_ok_and(|one| fs::canonicalize(other).is_ok_and(|other| one == other))
+}
+
+fn part<'a>(folder: &'a Path, subgroups: &[String]) -> Result<Part<'a>, Failure> {
     let path = folder.join("metrics.json");
     let text = fs::read(&path).map_err(failed(path.display()))?;
-    serde_json::from_slice(&text).map_err(|error| Failure(format!("{}: {error}", path.display())))
+    let run: Run = serde_json::from_slice(&text).map_err(|error| Failure(format!("{}: {error}", path.display())))?;
+    let path = folder.join("predictions.csv");
+    let mut rows = predictions::read(&path)?;
+    if rows.len() != run.n {
+        let (n, folder) = (rows.len(), folder.display());
+        return Err(Failure(format!("{folder}: predictions.csv has {n} rows, metrics.json says {}", run.n)));
+    }
+    let reasons: HashMap<&str, &str> =
+        run.without_score.iter().map(|row| (row.path.as_str(), row.reason.as_str())).collect();
+    for row in &mut rows {
+        row.reason = reasons.get(row.path.as_str()).map(|reason| (*reason).to_string());
+    }
+    let columns: Vec<Vec<String>> =
+        subgroups.iter().map(|name| predictions::column(&path, name)).collect::<Result<_, _>>()?;
+    let values = (0..rows.len()).map(|row| columns.iter().map(|column| column[row].clone()).collect()).collect();
+    Ok(Part { folder, run, rows, values })
+}
+
+/// The run that all shards are.
+fn of_all(parts: &[Part]) -> ModelRun {
+    let Run { threshold, uncertain, model, .. } = &parts[0].run;
+    let devices: BTreeSet<&str> = parts.iter().map(|part| part.run.device.as_str()).collect();
+    ModelRun {
+        name: model.name.clone(),
+        version: model.version.clone(),
+        sha256: model.sha256.clone(),
+        threshold: *threshold,
+        uncertain: *uncertain,
+        device: devices.into_iter().collect::<Vec<_>>().join(", "),
+        // Shards run at the same time.
+        images_per_second: parts.iter().map(|part| part.run.images_per_second).sum(),
+        shard: None,
+    }
+}
+
+/// The rows as the manifest has them, with their values. Folders that are no shards follow each other as they were given.
+///
+/// # Errors
+/// When a shard is missing or there twice: figures over a part would pass for those of the whole.
+fn in_order(mut parts: Vec<Part>) -> Result<(Vec<Prediction>, Vec<Vec<String>>), Failure> {
+    let Some(of) = parts.iter().find_map(|part| part.run.shard).map(|shard| shard.of) else {
+        return Ok(parts.into_iter().flat_map(|part| part.rows.into_iter().zip(part.values)).unzip());
+    };
+    let mut places = vec![None; of];
+    for (at, part) in parts.iter().enumerate() {
+        let folder = part.folder.display();
+        let shard = part.run.shard.filter(|shard| shard.of == of);
+        let shard = shard.ok_or_else(|| Failure(format!("{folder}: it is no shard of {of}, as others are")))?;
+        let place = places.get_mut(shard.part.wrapping_sub(1));
+        let place = place.ok_or_else(|| Failure(format!("{folder}: there is no shard {shard}")))?;
+        if let Some(other) = place.replace(at) {
+            let other = parts[other].folder.display();
+            return Err(Failure(format!("{folder}: it is shard {shard}, as is {other}")));
+        }
+    }
+    let missing: Vec<String> =
+        (1..=of).zip(&places).filter(|(_, place)| place.is_none()).map(|(part, _)| part.to_string()).collect();
+    if !missing.is_empty() {
+        return Err(Failure(format!("of {of} shards, these are missing: {}", missing.join(", "))));
+    }
+    parts.sort_by_key(|part| part.run.shard.map(|shard| shard.part));
+    let mut rows: Vec<_> = parts.into_iter().map(|part| part.rows.into_iter().zip(part.values)).collect();
+    let longest = rows.iter().map(ExactSizeIterator::len).max().unwrap_or(0);
+    // Row by row in turn, as they were dealt.
+    Ok((0..longest).flat_map(|_| rows.iter_mut().filter_map(Iterator::next).collect::<Vec<_>>()).unzip())
 }

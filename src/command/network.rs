@@ -16,6 +16,7 @@ use lungglass::model::{Model, sha256};
 
 use crate::args::{Device, Network};
 use crate::failure::{Failure, failed};
+use crate::tell::tell;
 
 /// A network with its settings, not yet made ready for a device.
 struct Chosen {
@@ -67,7 +68,7 @@ fn on_cpu(chosen: Chosen) -> Result<Classifier, Failure> {
     let (Err(reason), Source::Onnx(onnx)) = (&graph, &chosen.source) else { return chosen.classifier(graph, "cpu") };
     let tract = TractGraph::on_cpu(onnx, chosen.model.size);
     if tract.is_ok() {
-        eprintln!("lungglass: {}: {reason}; tract runs it instead, as \"cpu (tract)\"", chosen.name);
+        tell!("{}: {reason}; tract runs it instead, as \"cpu (tract)\"", chosen.name);
     }
     chosen.classifier(tract.map(Arc::new), "cpu (tract)")
 }
@@ -101,28 +102,18 @@ fn on_cuda(chosen: Chosen, batch: usize) -> Result<Classifier, Failure> {
         Source::BuiltIn => ONNX,
         Source::Onnx(onnx) => onnx,
     };
-    eprintln!(
-        "lungglass: {}: making the network ready; the first time, tract compiles its kernels for a minute or two",
-        card.name
-    );
+    tell!("{}: making the network ready; the first time, tract compiles its kernels for a minute or two", card.name);
     let mut graph = card.compile(onnx, chosen.model.size, batch);
     if let Err(error::Error::Internal(reason)) = &graph
         && batch > 1
     {
-        eprintln!(
-            "lungglass: {}: tract cannot read {batch} slices at once ({reason}); it reads one at a time",
-            card.name
-        );
+        tell!("{}: tract cannot read {batch} slices at once ({reason}); it reads one at a time", card.name);
         graph = card.compile(onnx, chosen.model.size, 1);
     }
     if let Ok(graph) = &graph {
         let left = left_to_cpu(graph);
         if !left.is_empty() {
-            eprintln!(
-                "lungglass: {}: tract has no CUDA kernel for {}, and runs that on the CPU",
-                card.name,
-                left.join(", ")
-            );
+            tell!("{}: tract has no CUDA kernel for {}, and runs that on the CPU", card.name, left.join(", "));
         }
     }
     chosen.classifier(graph.map(Arc::new), card.name.leak())
@@ -157,10 +148,7 @@ fn candidate(path: &Path) -> Result<Chosen, Failure> {
         let text = fs::read_to_string(&beside).map_err(failed(beside.display()))?;
         parse(&text, &beside.display().to_string())?
     } else {
-        eprintln!(
-            "lungglass: there is no {}: the built-in calibration, operating point and gate are used",
-            beside.display()
-        );
+        tell!("there is no {}: the built-in calibration, operating point and gate are used", beside.display());
         Model {
             name: path.file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into_owned()),
             version: "candidate".to_string(),

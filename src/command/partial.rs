@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::failure::{Failure, failed};
 use crate::labelled::Labelled;
 use crate::predictions::Prediction;
+use crate::tell::tell;
 
 /// The file in the folder of the report, one JSON object a line: first [`Run`], then a [`Line`] for each slice as it is read.
 const NAME: &str = "validation.partial";
@@ -65,10 +66,7 @@ impl Partial {
             fs::write(&path, whole).map_err(failed(path.display()))?;
         } else {
             if path.exists() {
-                eprintln!(
-                    "lungglass: {} of an interrupted validation is replaced; --resume would go on with it",
-                    path.display()
-                );
+                tell!("{} of an interrupted validation is replaced; --resume would go on with it", path.display());
             }
             let head = serde_json::to_string(run).map_err(|error| Failure(error.to_string()))?;
             fs::write(&path, head + "\n").map_err(failed(path.display()))?;

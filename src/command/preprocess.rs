@@ -15,6 +15,7 @@ use crate::args::Preprocess;
 use crate::failure::{Failure, Outcome, failed};
 use crate::inputs;
 use crate::manifest::Manifest;
+use crate::tell::tell;
 
 /// One slice of the array.
 struct Row {
@@ -32,6 +33,8 @@ pub fn run(arguments: &Preprocess) -> Result<Outcome, Failure> {
     let model = Model::parse(SETTINGS).map_err(|error| Failure(error.to_string()))?;
     let size = arguments.size.map_or(model.size, |size| size as usize);
     let manifest = Manifest::read(&arguments.manifest, &["path"])?;
+    // Before the work, so that it is not lost on a folder that cannot be written.
+    fs::create_dir_all(&arguments.out).map_err(failed(arguments.out.display()))?;
     let files: Vec<_> = manifest.rows().map(|row| (row.value("path").to_string(), row.path())).collect();
     let read: Vec<Result<Vec<Row>, (String, String)>> = files
         .into_par_iter()
@@ -49,12 +52,7 @@ pub fn run(arguments: &Preprocess) -> Result<Outcome, Failure> {
         }
     }
     write(arguments, size, &rows, &errors)?;
-    eprintln!(
-        "{} slices at {size} x {size} in {}, {} files unreadable",
-        rows.len(),
-        arguments.out.display(),
-        errors.len()
-    );
+    tell!("{} slices at {size} x {size} in {}, {} files unreadable", rows.len(), arguments.out.display(), errors.len());
     Ok(if errors.is_empty() { Outcome::AllRead } else { Outcome::SomeUnreadable })
 }
 
@@ -84,7 +82,6 @@ fn slices(path: &str, bytes: Vec<u8>, model: &Model, size: usize) -> lungglass::
 
 fn write(arguments: &Preprocess, size: usize, rows: &[Row], errors: &[(String, String)]) -> Result<(), Failure> {
     let out = &arguments.out;
-    fs::create_dir_all(out).map_err(failed(out.display()))?;
     let array = out.join("inputs.npy");
     let file = BufWriter::new(File::create(&array).map_err(failed(array.display()))?);
     let shape = [rows.len() as u64, 1, size as u64, size as u64];

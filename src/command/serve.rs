@@ -1,5 +1,7 @@
 //! `lungglass serve`: the page from inside the command, on the loopback, for machines without a web server or a network.
 
+use std::io::{self, Write};
+
 use lungglass_server::{Body, Files, Server, listen};
 
 use crate::args;
@@ -18,7 +20,8 @@ pub fn run(arguments: &args::Serve) -> Result<Outcome, Failure> {
     }
     let message = |error: std::io::Error| Failure(error.to_string());
     let server = Server::start(listen(arguments.port).map_err(message)?, Embedded).map_err(message)?;
-    println!("{}", server.url());
+    // Nobody need be there to read it.
+    let _ = writeln!(io::stdout(), "{}", server.url());
     Err(message(server.wait()))
 }
 

@@ -12,6 +12,7 @@ use crate::labelled::{self, Labelled};
 use crate::partial::{Partial, Run};
 use crate::predictions::Prediction;
 use crate::report::{self, ModelRun, Wishes};
+use crate::tell::tell;
 use crate::{network, reading};
 
 /// Where there is no terminal to draw on, progress is a line this often.
@@ -51,7 +52,8 @@ pub fn run(arguments: &Validate) -> Result<Outcome, Failure> {
         subgroups: subgroups(arguments, &slices),
         pictures: if arguments.thumbnails { Some(&picture) } else { None },
     };
-    let outcome = report::write(ModelRun::new(&classifier, rate), &predictions, &wishes, &arguments.out)?;
+    let outcome =
+        report::write(ModelRun::new(&classifier, rate, arguments.shard), &predictions, &wishes, &arguments.out)?;
     partial.finish()?;
     Ok(outcome)
 }
@@ -72,7 +74,7 @@ struct Progress {
 impl Progress {
     fn new(wanted: usize, all: usize) -> Progress {
         if wanted < all {
-            eprintln!("lungglass: {} of {all} slices were read before", all - wanted);
+            tell!("{} of {all} slices were read before", all - wanted);
         }
         let bar = ProgressBar::new(wanted as u64).with_style(
             ProgressStyle::with_template("{pos} of {len} slices, {per_sec}, {eta} left").expect("a fixed template"),
@@ -84,7 +86,7 @@ impl Progress {
         self.bar.inc(1);
         let line = self.lines.advance(self.start.elapsed());
         if let (false, Some(line)) = (io::stderr().is_terminal(), line) {
-            eprintln!("lungglass: {line}");
+            tell!("{line}");
         }
     }
 

@@ -12,10 +12,12 @@ use lungglass::classifier::Classifier;
 use lungglass::metrics::{self, Auc, Case, Confusion, Measures, NetBenefit, Predictive, Ranked};
 use lungglass::reading::{ModelName, Verdict};
 use lungglass::slice::Picture;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
+use crate::args::Shard;
 use crate::failure::{Failure, Outcome, failed};
 use crate::predictions::{self, Prediction};
+use crate::tell::{plain, tell};
 
 /// What read the slices, and how fast.
 pub struct ModelRun {
@@ -26,6 +28,8 @@ pub struct ModelRun {
     pub uncertain: [f32; 2],
     pub device: String,
     pub images_per_second: f64,
+    /// The part of the rows that it was.
+    pub shard: Option<Shard>,
 }
 
 /// What a report is to hold beside what every report holds.
@@ -57,6 +61,8 @@ pub struct Report {
     pub device: String,
     pub model: ModelName,
     pub images_per_second: f64,
+    /// Of the rows of a manifest, where these are only a part.
+    pub shard: Option<Shard>,
     #[serde(flatten)]
     pub all: Measures<Estimate>,
     /// Over the accepted rows alone.
@@ -69,6 +75,15 @@ pub struct Report {
     pub prevalences: Vec<Predictive>,
     pub decision_curve: Vec<NetBenefit>,
     pub subgroups: Vec<Subgroup>,
+    /// The rows without a score, and why they have none.
+    pub without_score: Vec<Unanswered>,
+}
+
+/// A row that was refused or could not be read.
+#[derive(Serialize, Deserialize)]
+pub struct Unanswered {
+    pub path: String,
+    pub reason: String,
 }
 
 /// The decisions on all rows at one threshold, with Wilson's intervals.
@@ -114,7 +129,7 @@ pub struct Estimate {
 }
 
 impl ModelRun {
-    pub fn new(classifier: &Classifier, images_per_second: f64) -> ModelRun {
+    pub fn new(classifier: &Classifier, images_per_second: f64, shard: Option<Shard>) -> ModelRun {
         let ModelName { name, version, sha256 } = (&classifier.model).into();
         let point = &classifier.model.operating_point;
         let device = classifier.device.to_string();
@@ -126,6 +141,7 @@ impl ModelRun {
             uncertain: point.uncertain,
             device,
             images_per_second,
+            shard,
         }
     }
 }
@@ -134,7 +150,7 @@ impl ModelRun {
 pub fn write(run: ModelRun, rows: &[Prediction], wishes: &Wishes, out: &Path) -> Result<Outcome, Failure> {
     fs::create_dir_all(out).map_err(failed(out.display()))?;
     let cases = predictions::cases(rows);
-    let report = measured(run, &cases, wishes);
+    let report = measured(run, &cases, rows, wishes);
     predictions::write(&out.join("predictions.csv"), rows, &wishes.subgroups)?;
     let path = out.join("metrics.json");
     let json = serde_json::to_string_pretty(&report).map_err(|error| Failure(error.to_string()))?;
@@ -146,14 +162,14 @@ pub fn write(run: ModelRun, rows: &[Prediction], wishes: &Wishes, out: &Path) ->
 
     let unreadable: Vec<_> = rows.iter().filter(|row| row.verdict == Verdict::Error.word()).collect();
     for row in &unreadable {
-        eprintln!("lungglass: {}: {}", row.path, row.reason.as_deref().unwrap_or("it could not be read"));
+        tell!("{}: {}", plain(&row.path), plain(row.reason.as_deref().unwrap_or("it could not be read")));
     }
     // The report is written; nobody need be there to read this.
     let _ = io::stdout().write_all(summary(&report, rows.len() - unreadable.len(), out).as_bytes());
     Ok(if unreadable.is_empty() { Outcome::AllRead } else { Outcome::SomeUnreadable })
 }
 
-fn measured(run: ModelRun, cases: &[Case], wishes: &Wishes) -> Report {
+fn measured(run: ModelRun, cases: &[Case], rows: &[Prediction], wishes: &Wishes) -> Report {
     let accepted: Vec<Case> = cases.iter().filter(|case| case.answer.is_some()).cloned().collect();
     let threshold = f64::from(run.threshold);
     let shipped = Confusion::at(cases, threshold);
@@ -172,6 +188,7 @@ fn measured(run: ModelRun, cases: &[Case], wishes: &Wishes) -> Report {
         device: run.device,
         model: ModelName { name: run.name, version: run.version, sha256: run.sha256 },
         images_per_second: run.images_per_second,
+        shard: run.shard,
         all: estimates(cases, threshold),
         accepted: Accepted {
             n: accepted.len(),
@@ -191,6 +208,10 @@ fn measured(run: ModelRun, cases: &[Case], wishes: &Wishes) -> Report {
             .subgroups
             .iter()
             .flat_map(|(column, values)| subgroups(column, values, cases, threshold))
+            .collect(),
+        without_score: rows
+            .iter()
+            .filter_map(|row| Some(Unanswered { path: row.path.clone(), reason: row.reason.clone()? }))
             .collect(),
     }
 }
