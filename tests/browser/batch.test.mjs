@@ -28,20 +28,10 @@ async function study(name) {
 
 const IN_STUDY = ['a.png', 'b/2.png', 'c.png'];
 
-/** Drops files and folders of the disk on the page, as a person does. */
-async function drop(visit, paths) {
-  const session = await visit.page.createCDPSession();
-  const box = await (await visit.page.$(id('drop-zone'))).boundingBox();
-  const data = { items: [], files: paths, dragOperationsMask: 1 };
-  for (const type of ['dragEnter', 'dragOver', 'drop']) {
-    await session.send('Input.dispatchDragEvent', { type, x: box.x + box.width / 2, y: box.y + box.height / 2, data });
-  }
-}
-
 test('a folder is dropped: its images are read in the order of their names, and what is none is counted', async () => {
   const folder = await study('dropped');
   const visit = await readyVisit();
-  await drop(visit, [folder, await files.put(slice, 'beside.png')]);
+  await visit.drop([folder, await files.put(slice, 'beside.png')]);
   const results = await visit.results(4);
   assert.deepEqual(names(results), [...IN_STUDY.map((name) => `dropped/${name}`), 'beside.png']);
   assert.deepEqual(results.map(({ verdict }) => verdict === 'refused'), [true, false, false, false]);
@@ -56,7 +46,7 @@ test('a folder of more files than a browser lists at once is read whole', async 
   for (let i = 0; i < 230; i++) await writeFile(join(folder, `${String(i).padStart(3, '0')}.txt`), 'no image');
   await files.put(slice, 'large/999.png');
   const visit = await readyVisit();
-  await drop(visit, [folder]);
+  await visit.drop([folder]);
   assert.deepEqual(names(await visit.results(1)), ['large/999.png']);
   await visit.page.waitForFunction((skipped) => /^230 files/.test(document.querySelector(skipped).innerText), {}, id('skipped'));
   await visit.close();

@@ -128,6 +128,17 @@ class Visit {
     await input.uploadFile(...paths);
   }
 
+  /** Drops files and folders of the disk on the page, as a person does. */
+  async drop(paths) {
+    const session = await this.page.createCDPSession();
+    const box = await (await this.page.$(id('drop-zone'))).boundingBox();
+    const data = { items: [], files: paths, dragOperationsMask: 1 };
+    for (const type of ['dragEnter', 'dragOver', 'drop']) {
+      await session.send('Input.dispatchDragEvent', { type, x: box.x + box.width / 2, y: box.y + box.height / 2, data });
+    }
+    await session.detach();
+  }
+
   /** Opens the licences, of all that is inside, and closes them again. */
   async licences() {
     await this.page.click('#licences-open');
