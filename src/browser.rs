@@ -175,7 +175,8 @@ impl Source {
 /// Puts readings into studies: those of a series, an archive, a folder or a file of several frames, and single pictures.
 ///
 /// Each item has `file`, `frame`, `verdict` and `score` of a reading, `series`, `height` and `number` of its `place`, the `reason`
-/// (code of its refusal or error) and `container`, the archive or folder it came in; those that are not known are null.
+/// (code of its refusal or error), `container`, the archive or folder it came in, and `intake`, a number that tells containers, and files
+/// of several frames, of one name apart; those that are not known are null.
 ///
 /// @returns Study[]
 /// @throws Error with a `code` for what are no such items

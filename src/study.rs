@@ -18,6 +18,9 @@ pub struct Item {
     pub frame: Option<usize>,
     /// The archive or folder that the file came in; `None` for a file of its own.
     pub container: Option<String>,
+    /// What tells containers, and files of several frames, of one name apart; `None` from a host whose names are all different.
+    #[serde(default)]
+    pub intake: Option<u32>,
     /// An opaque word for the series, equal for slices of one series.
     pub series: Option<String>,
     /// Millimetres towards the head.
@@ -97,7 +100,7 @@ pub struct Highest {
 }
 
 impl Item {
-    /// The item of a reading from `container`; `series` is the host's word for its series.
+    /// The item of a reading from `container`, of which no other has the name; `series` is the host's word for its series.
     pub fn new(reading: &Reading, container: Option<String>, series: Option<String>) -> Item {
         let refusal = reading.refusal.as_ref().map(|refusal| refusal.code);
         let error = reading.error.as_ref().map(|error| error.code);
@@ -105,6 +108,7 @@ impl Item {
             file: reading.file.clone(),
             frame: reading.frame,
             container,
+            intake: None,
             series,
             height: reading.place.height,
             number: reading.place.number,
@@ -117,16 +121,16 @@ impl Item {
     /// A series holds its slices together whatever they came in, and several frames their file.
     fn group(&self) -> Group<'_> {
         match (&self.series, self.frame, &self.container) {
-            (Some(series), _, _) => (Kind::Series, Some(series)),
-            (None, Some(_), _) => (Kind::Container, Some(&self.file)),
-            (None, None, Some(container)) => (Kind::Container, Some(container)),
-            (None, None, None) => (Kind::Pictures, None),
+            (Some(series), _, _) => (Kind::Series, Some(series), None),
+            (None, Some(_), _) => (Kind::Container, Some(&self.file), self.intake),
+            (None, None, Some(container)) => (Kind::Container, Some(container), self.intake),
+            (None, None, None) => (Kind::Pictures, None, None),
         }
     }
 }
 
-/// What holds a study together, and its name among those of that kind.
-type Group<'a> = (Kind, Option<&'a str>);
+/// What holds a study together, its name among those of that kind, and the intake among those of that name.
+type Group<'a> = (Kind, Option<&'a str>, Option<u32>);
 
 /// Puts every item into the study that it belongs to; studies stand in the order of their first items.
 pub fn studies(items: &[Item]) -> Vec<Study> {
@@ -141,7 +145,7 @@ pub fn studies(items: &[Item]) -> Vec<Study> {
         groups[place].1.push(at);
     }
     let mut ordinals = HashMap::new();
-    let numbered = groups.into_iter().map(|((kind, name), members)| {
+    let numbered = groups.into_iter().map(|((kind, name, _), members)| {
         let ordinal = ordinals.entry(kind).and_modify(|ordinal| *ordinal += 1).or_insert(1);
         let name = name.filter(|_| kind == Kind::Container).map(str::to_string);
         Study::new(items, kind, *ordinal, name, members)
@@ -216,6 +220,7 @@ mod tests {
             file: format!("{score}.dcm"),
             frame: None,
             container: None,
+            intake: None,
             series: series.map(str::to_string),
             height,
             number: None,
@@ -292,6 +297,41 @@ mod tests {
     }
 
     #[test]
+    fn containers_of_one_name_are_as_many_studies_as_there_were_intakes() {
+        let within = |container: Option<&str>, frame, intake| Item {
+            file: "cine.dcm".to_string(),
+            frame,
+            container: container.map(str::to_string),
+            intake,
+            ..judged(None, None, 0.3)
+        };
+        let items = [
+            within(Some("export"), None, Some(1)),
+            within(Some("export"), None, Some(2)),
+            within(None, Some(0), Some(3)),
+            within(None, Some(0), Some(4)),
+            within(Some("export"), None, Some(1)),
+            within(None, Some(1), Some(3)),
+            // No container: the intake says nothing.
+            within(None, None, Some(5)),
+            within(None, None, Some(6)),
+            // A series is one wherever its slices come from.
+            Item { intake: Some(7), ..judged(Some("a"), None, 0.4) },
+            Item { intake: Some(8), ..judged(Some("a"), None, 0.4) },
+        ];
+        let found: Vec<_> = studies(&items).into_iter().map(|s| (s.kind, s.ordinal, s.name, s.slices)).collect();
+        let expected = [
+            (Kind::Container, 1, Some("export".to_string()), vec![0, 4]),
+            (Kind::Container, 2, Some("export".to_string()), vec![1]),
+            (Kind::Container, 3, Some("cine.dcm".to_string()), vec![2, 5]),
+            (Kind::Container, 4, Some("cine.dcm".to_string()), vec![3]),
+            (Kind::Pictures, 1, None, vec![6, 7]),
+            (Kind::Series, 1, None, vec![8, 9]),
+        ];
+        assert_eq!(found, expected);
+    }
+
+    #[test]
     fn a_study_without_a_judged_slice_has_no_share_and_no_highest() {
         let items = [set_aside(Verdict::Refused, "not_ct", judged(Some("a"), None, 0.0))];
         let study = &studies(&items)[0];
@@ -302,17 +342,18 @@ mod tests {
     fn any_item() -> impl Strategy<Value = Item> {
         let name = |prefix: &'static str| proptest::option::of((0..3u8).prop_map(move |n| format!("{prefix}{n}")));
         (
-            (name("s"), name("c"), proptest::option::of(0..3usize)),
+            (name("s"), name("c"), proptest::option::of(0..3u32), proptest::option::of(0..3usize)),
             (proptest::option::of(-500.0..500.0f64), proptest::option::of(0..9i64)),
             (0..5usize, 0.0..=1.0f32),
         )
-            .prop_map(|((series, container, frame), (height, number), (verdict, score))| {
+            .prop_map(|((series, container, intake, frame), (height, number), (verdict, score))| {
                 use Verdict::*;
                 let verdict = [Positive, Negative, Uncertain, Refused, Error][verdict];
                 Item {
                     file: "f".to_string(),
                     frame,
                     container,
+                    intake,
                     series,
                     height,
                     number,

@@ -170,12 +170,13 @@ if (kiosk) {
 
 // Reading
 
-function showReading(reading, origin, { folder, replaces }) {
-  const container = reading.file === origin.name ? folder : origin.name;
+function showReading(reading, origin, { folder, own, replaces }) {
+  const isWholeFile = reading.file === origin.name && reading.frame === null;
+  const container = isWholeFile ? (replaces?.container ?? folder) : own;
   if (!replaces) results.add(reading, { origin, container }, pool.model);
-  else if (replaces.waiting) results.replace(replaces, reading, { origin }, pool.model);
+  else if (replaces.waiting) results.replace(replaces, reading, { origin, container }, pool.model);
   // The file as a whole could not be read, and now it turns out to have several slices.
-  else results.add(reading, { origin, container: replaces.container }, pool.model, results.lastOf(origin));
+  else results.add(reading, { origin, container }, pool.model, results.lastOf(origin));
   showResults();
 }
 

@@ -1,12 +1,15 @@
 // The files in folders, in the order of the command: by name, folder by folder. Their names are FOLDER/relative. Knows no element of
 // the page and reads no file.
 
+import { container } from './container.js';
+
 /** Inputs of files that a folder picker gave; their order there is the disk's. */
 export function ofFolders(files) {
+  const folders = new Map([...new Set(files.map(({ webkitRelativePath }) => webkitRelativePath.split('/')[0]))].map((name) => [name, container(name)]));
   return files
     .map((file) => ({ file, path: file.webkitRelativePath.split('/') }))
     .sort((a, b) => compare(a.path, b.path))
-    .map(({ file, path }) => ({ file, name: path.join('/'), folder: path[0] }));
+    .map(({ file, path }) => ({ file, name: path.join('/'), folder: folders.get(path[0]) }));
 }
 
 /** Inputs of a drop: its files, and those in its folders. */
@@ -16,7 +19,7 @@ export async function dropped({ items, files }) {
   if (!entries.some(({ entry }) => entry?.isDirectory)) return [...files].map((file) => ({ file, name: file.name, folder: null }));
   const inputs = [];
   for (const { entry, file } of entries) {
-    if (entry?.isDirectory) await walk(entry, entry.name, inputs);
+    if (entry?.isDirectory) await walk(entry, container(entry.name), inputs);
     else if (file) inputs.push({ file, name: file.name, folder: null });
   }
   return inputs;
@@ -29,7 +32,7 @@ function compare(a, b) {
   return a[at] < b[at] ? -1 : 1;
 }
 
-async function walk(folder, named, inputs) {
+async function walk(folder, within, inputs) {
   let entries;
   try {
     entries = await list(folder);
@@ -39,8 +42,8 @@ async function walk(folder, named, inputs) {
     return;
   }
   for (const entry of entries.sort((a, b) => (a.name < b.name ? -1 : 1))) {
-    if (entry.isDirectory) await walk(entry, named, inputs);
-    else inputs.push({ file: await fileOf(entry), name: path(entry), folder: named });
+    if (entry.isDirectory) await walk(entry, within, inputs);
+    else inputs.push({ file: await fileOf(entry), name: path(entry), folder: within });
   }
 }
 

@@ -1,5 +1,6 @@
 // Ways in for files: two pickers, drops anywhere on the page, the clipboard, and the sample. Each ends in onFiles with inputs
-// { file, name, folder }: the name is what results call it, the folder the one it came in, or null for a file that a person named.
+// { file, name, folder }: the name is what results call it, the folder the one it came in (see container.js), or null for a file that a
+// person named.
 
 import { ofFolders, dropped } from './folder.js';
 import { published } from './published.js';

@@ -1,6 +1,7 @@
 // The files to read, over the workers of a pool. Owns their order, the progress, the cancel, and what is read a second time.
 // Knows no element of the page: it tells `onReading` each reading in input order and `onChange` each change.
 
+import { container } from './container.js';
 import { english } from './words.js';
 
 // Readings that wait for an earlier one, with their pictures; with more, only the file that all wait for is read.
@@ -39,13 +40,15 @@ class Job {
   #again = [];
 
   /**
-   * { file, name, folder }: the name is what the readings' `file` begins with, the folder what it came in, or null; file is null where
-   * the browser would not give it. `replaces` is the record of a result that is read again, and `only` the frame then.
+   * { file, name, folder, own }: the name is what the readings' `file` begins with, the folder the container it came in, or null, and own
+   * the container that it is itself if it is an archive or has frames; file is null where the browser would not give it. `replaces` is the
+   * record of a result that is read again, and `only` the frame then.
    */
-  constructor({ file, name, folder }, { replaces = null, only = null } = {}) {
+  constructor({ file, name, folder, own = container(name) }, { replaces = null, only = null } = {}) {
     this.file = file;
     this.name = name;
     this.folder = folder;
+    this.own = own;
     this.replaces = replaces;
     this.only = only;
   }
@@ -77,8 +80,8 @@ export class Queue {
   #began = null;
 
   /**
-   * onReading(reading, origin, job): origin is { file, name, frameIndex } to read the slice again, frameIndex null for a whole file;
-   * job has folder and replaces. onChange(state).
+   * onReading(reading, origin, job): origin is { file, name, own, frameIndex } to read the slice again, frameIndex null for a whole file;
+   * job has folder, own and replaces. onChange(state).
    */
   constructor(pool, { onReading, onChange }) {
     this.#pool = pool;
@@ -94,11 +97,11 @@ export class Queue {
   /** Files, { file, name, folder } each, at the end of the queue. */
   add(inputs) { this.#append(inputs.map((input) => new Job(input))); }
 
-  /** Reads results again; each record has `origin` and `folder`. Their readings replace them. */
+  /** Reads results again; each record has `origin`. Their readings replace them. */
   retry(records) {
     this.#append(records.map((record) => {
-      const { file, name, frameIndex } = record.origin;
-      return new Job({ file, name, folder: null }, { replaces: record, only: frameIndex });
+      const { file, name, own, frameIndex } = record.origin;
+      return new Job({ file, name, folder: null, own }, { replaces: record, only: frameIndex });
     }));
   }
 
@@ -259,7 +262,7 @@ export class Queue {
         const { whole = false, ...reading } = job.held.get(frame);
         job.held.delete(frame);
         this.#held--;
-        this.#onReading(reading, { file: job.file, name: job.name, frameIndex: whole ? null : job.index(frame) }, job);
+        this.#onReading(reading, { file: job.file, name: job.name, own: job.own, frameIndex: whole ? null : job.index(frame) }, job);
       }
       if (job.frames === null || job.told < job.frames) break;
       this.#jobs.shift();

@@ -17,9 +17,9 @@ const GROUP = 60;
 const MOST_PIXELS = 96;
 
 /**
- * What is known of one slice: `reading`, the object of the contract; `origin` = { file, name, frameIndex } to read it again, where
- * frameIndex is what a source's `read` takes, null where the file could not be opened; `place` of the slice, `container` it came in;
- * `card`; `pixels` = { picture, map, lung } or null; and whether it is `waiting` to be read again.
+ * What is known of one slice: `reading`, the object of the contract; `origin` = { file, name, own, frameIndex } to read it again, where
+ * frameIndex is what a source's `read` takes, null where the file could not be opened; `place` of the slice, `container` that it came in
+ * (see container.js), null for none; `card`; `pixels` = { picture, map, lung } or null; and whether it is `waiting` to be read again.
  */
 class Record {
   /** @type {any} */
@@ -99,14 +99,14 @@ export class Results {
   }
 
   /** A new reading in the place of an old one. */
-  replace(record, reading, { origin }, model) {
+  replace(record, reading, { origin, container }, model) {
     this.#count(record, -1);
     const focused = record.card.node.contains(document.activeElement);
     const { near, card: { node: before } } = record;
     this.#byNode.delete(before);
     this.#cards.unobserve(before);
     this.#withPixels.delete(record);
-    Object.assign(record, new Record(reading, origin, record.container));
+    Object.assign(record, new Record(reading, origin, container));
     this.#count(record, 1);
     this.#place(record, model, (node) => before.replaceWith(node));
     if (near || focused || !this.#isLong) this.#unfold(record);

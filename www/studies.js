@@ -67,7 +67,8 @@ export class Studies {
 }
 
 function item({ reading: { file, frame, verdict, score, refusal, error }, place, container }) {
-  return { file, frame, verdict, score, container, reason: (refusal ?? error)?.code ?? null, ...place };
+  const { name = null, intake = null } = container ?? {};
+  return { file, frame, verdict, score, container: name, intake, reason: (refusal ?? error)?.code ?? null, ...place };
 }
 
 /** What a study is called; `nameless` leaves the names of archives, folders and files out. */

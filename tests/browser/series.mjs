@@ -21,6 +21,13 @@ export async function placed({ height, series = 1, mark = null }) {
   return bytes;
 }
 
+/** The bytes of a DICOM file that names no series. */
+export async function seriesless(path) {
+  const bytes = await readFile(path);
+  write(bytes, SERIES, '', '\0');
+  return bytes;
+}
+
 /** The UID of a series: no output may hold it. */
 export const uid = (series) => `1.2.826.0.1.987654321.${series}`;
 

@@ -5,9 +5,12 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { isError, isJudged, isRefused } from './cases.mjs';
-import { placed, uid } from './series.mjs';
-import { all, files, readyVisit } from './suite.mjs';
+import { placed, seriesless, uid } from './series.mjs';
+import { all, files, readyVisit, slice } from './suite.mjs';
 import { id } from './visit.mjs';
+import { zipOf } from './zip.mjs';
+
+const FRAMES = new URL('../dicom/native-s16-multi.dcm', import.meta.url).pathname;
 
 async function put(name, bytes) {
   const path = join(files.folder, name);
@@ -77,6 +80,94 @@ test('a folder is one study: its slices are ranked, and what was refused or brok
   const told = await visit.page.$eval(id('study'), (node) => node.textContent);
   assert.match(told, /nobody has validated it/);
   assert.doesNotMatch(told, /detect|diagnos|infect|disease/i);
+  assert.deepEqual(visit.complaints(), []);
+  await visit.close();
+});
+
+/** Two slices of a patient, who has a folder of that name: pictures that say nothing of whose they are. */
+async function patient(name) {
+  await mkdir(join(files.folder, name, 'export'), { recursive: true });
+  const paths = [];
+  for (const one of ['1.png', '2.png']) paths.push(await files.put(slice, `${name}/export/${one}`));
+  return { folder: join(files.folder, name, 'export'), paths };
+}
+
+/** The study and the number of each slice, by the table. */
+async function placesOf({ page }) {
+  await page.click(id('view-table'));
+  const found = await page.$$eval(id('row'), (rows) => rows.map((row) => `${row.cells[5].textContent} ${row.cells[6].textContent}`));
+  await page.click(id('view-cards'));
+  return found;
+}
+
+test('folders of one name are as many studies, dropped or chosen', async () => {
+  const [one, two] = [await patient('one'), await patient('two')];
+  const visit = await readyVisit();
+  await visit.drop([one.folder]);
+  await visit.results(2);
+  await visit.drop([two.folder]);
+  await visit.results(4);
+  await (await visit.page.$(id('folder-input'))).uploadFile(two.folder);
+  await visit.results(6);
+  const found = await summaries(visit, 3);
+  assert.deepEqual(found.map(({ title, bars }) => [title, bars.length]), Array(3).fill(['export', 2]));
+  assert.deepEqual(await placesOf(visit), Array(3).fill(['export 1', 'export 2']).flat());
+
+  // Nor does the viewer go from one patient to the other.
+  await visit.page.click(id('open-viewer'));
+  await visit.page.waitForFunction((position) => /^Slice 1 of 2\b/.test(document.querySelector(position).textContent), {}, id('viewer-position'));
+  await visit.page.keyboard.press('Escape');
+  assert.deepEqual(visit.complaints(), []);
+  await visit.close();
+});
+
+test('archives of one name, and files of several frames, are as many studies', async () => {
+  const made = {};
+  for (const name of ['three', 'four']) {
+    const { paths: [first, second] } = await patient(name);
+    const archive = await zipOf(join(files.folder, name, 'study.zip'), { 'a.png': first, 'b.png': second });
+    made[name] = [archive, await put(`${name}/cine.dcm`, await seriesless(FRAMES))];
+  }
+  const visit = await readyVisit({ cores: 3 });
+  // What is chosen while the others are read is another intake too.
+  for (const one of [made.three[0], made.four[0], made.three[1], made.four[1]]) await visit.choose([one]);
+  await visit.results(10);
+  const found = await summaries(visit, 4);
+  assert.deepEqual(found.map(({ title, text }) => [title, /(\d) not judged/.exec(text)?.[1] ?? '0']), [['study.zip', '0'], ['study.zip', '0'], ['cine.dcm', '3'], ['cine.dcm', '3']]);
+  assert.deepEqual(await placesOf(visit), [...Array(2).fill(['study.zip 1', 'study.zip 2']), ...Array(2).fill(['cine.dcm 1', 'cine.dcm 2', 'cine.dcm 3'])].flat());
+  assert.deepEqual(visit.complaints(), []);
+  await visit.close();
+});
+
+test('what is read again stays in its study, and an archive that could not be opened at first becomes one', async () => {
+  const [one, two] = [await patient('five'), await patient('six')];
+  const archive = await zipOf(join(files.folder, 'late.zip'), { 'a.png': one.paths[0], 'b.png': one.paths[1] });
+  const visit = await readyVisit({ cores: 1 });
+  // The first time the file is not to be had, and no more is one slice of the folder.
+  const [worker] = visit.page.workers();
+  await worker.evaluate(() => {
+    const read = Blob.prototype.arrayBuffer;
+    const refused = new Set();
+    Blob.prototype.arrayBuffer = function () {
+      if (['late.zip', '2.png'].includes(this.name) && !refused.has(this.name)) {
+        refused.add(this.name);
+        return Promise.reject(new Error('not now'));
+      }
+      return read.call(this);
+    };
+  });
+  await visit.drop([one.folder]);
+  await visit.results(2);
+  await visit.choose([archive]);
+  await visit.results(3);
+  await visit.drop([two.folder]);
+  const before = await visit.results(5);
+  assert.deepEqual(before.map(({ verdict }) => verdict === 'error'), [false, true, true, false, false]);
+  await visit.page.click(id('retry-failed'));
+  const after = await visit.results(6);
+  assert.deepEqual(after.map(({ file }) => file), ['export/1.png', 'export/2.png', 'late.zip!a.png', 'late.zip!b.png', 'export/1.png', 'export/2.png']);
+  await summaries(visit, 3);
+  assert.deepEqual(await placesOf(visit), ['export 1', 'export 2', 'late.zip 1', 'late.zip 2', 'export 1', 'export 2']);
   assert.deepEqual(visit.complaints(), []);
   await visit.close();
 });

@@ -1,0 +1,7 @@
+// What slices come in: a folder, an archive or a file of several frames. Two of one name may be of two patients, so each has a number of
+// its own, by which its slices are held together; the name alone is shown.
+
+let intakes = 0;
+
+/** { name, intake } of one that is taken in now. */
+export const container = (name) => ({ name, intake: ++intakes });
