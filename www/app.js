@@ -151,7 +151,8 @@ $('update-reload').addEventListener('click', async () => {
 // On a machine that many share
 
 const clearAll = kioskMode({
-  busy: () => queue.busy,
+  // Files that wait for a reader which does not come are forgotten like all else.
+  busy: () => queue.busy && pool.state === 'ready',
   clear: () => $('clear').click(),
   onCount(seconds) {
     const dialog = $('kiosk-countdown');

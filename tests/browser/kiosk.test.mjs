@@ -131,6 +131,28 @@ test('files that are read count as use, and nothing is cleared before the first 
   await visit.close();
 });
 
+const HINDERED = {
+  'cannot start': () => { WebAssembly.validate = () => false; },
+  'starts without end': () => {
+    window.Worker = class extends EventTarget {
+      postMessage() {}
+      terminate() {}
+    };
+  },
+};
+for (const [how, hinder] of Object.entries(HINDERED)) {
+  test(`files that wait for a reader which ${how} are forgotten too`, async () => {
+    const visit = await browser.visit({ address: new URL('?kiosk=0.05', PAGE).href, prepare: (page) => page.evaluateOnNewDocument(hinder) });
+    await visit.accept();
+    await visit.choose([await files.putCase(all.find(isJudged))]);
+    await visit.page.waitForSelector(id('queued'));
+    await visit.page.waitForNavigation();
+    await consentAsked(visit);
+    assert.equal(await visit.page.$(id('queued')), null);
+    await visit.close();
+  });
+}
+
 for (const [how, address] of [['?kiosk', '?kiosk'], ['#kiosk', '#kiosk'], ['#kiosk=0', '#kiosk=0']]) {
   test(`the site with ${how} remembers nothing, stays a kiosk and clears at a touch`, async () => {
     const before = await browser.visit();
