@@ -331,9 +331,18 @@ showMaps();
 
 const isNameless = () => $('omit-names').checked;
 
+// Studies and pictures are waited for so long, in milliseconds: the reader may have ended, or be stuck in a start or a file, and what was
+// read is worth having without them.
+const PATIENCE = 3000;
+
+/** Whether what the reader owes was settled in time; where it has failed nothing is waited for. */
+function inTime(owed) {
+  const wait = pool.state === 'failed' ? 0 : PATIENCE;
+  return Promise.race([owed.then(() => true, () => true), new Promise((resolve) => { setTimeout(resolve, wait, false); })]);
+}
+
 async function rows() {
-  // If the worker that was asked ends, the readings are worth saving without their studies.
-  await studies.fresh().catch(() => {});
+  await inTime(studies.fresh());
   const settings = settingsOf(/** @type {Model} */ (pool.model));
   return results.records.map((record, at) => {
     const { study = null, slice = null } = studies.of(record) ?? {};
@@ -347,7 +356,8 @@ $('export-json').addEventListener('click', async () => save('lungglass-readings.
 function fillSheets(pixelsOf) {
   // On paper a slice has its number in the study.
   const nameOf = isNameless() ? null : ({ reading }) => (reading.frame === null ? reading.file : `${reading.file} [${reading.frame}]`);
-  fillSheet($('sheets'), { studies: studies.list, model: pool.model, nameOf, pixelsOf });
+  const unplaced = results.records.filter((record) => !studies.of(record));
+  fillSheet($('sheets'), { studies: studies.list, unplaced, model: pool.model, nameOf, pixelsOf });
 }
 
 // The browser's own command prints what is at hand at that moment.
@@ -357,10 +367,14 @@ addEventListener('beforeprint', () => {
 addEventListener('afterprint', () => $('sheets').replaceChildren());
 
 $('print').addEventListener('click', async () => {
-  await studies.fresh().catch(() => {});
+  let answers = await inTime(studies.fresh());
   const pixels = new Map();
-  for (const record of pictured(studies.list)) pixels.set(record, await results.pixels(record).catch(() => null));
-  fillSheets((record) => pixels.get(record) ?? null);
+  for (const record of pictured(studies.list)) {
+    // Who did not come in time is not waited for again.
+    if (!answers) break;
+    answers = await inTime(results.pixels(record, () => answers).then((found) => pixels.set(record, found)));
+  }
+  fillSheets((record) => pixels.get(record) ?? record.pixels);
   print();
 });
 

@@ -1,5 +1,5 @@
-// What is printed: one page a study, with its summary, its highest slices with their maps, its slices, the model and the limits.
-// Owns the elements that only paper shows.
+// What is printed: one page a study, with its summary, its highest slices with their maps, its slices, the model and the limits; and one
+// with the slices that no study is known for. Owns the elements that only paper shows.
 
 import { element, terms } from './dom.js';
 import { paintMap } from './heatmap.js';
@@ -21,21 +21,30 @@ export const pictured = (studies) => studies.slice(0, PICTURED).flatMap((study) 
 const highest = ({ ranked }) => ranked.slice(0, PICTURES);
 
 /**
- * Fills `node` with the pages. `nameOf(record)` is how a slice is called, null to leave names out; `pixelsOf(record)` are its picture
- * and map, null where they are not at hand.
+ * Fills `node` with the pages. `unplaced` are the records that are in none of the studies; `nameOf(record)` is how a slice is called,
+ * null to leave names out; `pixelsOf(record)` are its picture and map, null where they are not at hand.
  */
-export function fillSheet(node, { studies, model, nameOf, pixelsOf }) {
-  node.replaceChildren(...studies.map((study) => page(study, { model, nameOf, pixelsOf })));
-}
-
-function page(study, { model, nameOf, pixelsOf }) {
-  const node = element('article.sheet',
-    element('header', element('p.sheet-brand', 'LungGlass'), element('p', `${words.intro.use} ${words.intro.limits}`)),
-    element('h2', titleOf(study, nameOf === null)),
+export function fillSheet(node, { studies, unplaced, model, nameOf, pixelsOf }) {
+  const pages = studies.map((study) => page(model, titleOf(study, nameOf === null),
     study.counts.slices > 1 ? element('p', sentencesOf(study).join(' ')) : null,
     study.counts.slices > 1 && study.counts.slices <= MOST_BARS ? element('figure', scoreChart(study, model), element('figcaption', words.batch.orders[study.order])) : null,
     pictures(study, nameOf, pixelsOf),
-    ...slices(study, nameOf),
+    ...slices(study, nameOf)));
+  if (unplaced.length > 0) pages.push(page(model, words.results.title, ...slices({ records: unplaced, ranked: ranked(unplaced) }, nameOf)));
+  node.replaceChildren(...pages);
+}
+
+/** The numbers, from 1, of the records that were judged, the highest score first. */
+function ranked(records) {
+  const judged = records.map(({ reading: { score } }, at) => ({ score, slice: at + 1 })).filter(({ score }) => score !== null);
+  return judged.sort((a, b) => b.score - a.score).map(({ slice }) => slice);
+}
+
+function page(model, title, ...parts) {
+  const node = element('article.sheet',
+    element('header', element('p.sheet-brand', 'LungGlass'), element('p', `${words.intro.use} ${words.intro.limits}`)),
+    element('h2', title),
+    ...parts,
     element('footer',
       element('p', words.batch.unvalidated, ' ', words.batch.mapLimit),
       terms('dl', [

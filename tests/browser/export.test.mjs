@@ -7,7 +7,7 @@ import { test } from 'node:test';
 import { isError, isJudged, isRefused } from './cases.mjs';
 import { parseCsv, saved } from './saved.mjs';
 import { placed, uid } from './series.mjs';
-import { all, browser, files } from './suite.mjs';
+import { all, browser, files, readyVisit, slice } from './suite.mjs';
 import { id } from './visit.mjs';
 
 // Two series of two slices each, and three pictures of their own: a judged one, a refused one and a broken one.
@@ -158,6 +158,73 @@ test('the browser\'s own command prints the studies too, and a page without read
   const text = await visit.page.evaluate(() => document.querySelector('.notice').checkVisibility());
   assert.ok(text);
   assert.equal(await pages(visit.page, 'A4'), 1);
+  await visit.close();
+});
+
+// What hinders a reader from coming again.
+const GONE = {
+  'cannot start again': () => { WebAssembly.validate = () => false; },
+  'starts again without end': () => {
+    window.Worker = class extends EventTarget {
+      postMessage() {}
+      terminate() {}
+    };
+  },
+};
+
+for (const [how, hinder] of Object.entries(GONE)) {
+  test(`what was read is saved and printed where the reader ${how}`, async () => {
+    const visit = await readyVisit({ cores: 1 });
+    await visit.choose([await files.put(slice, 'early')]);
+    await visit.results(1);
+    await visit.page.workers()[0].evaluate(async (library) => {
+      const { Classifier } = await import(library);
+      const open = Classifier.prototype.open;
+      Classifier.prototype.open = function (bytes, name) {
+        if (name === 'trap') throw new WebAssembly.RuntimeError('unreachable');
+        return open.call(this, bytes, name);
+      };
+    }, new URL('pkg/lungglass.js', visit.page.url()).href);
+    await visit.page.evaluate(hinder);
+    await visit.choose([await files.put(slice, 'late'), await files.put(slice, 'trap')]);
+    const expected = ['early', 'late', 'trap'];
+    assert.deepEqual((await visit.results(3)).map(({ file }) => file), expected);
+    const { csv, json } = await save(visit, how.replaceAll(' ', '-'));
+    const [head, ...rows] = parseCsv(csv);
+    assert.deepEqual(rows.map((row) => row[head.indexOf('file')]), expected);
+    assert.deepEqual(JSON.parse(json).map(({ file, verdict }) => [file, verdict === 'error']), expected.map((name) => [name, name === 'trap']));
+    // Each once, those too that no study is known for.
+    await print(visit);
+    const printed = await visit.page.$$eval(`${id('sheet')} tbody td:nth-child(2)`, (cells) => cells.map((cell) => cell.textContent));
+    assert.deepEqual(printed, expected);
+    assert.deepEqual(visit.complaints(), []);
+    await visit.close();
+  });
+}
+
+test('paper does not wait for pictures that the reader cannot give again', async () => {
+  const visit = await readyVisit({ cores: 1 });
+  const two = all.filter((one) => isJudged(one) && one.input.endsWith('.png')).slice(0, 2);
+  await visit.choose(await Promise.all(two.map((one) => files.putCase(one))));
+  const [first, second] = (await visit.results(2)).map(({ score }) => Number(score));
+  assert.notEqual(first, second);
+  const [low, high] = first < second ? two : [...two].reverse();
+  await visit.page.click(id('clear'));
+  // The highest is neither among those that are in sight nor among those that were read last: its pixels are given up.
+  const folder = join(files.folder, 'pictures-that-are-gone');
+  await mkdir(folder);
+  for (let i = 0; i < 140; i++) await files.put((i === 35 ? high : low).input, `pictures-that-are-gone/${String(i).padStart(3, '0')}.png`);
+  await (await visit.page.$(id('folder-input'))).uploadFile(folder);
+  await visit.results(140);
+  await visit.page.waitForFunction((study) => /in slice 36\./.test(document.querySelector(study)?.textContent), {}, id('study'));
+  await visit.page.evaluate(GONE['starts again without end']);
+  const [worker] = visit.page.workers();
+  await worker.evaluate(() => { setTimeout(() => { throw new Error('gone'); }); });
+  await visit.page.waitForSelector('.pill[data-state="loading"]');
+  await print(visit);
+  const [sheet] = await visit.page.$$eval(id('sheet'), (sheets) => sheets.map((one) => ({ text: one.textContent, pictures: one.querySelectorAll('figure .frame').length })));
+  assert.match(sheet.text, /of 140; the saved files hold all/);
+  assert.ok(sheet.pictures < 3, `${sheet.pictures} pictures`);
   await visit.close();
 });
 
