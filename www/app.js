@@ -374,6 +374,8 @@ $('print').addEventListener('click', async () => {
     if (!answers) break;
     answers = await inTime(results.pixels(record, () => answers).then((found) => pixels.set(record, found)));
   }
+  // All may have been cleared in the meantime.
+  if (results.records.length === 0) return;
   fillSheets((record) => pixels.get(record) ?? record.pixels);
   print();
 });

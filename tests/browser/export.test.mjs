@@ -225,6 +225,14 @@ test('paper does not wait for pictures that the reader cannot give again', async
   const [sheet] = await visit.page.$$eval(id('sheet'), (sheets) => sheets.map((one) => ({ text: one.textContent, pictures: one.querySelectorAll('figure .frame').length })));
   assert.match(sheet.text, /of 140; the saved files hold all/);
   assert.ok(sheet.pictures < 3, `${sheet.pictures} pictures`);
+
+  // What is cleared in the meantime is not printed any more.
+  await visit.page.evaluate((...buttons) => {
+    window.printed = false;
+    for (const button of buttons) document.querySelector(button).click();
+  }, id('print'), id('clear'));
+  await new Promise((resolve) => setTimeout(resolve, 5000));
+  assert.equal(await visit.page.evaluate(() => window.printed), false);
   await visit.close();
 });
 
