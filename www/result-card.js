@@ -101,18 +101,23 @@ function brief(reading) {
   const { file, frame } = reading;
   const said = words.verdict[reading.verdict];
   return [
-    element('h3', frame === null ? file : `${file} · ${words.card.frame(frame)}`),
+    element('h3', numbered(file, frame)),
     element('p', reading.score === null ? said : `${said}: ${format.score(reading.score)}`),
-    reading.score === null ? why(reading) : map(),
+    reading.score === null ? why(reading) : map(frame),
   ].filter(Boolean);
 }
 
+// The frames of a file have its name in common.
+function numbered(text, frame) {
+  return frame === null ? text : `${text} · ${words.card.frame(frame)}`;
+}
+
 // Where the map is painted, once it is.
-function map() {
+function map(frame) {
   const heat = canvas();
   heat.dataset.testid = 'heatmap';
   heat.className = 'heat';
-  heat.setAttribute('aria-label', words.card.map);
+  heat.setAttribute('aria-label', numbered(words.card.map, frame));
   heat.width = heat.height = 0;
   return heat;
 }
@@ -137,7 +142,7 @@ function retry(onRetry) {
 }
 
 function stage(record, onOpen) {
-  const { file, source, score } = record.reading;
+  const { file, frame: number, source, score } = record.reading;
   if (!source) {
     const note = element('span');
     return { node: element('div.stage.empty', note), show() {}, hide() {}, say() { note.textContent = words.card.noPicture; } };
@@ -145,12 +150,12 @@ function stage(record, onOpen) {
   const { width, height } = source;
   const shown = canvas();
   /** @type {{ canvas: HTMLCanvasElement, label: () => string, paint: (pixels: any) => void }[]} */
-  const layers = [{ canvas: shown, label: () => words.card.picture(file), paint: ({ picture }) => paintPicture(shown, picture) }];
+  const layers = [{ canvas: shown, label: () => numbered(words.card.picture(file), number), paint: ({ picture }) => paintPicture(shown, picture) }];
   if (score !== null) {
-    const heat = map();
+    const heat = map(number);
     layers.push({
       canvas: heat,
-      label: () => words.card.map,
+      label: () => numbered(words.card.map, number),
       // A map this smooth looks the same at half the picture's size.
       paint: ({ picture, map, lung }) => paintMap(heat, map, lung, Math.ceil(picture.width / 2), Math.ceil(picture.height / 2)),
     });
@@ -182,7 +187,7 @@ function stage(record, onOpen) {
     say() {
       for (const layer of layers) layer.canvas.setAttribute('aria-label', layer.label());
       opener.firstElementChild.textContent = words.viewer.open;
-      opener.setAttribute('aria-label', words.viewer.openOf(file));
+      opener.setAttribute('aria-label', numbered(words.viewer.openOf(file), number));
     },
   };
 }

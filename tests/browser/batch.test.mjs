@@ -6,6 +6,7 @@ import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { isJudged, isRefused } from './cases.mjs';
+import { frames } from './series.mjs';
 import { all, files, readyVisit, slice } from './suite.mjs';
 import { id, PAGE, PHONE } from './visit.mjs';
 import { workersFor } from '../../www/workers-for.js';
@@ -145,6 +146,21 @@ test('a file of many frames is read by several workers, in the order of its fram
   const visit = await readyVisit({ cores: 4 });
   await visit.choose([path]);
   assert.deepEqual((await visit.results(expected.length)).map(({ frame, verdict }) => [frame, verdict]), expected);
+  await visit.close();
+});
+
+test('what is seen and pressed of a frame is named with its number', async () => {
+  const path = join(files.folder, 'named-frames.dcm');
+  await writeFile(path, await frames(70));
+  const visit = await readyVisit({ cores: 1 });
+  await visit.choose([path]);
+  await visit.results(70);
+  const labels = (what) => visit.page.$$eval(`${id('result')} ${what}`, (nodes) => nodes.map((node) => node.getAttribute('aria-label')));
+  const near = await labels(id('open-viewer'));
+  assert.deepEqual(near.slice(0, 2), ['Enlarge: named-frames.dcm · frame 0', 'Enlarge: named-frames.dcm · frame 1']);
+  assert.deepEqual((await labels('canvas:first-child:not(.heat)')).slice(0, 2), ['The slice named-frames.dcm · frame 0', 'The slice named-frames.dcm · frame 1']);
+  // Of cards that are far away too, which are a few elements.
+  assert.deepEqual(await labels(id('heatmap')), Array.from({ length: 70 }, (_, frame) => `Map of what moved the score · frame ${frame}`));
   await visit.close();
 });
 

@@ -6,6 +6,8 @@ import { cases } from './cases.mjs';
 const SERIES = [0x20, 0, 0x0e, 0, 0x55, 0x49];       // (0020,000E) UI
 const POSITION = [0x20, 0, 0x32, 0, 0x44, 0x53];     // (0020,0032) DS
 
+const NUMBER_OF_FRAMES = [0x28, 0, 0x08, 0, 0x49, 0x53];     // (0028,0008) IS
+const ROWS = [0x28, 0, 0x10, 0, 0x55, 0x53];         // (0028,0010) US
 const PIXELS = [0xe0, 0x7f, 0x10, 0, 0x4f, 0x57];    // (7FE0,0010) OW
 
 /**
@@ -19,6 +21,18 @@ export async function placed({ height, series = 1, mark = null }) {
   write(bytes, SERIES, uid(series), '\0');
   if (mark !== null) bytes.writeInt16LE(mark, bytes.indexOf(Buffer.from(PIXELS)) + 12);
   return bytes;
+}
+
+/** The bytes of a file of so many frames, each of them the same slice. */
+export async function frames(count) {
+  const bytes = await placed({ height: 0 });
+  const [rows, pixels] = [ROWS, PIXELS].map((tag) => bytes.indexOf(Buffer.from(tag)));
+  const number = Buffer.from([...NUMBER_OF_FRAMES, 2, 0, ...Buffer.from(String(count).padEnd(2))]);
+  const head = Buffer.from(bytes.subarray(pixels, pixels + 12));
+  const length = head.readUInt32LE(8);
+  head.writeUInt32LE(length * count, 8);
+  const frame = bytes.subarray(pixels + 12, pixels + 12 + length);
+  return Buffer.concat([bytes.subarray(0, rows), number, bytes.subarray(rows, pixels), head, ...Array(count).fill(frame)]);
 }
 
 /** The bytes of a DICOM file that names no series. */
