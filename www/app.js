@@ -194,6 +194,9 @@ const stay = (event) => {
   if (pool.state !== 'failed') event.preventDefault();
 };
 
+// The step of the queue that was said aloud last.
+let stepSaid = '';
+
 function showQueue({ waiting, files, done, total, secondsLeft, skipped, cancelled }) {
   const busy = files > 0;
   if (busy) addEventListener('beforeunload', stay);
@@ -209,12 +212,17 @@ function showQueue({ waiting, files, done, total, secondsLeft, skipped, cancelle
   say('skipped', () => words.batch.skipped(skipped));
   if (!busy) studies.changed(true);
   const reading = pool.state === 'ready' || done > 0;
-  say('queue-text', () => {
+  const told = () => {
     if (cancelled) return words.progress.cancelled(done, total);
     if (!busy) return words.progress.done(total);
     if (!reading) return words.progress.waiting(files);
     return words.progress.reading(done, total, waiting[0]) + (secondsLeft === null ? '' : words.progress.left(secondsLeft));
-  });
+  };
+  say('queue-text', told);
+  // Told of every slice, a screen reader would come to nothing else: it says the start, each tenth and the end.
+  const step = cancelled ? 'cancelled' : !busy ? 'done' : !reading ? `${files} waiting` : `tenth ${Math.floor(10 * done / total)}`;
+  if (step !== stepSaid) say('queue-said', told);
+  stepSaid = step;
 }
 
 // Files leave at the front and join at the end, or all go. Of many only the first are named.
@@ -261,6 +269,7 @@ $('clear').addEventListener('click', () => {
   showResults();
   studies.changed(true);
   $('queue').hidden = true;
+  say('queue-said', () => '');
   $('intake').focus();
 });
 

@@ -27,7 +27,7 @@ function faults({ TARGET, TEXT }) {
   const found = [];
   const dialog = [...document.querySelectorAll('dialog[open]')].at(-1);
   const root = dialog ?? document.body;
-  const seen = (node) => node.checkVisibility({ opacityProperty: false, visibilityProperty: true }) && !node.closest('.viewer-aloud, .skip, [hidden]')
+  const seen = (node) => node.checkVisibility({ opacityProperty: false, visibilityProperty: true }) && !node.closest('.aloud, .skip, [hidden]')
     && !(dialog === undefined && node.closest('dialog'));
   const name = (node) => `${node.tagName.toLowerCase()}${node.id ? `#${node.id}` : ''}.${node.className?.baseVal ?? node.className} "${(node.textContent || node.getAttribute('aria-label') || '').trim().slice(0, 40)}"`;
 

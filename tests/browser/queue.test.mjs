@@ -44,6 +44,38 @@ test('the page stays responsive while a worker reads', async () => {
   await visit.close();
 });
 
+test('a screen reader is told of the start, about each tenth and the end of a run, while the page shows each slice', async () => {
+  const visit = await lonelyVisit();
+  const { page } = visit;
+  await page.evaluate(() => {
+    window.said = [];
+    window.shown = new Set();
+    new MutationObserver((changes) => {
+      window.shown.add(document.getElementById('queue-text').textContent);
+      for (const node of new Set(changes.map(({ target }) => target.closest?.('[role="status"], [role="alert"], [aria-live]')))) {
+        if (node && node.textContent !== window.said.at(-1)) window.said.push(node.textContent);
+      }
+    }).observe(document.querySelector('main'), { childList: true, subtree: true });
+  });
+  await visit.choose(await copies('told', 40));
+  await visit.results(40);
+  const [said, shown] = await page.evaluate(() => [window.said, [...window.shown]]);
+  assert.match(said[0], /^Reading 1 of 40: told-00/);
+  assert.equal(said.at(-1), '40 slices done.');
+  assert.ok(said.length >= 5 && said.length <= 12, said.join('\n'));
+  assert.ok(shown.filter((text) => /^Reading/.test(text)).length > 20, shown.join('\n'));
+
+  // It is said in the language of now, and gone with the readings.
+  const told = () => page.$$eval('main > [role="status"]', (nodes) => nodes.map((node) => node.textContent).join(''));
+  await page.select(id('language'), 'de');
+  assert.match(await told(), /^40 Schichten/);
+  await page.click(id('clear'));
+  assert.equal(await told(), '');
+  await page.select(id('language'), 'en');
+  assert.deepEqual(visit.complaints(), []);
+  await visit.close();
+});
+
 test('cancel stops at once, keeps what is read, and the next files are read', async () => {
   const visit = await lonelyVisit();
   await visit.choose(await copies('cancelled', 30));

@@ -729,7 +729,7 @@ for (const { code } of languages) {
         .map((node) => node.textContent));
       assert.deepEqual(wide, [], `${number}: text wider than its place`);
       const over = await page.$$eval('#viewer *', (nodes, width) => nodes
-        .filter((node) => node.checkVisibility() && !node.closest('#viewer-stage, .viewer-aloud') && node.getBoundingClientRect().right > width + 1)
+        .filter((node) => node.checkVisibility() && !node.closest('#viewer-stage, .aloud') && node.getBoundingClientRect().right > width + 1)
         .map((node) => node.outerHTML.slice(0, 120)), PHONE.width);
       assert.deepEqual(over, [], `${number}: beyond the side`);
       const { violations } = await page.evaluate(() => window.axe.run(document, { preload: false, resultTypes: ['violations'] }));

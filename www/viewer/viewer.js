@@ -271,7 +271,7 @@ export class Viewer {
     this.#$('verdict').textContent = said;
     const told = [
       element('strong', words.viewer.position(number, total)),
-      element('span.viewer-aloud', `, ${name}, ${said}`),
+      element('span.aloud', `, ${name}, ${said}`),
     ];
     // A screen reader repeats a status whenever it is set.
     if (this.#$('told').textContent !== told.map((part) => part.textContent).join('')) this.#$('told').replaceChildren(...told);
