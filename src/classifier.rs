@@ -8,7 +8,7 @@ use crate::gate;
 use crate::graph::{Graph, Outputs, Runtime};
 use crate::model::Model;
 use crate::preprocess::Scaled;
-use crate::reading::{Milliseconds, Reading, SourceInfo, Verdict, score, sigmoid};
+use crate::reading::{Milliseconds, Reading, SourceInfo, Verdict, over_picture, score, sigmoid};
 use crate::slice::{Origin, Picture, Place};
 use crate::window::Window;
 
@@ -133,7 +133,7 @@ impl Classifier {
     ) -> Result<Reading> {
         let Prepared { origin, window, picture, scaled, ms, .. } = prepared;
         let refusal = gate::check_origin(&origin, &picture)
-            .or_else(|| self.model.gate.check_statistics(&gate::statistics(&scaled, &origin, &picture)))
+            .or_else(|| self.model.gate.check_statistics(&gate::statistics(&scaled, &origin)))
             .or_else(|| self.model.gate.check_lungs(&outputs.lung))
             .or_else(|| self.model.gate.check_embedding(&outputs.embedding));
         if !outputs.are_finite() {
@@ -163,8 +163,8 @@ impl Classifier {
             device: self.device,
             ms: Milliseconds { graph, ..ms },
             place: Place::default(),
-            map: Some(outputs.map),
-            lung: Some(outputs.lung),
+            map: Some(over_picture(outputs.map, scaled.inside, &picture, Some(outputs.logit))),
+            lung: Some(over_picture(outputs.lung, scaled.inside, &picture, None)),
             picture: Some(picture),
         })
     }

@@ -17,7 +17,7 @@ pub struct Model {
     pub sha256: String,
     /// Width and height of the input, in pixels.
     pub size: usize,
-    /// The [`preprocess::VERSION`] that it was trained on.
+    /// The [`preprocess::VERSION`] that it is judged on.
     pub preprocess: u32,
     pub normalise: Normalise,
     /// For slices in Hounsfield units.
@@ -61,7 +61,7 @@ impl Model {
         let model: Model = toml::from_str(text).map_err(|error| Error::Model(format!("model.toml: {error}")))?;
         if model.preprocess != preprocess::VERSION {
             return Err(Error::Model(format!(
-                "it was trained on preprocessing {}, this is {}",
+                "it is for preprocessing {}, this is {}",
                 model.preprocess,
                 preprocess::VERSION
             )));

@@ -8,6 +8,7 @@ use crate::error::Error;
 use crate::gate::Refusal;
 use crate::graph::Map;
 use crate::model::{Model, OperatingPoint};
+use crate::preprocess::Inside;
 use crate::slice::{Origin, Picture, Place};
 use crate::window::Window;
 
@@ -174,9 +175,60 @@ impl From<&Model> for ModelName {
     }
 }
 
+/// The map of a picture of which `map` is the part `inside`: as many cells over the whole, interpolated linearly, and beside that part
+/// alike and lowest. The mean of all cells is `mean`, if there is one to keep.
+pub fn over_picture(map: Map, inside: Inside, picture: &Picture, mean: Option<f32>) -> Map {
+    let Map { width, height, values } = map;
+    if (inside.width, inside.height) == (picture.width, picture.height) {
+        return Map { width, height, values };
+    }
+    let lowest = values.iter().copied().fold(f32::INFINITY, f32::min);
+    // Where the centre of cell `cell` of `cells` lies among the cells of the part.
+    let place = |cell: usize, cells: usize, from: usize, length: usize, of: usize| {
+        let share = ((cell as f32 + 0.5) / cells as f32 * of as f32 - from as f32) / length as f32;
+        (0.0..1.0).contains(&share).then(|| (share * cells as f32 - 0.5).clamp(0.0, cells as f32 - 1.0))
+    };
+    let at = |x: f32, y: f32| {
+        let (x0, y0) = (x as usize, y as usize);
+        let (x1, y1) = ((x0 + 1).min(width - 1), (y0 + 1).min(height - 1));
+        let row = |y: usize| {
+            let (one, other) = (values[y * width + x0], values[y * width + x1]);
+            one + (other - one) * (x - x0 as f32)
+        };
+        row(y0) + (row(y1) - row(y0)) * (y - y0 as f32)
+    };
+    let columns: Vec<_> = (0..width).map(|cell| place(cell, width, inside.left, inside.width, picture.width)).collect();
+    let mut spread = Vec::with_capacity(values.len());
+    for cell in 0..height {
+        let y = place(cell, height, inside.top, inside.height, picture.height);
+        spread.extend(columns.iter().map(|x| x.zip(y).map_or(lowest, |(x, y)| at(x, y))));
+    }
+    if let Some(mean) = mean {
+        let found = spread.iter().map(|&value| f64::from(value)).sum::<f64>() / spread.len() as f64;
+        let more = (f64::from(mean) - found) as f32;
+        spread.iter_mut().for_each(|value| *value += more);
+    }
+    Map { width, height, values: spread }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_map_lies_over_the_part_that_it_is_of() {
+        let map = Map { width: 8, height: 8, values: (0..64).map(|at| if at == 27 { 9.0 } else { 1.0 }).collect() };
+        let picture = Picture { width: 160, height: 100, gray: vec![0; 16_000] };
+        let whole = Inside { left: 0, top: 0, width: 160, height: 100 };
+        assert_eq!(over_picture(map.clone(), whole, &picture, Some(7.0)), map);
+        // The left half: what was in the fourth column is in the second.
+        let half = Inside { width: 80, ..whole };
+        let spread = over_picture(map, half, &picture, Some(2.0));
+        let best = (0..64).max_by(|a, b| spread.values[*a].total_cmp(&spread.values[*b])).unwrap();
+        assert_eq!((best % 8, best / 8), (1, 3));
+        assert!((0..8).all(|y| (4..8).all(|x| spread.values[8 * y + x] == spread.values[7])), "alike beside it");
+        assert!((spread.values.iter().sum::<f32>() / 64.0 - 2.0).abs() < 1e-6);
+    }
 
     #[test]
     fn verdicts_follow_the_operating_point() {

@@ -115,6 +115,7 @@ class Arrays:
     label: int [N], 1 = COVID-19. split, group, path, collection: str [N]. source: str [N], the paper (DOI) or, unknown, the group.
     findings: bool [N,5], FINDINGS that the caption mentions; one not mentioned is unknown, not absent. clean: bool [N].
     extent: float64 [N,2], width and height of the picture in pixels.
+    inside: float64 [N,4], where the input was cut out of it: top, bottom, left, right, as shares of its height and width.
     statistics: float64 [N,K], the gate's picture statistics; names: their K names.
     lung: float64 [N], the share of lung that a network finds, once one has looked.
     """
@@ -129,13 +130,14 @@ class Arrays:
     findings: np.ndarray
     clean: np.ndarray
     extent: np.ndarray
+    inside: np.ndarray
     statistics: np.ndarray
     names: list[str]
     lung: np.ndarray | None = None
 
     def take(self, mask: np.ndarray) -> Arrays:
         """The rows where `mask` holds; the inputs are copied into memory."""
-        columns = ("label", "split", "group", "path", "collection", "source", "findings", "clean", "extent", "statistics")
+        columns = ("label", "split", "group", "path", "collection", "source", "findings", "clean", "extent", "inside", "statistics")
         return Arrays(
             inputs=np.ascontiguousarray(self.inputs[mask]),
             names=self.names,
@@ -180,9 +182,18 @@ def load(manifest: Path, folder: Path) -> Arrays:
         findings=np.array([[finding in words.split() for finding in FINDINGS] for words in text["findings"]]),
         clean=text["clean"] == "1",
         extent=np.array([[float(entry["width"]), float(entry["height"])] for entry in index]),
+        inside=np.array([inside_of(entry) for entry in index]),
         statistics=np.array([[float(entry[name]) for name in names] for entry in index]),
         names=[name.removeprefix("stat_") for name in names],
     )
+
+
+def inside_of(entry: dict) -> list[float]:
+    """What a row of index.csv says of the picture's even margins, as Arrays has it."""
+    width, height, left, top, across, down = (
+        int(entry[name]) for name in ("width", "height", "left", "top", "inside_width", "inside_height")
+    )
+    return [top / height, (top + down) / height, left / width, (left + across) / width]
 
 
 def folds(arrays: Arrays) -> np.ndarray:

@@ -189,7 +189,7 @@ def invariance(reader: Reader, arrays: Arrays, command: Path) -> dict:
             changed = after.decision != before.decision
             if name in honesty.ENCODINGS:
                 kept &= ~changed
-            key = name.replace(" ", "_").replace("%", "percent").replace(".", "_")
+            key = name.replace(",", "").replace(" ", "_").replace("%", "percent").replace(".", "_")
             table[key] = {
                 "decisions_changed": int(changed.sum()),
                 "verdicts_changed": int((after.verdict != before.verdict).sum()),

@@ -84,6 +84,15 @@ def least_lung(arrays: Arrays) -> float:
     return float(np.quantile(arrays.lung[labelled], LUNG_QUANTILE) * LUNG_PART)
 
 
+def fit(arrays: Arrays, embedding: np.ndarray) -> dict:
+    """[gate] of model.toml, for slices and their embeddings [N,D]."""
+    return {
+        "least_lung": least_lung(arrays),
+        "statistics": fit_statistics(arrays),
+        "embedding": fit_embedding(arrays, embedding),
+    }
+
+
 class Refused(NamedTuple):
     """bool [N] each: refused by the statistics, for want of lung, by the embedding."""
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image
+from PIL import Image, ImageOps
 from torch.nn import functional
 
 import data
@@ -46,6 +46,17 @@ def cropped(share: float) -> Alteration:
         width, height = picture.size
         x, y = round(width * share), round(height * share)
         return picture.crop((x, y, width - x, height - y))
+
+    return alter
+
+
+def framed(share: float, level: int) -> Alteration:
+    """Puts an even margin of `share` of the width and height around it."""
+
+    def alter(picture: Image.Image) -> Image.Image:
+        width, height = picture.size
+        x, y = round(width * share), round(height * share)
+        return ImageOps.expand(gray(picture), (x, y, x, y), level)
 
     return alter
 
@@ -91,6 +102,9 @@ ALTERATIONS: dict[str, tuple[Alteration, str, dict]] = {
     "double size": (resized(2), ".png", {}),
     "border cut 3 %": (cropped(0.03), ".png", {}),
     "border cut 6 %": (cropped(0.06), ".png", {}),
+    "white border 5 %": (framed(0.05, 255), ".png", {}),
+    "black border 10 %": (framed(0.1, 0), ".png", {}),
+    "white border 5 %, jpeg q75": (framed(0.05, 255), ".jpg", {"quality": 75}),
     "window narrower": (windowed(0.1, 0.85), ".png", {}),
     "window saturated": (windowed(0.0, 0.7), ".png", {}),
     "window wider": (windowed(-0.15, 1.15), ".png", {}),

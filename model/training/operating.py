@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import numpy as np
 from scipy.optimize import minimize_scalar
+from sklearn.linear_model import LogisticRegression
 
-DRAWS = 2000
-SEED = 20
 # Share of the validation slices inside the uncertain band.
 UNCERTAIN = 0.125
 CHOSEN = (
-    "On the audited validation slices: temperature by least negative log-likelihood; threshold as the median, over "
-    f"{DRAWS} group-bootstrap draws, of the logit of greatest balanced accuracy; uncertain are the logits as near to the "
+    "On the audited validation slices: temperature by least negative log-likelihood; threshold where a logistic regression on the logit, "
+    "the classes of equal weight, gives one half; uncertain are the logits as near to the "
     f"threshold as the nearest {UNCERTAIN:.1%} of the slices."
 )
 
@@ -42,25 +41,16 @@ def fit_temperature(logit: np.ndarray, label: np.ndarray) -> float:
     return float(np.exp(minimize_scalar(loss, bounds=(-3, 3), method="bounded").x))
 
 
-def best_cut(logit: np.ndarray, label: np.ndarray) -> float:
-    """The logit of greatest balanced accuracy, halfway between two neighbours."""
-    order = np.argsort(logit)
-    sorted_logit, sorted_label = logit[order], label[order]
-    positives, negatives = label.sum(), (1 - label).sum()
-    missed = np.cumsum(sorted_label)[:-1]
-    rejected = np.cumsum(1 - sorted_label)[:-1]
-    balanced = (positives - missed) / positives + rejected / negatives
-    balanced[sorted_logit[1:] == sorted_logit[:-1]] = -1
-    best = int(np.argmax(balanced))
-    return float((sorted_logit[best] + sorted_logit[best + 1]) / 2)
+def balanced_cut(logit: np.ndarray, label: np.ndarray) -> float:
+    """The logit at which a logistic regression whose classes weigh alike is undecided: every slice has a say in it."""
+    regression = LogisticRegression(C=np.inf, class_weight="balanced").fit(logit[:, None], label)
+    return float(-regression.intercept_[0] / regression.coef_[0, 0])
 
 
-def operating_point(logit: np.ndarray, label: np.ndarray, group: np.ndarray) -> tuple[dict, dict]:
+def operating_point(logit: np.ndarray, label: np.ndarray) -> tuple[dict, dict]:
     """[calibration] and [operating_point] of model.toml."""
     temperature = fit_temperature(logit, label)
-    draws = group_draws(group, DRAWS, SEED)
-    cuts = [best_cut(logit[rows], label[rows]) for rows in draws if 0 < label[rows].mean() < 1]
-    cut = float(np.median(cuts))
+    cut = balanced_cut(logit, label)
     reach = float(np.quantile(np.abs(logit - cut), UNCERTAIN))
     low, threshold, high = sigmoid(np.array([cut - reach, cut, cut + reach]) / temperature)
     point = {"threshold": float(threshold), "uncertain": [float(low), float(high)], "chosen": CHOSEN}

@@ -20,7 +20,7 @@ from torch.nn import functional
 import augment
 import data
 import lesions
-from network import SIZE, Segmenter, glance
+from network import SIZE, Frame, Segmenter, cut, glance
 from run import average, placed
 
 HELD = ("4", "6")
@@ -34,7 +34,12 @@ def masked(arrays: data.Arrays) -> data.Arrays:
     names = [[Path(path).name for path in part.path] for part in (slices, masks)]
     if names[0] != names[1]:
         raise ValueError("slices and masks do not pair")
-    slices.inputs = np.concatenate([slices.inputs, np.where(masks.inputs > 0, 1, -1).astype(np.float32)], axis=1)
+    if not np.array_equal(masks.inside, np.tile([0.0, 1.0, 0.0, 1.0], (len(masks.inside), 1))):
+        raise ValueError("a mask was taken for a slice with margins")
+    # The slice may have been cut out of its margins; the mask goes with it.
+    frame = Frame(*torch.from_numpy(slices.inside.T.astype(np.float32)))
+    mask = cut(torch.from_numpy(masks.inputs), frame, masks.inputs.shape[-1]).numpy()
+    slices.inputs = np.concatenate([slices.inputs, np.where(mask > 0, 1, -1).astype(np.float32)], axis=1)
     return slices
 
 

@@ -20,7 +20,7 @@ from network import SIZE
 from operating import operating_point
 
 NAME = "lungglass-lite0"
-VERSION = "0.3.0"
+VERSION = "0.3.1"
 DATA = "COVID-CT (Zhao et al. 2020, arXiv 2003.13865), official training split, audited: 174 COVID-19 and 232 other slices"
 OTHER_DATA = (
     "without labels, for the gate nine in ten series of 1000 LUNA16 slices (Setio et al. 2017), of these 578 slices for pre-training and "
@@ -75,6 +75,7 @@ def main() -> None:
     parser.add_argument("--arrays", type=Path, required=True, help="arrays at 336")
     parser.add_argument("--onnx", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True, help="model.toml")
+    parser.add_argument("--gate", type=Path, help="model.toml whose gate is taken as it is, in place of a new fit")
     parser.add_argument("--procedure", required=True, help="one sentence: how the network was trained")
     parser.add_argument("--seed", type=int, nargs="+", required=True, help="seeds of the runs behind the network")
     options = parser.parse_args()
@@ -84,25 +85,19 @@ def main() -> None:
     said = Session(options.onnx).run(needed.inputs)
     needed.lung = said.lung.mean((1, 2)).astype(np.float64)
     val = needed.split == "val"
-    calibration, point = operating_point(
-        said.logit[val].astype(np.float64), needed.label[val], needed.group[val]
-    )
+    calibration, point = operating_point(said.logit[val].astype(np.float64), needed.label[val])
     settings = {
         "name": NAME,
         "version": VERSION,
         "sha256": hashlib.sha256(options.onnx.read_bytes()).hexdigest(),
         "size": SIZE,
-        "preprocess": 1,
+        "preprocess": 2,
         "normalise": {"mean": 127.0, "std": 128.0},
         "window": {"center": -600.0, "width": 1500.0},
         "findings": list(data.FINDINGS),
         "calibration": calibration,
         "operating_point": point,
-        "gate": {
-            "least_lung": gate.least_lung(needed),
-            "statistics": gate.fit_statistics(needed),
-            "embedding": gate.fit_embedding(needed, said.embedding.astype(np.float64)),
-        },
+        "gate": read(options.gate)["gate"] if options.gate else gate.fit(needed, said.embedding.astype(np.float64)),
         "training": {
             "data": DATA,
             "other_data": OTHER_DATA,

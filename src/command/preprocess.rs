@@ -7,7 +7,7 @@ use lungglass::classifier::SETTINGS;
 use lungglass::decode::{Limits, Source};
 use lungglass::gate::{self, STATISTICS};
 use lungglass::model::Model;
-use lungglass::preprocess::Scaled;
+use lungglass::preprocess::{Inside, Scaled};
 use npyz::WriterBuilder;
 use rayon::prelude::*;
 
@@ -24,6 +24,7 @@ struct Row {
     width: usize,
     height: usize,
     format: &'static str,
+    inside: Inside,
     statistics: [f32; STATISTICS.len()],
     input: Vec<f32>,
 }
@@ -65,7 +66,7 @@ fn slices(path: &str, bytes: Vec<u8>, model: &Model, size: usize) -> lungglass::
             let picture = slice.into_picture(model.window);
             let scaled = Scaled::new(&picture, size);
             // The gate sees the slice at the network's own size.
-            let statistics = gate::statistics(&Scaled::new(&picture, model.size), &origin, &picture);
+            let statistics = gate::statistics(&Scaled::new(&picture, model.size), &origin);
             let input = scaled.input(model.normalise);
             Ok(Row {
                 path: path.to_string(),
@@ -73,6 +74,7 @@ fn slices(path: &str, bytes: Vec<u8>, model: &Model, size: usize) -> lungglass::
                 width: picture.width,
                 height: picture.height,
                 format: origin.format,
+                inside: scaled.inside,
                 statistics,
                 input,
             })
@@ -105,15 +107,18 @@ fn write(arguments: &Preprocess, size: usize, rows: &[Row], errors: &[(String, S
         }
         writer.flush().map_err(failed(path.display()))
     };
-    let columns = ["row", "path", "frame", "width", "height", "format"].map(String::from).into_iter();
+    let columns = ["row", "path", "frame", "width", "height", "format", "left", "top", "inside_width", "inside_height"]
+        .map(String::from)
+        .into_iter();
     let header = columns.chain(STATISTICS.iter().map(|name| format!("stat_{name}"))).collect();
     table(
         "index.csv",
         header,
         &mut rows.iter().enumerate().map(|(at, row)| {
-            let Row { path, frame, width, height, format, .. } = row;
+            let Row { path, frame, width, height, format, inside, .. } = row;
             let mut line = vec![at.to_string(), path.clone(), frame.to_string(), width.to_string(), height.to_string()];
             line.push((*format).to_string());
+            line.extend([inside.left, inside.top, inside.width, inside.height].map(|pixels| pixels.to_string()));
             line.extend(row.statistics.iter().map(f32::to_string));
             line
         }),
