@@ -521,6 +521,15 @@ fn shards_merge_to_the_whole_and_compare_equal() {
     let half = lungglass(&["merge", &text("two"), "--out", &text("half")]);
     assert_eq!(half.status.code(), Some(1));
     assert!(stderr(&half).contains("of 2 shards, these are missing: 1"), "{}", stderr(&half));
+    // A number that no memory could hold a place for each of.
+    let told = fs::read_to_string(folder.join("two/metrics.json")).unwrap();
+    fs::create_dir(folder.join("absurd")).unwrap();
+    fs::copy(folder.join("two/predictions.csv"), folder.join("absurd/predictions.csv")).unwrap();
+    fs::write(folder.join("absurd/metrics.json"), told.replacen("\"of\": 2", "\"of\": 1000000000000000000", 1))
+        .unwrap();
+    let absurd = lungglass(&["merge", &text("absurd"), "--out", &text("whatever")]);
+    assert_eq!(absurd.status.code(), Some(1), "{}", stderr(&absurd));
+    assert!(stderr(&absurd).contains("these are missing: 1, 3, 4, 5, 6, 7, 8, 9 and more"), "{}", stderr(&absurd));
     let before = rows("one");
     let over = lungglass(&["merge", &text("one"), &text("two"), "--out", &text("one")]);
     assert_eq!((over.status.code(), rows("one") == before), (Some(1), true), "{}", stderr(&over));

@@ -1,6 +1,6 @@
 //! `lungglass merge`: the shards of one validation, put together as if one machine had read them all.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fs;
 use std::path::Path;
 
@@ -10,6 +10,9 @@ use crate::args::{Merge, Shard};
 use crate::failure::{Failure, Outcome, failed};
 use crate::predictions::{self, Prediction};
 use crate::report::{self, ModelRun, Unanswered, Wishes};
+
+/// Missing shards that a failure names.
+const MOST_NAMED: usize = 8;
 
 /// What a shard's metrics.json says of its run.
 #[derive(Deserialize)]
@@ -125,22 +128,24 @@ fn in_order(mut parts: Vec<Part>) -> Result<(Vec<Prediction>, Vec<Vec<String>>),
     let Some(of) = parts.iter().find_map(|part| part.run.shard).map(|shard| shard.of) else {
         return Ok(parts.into_iter().flat_map(|part| part.rows.into_iter().zip(part.values)).unzip());
     };
-    let mut places = vec![None; of];
-    for (at, part) in parts.iter().enumerate() {
+    let mut places: BTreeMap<usize, &Path> = BTreeMap::new();
+    for part in &parts {
         let folder = part.folder.display();
         let shard = part.run.shard.filter(|shard| shard.of == of);
         let shard = shard.ok_or_else(|| Failure(format!("{folder}: it is no shard of {of}, as others are")))?;
-        let place = places.get_mut(shard.part.wrapping_sub(1));
-        let place = place.ok_or_else(|| Failure(format!("{folder}: there is no shard {shard}")))?;
-        if let Some(other) = place.replace(at) {
-            let other = parts[other].folder.display();
-            return Err(Failure(format!("{folder}: it is shard {shard}, as is {other}")));
+        if !(1..=of).contains(&shard.part) {
+            return Err(Failure(format!("{folder}: there is no shard {shard}")));
+        }
+        if let Some(other) = places.insert(shard.part, part.folder) {
+            return Err(Failure(format!("{folder}: it is shard {shard}, as is {}", other.display())));
         }
     }
+    // The number comes from a file, and may be absurd.
     let missing: Vec<String> =
-        (1..=of).zip(&places).filter(|(_, place)| place.is_none()).map(|(part, _)| part.to_string()).collect();
+        (1..=of).filter(|part| !places.contains_key(part)).take(MOST_NAMED).map(|part| part.to_string()).collect();
     if !missing.is_empty() {
-        return Err(Failure(format!("of {of} shards, these are missing: {}", missing.join(", "))));
+        let more = if places.len() + missing.len() < of { " and more" } else { "" };
+        return Err(Failure(format!("of {of} shards, these are missing: {}{more}", missing.join(", "))));
     }
     parts.sort_by_key(|part| part.run.shard.map(|shard| shard.part));
     let mut rows: Vec<_> = parts.into_iter().map(|part| part.rows.into_iter().zip(part.values)).collect();
