@@ -16,8 +16,9 @@ pub struct Normalise {
     pub std: f32,
 }
 
-/// A line belongs to a margin if but this share of it lies within so many levels (of 255) of the margin's: JPEG leaves ripples beside an edge.
+/// Levels (of 255) that a pixel of a margin may be off the margin's own: JPEG leaves ripples beside an edge.
 const RIPPLE: u8 = 20;
+/// The share of a margin's line that may be further off.
 const STRAY: f64 = 0.02;
 /// The widest margin, as a share of the picture's width or height: more is not put around a slice, but belongs to it, as air around a body.
 const WIDEST: f64 = 0.15;
@@ -67,7 +68,7 @@ impl Inside {
 }
 
 /// How many of the lines, from the first on, are of one level: the median of the first.
-fn even<'a>(mut lines: impl Iterator<Item = impl Iterator<Item = &'a u8> + Clone> + Clone) -> usize {
+fn even<'a>(lines: impl Iterator<Item = impl Iterator<Item = &'a u8> + Clone> + Clone) -> usize {
     let Some(first) = lines.clone().next() else { return 0 };
     let mut first: Vec<u8> = first.copied().collect();
     let most_astray = (first.len() as f64 * STRAY) as usize;
@@ -75,7 +76,7 @@ fn even<'a>(mut lines: impl Iterator<Item = impl Iterator<Item = &'a u8> + Clone
     let level = *first.select_nth_unstable(middle).1;
     let is_astray = |other: &&u8| other.abs_diff(level) > RIPPLE;
     let uneven = lines.clone().position(|line| line.filter(is_astray).take(most_astray + 1).count() > most_astray);
-    uneven.unwrap_or_else(|| lines.by_ref().count())
+    uneven.unwrap_or_else(|| lines.count())
 }
 
 /// A picture at the network's size, in gray levels 0..=255 that need not be whole numbers.

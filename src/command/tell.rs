@@ -10,6 +10,7 @@ macro_rules! tell {
 }
 pub(crate) use tell;
 
+/// What [`tell!`] says it by.
 pub fn line(text: fmt::Arguments) {
     let _ = writeln!(io::stderr(), "lungglass: {text}");
 }
