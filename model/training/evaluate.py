@@ -179,6 +179,11 @@ def finding_metrics(arrays: Arrays, readings: Readings) -> dict:
     return table
 
 
+def key_of(name: str) -> str:
+    """What an alteration of honesty.py is called in model.toml."""
+    return name.replace(",", "").replace(" ", "_").replace("%", "percent").replace(".", "_")
+
+
 def invariance(reader: Reader, arrays: Arrays, command: Path) -> dict:
     """How many of the slices change their decision or verdict under each alteration, and by how much the score moves."""
     before = reader.read(arrays)
@@ -189,13 +194,12 @@ def invariance(reader: Reader, arrays: Arrays, command: Path) -> dict:
             changed = after.decision != before.decision
             if name in honesty.ENCODINGS:
                 kept &= ~changed
-            key = name.replace(",", "").replace(" ", "_").replace("%", "percent").replace(".", "_")
-            table[key] = {
+            table[key_of(name)] = {
                 "decisions_changed": int(changed.sum()),
                 "verdicts_changed": int((after.verdict != before.verdict).sum()),
                 "mean_drift": round(float(np.abs(after.score - before.score).mean()), 4),
             }
-    pairs = sum(table[name.replace(" ", "_").replace(".", "_")]["decisions_changed"] for name in honesty.ENCODINGS)
+    pairs = sum(table[key_of(name)]["decisions_changed"] for name in honesty.ENCODINGS)
     table["n"] = len(arrays.label)
     table["unchanged_by_an_encoding"] = round(1 - pairs / (len(honesty.ENCODINGS) * len(arrays.label)), 4)
     table["unchanged_by_every_encoding"] = round(float(kept.mean()), 4)
