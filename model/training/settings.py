@@ -24,7 +24,7 @@ VERSION = "0.4.0"
 DATA = "COVID-CT (Zhao et al. 2020, arXiv 2003.13865), official training split, audited: 174 COVID-19 and 232 other slices"
 OTHER_DATA = (
     "without labels, for the gate nine in ten series of 1000 LUNA16 slices (Setio et al. 2017), of these 578 slices for pre-training and "
-    "painted lesions; "
+    "painted lesions and 878 for the distillation; "
     "for the segmenter: 176 slices with lung masks of four volumes of the COVID-19 CT segmentation data set no. 2 of MedSeg"
 )
 

@@ -187,7 +187,7 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("--epochs", type=int, default=20)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--fold", type=int, help="hold this fold out of training and validation slices")
-    parser.add_argument("--without", type=int, nargs="*", default=[], help="do not train on these folds either, nor hold them out")
+    parser.add_argument("--without", type=int, nargs="*", default=[], help="do not train on these folds either")
     parser.add_argument("--view", choices=VIEWS, default="normalised")
     parser.add_argument("--no-paint", action="store_true", help="without the tasks on painted LUNA16 slices")
     parser.add_argument("--backbone", choices=BACKBONES, default="lite0")
