@@ -5,9 +5,13 @@ import { join } from 'node:path';
 
 /** The text of the file with this extension that a page saves into the folder. */
 export async function saved(folder, extension) {
+  let before = '';
   for (let tries = 0; tries < 200; tries++) {
     const name = (await readdir(folder)).find((file) => file.endsWith(extension));
-    if (name) return readFile(join(folder, name), 'utf8');
+    const text = name ? await readFile(join(folder, name), 'utf8') : '';
+    // A browser makes the file empty and fills it later: it is whole once it no longer grows.
+    if (text && text === before) return text;
+    before = text;
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
   throw new Error(`no ${extension} was saved`);
