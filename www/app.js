@@ -1,29 +1,29 @@
 // Wires the page: each module owns one thing, this one owns which element belongs to which.
 
-import { consent } from './consent.js';
-import { diagnostics } from './diagnostics.js';
-import { element, inEnglish } from './dom.js';
-import { renamed, save, settingsOf, toCsv, toJson } from './export.js';
-import { intake } from './intake.js';
-import { kioskMode } from './kiosk.js';
-import { languageChoice } from './language.js';
-import { kiosk } from './mode.js';
-import { modelCard } from './model-card.js';
-import { Offline, repair } from './offline.js';
-import { Pool } from './pool.js';
-import { fillSheet, pictured } from './print-sheet.js';
-import { privacy } from './privacy.js';
-import { build, inOneFile, modulePath, published } from './published.js';
-import { Queue } from './queue.js';
-import { Results } from './results.js';
-import { sheet } from './sheet.js';
-import { Studies } from './studies.js';
-import { StudyPanel } from './study-panel.js';
-import { Table } from './table.js';
+import { consent } from './shell/consent.js';
+import { diagnostics } from './shell/diagnostics.js';
+import { element, inEnglish } from './common/dom.js';
+import { renamed, save, settingsOf, toCsv, toJson } from './saving/export.js';
+import { intake } from './files/intake.js';
+import { kioskMode } from './shell/kiosk.js';
+import { languageChoice } from './shell/language.js';
+import { kiosk } from './shell/mode.js';
+import { modelCard } from './shell/model-card.js';
+import { Offline, repair } from './shell/offline.js';
+import { Pool } from './reading/pool.js';
+import { fillSheet, pictured } from './saving/print-sheet.js';
+import { privacy } from './shell/privacy.js';
+import { build, inOneFile, modulePath, published } from './common/published.js';
+import { Queue } from './reading/queue.js';
+import { Results } from './results/results.js';
+import { sheet } from './shell/sheet.js';
+import { Studies } from './study/studies.js';
+import { StudyPanel } from './study/study-panel.js';
+import { Table } from './results/table.js';
 import { stackOf } from './viewer/stack.js';
 import { Viewer } from './viewer/viewer.js';
-import { format, sentence, words } from './words.js';
-import { WorkerClient } from './worker-client.js';
+import { format, sentence, words } from './locales/words.js';
+import { WorkerClient } from './reading/worker-client.js';
 
 /** @type {(id: string) => any} The page and this module are one: what it asks for is there. */
 const $ = (id) => document.getElementById(id);

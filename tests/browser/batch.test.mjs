@@ -9,7 +9,7 @@ import { isJudged, isRefused } from './cases.mjs';
 import { frames } from './series.mjs';
 import { all, files, readyVisit, slice } from './suite.mjs';
 import { id, PAGE, PHONE } from './visit.mjs';
-import { workersFor } from '../../www/workers-for.js';
+import { workersFor } from '../../www/reading/workers-for.js';
 
 const axe = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 

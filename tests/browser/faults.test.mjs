@@ -217,7 +217,7 @@ test('with the network cut once the page can read, it goes on with what it has a
 
 test('with the network cut while the page loads, it says so and starts once the network is back', async () => {
   // One visit for each file without which nothing starts: what was cut off is asked for again.
-  for (const name of [null, 'pkg/lungglass.js', 'worker.js']) {
+  for (const name of [null, 'pkg/lungglass.js', 'reading/worker.js']) {
     const own = await openBrowser();
     const place = await site();
     const path = name ?? place.module;

@@ -7,7 +7,7 @@ import { test } from 'node:test';
 import de from '../../www/locales/de.js';
 import es from '../../www/locales/es.js';
 import fr from '../../www/locales/fr.js';
-import { languages } from '../../www/words.js';
+import { languages } from '../../www/locales/words.js';
 import { isError, isJudged, isRefused } from './cases.mjs';
 import { all, browser, files, firstVisit } from './suite.mjs';
 import { id, PHONE } from './visit.mjs';

@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { languages } from '../../www/words.js';
+import { languages } from '../../www/locales/words.js';
 import { isError, isJudged, isRefused } from './cases.mjs';
 import { placed } from './series.mjs';
 import { all, files, firstVisit } from './suite.mjs';

@@ -3,8 +3,8 @@
 import assert from 'node:assert/strict';
 import { readdir, readFile } from 'node:fs/promises';
 import { test } from 'node:test';
-import * as words from '../../www/words.js';
-import { reason } from '../../www/reason.js';
+import * as words from '../../www/locales/words.js';
+import { reason } from '../../www/results/reason.js';
 
 const read = (path) => readFile(new URL(`../../${path}`, import.meta.url), 'utf8');
 const locales = Object.fromEntries(words.languages.map(({ code }) => {
@@ -105,8 +105,8 @@ function texts(locale, path) {
 }
 
 test('there is a locale for each file, and English is the first', async () => {
-  const files = (await readdir(new URL('../../www/locales/', import.meta.url))).map((file) => file.replace(/\.js$/, '')).sort();
-  assert.deepEqual(Object.keys(locales).sort(), files);
+  const files = (await readdir(new URL('../../www/locales/', import.meta.url))).filter((file) => !['format.js', 'words.js'].includes(file));
+  assert.deepEqual(Object.keys(locales).map((code) => `${code}.js`).sort(), files.sort());
   assert.equal(words.languages[0].code, 'en');
   assert.equal(new Set(words.languages.map(({ name }) => name)).size, words.languages.length);
 });

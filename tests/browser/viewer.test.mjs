@@ -5,7 +5,7 @@ import { readFile, rm, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { languages } from '../../www/words.js';
+import { languages } from '../../www/locales/words.js';
 import { actualSize, panned, pixelAt, place, WHOLE, zoomed } from '../../www/viewer/view.js';
 import { Loader } from '../../www/viewer/loader.js';
 import { isError, isJudged, isRefused } from './cases.mjs';
@@ -187,7 +187,7 @@ async function readByLibrary(page, file) {
   return page.evaluate(async (url, text) => {
     const { default: init, Classifier, Slices } = await import(url);
     // The module that the page reads with: another rounds otherwise.
-    const { modulePath } = await import(new URL('../published.js', url).href);
+    const { modulePath } = await import(new URL('../common/published.js', url).href);
     await init({ module_or_path: new URL(`../${await modulePath()}`, url) });
     const bytes = () => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
     const classifier = new Classifier();

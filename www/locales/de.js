@@ -1,6 +1,6 @@
 // Deutsch. Schlüssel wie in en.js.
 
-import { formatter } from '../format.js';
+import { formatter } from './format.js';
 
 const format = formatter('de');
 const { count, percent, two } = format;

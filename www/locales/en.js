@@ -1,6 +1,6 @@
 // English. The other locales have the same keys, and the same text stands in index.html until the scripts run.
 
-import { formatter } from '../format.js';
+import { formatter } from './format.js';
 
 const format = formatter('en-GB');
 const { count, percent, two } = format;

@@ -1,6 +1,6 @@
 // Español. Las claves son las de en.js.
 
-import { formatter } from '../format.js';
+import { formatter } from './format.js';
 
 const format = formatter('es');
 const { count, percent, two } = format;

@@ -1,6 +1,6 @@
 // Français. Les clés sont celles de en.js.
 
-import { formatter } from '../format.js';
+import { formatter } from './format.js';
 
 const format = formatter('fr');
 const { count, percent, two } = format;

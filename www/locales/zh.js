@@ -1,6 +1,6 @@
 // 简体中文。键与 en.js 相同。
 
-import { formatter } from '../format.js';
+import { formatter } from './format.js';
 
 const format = formatter('zh');
 const { integer, percent, two } = format;

@@ -1,7 +1,7 @@
 // The viewer's keys: what each does, and how they are told. Knows no element but the one that lists them.
 
-import { element } from '../dom.js';
-import { words } from '../words.js';
+import { element } from '../common/dom.js';
+import { words } from '../locales/words.js';
 
 // CSS pixels that an arrow moves, and slices that a page has.
 const MOVE = 60;

@@ -1,6 +1,6 @@
 // Which slices a viewer goes through. The one place that decides it; knows no element.
 
-import { titleOf } from '../studies.js';
+import { titleOf } from '../study/studies.js';
 
 /**
  * { records, title } of the stack that holds `record`: its study (a series, folder, archive or file of several frames) in the order of its

@@ -1,11 +1,11 @@
 // The viewer: one slice at its full size, and the stack it stands in. Owns the dialog and all that it shows; what was read comes as
 // records (results.js), pixels come from the loader.
 
-import { element, inEnglish } from '../dom.js';
-import { paintLungs, paintMap } from '../heatmap.js';
-import { reason } from '../reason.js';
-import { score, verdict } from '../result-card.js';
-import { format, words } from '../words.js';
+import { element, inEnglish } from '../common/dom.js';
+import { paintLungs, paintMap } from '../common/heatmap.js';
+import { reason } from '../results/reason.js';
+import { score, verdict } from '../results/result-card.js';
+import { format, words } from '../locales/words.js';
 import { gestures } from './gestures.js';
 import { keyList, keys } from './keys.js';
 import { Loader } from './loader.js';

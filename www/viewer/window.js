@@ -3,7 +3,7 @@
 // Pixels are { width, height, kind, values } as the library's Slices gives them: kind 'hu' with an Int16Array (or a Float32Array where
 // the units are no whole numbers), kind 'gray' with a Uint8Array.
 
-import { CONTEXT } from '../picture.js';
+import { CONTEXT } from '../common/picture.js';
 
 /** Windows that radiologists know by name, in Hounsfield units. */
 export const PRESETS = {

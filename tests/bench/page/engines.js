@@ -42,7 +42,7 @@ const lungglass = (name, modulePath) => ({
 });
 
 /** With the module that the page loads in this browser. */
-export const ours = lungglass('LungGlass', async () => (await import('/page/published.js')).modulePath());
+export const ours = lungglass('LungGlass', async () => (await import('/page/common/published.js')).modulePath());
 /** With the one that runs everywhere. */
 export const simd = lungglass('LungGlass without relaxed SIMD', async () => 'pkg/lungglass_bg.wasm');
 

@@ -6,7 +6,7 @@ addEventListener('message', async ({ data: { input, seconds } }) => {
   try {
     if (!classifier) {
       const library = await import('/page/pkg/lungglass.js');
-      const { modulePath } = await import('/page/published.js');
+      const { modulePath } = await import('/page/common/published.js');
       await library.default({ module_or_path: `/page/${await modulePath()}` });
       classifier = new library.Classifier();
     }

@@ -1,12 +1,12 @@
 // What is printed: one page a study, with its summary, its highest slices with their maps, its slices, the model and the limits; and one
 // with the slices that no study is known for. Owns the elements that only paper shows.
 
-import { element, terms } from './dom.js';
-import { paintMap } from './heatmap.js';
-import { paintPicture } from './picture.js';
-import { MOST_BARS, scoreChart } from './score-chart.js';
-import { sentencesOf, titleOf } from './studies.js';
-import { format, words } from './words.js';
+import { element, terms } from '../common/dom.js';
+import { paintMap } from '../common/heatmap.js';
+import { paintPicture } from '../common/picture.js';
+import { MOST_BARS, scoreChart } from '../study/score-chart.js';
+import { sentencesOf, titleOf } from '../study/studies.js';
+import { format, words } from '../locales/words.js';
 
 // What fits on a page, on A4 and on Letter.
 const PICTURES = 3;

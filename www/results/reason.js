@@ -1,6 +1,6 @@
 // Why a slice has no score, in the language of the page.
 
-import { language, sentence, words } from './words.js';
+import { language, sentence, words } from '../locales/words.js';
 
 /**
  * { text, detail } of a reading with a refusal or an error: what the page says, and what the library said in English; one may be null.

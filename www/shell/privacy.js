@@ -1,12 +1,12 @@
 // What the page keeps, what it never keeps, and what the browser forbids it, as elements; with a way to see for oneself. Knows no
 // reading: no file and no result can get in here.
 
-import { element, terms } from './dom.js';
+import { element, terms } from '../common/dom.js';
 import { kiosk } from './mode.js';
 import { forgetFiles, keptFiles } from './offline.js';
-import { inOneFile } from './published.js';
+import { inOneFile } from '../common/published.js';
 import { forget, remembered } from './storage.js';
-import { format, words } from './words.js';
+import { format, words } from '../locales/words.js';
 
 // A name that nobody can own (RFC 2606): a request that got past the browser would still reach no one.
 const ELSEWHERE = 'https://example.invalid/';

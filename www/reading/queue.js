@@ -2,7 +2,7 @@
 // Knows no element of the page: it tells `onReading` each reading in input order and `onChange` each change.
 
 import { container } from './container.js';
-import { english } from './words.js';
+import { english } from '../locales/words.js';
 
 // Readings that wait for an earlier one, with their pictures; with more, only the file that all wait for is read.
 const MOST_HELD = 128;

@@ -25,8 +25,8 @@
 //
 // There is no cancel message: a forward pass cannot be interrupted, so the page terminates the worker.
 
-import { shrink } from './picture.js';
-import { check, modulePath, published } from './published.js';
+import { shrink } from '../common/picture.js';
+import { check, modulePath, published } from '../common/published.js';
 
 const LIBRARY = 'pkg/lungglass.js';
 
@@ -55,13 +55,13 @@ async function load({ id, module, salt, reads }) {
   // The library and the module belong together: of two builds, they would fail somewhere in the middle of a reading.
   if (!module) await check(LIBRARY);
   try {
-    library = await import('./pkg/lungglass.js');
+    library = await import('../pkg/lungglass.js');
   } catch (cause) {
     throw new Coded('missing', String(cause?.message ?? cause));
   }
   const compiled = module ?? await published(await modulePath(), WebAssembly.compileStreaming, (loaded, total) => postMessage({ id, type: 'progress', loaded, total }));
   await library.default({ module_or_path: compiled });
-  /** @type {import('./pkg/lungglass.js').Classifier | null} */
+  /** @type {import('../pkg/lungglass.js').Classifier | null} */
   const classifier = reads ? new library.Classifier() : null;
   if (salt) classifier?.nameSeries(salt);
   opened = classifier ? (bytes, name) => classifier.open(bytes, name) : (bytes) => new library.Slices(bytes);

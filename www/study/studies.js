@@ -1,7 +1,7 @@
 // The studies among the results, kept in step with them: the library puts them together in a worker, and this asks for it when enough
 // has changed. Knows no element of the page.
 
-import { words } from './words.js';
+import { words } from '../locales/words.js';
 
 // While files are read, studies are put together once in so many milliseconds, and more rarely the more slices there are.
 const LEAST_PAUSE = 800;

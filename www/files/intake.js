@@ -3,7 +3,7 @@
 // person named.
 
 import { ofFolders, dropped } from './folder.js';
-import { published } from './published.js';
+import { published } from '../common/published.js';
 
 const SAMPLE = 'lidc-slice.dcm';
 

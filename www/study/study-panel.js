@@ -1,9 +1,9 @@
 // The study summaries on the page: a fold for each study of two slices or more. Owns their elements; knows no table and no card.
 
-import { element } from './dom.js';
+import { element } from '../common/dom.js';
 import { MOST_BARS, scoreChart } from './score-chart.js';
 import { sentencesOf, titleOf } from './studies.js';
-import { format, words } from './words.js';
+import { format, words } from '../locales/words.js';
 
 // So many of the highest slices are named, and so many studies are open from the start.
 const HIGHEST = 5;

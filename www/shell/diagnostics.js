@@ -2,8 +2,8 @@
 // whatever the language of the page, for those who read the reports.
 
 import { kiosk } from './mode.js';
-import { language } from './words.js';
-import { hasSimd } from './worker-client.js';
+import { language } from '../locales/words.js';
+import { hasSimd } from '../reading/worker-client.js';
 
 export function diagnostics({ pool, counts, readings, failures, build, module, offline }) {
   const graph = readings.map((reading) => reading.ms?.graph).filter((ms) => typeof ms === 'number').sort((a, b) => a - b);

@@ -1,10 +1,10 @@
 // One reading as a card. Owns the card's elements and its pixels; knows nothing of the other cards.
 
-import { element, icon, inEnglish, terms } from './dom.js';
-import { paintMap } from './heatmap.js';
-import { paintPicture } from './picture.js';
+import { element, icon, inEnglish, terms } from '../common/dom.js';
+import { paintMap } from '../common/heatmap.js';
+import { paintPicture } from '../common/picture.js';
 import { reason } from './reason.js';
-import { format, words } from './words.js';
+import { format, words } from '../locales/words.js';
 
 const SHAPES = {
   positive: 'M8 2.500 14.500 13.500H1.500z',

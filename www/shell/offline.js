@@ -1,8 +1,8 @@
 // Use without a network: registers the service worker, asks it whether everything is kept, tells of a new version, repairs. Knows no
 // element of the page.
 
-import { build, inOneFile, usedPaths } from './published.js';
-import { serviceWorkerScript } from './trusted.js';
+import { build, inOneFile, usedPaths } from '../common/published.js';
+import { serviceWorkerScript } from '../common/trusted.js';
 
 const HOME = new URL('./', document.baseURI).href;
 const CACHE = `lungglass ${HOME}`;
@@ -95,7 +95,7 @@ export async function forgetFiles() {
 export async function repair() {
   await forgetFiles().catch(() => {});
   // Of a list that is no good the files are not known: the page that is loaded then has the right one.
-  const paths = ['./', 'pkg/build.js', 'published.js', 'service-worker.js', ...await usedPaths().catch(() => [])];
+  const paths = ['./', 'pkg/build.js', 'common/published.js', 'service-worker.js', ...await usedPaths().catch(() => [])];
   await Promise.allSettled(paths.map((path) => fetch(new URL(path, HOME), { cache: 'reload' }).then((answer) => answer.arrayBuffer())));
   location.reload();
 }

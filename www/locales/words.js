@@ -1,11 +1,11 @@
 // What the modules say to people, in the language that was chosen. `words` and `format` change with it, so take them when you
 // need them and keep no part of them. Knows no element of the page.
 
-import de from './locales/de.js';
-import en from './locales/en.js';
-import es from './locales/es.js';
-import fr from './locales/fr.js';
-import zh from './locales/zh.js';
+import de from './de.js';
+import en from './en.js';
+import es from './es.js';
+import fr from './fr.js';
+import zh from './zh.js';
 
 const locales = { en, de, fr, es, zh };
 

@@ -1,8 +1,8 @@
 // The page's side of one worker.js: starts it, numbers the requests, and starts a new one after a cancel or a crash.
 // The compiled module is kept in the session, so that no later worker of it fetches or compiles again.
 
-import { inOneFile, modulePath, published } from './published.js';
-import { startWorker } from './trusted.js';
+import { inOneFile, modulePath, published } from '../common/published.js';
+import { startWorker } from '../common/trusted.js';
 
 // (module (func (result v128) (i8x16.popcnt (i8x16.splat (i32.const 0)))))
 const SIMD = new Uint8Array([0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10, 10, 1, 8, 0, 65, 0, 253, 15, 253, 98, 11]);

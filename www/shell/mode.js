@@ -1,7 +1,7 @@
 // How the page is used: as one person's page, or as a kiosk on a machine that many share. The address says so: ?kiosk or #kiosk, with
 // minutes as ?kiosk=5; 0 never clears by itself. The page in one file is always a kiosk. Knows no element.
 
-import { inOneFile } from './published.js';
+import { inOneFile } from '../common/published.js';
 
 const MINUTES = 10;
 

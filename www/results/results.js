@@ -4,7 +4,7 @@
 // Cards lie in groups, and the browser lays out those groups alone that are near the window (results.css): what a card costs far away is
 // its few elements, and no layout. Only cards of such groups are watched.
 
-import { element } from './dom.js';
+import { element } from '../common/dom.js';
 import { ResultCard } from './result-card.js';
 
 // In a list so short every card stays whole. In a longer one only those near the window do.

@@ -1,10 +1,10 @@
 // All readings as a table: sorted by a column, moved through by keys. Of ten thousand rows only those in sight are elements. Owns the
 // table's elements and its order; knows no card.
 
-import { element } from './dom.js';
+import { element } from '../common/dom.js';
 import { reason } from './reason.js';
-import { titleOf } from './studies.js';
-import { format, words } from './words.js';
+import { titleOf } from '../study/studies.js';
+import { format, words } from '../locales/words.js';
 
 // As in the stylesheet, in pixels.
 const ROW = 40;

@@ -1,6 +1,6 @@
 // The scores of a study's slices as bars, in the order of the slices. Knows one study and no other element.
 
-import { words } from './words.js';
+import { words } from '../locales/words.js';
 
 const SVG = 'http://www.w3.org/2000/svg';
 const HEIGHT = 40;

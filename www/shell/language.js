@@ -1,8 +1,8 @@
 // The language of the page: the boxes that choose it, where the choice is remembered, and the text that stands in index.html.
 
-import { element, prose } from './dom.js';
+import { element, prose } from '../common/dom.js';
 import { recall, remember } from './storage.js';
-import { language, languages, preferred, setLanguage, words } from './words.js';
+import { language, languages, preferred, setLanguage, words } from '../locales/words.js';
 
 const KEY = 'lungglass.language';
 

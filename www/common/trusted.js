@@ -2,7 +2,7 @@
 
 import { inOneFile } from './published.js';
 
-const WORKER = new URL('./worker.js', import.meta.url).href;
+const WORKER = new URL('../reading/worker.js', import.meta.url).href;
 const SERVICE_WORKER = new URL('service-worker.js', document.baseURI).href;
 
 const policy = globalThis.trustedTypes?.createPolicy('lungglass', {

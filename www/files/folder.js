@@ -1,7 +1,7 @@
 // The files in folders, in the order of the command: by name, folder by folder. Their names are FOLDER/relative. Knows no element of
 // the page and reads no file.
 
-import { container } from './container.js';
+import { container } from '../reading/container.js';
 
 /** Inputs of files that a folder picker gave; their order there is the disk's. */
 export function ofFolders(files) {

@@ -3,12 +3,12 @@
 
 /** { version, id, files: { path: { size, sha256 } }, modules: [{ path, probe }] } of the build that this page belongs to; null where it was not built. */
 // @ts-expect-error It sets a global, and is there once it was built.
-export const build = import('./pkg/build.js').then(() => /** @type {any} */ (globalThis).lungglassBuild, () => null);
+export const build = import('../pkg/build.js').then(() => /** @type {any} */ (globalThis).lungglassBuild, () => null);
 
 /** Whether all files are inside this page. A worker of such a page has none of them. */
 export const inOneFile = 'lungglassFiles' in globalThis;
 
-const HOME = new URL('./', import.meta.url);
+const HOME = new URL('../', import.meta.url);
 
 /**
  * The path of the module that this browser runs fastest: the first whose probe, itself a module, it takes. Of those inside the page, if

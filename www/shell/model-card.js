@@ -1,7 +1,7 @@
 // What the model is, how good it was, and what it cannot do, as elements. Knows no number: all come from the model.
 
-import { element, inEnglish, prose, terms } from './dom.js';
-import { format, words } from './words.js';
+import { element, inEnglish, prose, terms } from '../common/dom.js';
+import { format, words } from '../locales/words.js';
 
 export function modelCard(model) {
   const { modelCard: say } = words;

@@ -2,7 +2,7 @@
 // there (see storage.js), so that a fresh load is a first visit.
 
 import { kiosk } from './mode.js';
-import { inOneFile } from './published.js';
+import { inOneFile } from '../common/published.js';
 
 // The last seconds are counted aloud; of a very short time the last half.
 const WARNING = 20;
