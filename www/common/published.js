@@ -3,7 +3,7 @@
 
 /** { version, id, files: { path: { size, sha256 } }, modules: [{ path, probe }] } of the build that this page belongs to; null where it was not built. */
 // @ts-expect-error It sets a global, and is there once it was built.
-export const build = import('../pkg/build.js').then(() => /** @type {any} */ (globalThis).lungglassBuild, () => null);
+export const build = import('../pkg/build.js').then(() => globalThis.lungglassBuild, () => null);
 
 /** Whether all files are inside this page. A worker of such a page has none of them. */
 export const inOneFile = 'lungglassFiles' in globalThis;
@@ -16,7 +16,8 @@ const HOME = new URL('../', import.meta.url);
  */
 export async function modulePath() {
   const { modules = [] } = (await build) ?? {};
-  const runs = ({ path, probe }) => (inOneFile ? globalThis.lungglassFiles.has(path) : !probe || WebAssembly.validate(binary(probe)));
+  /** @param {Build['modules'][number]} module */
+  const runs = ({ path, probe }) => (globalThis.lungglassFiles ? globalThis.lungglassFiles.has(path) : !probe || WebAssembly.validate(binary(probe)));
   return modules.find(runs)?.path ?? null;
 }
 

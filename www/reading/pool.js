@@ -7,8 +7,14 @@ import { isPhone, workersFor } from './workers-for.js';
 // Workers that found nothing to do for so long give their memory back.
 const IDLE_MS = 30_000;
 
+/** @typedef {'idle' | 'loading' | 'ready' | 'failed'} PoolState */
+
+/** @type {PoolState[]} The first of these that a worker is in is that of all together. */
+const STATES = ['ready', 'loading', 'failed'];
+
 export class Pool {
-  state = 'idle';           // of all together: idle, loading, ready, failed
+  /** @type {PoolState} Of all together. */
+  state = 'idle';
   /** @type {Model | null} */
   model = null;
   /** @type {number | null} */
@@ -114,7 +120,7 @@ export class Pool {
       this.limit = Math.max(1, this.#lanes.length);
     }
     const states = this.#lanes.map(({ client }) => client.state);
-    const all = ['ready', 'loading', 'failed'].find((one) => states.includes(one)) ?? 'idle';
+    const all = STATES.find((one) => states.includes(one)) ?? 'idle';
     if (all !== this.state) {
       this.state = all;
       this.#onState(all, failure);

@@ -27,8 +27,21 @@ const MOST_CRASHES = 3;
 // In a folder, what is no image is left out, as the command does.
 const NO_IMAGE = ['not_an_image', 'no_pixels', 'no_images'];
 
+/**
+ * How far the queue is.
+ *
+ * @typedef {object} QueueState
+ * @property {string[]} waiting The names of the first files that wait.
+ * @property {number} files How many wait, with those that are being read.
+ * @property {number} done Slices of this batch that were read.
+ * @property {number} total Slices of this batch, as far as they are known.
+ * @property {number | null} secondsLeft
+ * @property {number} skipped Files and entries that were left out: no images.
+ * @property {boolean} cancelled
+ */
+
 /** One file: which of its frames are read, being read and told. */
-class Job {
+export class Job {
   /** @type {number | null} */
   frames = null;         // how many there are to read; null until it was opened
   told = 0;              // readings that were told

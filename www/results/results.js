@@ -50,6 +50,7 @@ export class Results {
   #list;
   /** @type {{ node: any, shown: number } | null} */
   #last = null;                // the group that the next card joins: { node, shown }
+  #near = new WeakSet();       // groups near the window
   #groups;                     // observers of what is near the window: of groups,
   #cards;                      // and of the cards of those groups
   #again;
@@ -62,7 +63,8 @@ export class Results {
     this.#on = { retry: onRetry, open: onOpen };
     this.#groups = new IntersectionObserver((entries) => {
       for (const { target, isIntersecting } of entries) {
-        target.isNear = isIntersecting;
+        if (isIntersecting) this.#near.add(target);
+        else this.#near.delete(target);
         for (const card of target.children) {
           if (isIntersecting) this.#cards.observe(card);
           else this.#left(card);
@@ -131,6 +133,24 @@ export class Results {
     if (this.#isLong) this.#arrange();
   }
 
+  /**
+   * Whether the card of a record is among those that are shown.
+   *
+   * @param {SliceRecord} record
+   */
+  shows(record) { return this.#shown(record.reading); }
+
+  /**
+   * Scrolls to the card of a record, and gives it the focus.
+   *
+   * @param {SliceRecord} record
+   */
+  reveal(record) {
+    const { card } = /** @type {Record} */ (record);
+    card.node.scrollIntoView();
+    card.focus();
+  }
+
   clear() {
     this.#groups.disconnect();
     this.#cards.disconnect();
@@ -172,7 +192,7 @@ export class Results {
     this.#byNode.set(node, record);
     if (record.pixels) this.#keep(record, record.pixels);
     put(node);
-    if (node.parentElement.isNear) this.#cards.observe(node);
+    if (this.#near.has(node.parentElement)) this.#cards.observe(node);
   }
 
   // Groups

@@ -21,16 +21,16 @@ export const pictured = (studies) => studies.slice(0, PICTURED).flatMap((study) 
 const highest = ({ ranked }) => ranked.slice(0, PICTURES);
 
 /**
- * Fills `node` with the pages. `unplaced` are the records that are in none of the studies; `nameOf(record)` is how a slice is called,
+ * Fills `node` with the pages. `loose` are the records that are in none of the studies; `nameOf(record)` is how a slice is called,
  * null to leave names out; `pixelsOf(record)` are its picture and map, null where they are not at hand.
  */
-export function fillSheet(node, { studies, unplaced, model, nameOf, pixelsOf }) {
+export function fillSheet(node, { studies, loose, model, nameOf, pixelsOf }) {
   const pages = studies.map((study) => page(model, titleOf(study, nameOf === null),
     study.counts.slices > 1 ? element('p', sentencesOf(study).join(' ')) : null,
     study.counts.slices > 1 && study.counts.slices <= MOST_BARS ? element('figure', scoreChart(study, model), element('figcaption', words.batch.orders[study.order])) : null,
     pictures(study, nameOf, pixelsOf),
     ...slices(study, nameOf)));
-  if (unplaced.length > 0) pages.push(page(model, words.results.title, ...slices({ records: unplaced, ranked: ranked(unplaced) }, nameOf)));
+  if (loose.length > 0) pages.push(page(model, words.results.title, ...slices({ records: loose, ranked: ranked(loose) }, nameOf)));
   node.replaceChildren(...pages);
 }
 

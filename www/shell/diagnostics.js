@@ -1,11 +1,56 @@
 // A text for problem reports: this browser, the reader and its counts. No picture, no file name, no patient data. It is in English
 // whatever the language of the page, for those who read the reports.
 
-import { kiosk } from './mode.js';
-import { language } from '../locales/words.js';
+import { byId } from '../common/page.js';
+import { build, modulePath } from '../common/published.js';
+import { language, words } from '../locales/words.js';
 import { hasSimd } from '../reading/worker-client.js';
+import { kiosk } from './mode.js';
+import { sheet } from './sheet.js';
 
-export function diagnostics({ pool, counts, readings, failures, build, module, offline }) {
+/**
+ * The sheet with the text, which is made anew whenever it opens, and the button that copies it. `facts()` are those of the page.
+ *
+ * @param {() => Facts} facts
+ */
+export function diagnostics(facts) {
+  /** @type {Build | null} */
+  let made = null;
+  /** @type {string | null} */
+  let module = null;
+  build.then((known) => { made = known; });
+  modulePath().then((path) => { module = path; });
+  const [text, copied] = [byId('diagnostics-text'), byId('diagnostics-copied')];
+  sheet('diagnostics', () => {
+    text.textContent = report(facts(), made, module);
+    copied.textContent = '';
+  });
+  byId('diagnostics-copy').addEventListener('click', async () => {
+    try {
+      await navigator.clipboard.writeText(text.textContent);
+      copied.textContent = words.diagnostics.copied;
+    } catch {
+      getSelection()?.selectAllChildren(text);
+      copied.textContent = words.diagnostics.notCopied;
+    }
+  });
+}
+
+/**
+ * @typedef {object} Facts
+ * @property {import('../reading/pool.js').Pool} pool
+ * @property {{ judged: number, refused: number, error: number }} counts
+ * @property {Reading[]} readings
+ * @property {string[]} failures The codes of the failed starts.
+ * @property {string | null} offline The state of offline use.
+ */
+
+/**
+ * @param {Facts} facts
+ * @param {Build | null} build
+ * @param {string | null} module
+ */
+function report({ pool, counts, readings, failures, offline }, build, module) {
   const graph = readings.map((reading) => reading.ms?.graph).filter((ms) => typeof ms === 'number').sort((a, b) => a - b);
   const codes = readings.map((reading) => (reading.error ?? reading.refusal)?.code).filter(Boolean);
   const { model } = pool;
@@ -13,7 +58,7 @@ export function diagnostics({ pool, counts, readings, failures, build, module, o
     Page: location.protocol === 'file:' ? 'file:' : location.origin,
     Build: build ? `${build.version} ${build.id}` : 'none',
     Module: module ?? 'none',
-    'Module SHA-256': build?.files[module] ? hexadecimal(build.files[module].sha256) : 'none',
+    'Module SHA-256': module && build?.files[module] ? hexadecimal(build.files[module].sha256) : 'none',
     Offline: offline,
     Kiosk: kiosk ? `clears after ${kiosk.minutes} minutes` : 'no',
     Browser: navigator.userAgent,

@@ -1,27 +1,34 @@
 // The kiosk on a shared machine: clears everything when nobody has used the page for a while, and at a touch. Nothing is remembered
 // there (see storage.js), so that a fresh load is a first visit.
 
-import { kiosk } from './mode.js';
+import { byId, say } from '../common/page.js';
 import { inOneFile } from '../common/published.js';
+import { format, words } from '../locales/words.js';
+import { kiosk } from './mode.js';
 
 // The last seconds are counted aloud; of a very short time the last half.
 const WARNING = 20;
 const USES = ['pointerdown', 'pointermove', 'keydown', 'wheel', 'touchstart', 'scroll', 'drop', 'input'];
 
 /**
- * `busy` tells whether files are being read, which counts as use; `clear` removes what the page shows. onCount(seconds) before the
- * end, onCount(null) when somebody is there again. Does nothing where this is no kiosk. Gives a function that clears at once.
+ * Makes the page a kiosk, with its bar and its countdown, if it is to be one. `isBusy()` tells whether files are being read, which counts
+ * as use; `clear()` removes what the page shows.
+ *
+ * @param {{ isBusy: () => boolean, clear: () => void }} page
  */
-export function kioskMode({ busy, clear, onCount }) {
-  if (!kiosk) return () => {};
-  keepInAddress(kiosk.minutes);
+export function kioskMode({ isBusy, clear }) {
+  if (!kiosk) return;
+  const { minutes } = kiosk;
+  keepInAddress(minutes);
   history.scrollRestoration = 'manual';
+  byId('kiosk').hidden = false;
+  say('kiosk-text', () => (Number.isFinite(minutes) ? words.offline.kiosk.idle(minutes * 60) : words.offline.kiosk.never));
 
   // The clock and no timer: the time that the machine sleeps counts too. Nothing to clear before the first use.
   /** @type {number | null} */
   let lastUse = null;
   let counting = false;
-  const idle = kiosk.minutes * 60;
+  const idle = minutes * 60;
   const warning = Math.min(WARNING, idle / 2);
 
   const clearAll = () => {
@@ -32,23 +39,31 @@ export function kioskMode({ busy, clear, onCount }) {
   };
   const used = () => {
     lastUse = Date.now();
-    if (counting) onCount(null);
+    if (counting) byId('kiosk-countdown', HTMLDialogElement).close();
     counting = false;
   };
   for (const use of USES) addEventListener(use, used, { capture: true, passive: true });
   setInterval(() => {
     if (lastUse === null) return;
-    if (busy()) return used();
+    if (isBusy()) return used();
     const left = idle - (Date.now() - lastUse) / 1000;
     if (left <= 0) return clearAll();
     if (left > warning) return;
     counting = true;
-    onCount(Math.ceil(left));
+    count(Math.ceil(left));
   }, 250);
-  return clearAll;
+  byId('kiosk-clear').addEventListener('click', clearAll);
+}
+
+/** @param {number} seconds */
+function count(seconds) {
+  const dialog = byId('kiosk-countdown', HTMLDialogElement);
+  byId('kiosk-seconds').textContent = format.duration(seconds);
+  if (!dialog.open) dialog.showModal();
 }
 
 // The skip link and others change the part behind #, and a reload must stay a kiosk.
+/** @param {number} minutes */
 function keepInAddress(minutes) {
   if (inOneFile || new URLSearchParams(location.search).has('kiosk')) return;
   const address = new URL(location.href);

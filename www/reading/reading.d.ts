@@ -1,0 +1,170 @@
+// What the library says of a slice and of its network, and what the page keeps of a slice. Types for the checker, known in every module;
+// nothing of this file is published.
+
+type Verdict = 'positive' | 'negative' | 'uncertain' | 'refused' | 'error';
+
+/** A refusal or an error: what programs tell it by, and what it says in English. */
+interface Coded {
+  code: string;
+  message: string;
+}
+
+/** A display window, in Hounsfield units. */
+interface DisplayWindow {
+  center: number;
+  width: number;
+}
+
+/** What is said of one slice: the object that the command prints. */
+interface Reading {
+  /** The name that the file was opened under, with the entry of an archive behind it. */
+  file: string;
+  /** From 0; null for the one slice of a file. */
+  frame: number | null;
+  verdict: Verdict;
+  /** 0 to 1; null for a slice that was not judged. */
+  score: number | null;
+  logit: number | null;
+  findings: { [name: string]: number };
+  refusal: Coded | null;
+  error: Coded | null;
+  /** What was read; null where nothing could be. */
+  source: {
+    format: string;
+    modality: string | null;
+    transfer_syntax: string | null;
+    window: DisplayWindow | null;
+    width: number;
+    height: number;
+  } | null;
+  model: { name: string; version: string; sha256: string };
+  device: string;
+  ms: { decode: number | null; preprocess: number | null; graph: number | null };
+}
+
+/** A gray picture, row by row. */
+interface Picture {
+  width: number;
+  height: number;
+  gray: Uint8Array;
+}
+
+/** Numbers over a picture, row by row: the class activation map, or the share of lung in each cell. */
+interface Grid {
+  width: number;
+  height: number;
+  values: Float32Array;
+}
+
+/** Where a slice lies in its series, each part null where the file does not say it. */
+interface SlicePlace {
+  /** A word for the series, equal for slices of one series. */
+  series: string | null;
+  /** Millimetres towards the head. */
+  height: number | null;
+  /** The number that the scanner gave the slice. */
+  number: number | null;
+}
+
+/** What a reading worker gives for a slice: the reading, and beside it what the page draws. */
+interface FullReading extends Reading {
+  place: SlicePlace;
+  map: Grid | null;
+  lung: Grid | null;
+  picture: Picture | null;
+}
+
+/** What the page draws of a slice. */
+interface SlicePixels {
+  picture: Picture;
+  map: Grid | null;
+  lung: Grid | null;
+}
+
+/** The pixels of a slice at their full size, as the library's Slices gives them; `input` is the square that the network gets. */
+interface FullPixels {
+  width: number;
+  height: number;
+  /** Hounsfield units, or gray levels from 0 to 255. */
+  kind: 'hu' | 'gray';
+  values: Int16Array | Float32Array | Uint8Array;
+  input: { width: number; height: number; gray: Float32Array };
+}
+
+/** What slices come in: a folder, an archive or a file of several frames. Its number tells it from others of the same name. */
+interface Container {
+  name: string;
+  intake: number;
+}
+
+/** A file that waits to be read; `folder` is the one that it came in. The browser may not give the file itself. */
+interface Input {
+  file: File | null;
+  name: string;
+  folder: Container | null;
+}
+
+/** How to read a slice again. `own` is the container that its file is; `frameIndex` is null where the file could not be opened. */
+interface Origin {
+  file: File;
+  name: string;
+  own: Container;
+  frameIndex: number;
+}
+
+/** What the page knows of one slice. */
+interface SliceRecord {
+  reading: Reading;
+  place: SlicePlace;
+  origin: Origin;
+  /** What the slice came in. */
+  container: Container | null;
+  /** Null while they are given up, and where there are none. */
+  pixels: SlicePixels | null;
+  /** Whether it waits to be read again. */
+  waiting: boolean;
+}
+
+/** What the network is: ModelInfo of the library. */
+interface Model {
+  name: string;
+  version: string;
+  sha256: string;
+  /** What reads: 'wasm relaxed-simd' or 'wasm simd128'. */
+  device: string;
+  program: string;
+  size: number;
+  temperature: number;
+  threshold: number;
+  uncertain: [number, number];
+  window: DisplayWindow;
+  training: Measures;
+  metrics: Measures & { findings?: Measures };
+}
+
+/** The sections [training] and [metrics] of model.toml: texts and numbers, in groups. */
+interface Measures {
+  [name: string]: string | number | (string | number)[] | Measures;
+}
+
+/** Several slices that belong together, as the library puts them together. Slice n of it is item `slices[n - 1]`. */
+interface FoundStudy {
+  kind: 'series' | 'container' | 'pictures';
+  /** Among those of its kind, from 1. */
+  ordinal: number;
+  name: string | null;
+  order: 'position' | 'number' | 'input';
+  slices: number[];
+  /** The numbers of the slices that were judged, the highest score first. */
+  ranked: number[];
+  counts: { slices: number; judged: number; positive: number; negative: number; uncertain: number; refused: number; unreadable: number };
+  positive_share: number | null;
+  highest: { slice: number; score: number } | null;
+  refusals: { [code: string]: number };
+}
+
+/** What workers share: the compiled module, once there is one, and the salt of their words for series, or null. */
+interface Session {
+  module: WebAssembly.Module | null;
+  salt: Uint8Array | null;
+}

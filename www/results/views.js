@@ -1,0 +1,76 @@
+// The two views of the readings, cards and table, and what is chosen for both: which verdicts are shown, and the map over the pictures.
+// Owns these controls.
+
+import { element } from '../common/dom.js';
+import { byId } from '../common/page.js';
+import { words } from '../locales/words.js';
+
+/** @type {Verdict[]} */
+const VERDICTS = ['positive', 'negative', 'uncertain', 'refused', 'error'];
+const VIEWS = ['cards', 'table'];
+
+export class Views {
+  #results;
+  #table;
+  #filter = byId('filter', HTMLSelectElement);
+
+  /**
+   * @param {import('./results.js').Results} results
+   * @param {import('./table.js').Table} table
+   */
+  constructor(results, table) {
+    this.#results = results;
+    this.#table = table;
+    for (const view of VIEWS) byId(`view-${view}`).addEventListener('click', () => this.#show(view));
+    this.#filter.addEventListener('change', () => this.#filterBy(this.#filter.value));
+    byId('map-shown').addEventListener('change', showMaps);
+    byId('map-strength').addEventListener('input', showMaps);
+    showMaps();
+  }
+
+  /** Says the choices, in the language of now. */
+  say() {
+    const chosen = this.#filter.value || 'all';
+    this.#filter.replaceChildren(...['all', ...VERDICTS].map((value) => {
+      const option = element('option', value === 'all' ? words.batch.all : words.verdict[value]);
+      option.value = value;
+      return option;
+    }));
+    this.#filter.value = chosen;
+  }
+
+  /**
+   * Brings the card of a record before the reader's eyes.
+   *
+   * @param {SliceRecord} record
+   */
+  showCard(record) {
+    this.#show('cards');
+    if (!this.#results.shows(record)) this.#filterBy('all');
+    this.#results.reveal(record);
+  }
+
+  /** @param {string} view */
+  #show(view) {
+    for (const name of VIEWS) byId(`view-${name}`).setAttribute('aria-pressed', String(name === view));
+    byId('cards').hidden = byId('overlay').hidden = view !== 'cards';
+    if (view === 'table') this.#table.show();
+    else this.#table.hide();
+  }
+
+  /** @param {string} verdict One of them, or 'all'. */
+  #filterBy(verdict) {
+    this.#filter.value = verdict;
+    /** @type {(reading: Reading) => boolean} */
+    const shown = ({ verdict: own }) => verdict === 'all' || own === verdict;
+    this.#results.filter(shown);
+    this.#table.filter(shown);
+  }
+}
+
+function showMaps() {
+  const shown = byId('map-shown', HTMLInputElement).checked;
+  const strength = byId('map-strength', HTMLInputElement);
+  byId('cards').style.setProperty('--map', shown ? String(Number(strength.value) / 100) : '0');
+  strength.disabled = !shown;
+}
