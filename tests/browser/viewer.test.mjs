@@ -6,7 +6,7 @@ import { createRequire } from 'node:module';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { languages } from '../../www/locales/words.js';
-import { actualSize, panned, pixelAt, place, WHOLE, zoomed } from '../../www/viewer/view.js';
+import { actualSize, layout, panned, pixelAt, WHOLE, zoomed } from '../../www/viewer/view.js';
 import { Loader } from '../../www/viewer/loader.js';
 import { isError, isJudged, isRefused } from './cases.mjs';
 import { placed } from './series.mjs';
@@ -119,20 +119,20 @@ function assertLevels(found, expected, what) {
 test('geometry: what fits, zoom about a point, limits', () => {
   const stage = { width: 800, height: 600 };
   const picture = { width: 512, height: 512 };
-  assert.deepEqual(place(WHOLE, stage, picture), { scale: 600 / 512, left: 100, top: 0 });
+  assert.deepEqual(layout(WHOLE, stage, picture), { scale: 600 / 512, left: 100, top: 0 });
   const point = { x: 250, y: 150 };
   const under = pixelAt(WHOLE, stage, picture, point);
   let view = zoomed(WHOLE, stage, picture, 3, point);
   assert.deepEqual(pixelAt(view, stage, picture, point), under, 'what lies under the pointer stays there');
   view = panned(view, stage, picture, 10_000, -10_000);
-  const { scale, left, top } = place(view, stage, picture);
+  const { scale, left, top } = layout(view, stage, picture);
   assert.ok(Math.abs(left) < 1e-6, 'the left side can be reached and not passed');
   assert.ok(Math.abs(top - (600 - 512 * scale)) < 1e-6, 'and the bottom');
-  assert.equal(place(zoomed(view, stage, picture, 1e-9), stage, picture).scale, 1, 'never smaller than whole, or than it is');
+  assert.equal(layout(zoomed(view, stage, picture, 1e-9), stage, picture).scale, 1, 'never smaller than whole, or than it is');
   assert.deepEqual(zoomed({ zoom: 5, x: 0.9, y: 0.1 }, stage, { width: 2048, height: 2048 }, 1e-9), WHOLE);
-  assert.ok(place(zoomed(view, stage, picture, 1e9), stage, picture).scale <= 24);
-  assert.equal(place(actualSize(WHOLE, stage, picture), stage, picture).scale, 1);
-  assert.equal(place(actualSize(WHOLE, stage, { width: 64, height: 32 }), stage, { width: 64, height: 32 }).scale, 1, 'a small picture too');
+  assert.ok(layout(zoomed(view, stage, picture, 1e9), stage, picture).scale <= 24);
+  assert.equal(layout(actualSize(WHOLE, stage, picture), stage, picture).scale, 1);
+  assert.equal(layout(actualSize(WHOLE, stage, { width: 64, height: 32 }), stage, { width: 64, height: 32 }).scale, 1, 'a small picture too');
   assert.equal(pixelAt(WHOLE, stage, picture, { x: 99, y: 10 }), null);
 });
 
@@ -281,7 +281,7 @@ test('units that are no whole numbers are shown as exactly', async () => {
   // The values of the tests in src/window.rs, and some between.
   const units = [-1350, -3024, 149, 3071, -600.5, NaN, -Infinity, Infinity, -100.25, 0.75];
   const levels = await page.evaluate(async (units) => {
-    const { paint } = await import('./viewer/window.js');
+    const { paint } = await import('./viewer/display-window.js');
     const canvas = document.createElement('canvas');
     const pixels = { width: units.length, height: 1, kind: 'hu', values: Float32Array.from(units, Number) };
     paint(canvas, pixels, { center: -600, width: 1500 }, false);

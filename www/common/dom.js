@@ -1,27 +1,67 @@
 // Building elements without markup strings: whatever comes from a file can only become text.
 
-/** element('p.help', 'text', child): a tag with classes, then texts and elements; null and '' are left out. */
+/** @typedef {string | Node | null} Child */
+
+/** @typedef {[term: Child, description: Child | Child[]]} Pair */
+
+/**
+ * The element that a selector such as `p.help` makes.
+ *
+ * @template {string} S
+ * @typedef {S extends `${infer T}.${string}` ? Made<T> : S extends keyof HTMLElementTagNameMap ? HTMLElementTagNameMap[S] : HTMLElement} Made
+ */
+
+/**
+ * element('p.help', 'text', child): a tag with classes, then texts and elements; null and '' are left out.
+ *
+ * @template {string} S
+ * @param {S} selector
+ * @param {Child[]} children
+ */
 export function element(selector, ...children) {
   const [tag, ...classes] = selector.split('.');
   const node = document.createElement(tag);
   if (classes.length > 0) node.className = classes.join(' ');
-  node.append(...children.filter((child) => child !== null && child !== ''));
-  return node;
+  fill(node, children);
+  return /** @type {Made<S>} */ (node);
 }
 
-/** A list of terms and descriptions, each one child or several; pairs whose description is null are left out. */
+/**
+ * Gives the element these children and no others; null and '' are left out.
+ *
+ * @param {Element} node
+ * @param {Child[]} children
+ */
+export function fill(node, children) {
+  node.replaceChildren(...children.filter((child) => child !== null).filter((child) => child !== ''));
+}
+
+/**
+ * A list of terms and descriptions, each one child or several; pairs whose description is null are left out.
+ *
+ * @param {string} selector
+ * @param {Pair[]} pairs
+ */
 export function terms(selector, pairs) {
   return element(selector, ...pairs
     .filter(([, description]) => description !== null)
     .map(([term, description]) => element('div', element('dt', term), element('dd', ...[description].flat()))));
 }
 
-/** The children for a text of the page: no line ends inside COVID-19. */
+/**
+ * The children for a text of the page: no line ends inside COVID-19.
+ *
+ * @param {string} text
+ */
 export function prose(text) {
   return text.split(/(COVID-19)/).filter(Boolean).map((part) => (part === 'COVID-19' ? element('span.nowrap', part) : part));
 }
 
-/** A text that is English whatever the language of the page. */
+/**
+ * A text that is English whatever the language of the page.
+ *
+ * @param {string} text
+ */
 export function inEnglish(text) {
   const node = element('span', text);
   node.lang = 'en';
@@ -30,7 +70,11 @@ export function inEnglish(text) {
 
 const SVG = 'http://www.w3.org/2000/svg';
 
-/** A 16 x 16 drawing that says nothing to a screen reader. */
+/**
+ * A 16 x 16 drawing that says nothing to a screen reader.
+ *
+ * @param {string} path
+ */
 export function icon(path) {
   const svg = document.createElementNS(SVG, 'svg');
   svg.setAttribute('viewBox', '0 0 16 16');

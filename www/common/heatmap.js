@@ -1,6 +1,6 @@
 // The class activation map as colour and the lungs as an outline. Both are grids over the picture. Knows no reading and no card.
 
-import { CONTEXT } from './picture.js';
+import { paintImage } from './picture.js';
 
 // Light on dark anatomy and on white tissue alike.
 const WARM = [255, 126, 20];
@@ -19,10 +19,14 @@ const LUNG = 0.5;
 /**
  * Paints the map, interpolated bilinearly between cell centres, on a canvas of width x height pixels, and on top the outline of
  * the lungs if they are given. The map's lowest value, which is that of all cells outside the lungs, stays clear.
+ *
+ * @param {HTMLCanvasElement} canvas
+ * @param {Grid} map
+ * @param {Grid | null} lung
+ * @param {number} width
+ * @param {number} height
  */
 export function paintMap(canvas, map, lung, width, height) {
-  canvas.width = width;
-  canvas.height = height;
   const image = new ImageData(width, height);
   const lowest = map.values.reduce((least, value) => Math.min(least, value), Infinity);
   const highest = map.values.reduce((most, value) => Math.max(most, value), -Infinity);
@@ -33,19 +37,29 @@ export function paintMap(canvas, map, lung, width, height) {
     image.data[at * 4 + 3] = Math.round(255 * Math.min(1, strength) ** 0.9);
   });
   if (lung) paintOutline(image, lung);
-  canvas.getContext('2d', CONTEXT).putImageData(image, 0, 0);
+  paintImage(canvas, image);
 }
 
-/** Paints the outline of the lungs alone on a canvas of width x height pixels. */
+/**
+ * Paints the outline of the lungs alone on a canvas of width x height pixels.
+ *
+ * @param {HTMLCanvasElement} canvas
+ * @param {Grid} lung
+ * @param {number} width
+ * @param {number} height
+ */
 export function paintLungs(canvas, lung, width, height) {
-  canvas.width = width;
-  canvas.height = height;
   const image = new ImageData(width, height);
   paintOutline(image, lung);
-  canvas.getContext('2d', CONTEXT).putImageData(image, 0, 0);
+  paintImage(canvas, image);
 }
 
-// Marks the pixels inside the lungs that have a neighbour outside.
+/**
+ * Marks the pixels inside the lungs that have a neighbour outside.
+ *
+ * @param {ImageData} image
+ * @param {Grid} lung
+ */
 function paintOutline({ data, width, height }, lung) {
   const inside = new Uint8Array(width * height);
   each(lung, width, height, (at, share) => { inside[at] = share >= LUNG ? 1 : 0; });
@@ -57,7 +71,14 @@ function paintOutline({ data, width, height }, lung) {
   }
 }
 
-// Calls `visit(pixel, value)` for every pixel with the grid's value there, interpolated between the centres of its cells.
+/**
+ * Calls `visit(pixel, value)` for every pixel with the grid's value there, interpolated between the centres of its cells.
+ *
+ * @param {Grid} grid
+ * @param {number} width
+ * @param {number} height
+ * @param {(pixel: number, value: number) => void} visit
+ */
 function each({ width: columns, height: rows, values }, width, height, visit) {
   const across = Array.from({ length: width }, (_, x) => between(x, width, columns));
   for (let y = 0; y < height; y++) {
@@ -73,7 +94,13 @@ function each({ width: columns, height: rows, values }, width, height, visit) {
   }
 }
 
-// The two cells whose centres enclose a pixel's centre, and how far it is from the first to the second.
+/**
+ * The two cells whose centres enclose a pixel's centre, and how far it is from the first to the second.
+ *
+ * @param {number} pixel
+ * @param {number} pixels
+ * @param {number} cells
+ */
 function between(pixel, pixels, cells) {
   const at = Math.min(cells - 1, Math.max(0, (pixel + 0.5) * cells / pixels - 0.5));
   const low = Math.floor(at);

@@ -8,7 +8,7 @@
  * @param {new () => E} [kind]
  * @returns {E}
  */
-export function byId(id, kind = /** @type {new () => any} */ (HTMLElement)) {
+export function byId(id, kind = /** @type {any} */ (HTMLElement)) {
   const node = document.getElementById(id);
   if (!(node instanceof kind)) throw new TypeError(`the page has no ${kind.name} #${id}`);
   return node;

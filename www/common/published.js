@@ -1,7 +1,7 @@
 // The files published with the page, each checked against the hash that the build wrote down: from the server, or out of the one file
 // that holds the whole page (the kiosk). For the page and its workers; knows no element.
 
-/** { version, id, files: { path: { size, sha256 } }, modules: [{ path, probe }] } of the build that this page belongs to; null where it was not built. */
+/** The build that this page belongs to; null where it was not built. */
 // @ts-expect-error It sets a global, and is there once it was built.
 export const build = import('../pkg/build.js').then(() => globalThis.lungglassBuild, () => null);
 
@@ -23,6 +23,10 @@ export async function modulePath() {
 
 /** `code`: 'missing', 'network' (it did not arrive) or 'damaged' (it is not what was built). */
 export class FileError extends Error {
+  /**
+   * @param {string} code
+   * @param {string} message
+   */
   constructor(code, message) {
     super(message);
     this.code = code;
@@ -39,18 +43,25 @@ export async function usedPaths() {
 /**
  * Hands a file to `use` as a Response, and gives what `use` gives. The response ends well only if its bytes have the right hash, so
  * whatever waits for its end never sees another file. onProgress(loaded, total) counts bytes.
+ *
+ * @template T
+ * @param {string | null} path Null for a module that the build does not name.
+ * @param {(response: Response) => Promise<T>} use
+ * @param {(loaded: number, total: number) => void} [onProgress]
+ * @returns {Promise<T>}
  */
-export async function published(path, use, onProgress = (loaded, total) => {}) {
-  const listed = (await build)?.files[path];
-  if (!listed) throw new FileError('missing', `${path ?? 'the module'} is not part of this build`);
+export async function published(path, use, onProgress = () => {}) {
+  const listed = path === null ? undefined : (await build)?.files[path];
+  if (path === null || !listed) throw new FileError('missing', `${path ?? 'the module'} is not part of this build`);
   /** @type {FileError | null} */
   let failure = null;
+  /** @type {(code: string, message: string) => FileError} */
   const fail = (code, message) => (failure = new FileError(code, message));
-  const source = await open(path, listed);
+  const stream = await open(path, listed);
   // Where the browser has no hash for us (a page without TLS), `open` has checked the file by its integrity.
   const own = globalThis.crypto?.subtle ? new Uint8Array(listed.size) : null;
   let loaded = 0;
-  const checked = source.pipeThrough(new TransformStream({
+  const checked = stream.pipeThrough(new TransformStream({
     transform(chunk, controller) {
       if (loaded + chunk.byteLength > listed.size) throw fail('damaged', `${path} has more than ${listed.size} bytes`);
       own?.set(chunk, loaded);
@@ -69,9 +80,20 @@ export async function published(path, use, onProgress = (loaded, total) => {}) {
   }
 }
 
-/** Fails with 'damaged' or 'missing' unless what the server has under this path is what was built. */
+/**
+ * Fails with 'damaged' or 'missing' unless what the server has under this path is what was built.
+ *
+ * @param {string} path
+ */
 export const check = (path) => published(path, (response) => response.arrayBuffer());
 
+/**
+ * The bytes of a file, not checked yet.
+ *
+ * @param {string} path
+ * @param {{ sha256: string }} listed
+ * @returns {Promise<ReadableStream<Uint8Array<ArrayBuffer>>>}
+ */
 async function open(path, { sha256 }) {
   const inside = globalThis.lungglassFiles?.get(path);
   if (inside) return new Blob([inside]).stream();
@@ -85,13 +107,16 @@ async function open(path, { sha256 }) {
     throw new FileError(arrives ? 'damaged' : 'network', told(cause));
   }
   if (!response.ok) throw new FileError('missing', `${path}: ${response.status} ${response.statusText}`.trim());
-  return response.body;
+  return /** @type {ReadableStream<Uint8Array<ArrayBuffer>>} */ (response.body);
 }
 
+/** @param {string} base64 */
 const binary = (base64) => Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
 
+/** @param {Uint8Array<ArrayBuffer>} bytes */
 async function digest(bytes) {
   return btoa(String.fromCharCode(...new Uint8Array(await crypto.subtle.digest('SHA-256', bytes))));
 }
 
+/** @param {any} cause Whatever was thrown. */
 const told = (cause) => String(cause?.message ?? cause);

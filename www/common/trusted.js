@@ -6,12 +6,18 @@ const WORKER = new URL('../reading/worker.js', import.meta.url).href;
 const SERVICE_WORKER = new URL('service-worker.js', document.baseURI).href;
 
 const policy = globalThis.trustedTypes?.createPolicy('lungglass', {
+  /** @param {string} url */
   createScriptURL(url) {
     if (url !== WORKER && url !== SERVICE_WORKER) throw new TypeError('only the page\'s own workers may be started');
     return url;
   },
 });
 
+/**
+ * A TrustedScriptURL where the browser has them; for the checker a string, which Worker() and register() take.
+ *
+ * @param {string} url
+ */
 const trusted = (url) => (policy ? policy.createScriptURL(url) : url);
 
 const workerScript = trusted(WORKER);

@@ -3,36 +3,66 @@
 
 import { container } from '../reading/container.js';
 
-/** Inputs of files that a folder picker gave; their order there is the disk's. */
+/**
+ * Inputs of files that a folder picker gave; their order there is the disk's.
+ *
+ * @param {File[]} files
+ * @returns {Input[]}
+ */
 export function ofFolders(files) {
   const folders = new Map([...new Set(files.map(({ webkitRelativePath }) => webkitRelativePath.split('/')[0]))].map((name) => [name, container(name)]));
   return files
     .map((file) => ({ file, path: file.webkitRelativePath.split('/') }))
     .sort((a, b) => compare(a.path, b.path))
-    .map(({ file, path }) => ({ file, name: path.join('/'), folder: folders.get(path[0]) }));
+    .map(({ file, path }) => ({ file, name: path.join('/'), folder: folders.get(path[0]) ?? null }));
 }
 
-/** Inputs of a drop: its files, and those in its folders. */
+/**
+ * Inputs of a drop: its files, and those in its folders.
+ *
+ * @param {DataTransfer} dropped
+ * @returns {Promise<Input[]>}
+ */
 export async function dropped({ items, files }) {
   // What was dropped is only there until the first await.
   const entries = [...items].filter(({ kind }) => kind === 'file').map((item) => ({ entry: item.webkitGetAsEntry?.(), file: item.getAsFile() }));
   if (!entries.some(({ entry }) => entry?.isDirectory)) return [...files].map((file) => ({ file, name: file.name, folder: null }));
+  /** @type {Input[]} */
   const inputs = [];
   for (const { entry, file } of entries) {
-    if (entry?.isDirectory) await walk(entry, container(entry.name), inputs);
+    if (isFolder(entry)) await add(entry, container(entry.name), inputs);
     else if (file) inputs.push({ file, name: file.name, folder: null });
   }
   return inputs;
 }
 
-// By code units, whatever the language.
+/**
+ * By code units, whatever the language.
+ *
+ * @param {string[]} a
+ * @param {string[]} b
+ */
 function compare(a, b) {
   const at = a.findIndex((part, i) => part !== b[i]);
   if (at === -1 || at >= b.length) return a.length - b.length;
   return a[at] < b[at] ? -1 : 1;
 }
 
-async function walk(folder, within, inputs) {
+/**
+ * @param {FileSystemEntry | null} entry
+ * @returns {entry is FileSystemDirectoryEntry}
+ */
+const isFolder = (entry) => entry?.isDirectory ?? false;
+
+/**
+ * Adds the files of a folder and of the folders in it.
+ *
+ * @param {FileSystemDirectoryEntry} folder
+ * @param {Container} within What was dropped.
+ * @param {Input[]} inputs
+ */
+async function add(folder, within, inputs) {
+  /** @type {FileSystemEntry[]} */
   let entries;
   try {
     entries = await list(folder);
@@ -42,22 +72,35 @@ async function walk(folder, within, inputs) {
     return;
   }
   for (const entry of entries.sort((a, b) => (a.name < b.name ? -1 : 1))) {
-    if (entry.isDirectory) await walk(entry, within, inputs);
-    else inputs.push({ file: await fileOf(entry), name: path(entry), folder: within });
+    if (isFolder(entry)) await add(entry, within, inputs);
+    else inputs.push({ file: await fileOf(/** @type {FileSystemFileEntry} */ (entry)), name: path(entry), folder: within });
   }
 }
 
+/** @param {FileSystemEntry} entry */
 const path = ({ fullPath }) => fullPath.replace(/^\//, '');
 
-// A browser lists a large folder in batches of 100; the last one is empty.
+/**
+ * All that lies in a folder. A browser lists a large one in batches of 100; the last one is empty.
+ *
+ * @param {FileSystemDirectoryEntry} folder
+ */
 async function list(folder) {
   const reader = folder.createReader();
+  /** @type {FileSystemEntry[]} */
   const entries = [];
   for (;;) {
+    /** @type {FileSystemEntry[]} */
     const batch = await new Promise((resolve, reject) => reader.readEntries(resolve, reject));
     if (batch.length === 0) return entries;
     entries.push(...batch);
   }
 }
 
+/**
+ * Null where the browser does not give it.
+ *
+ * @param {FileSystemFileEntry} entry
+ * @returns {Promise<File | null>}
+ */
 const fileOf = (entry) => new Promise((resolve) => entry.file(resolve, () => resolve(null)));

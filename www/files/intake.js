@@ -1,28 +1,43 @@
-// Ways in for files: two pickers, drops anywhere on the page, the clipboard, and the sample. Each ends in onFiles with inputs
-// { file, name, folder }: the name is what results call it, the folder the one it came in (see container.js), or null for a file that a
-// person named.
+// Ways in for files: two pickers, drops anywhere on the page, the clipboard, and the sample.
 
 import { ofFolders, dropped } from './folder.js';
 import { published } from '../common/published.js';
 
 const SAMPLE = 'lidc-slice.dcm';
 
+/**
+ * A file that a person named.
+ *
+ * @param {File} file
+ * @returns {Input}
+ */
 const named = (file) => ({ file, name: file.name, folder: null });
 
+/**
+ * @param {object} page
+ * @param {HTMLInputElement} page.input
+ * @param {HTMLInputElement} page.folderInput
+ * @param {HTMLButtonElement} page.sample
+ * @param {(inputs: Input[]) => void} page.onFiles
+ * @param {() => void} page.onSampleFailure
+ */
 export function intake({ input, folderInput, sample, onFiles, onSampleFailure }) {
+  /** @param {Input[]} inputs */
   const take = (inputs) => { if (inputs.length > 0) onFiles(inputs); };
 
-  for (const [picker, inputs] of [[input, (files) => files.map(named)], [folderInput, ofFolders]]) {
+  for (const [picker, inputsOf] of /** @type {[HTMLInputElement, (files: File[]) => Input[]][]} */ ([[input, (files) => files.map(named)], [folderInput, ofFolders]])) {
     picker.addEventListener('change', () => {
-      const files = [...picker.files];
+      const files = [...picker.files ?? []];
       // Choosing the same file again must count as a change.
       picker.value = '';
-      take(inputs(files));
+      take(inputsOf(files));
     });
   }
 
+  /** @param {DragEvent} event */
   const carriesFiles = ({ dataTransfer }) => dataTransfer?.types.includes('Files');
   let depth = 0;
+  /** @param {number} change */
   const drag = (change) => {
     depth = Math.max(0, depth + change);
     document.body.classList.toggle('dragging', depth > 0);

@@ -5,6 +5,7 @@ import { formatter } from './format.js';
 const format = formatter('de');
 const { count, percent, two } = format;
 
+/** @type {import('./words.js').Words} */
 export default {
   name: 'Deutsch',
   format,

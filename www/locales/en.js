@@ -42,24 +42,24 @@ export default {
   batch: {
     chooseFolder: 'Choose a folder',
     help: 'Folders can be dropped too, and a copied image can be pasted. In a folder, files that are no image are left out.',
-    skipped: (files) => `${count(files, { one: 'file that is no image was', other: 'files that are no image were' })} left out.`,
-    more: (files) => `and ${format.integer(files)} more`,
+    skipped: (/** @type {number} */ files) => `${count(files, { one: 'file that is no image was', other: 'files that are no image were' })} left out.`,
+    more: (/** @type {number} */ files) => `and ${format.integer(files)} more`,
     retry: 'Read again',
     retrying: 'Waiting to be read again',
     retryAll: 'Read the failed again',
     omitNames: 'Leave file names out of what is saved and printed',
 
     studies: 'Study summary',
-    series: (ordinal) => `Series ${format.integer(ordinal)}`,
-    group: (ordinal) => `Group ${format.integer(ordinal)}`,
+    series: (/** @type {number} */ ordinal) => `Series ${format.integer(ordinal)}`,
+    group: (/** @type {number} */ ordinal) => `Group ${format.integer(ordinal)}`,
     pictures: 'Single pictures',
-    slice: (slice) => `slice ${format.integer(slice)}`,
-    slices: (slices) => count(slices, { one: 'slice', other: 'slices' }),
-    share: (positive, judged, uncertain) => `${format.integer(positive)} of ${count(judged, { one: 'judged slice scores', other: 'judged slices score' })} above the operating point, and ${format.integer(uncertain)} in the uncertain band.`,
-    highest: (score, slice) => `The highest score is ${format.score(score)}, in slice ${format.integer(slice)}.`,
-    noneJudged: (slices) => `None of ${count(slices, { one: 'slice', other: 'slices' })} was judged.`,
-    aside: (refused, unreadable) => `Set aside: ${format.integer(refused)} not judged, ${format.integer(unreadable)} could not be read.`,
-    chart: (judged) => `Scores of ${count(judged, { one: 'judged slice', other: 'judged slices' })} in the order of the slices`,
+    slice: (/** @type {number} */ slice) => `slice ${format.integer(slice)}`,
+    slices: (/** @type {number} */ slices) => count(slices, { one: 'slice', other: 'slices' }),
+    share: (/** @type {number} */ positive, /** @type {number} */ judged, /** @type {number} */ uncertain) => `${format.integer(positive)} of ${count(judged, { one: 'judged slice scores', other: 'judged slices score' })} above the operating point, and ${format.integer(uncertain)} in the uncertain band.`,
+    highest: (/** @type {number} */ score, /** @type {number} */ slice) => `The highest score is ${format.score(score)}, in slice ${format.integer(slice)}.`,
+    noneJudged: (/** @type {number} */ slices) => `None of ${count(slices, { one: 'slice', other: 'slices' })} was judged.`,
+    aside: (/** @type {number} */ refused, /** @type {number} */ unreadable) => `Set aside: ${format.integer(refused)} not judged, ${format.integer(unreadable)} could not be read.`,
+    chart: (/** @type {number} */ judged) => `Scores of ${count(judged, { one: 'judged slice', other: 'judged slices' })} in the order of the slices`,
     orders: { position: 'Slices from head to feet, by their position', number: 'Slices by the numbers of the scanner', input: 'Slices in the order in which they came' },
     highestSlices: 'Highest scores',
     unvalidated: 'The network judges single slices. This summary counts and ranks its scores; nobody has validated it, and it says nothing about a person.',
@@ -73,11 +73,11 @@ export default {
     columns: { number: 'No.', file: 'File', frame: 'Frame', verdict: 'Verdict', score: 'Score', study: 'Study', slice: 'Slice', reason: 'Reason' },
 
     settings: 'Model and settings',
-    settingsOf: ({ name, version, threshold, uncertain: [low, high], temperature, program }) =>
+    settingsOf: (/** @type {Model} */ { name, version, threshold, uncertain: [low, high], temperature, program }) =>
       `${name} ${version}, operating point ${two(threshold)}, uncertain band ${two(low)} to ${two(high)}, temperature ${format.setting(temperature)}, LungGlass ${program}`,
     printed: 'Printed',
     mapLimit: 'The maps show which parts of the lungs a score comes from; they do not outline disease.',
-    onlyHighest: (shown, all) => `The ${format.integer(shown)} slices with the highest scores of ${format.integer(all)}; the saved files hold all.`,
+    onlyHighest: (/** @type {number} */ shown, /** @type {number} */ all) => `The ${format.integer(shown)} slices with the highest scores of ${format.integer(all)}; the saved files hold all.`,
   },
 
   map: {
@@ -100,7 +100,7 @@ export default {
 
   footer: {
     noModel: 'Model: not loaded yet',
-    model: (name) => `Model: ${name}`,
+    model: (/** @type {string} */ name) => `Model: ${name}`,
     local: 'Nothing leaves this device.',
   },
 
@@ -113,7 +113,7 @@ export default {
 
   // Use without a network, new versions, repair, and the kiosk.
   offline: {
-    build: (version) => `LungGlass ${version}, build`,
+    build: (/** @type {string} */ version) => `LungGlass ${version}, build`,
     starting: 'Preparing offline use',
     ready: 'Ready offline',
     incomplete: 'Not ready offline: connect and load the page again',
@@ -122,14 +122,14 @@ export default {
     update: 'A new version is ready. Reloading clears the readings on this page.',
     updateReload: 'Reload',
     updateBusy: 'Files are being read. Reload when they are done.',
-    updateOthers: (others) => `LungGlass is open in ${count(others, { one: 'other window', other: 'other windows' })}. Close them, then reload.`,
+    updateOthers: (/** @type {number} */ others) => `LungGlass is open in ${count(others, { one: 'other window', other: 'other windows' })}. Close them, then reload.`,
     repair: 'Repair',
     repairing: 'Every file is got again.',
     damagedFile: 'The network inside this file is damaged: its SHA-256 is not the one that was built. Copy the file again from where it came from.',
     kiosk: {
       label: 'Shared device',
       clear: 'Clear everything',
-      idle: (seconds) => `Shared device: the page remembers nothing, and clears everything after ${format.duration(seconds)} without use. Files that you save stay on the device.`,
+      idle: (/** @type {number} */ seconds) => `Shared device: the page remembers nothing, and clears everything after ${format.duration(seconds)} without use. Files that you save stay on the device.`,
       never: 'Shared device: the page remembers nothing. Files that you save stay on the device.',
       countTitle: 'Is anybody there?',
       countText: 'Everything on this page is about to be cleared.',
@@ -144,7 +144,7 @@ export default {
     nothing: 'Nothing is kept.',
     notes: { consent: 'Consent given', language: 'Language chosen' },
     files: 'Files of the program',
-    filesCount: (files, bytes) => `${count(files, { one: 'file', other: 'files' })}, ${format.bytes(bytes)}`,
+    filesCount: (/** @type {number} */ files, /** @type {number} */ bytes) => `${count(files, { one: 'file', other: 'files' })}, ${format.bytes(bytes)}`,
     delete: 'Delete what is kept',
     deleted: 'Deleted. The open page still works; the next visit needs the network.',
     never: 'Never kept',
@@ -153,7 +153,7 @@ export default {
     forbiddenHosted: 'The page gives the browser these rules before anything else. By them it can exchange data with the site that it came from, to load its own files, and with nobody else.',
     forbiddenFile: 'The page gives the browser these rules before anything else. By them it can send nothing to anybody.',
     policy: 'The rules, as the browser reads them',
-    checkText: (address) => `A trial: the page asks for ${address}, and shows whether the browser stops it before anything is sent.`,
+    checkText: (/** @type {string} */ address) => `A trial: the page asks for ${address}, and shows whether the browser stops it before anything is sent.`,
     check: 'Try to send',
     blocked: 'Stopped by the browser. Nothing was sent.',
     notBlocked: 'The browser did not say that it stopped the request. Do not use the page here, and tell the people who run it.',
@@ -193,7 +193,7 @@ export default {
 
   loading: {
     starting: 'Starting the reader',
-    of: (loaded, total) => `Loading the network: ${format.bytes(loaded)} of ${format.bytes(total)}`,
+    of: (/** @type {number} */ loaded, /** @type {number} */ total) => `Loading the network: ${format.bytes(loaded)} of ${format.bytes(total)}`,
     preparing: 'Preparing the network',
   },
 
@@ -210,26 +210,26 @@ export default {
   },
 
   progress: {
-    reading: (done, total, name) => `Reading ${format.integer(Math.min(done + 1, total))} of ${format.integer(total)}: ${name}`,
-    left: (seconds) => `, about ${format.duration(seconds)} left`,
-    waiting: (total) => `${count(total, { one: 'file is', other: 'files are' })} waiting for the reader`,
-    done: (total) => `${count(total, { one: 'slice', other: 'slices' })} done.`,
-    cancelled: (done, total) => `Cancelled after ${format.integer(done)} of ${format.integer(total)}. What was not read was removed.`,
+    reading: (/** @type {number} */ done, /** @type {number} */ total, /** @type {string} */ name) => `Reading ${format.integer(Math.min(done + 1, total))} of ${format.integer(total)}: ${name}`,
+    left: (/** @type {number} */ seconds) => `, about ${format.duration(seconds)} left`,
+    waiting: (/** @type {number} */ total) => `${count(total, { one: 'file is', other: 'files are' })} waiting for the reader`,
+    done: (/** @type {number} */ total) => `${count(total, { one: 'slice', other: 'slices' })} done.`,
+    cancelled: (/** @type {number} */ done, /** @type {number} */ total) => `Cancelled after ${format.integer(done)} of ${format.integer(total)}. What was not read was removed.`,
   },
 
-  counts: ({ judged, refused, error }) => [
+  counts: (/** @type {{ judged: number, refused: number, error: number }} */ { judged, refused, error }) => [
     `${format.integer(judged)} judged`,
     refused ? `${format.integer(refused)} not judged` : '',
     error ? `${format.integer(error)} could not be read` : '',
   ].filter(Boolean).join(', '),
 
   card: {
-    frame: (frame) => `frame ${frame}`,
+    frame: (/** @type {number} */ frame) => `frame ${frame}`,
     score: 'Model score',
-    scale: (score, threshold, [low, high]) => `Model score ${format.score(score)} on a scale from 0 to 1. Operating point ${two(threshold)}, uncertain band ${two(low)} to ${two(high)}.`,
-    threshold: (threshold) => `operating point ${two(threshold)}`,
-    band: ([low, high]) => `uncertain band ${two(low)} to ${two(high)}`,
-    picture: (name) => `The slice ${name}`,
+    scale: (/** @type {number} */ score, /** @type {number} */ threshold, /** @type {number[]} */ [low, high]) => `Model score ${format.score(score)} on a scale from 0 to 1. Operating point ${two(threshold)}, uncertain band ${two(low)} to ${two(high)}.`,
+    threshold: (/** @type {number} */ threshold) => `operating point ${two(threshold)}`,
+    band: (/** @type {number[]} */ [low, high]) => `uncertain band ${two(low)} to ${two(high)}`,
+    picture: (/** @type {string} */ name) => `The slice ${name}`,
     map: 'Map of what moved the score',
     noPicture: 'No picture',
     size: 'Size',
@@ -237,18 +237,18 @@ export default {
     window: 'Window',
     time: 'Time',
     findings: 'Findings',
-    unmeasured: (value) => `${percent(value)} (never measured)`,
+    unmeasured: (/** @type {number} */ value) => `${percent(value)} (never measured)`,
     findingsHelp: 'How clearly the model sees what captions of such slices name. Not calibrated.',
     asStored: 'as stored in the picture',
-    windowOf: (center, width) => `centre ${format.hounsfield(center)}, width ${format.hounsfield(width)} HU`,
+    windowOf: (/** @type {number} */ center, /** @type {number} */ width) => `centre ${format.hounsfield(center)}, width ${format.hounsfield(width)} HU`,
   },
 
   viewer: {
     open: 'Enlarge',
-    openOf: (file) => `Enlarge: ${file}`,
+    openOf: (/** @type {string} */ file) => `Enlarge: ${file}`,
     title: 'Slice viewer',
     slice: 'Slice',
-    position: (number, total) => `Slice ${format.integer(number)} of ${format.integer(total)}`,
+    position: (/** @type {number} */ number, /** @type {number} */ total) => `Slice ${format.integer(number)} of ${format.integer(total)}`,
     stack: 'Place in the stack',
     previous: 'Previous slice',
     next: 'Next slice',
@@ -263,7 +263,7 @@ export default {
     center: 'Centre (HU)',
     width: 'Width (HU)',
     invert: 'Invert',
-    displayOnly: (center, width) => `The window changes only what you see. The network was given centre ${format.hounsfield(center)}, width ${format.hounsfield(width)} HU, whatever you set here.`,
+    displayOnly: (/** @type {number} */ center, /** @type {number} */ width) => `The window changes only what you see. The network was given centre ${format.hounsfield(center)}, width ${format.hounsfield(width)} HU, whatever you set here.`,
     noWindow: 'This picture holds gray levels, not Hounsfield units, so there is no window to set.',
     notNow: 'Without the file the window cannot be changed. The slice is shown as the network saw it.',
 
@@ -281,7 +281,7 @@ export default {
     changeWindow: 'sets the window',
     scroll: 'scrolls the stack',
     input: 'What the network was given',
-    inputTold: (size, isWindowed) => `${size} × ${size} pixels, exactly as given to the network${isWindowed ? ', in its own window' : ''}. Of these it judges only the lungs that it finds.`,
+    inputTold: (/** @type {number} */ size, /** @type {boolean} */ isWindowed) => `${size} × ${size} pixels, exactly as given to the network${isWindowed ? ', in its own window' : ''}. Of these it judges only the lungs that it finds.`,
     noInput: 'These pixels are made from the file, which cannot be read now.',
     reset: 'Reset',
 
@@ -289,8 +289,8 @@ export default {
     noPicture: 'There is no picture: this slice could not be read.',
     gone: 'The file cannot be opened again; it was moved, changed or deleted. Shown is the smaller picture that this page kept.',
     failed: 'The file could not be decoded again. Shown is the smaller picture that this page kept.',
-    hounsfield: (value) => `${format.hounsfield(value)} HU`,
-    gray: (value) => `gray level ${format.integer(value)}`,
+    hounsfield: (/** @type {number} */ value) => `${format.hounsfield(value)} HU`,
+    gray: (/** @type {number} */ value) => `gray level ${format.integer(value)}`,
 
     keys: 'Keys and mouse',
     does: {
@@ -319,10 +319,10 @@ export default {
 
   // By the codes of src/gate.rs, in its words.
   refusals: {
-    not_ct: ({ modality }) => `The file says that it is no CT image (its modality is ${modality}). Choose an axial slice of a chest CT.`,
+    not_ct: (/** @type {{ modality: string | null }} */ { modality }) => `The file says that it is no CT image (its modality is ${modality}). Choose an axial slice of a chest CT.`,
     localizer: 'This is the scout view that the scan was planned on. Choose an axial slice of the series.',
     not_axial: 'The file says that this slice does not lie across the body. Choose an axial slice.',
-    too_small: ({ width, height }) => `The image has ${width} x ${height} pixels; the lungs cannot be judged below 48. Export the slice at its full size.`,
+    too_small: (/** @type {{ width: number, height: number }} */ { width, height }) => `The image has ${width} x ${height} pixels; the lungs cannot be judged below 48. Export the slice at its full size.`,
     not_like_ct: 'The picture does not look like an axial chest-CT slice (gray levels, texture or layout). Choose a slice that shows both lungs, without screenshots or photographs of a screen around it.',
     no_lungs: 'No lungs were found in this picture, or too little of them. Choose an axial slice of a chest CT that shows the lungs.',
     unfamiliar: 'The network was trained on nothing like this picture, so its score would mean nothing. Choose an axial slice of a chest CT that shows the lungs.',
@@ -359,15 +359,15 @@ export default {
     name: 'Name',
     version: 'Version',
     input: 'Input',
-    pixels: (size) => `${size} × ${size} pixels`,
+    pixels: (/** @type {number} */ size) => `${size} × ${size} pixels`,
     threshold: 'Operating point',
     band: 'Uncertain band',
-    range: (low, high) => `${low} to ${high}`,
+    range: (/** @type {string} */ low, /** @type {string} */ high) => `${low} to ${high}`,
     temperature: 'Temperature',
     window: 'DICOM window',
     training: 'How it was trained',
     metrics: 'How good it was',
-    interval: (value, low, high) => `${value} (${percent(0.95)} interval ${low} to ${high})`,
+    interval: (/** @type {string} */ value, /** @type {string} */ low, /** @type {string} */ high) => `${value} (${percent(0.95)} interval ${low} to ${high})`,
     limits: 'Limits',
     limitList: [
       'It was trained on figures taken from papers: few patients, many scanners, unknown settings. On other data expect lower accuracy.',

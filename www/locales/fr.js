@@ -5,6 +5,7 @@ import { formatter } from './format.js';
 const format = formatter('fr');
 const { count, percent, two } = format;
 
+/** @type {import('./words.js').Words} */
 export default {
   name: 'Français',
   format,

@@ -5,6 +5,7 @@ import { formatter } from './format.js';
 const format = formatter('zh');
 const { integer, percent, two } = format;
 
+/** @type {import('./words.js').Words} */
 export default {
   name: '简体中文',
   format,

@@ -3,5 +3,10 @@
 
 let intakes = 0;
 
-/** { name, intake } of one that is taken in now. */
+/**
+ * The container of this name that is taken in now.
+ *
+ * @param {string} name
+ * @returns {Container}
+ */
 export const container = (name) => ({ name, intake: ++intakes });

@@ -7,13 +7,15 @@ import { isPhone, workersFor } from './workers-for.js';
 // Workers that found nothing to do for so long give their memory back.
 const IDLE_MS = 30_000;
 
-/** @typedef {'idle' | 'loading' | 'ready' | 'failed'} PoolState */
+/** @typedef {{ client: WorkerClient, busy: boolean }} Lane A worker and whether it was taken. */
 
-/** @type {PoolState[]} The first of these that a worker is in is that of all together. */
+/** @typedef {import('./worker-client.js').RequestError} RequestError */
+
+/** @type {ReaderState[]} The first of these that a worker is in is that of all together. */
 const STATES = ['ready', 'loading', 'failed'];
 
 export class Pool {
-  /** @type {PoolState} Of all together. */
+  /** @type {ReaderState} Of all together. */
   state = 'idle';
   /** @type {Model | null} */
   model = null;
@@ -24,16 +26,23 @@ export class Pool {
   /** What the device bears; less, once a worker could not start. */
   limit = workersFor({ cores: navigator.hardwareConcurrency, memory: navigator.deviceMemory, phone: isPhone(navigator) });
 
-  #lanes = [];              // { client, busy }
+  /** @type {Lane[]} */
+  #lanes = [];
   #ended = 0;               // starts of workers that are gone
-  /** @type {any} */
+  /** @type {Timer | null} */
   #idle = null;
+  /** @type {(() => void)[]} */
   #waiters = [];
   #onState;
   #onProgress;
   #onFree;
 
-  /** onState(state, failure|null), onProgress(loaded, total) of the first start, onFree(): a worker waits for work. */
+  /**
+   * @param {object} on
+   * @param {(state: ReaderState, failure: RequestError | null) => void} on.onState
+   * @param {(loaded: number, total: number) => void} on.onProgress Bytes of the module, at the first start.
+   * @param {() => void} on.onFree A worker waits for work.
+   */
   constructor({ onState, onProgress, onFree }) {
     this.#onState = onState;
     this.#onProgress = onProgress;
@@ -55,11 +64,12 @@ export class Pool {
     const lane = this.#lanes.find(({ client, busy }) => !busy && client.state === 'ready');
     if (!lane) return null;
     lane.busy = true;
-    clearTimeout(this.#idle);
+    if (this.#idle !== null) clearTimeout(this.#idle);
     this.#idle = null;
     return lane.client;
   }
 
+  /** @param {WorkerClient} client */
   giveBack(client) {
     const lane = this.#lanes.find((other) => other.client === client);
     if (lane) lane.busy = false;
@@ -83,31 +93,41 @@ export class Pool {
     }
   }
 
-  /** The studies among readings, see `studies` in src/browser.rs. Waits for a worker; fails if it ends. */
+  /**
+   * The studies among readings, as the library puts them together. Waits for a worker; fails if it ends.
+   *
+   * @param {StudyItem[]} items
+   */
   async studies(items) {
-    while (this.state !== 'ready') await new Promise((resolve) => this.#waiters.push(resolve));
+    while (this.state !== 'ready') await /** @type {Promise<void>} */ (new Promise((resolve) => this.#waiters.push(resolve)));
     const ready = this.#lanes.filter(({ client }) => client.state === 'ready');
     return (ready.find(({ busy }) => !busy) ?? ready[0]).client.studies(items);
   }
 
   #add() {
-    /** @type {{ client: any, busy: boolean }} */
-    const lane = { client: null, busy: false };
-    lane.client = new WorkerClient({
+    const client = new WorkerClient({
       session: this.session,
       onState: (state, failure) => this.#changed(lane, state, failure),
       onProgress: (loaded, total) => this.#onProgress(loaded, total),
     });
+    /** @type {Lane} */
+    const lane = { client, busy: false };
     this.#lanes.push(lane);
-    lane.client.start();
+    client.start();
   }
 
+  /** @param {Lane} lane */
   #remove(lane) {
     this.#lanes.splice(this.#lanes.indexOf(lane), 1);
     this.#ended += lane.client.starts;
     lane.client.stop();
   }
 
+  /**
+   * @param {Lane} lane
+   * @param {ReaderState} state Of this one.
+   * @param {RequestError | null} failure
+   */
   #changed(lane, state, failure) {
     if (!this.#lanes.includes(lane)) return;
     if (state === 'ready') {

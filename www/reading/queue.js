@@ -1,27 +1,26 @@
 // The files to read, over the workers of a pool. Owns their order, the progress, the cancel, and what is read a second time.
 // Knows no element of the page: it tells `onReading` each reading in input order and `onChange` each change.
 
-import { container } from './container.js';
-import { english } from '../locales/words.js';
+import { Job } from './job.js';
 
 // Readings that wait for an earlier one, with their pictures; with more, only the file that all wait for is read.
 const MOST_HELD = 128;
 
-// So many of the files that wait are named.
+// At most this many waiting files are named.
 const MOST_NAMED = 200;
 
-// A file of many frames, or an archive, is read by several workers when no other file is left, if each still gets so many frames
-// and their copies stay below so many bytes.
+// A file of many frames, or an archive, is read by several workers when no other file is left, if each still gets at least this many
+// frames, and their copies of it take at most this many bytes.
 const LEAST_SHARED = 4;
 const MOST_COPIES = 512 * 1024 * 1024;
 
-// Each reading that is told makes the browser lay the page out, which takes longer the more there are. After so many of a batch they
-// are told together, at the latest when so many are held or after a pause that grows with their number, in milliseconds a reading.
+// Each reading that is told makes the browser lay the page out, which takes longer the more there are. The first of a batch are told one
+// by one, the others together: at the latest when this many are held, or after a pause of this many milliseconds for each that was read.
 const TOLD_ALONE = 100;
 const TOLD_TOGETHER = 48;
 const PAUSE_A_READING = 0.2;
 
-// After so many crashes the rest of a file is given up.
+// After this many crashes the rest of a file is given up.
 const MOST_CRASHES = 3;
 
 // In a folder, what is no image is left out, as the command does.
@@ -40,52 +39,21 @@ const NO_IMAGE = ['not_an_image', 'no_pixels', 'no_images'];
  * @property {boolean} cancelled
  */
 
-/** One file: which of its frames are read, being read and told. */
-export class Job {
-  /** @type {number | null} */
-  frames = null;         // how many there are to read; null until it was opened
-  told = 0;              // readings that were told
-  held = new Map();      // by frame, readings that are not told yet
-  readers = 0;           // workers that read it
-  crashes = 0;
-  cancelled = false;
-  #next = 0;
-  #again = [];
-
-  /**
-   * { file, name, folder, own }: the name is what the readings' `file` begins with, the folder the container it came in, or null, and own
-   * the container that it is itself if it is an archive or has frames; file is null where the browser would not give it. `replaces` is the
-   * record of a result that is read again, and `only` the frame then.
-   */
-  constructor({ file, name, folder, own = container(name) }, { replaces = null, only = null } = {}) {
-    this.file = file;
-    this.name = name;
-    this.folder = folder;
-    this.own = own;
-    this.replaces = replaces;
-    this.only = only;
-  }
-
-  get left() { return this.frames === null ? 1 : this.frames - this.#next + this.#again.length; }
-
-  take() { return this.#again.pop() ?? this.#next++; }
-
-  putBack(frame) { this.#again.push(frame); }
-
-  get expected() { return this.frames ?? 1; }
-
-  /** The number that a source knows the frame by. */
-  index(frame) { return this.only ?? frame; }
-}
+/** @typedef {import('./worker-client.js').WorkerClient} WorkerClient */
+/** @typedef {import('./worker-client.js').RequestError} RequestError */
+/** @typedef {(client: WorkerClient) => Promise<void>} Work */
+/** @typedef {{ origin: Origin, wanted: () => boolean, resolve: (reading: FullReading) => void, reject: (failure: Error) => void }} Errand */
 
 export class Queue {
   #pool;
   #onReading;
   #onChange;
+  /** @type {Job[]} */
   #jobs = [];
-  #errands = [];         // { origin, wanted, resolve, reject }
+  /** @type {Errand[]} */
+  #errands = [];
   #held = 0;
-  /** @type {any} */
+  /** @type {Timer | null} */
   #timer = null;
   #slices = 0;           // expected in this batch: one a file until its frames are known
   #done = 0;
@@ -93,8 +61,10 @@ export class Queue {
   #began = null;
 
   /**
-   * onReading(reading, origin, job): origin is { file, name, own, frameIndex } to read the slice again, frameIndex null for a whole file;
-   * job has folder, own and replaces. onChange(state).
+   * @param {import('./pool.js').Pool} pool
+   * @param {object} on
+   * @param {(reading: FullReading, origin: Origin, job: Job) => void} on.onReading Is told each reading, in input order.
+   * @param {(state: QueueState) => void} on.onChange
    */
   constructor(pool, { onReading, onChange }) {
     this.#pool = pool;
@@ -107,10 +77,18 @@ export class Queue {
 
   get busy() { return this.#jobs.length > 0; }
 
-  /** Files, { file, name, folder } each, at the end of the queue. */
+  /**
+   * Files, at the end of the queue.
+   *
+   * @param {Input[]} inputs
+   */
   add(inputs) { this.#append(inputs.map((input) => new Job(input))); }
 
-  /** Reads results again; each record has `origin`. Their readings replace them. */
+  /**
+   * Reads slices again; the readings replace those of the records.
+   *
+   * @param {SliceRecord[]} records
+   */
   retry(records) {
     this.#append(records.map((record) => {
       const { file, name, own, frameIndex } = record.origin;
@@ -118,7 +96,13 @@ export class Queue {
     }));
   }
 
-  /** Reads one slice again, before the files that wait, for the sake of its pictures; fails if it is not `wanted()` when its turn comes. */
+  /**
+   * Reads one slice again, before the files that wait, for the sake of its pictures; fails if it is not `wanted()` when its turn comes.
+   *
+   * @param {Origin} origin
+   * @param {() => boolean} wanted
+   * @returns {Promise<FullReading>}
+   */
   again(origin, wanted) {
     return new Promise((resolve, reject) => {
       this.#errands.push({ origin, wanted, resolve, reject });
@@ -135,7 +119,7 @@ export class Queue {
     this.#held = 0;
     this.#changed(true);
     if (started) this.#pool.cancel();
-    return jobs.map((job) => job.replaces).filter(Boolean);
+    return jobs.map((job) => job.replaces).filter((record) => record !== null);
   }
 
   /** Gives work to workers that are free; called when one may be. */
@@ -149,6 +133,10 @@ export class Queue {
     }
   }
 
+  /**
+   * @param {WorkerClient} client
+   * @param {Work} work
+   */
   async #perform(client, work) {
     try {
       await work(client);
@@ -158,12 +146,16 @@ export class Queue {
     }
   }
 
-  // What a free worker is to do: a function that takes the work off the list and gives one that does it.
+  /**
+   * What a free worker is to do: a function that takes the work off the list and gives one that does it.
+   *
+   * @returns {(() => Work) | null}
+   */
   #next() {
-    while (this.#errands.length > 0 && !this.#errands[0].wanted()) this.#errands.shift().reject(new Error('no longer wanted'));
+    while (this.#errands.length > 0 && !this.#errands[0].wanted()) this.#errands.shift()?.reject(new Error('no longer wanted'));
     if (this.#errands.length > 0) {
       return () => {
-        const errand = this.#errands.shift();
+        const [errand] = this.#errands.splice(0, 1);
         return (client) => this.#run(client, errand);
       };
     }
@@ -178,15 +170,22 @@ export class Queue {
 
   #nextJob() {
     const within = this.#held < MOST_HELD ? this.#jobs : this.#jobs.slice(0, 1);
+    /** @param {Job} job */
     const isFree = (job) => job.readers === 0 && job.left > 0;
-    const isShared = (job) => job.frames !== null && job.readers > 0 && job.left >= LEAST_SHARED * job.readers && job.file.size * (job.readers + 1) <= MOST_COPIES;
+    /** @param {Job} job */
+    const isShared = (job) => job.frames !== null && job.readers > 0 && job.left >= LEAST_SHARED * job.readers
+      && (job.file?.size ?? 0) * (job.readers + 1) <= MOST_COPIES;
     return within.find(isFree) ?? within.find(isShared) ?? null;
   }
 
+  /**
+   * @param {WorkerClient} client
+   * @param {Errand} errand
+   */
   async #run(client, { origin, resolve, reject }) {
     try {
-      await client.open(origin.name, origin.file);
-      const reading = await client.read(origin.frameIndex);
+      await client.open(origin.name, /** @type {File} */ (origin.file));
+      const reading = await client.read(/** @type {number} */ (origin.frameIndex));
       resolve(reading);
       await client.close();
     } catch (failure) {
@@ -194,6 +193,10 @@ export class Queue {
     }
   }
 
+  /**
+   * @param {WorkerClient} client
+   * @param {Job} job
+   */
   async #read(client, job) {
     try {
       if (!job.file) throw Object.assign(new Error('the file cannot be opened: the browser does not give it'), { code: 'io' });
@@ -217,18 +220,29 @@ export class Queue {
       } catch (failure) {
         if (job.cancelled) return;
         if (failure.code === 'stopped') return job.putBack(frame);
-        this.#hold(job, frame, this.#unread(job, frame, failure));
+        this.#hold(job, frame, job.unread(frame, failure, this.#model));
         if (failure.code === 'crashed') return this.#crashed(job, failure);
       }
     }
     await client.close().catch(() => {});
   }
 
-  // A slice that is waited for comes first, and a file that is far ahead waits.
+  /** The model of what reads, which is ready whenever something was read. */
+  get #model() { return /** @type {Model} */ (this.#pool.model); }
+
+  /**
+   * A slice that is waited for comes first, and a file that is far ahead waits.
+   *
+   * @param {Job} job
+   */
   #mayGoOn(job) {
     return this.#errands.length === 0 && (this.#held < MOST_HELD || job === this.#jobs[0]);
   }
 
+  /**
+   * @param {Job} job
+   * @param {RequestError} failure
+   */
   #unopened(job, failure) {
     if (failure.code === 'stopped') return;
     if (job.frames !== null) return this.#crashed(job, failure);
@@ -238,19 +252,29 @@ export class Queue {
       return this.#tell();
     }
     this.#expect(job, 1);
-    this.#hold(job, job.take(), { ...this.#unread(job, 0, failure), whole: job.only === null });
+    this.#hold(job, job.take(), { ...job.unread(0, failure, this.#model), whole: job.only === null });
   }
 
-  // The frames that are left are read by a new worker, unless they always end one.
+  /**
+   * The frames that are left are read by a new worker, unless they always end one.
+   *
+   * @param {Job} job
+   * @param {RequestError} failure
+   */
   #crashed(job, failure) {
     job.crashes++;
     if (job.crashes < MOST_CRASHES) return;
     while (job.left > 0) {
       const frame = job.take();
-      this.#hold(job, frame, this.#unread(job, frame, failure));
+      this.#hold(job, frame, job.unread(frame, failure, this.#model));
     }
   }
 
+  /**
+   * @param {Job} job
+   * @param {number} frame
+   * @param {import('./job.js').HeldReading} reading
+   */
   #hold(job, frame, reading) {
     job.held.set(frame, reading);
     this.#held++;
@@ -266,13 +290,13 @@ export class Queue {
   }
 
   #tellNow() {
-    clearTimeout(this.#timer);
+    if (this.#timer !== null) clearTimeout(this.#timer);
     this.#timer = null;
     while (this.#jobs.length > 0) {
       const [job] = this.#jobs;
-      while (job.held.has(job.told)) {
+      for (let next = job.held.get(job.told); next; next = job.held.get(job.told)) {
         const frame = job.told++;
-        const { whole = false, ...reading } = job.held.get(frame);
+        const { whole = false, ...reading } = next;
         job.held.delete(frame);
         this.#held--;
         this.#onReading(reading, { file: job.file, name: job.name, own: job.own, frameIndex: whole ? null : job.index(frame) }, job);
@@ -283,6 +307,7 @@ export class Queue {
     this.#changed();
   }
 
+  /** @param {Job[]} jobs */
   #append(jobs) {
     if (this.#jobs.length === 0) {
       this.#slices = this.#done = 0;
@@ -294,32 +319,13 @@ export class Queue {
     this.dispatch();
   }
 
+  /**
+   * @param {Job} job
+   * @param {number} frames
+   */
   #expect(job, frames) {
     this.#slices += frames - job.expected;
     job.frames = frames;
-  }
-
-  #unread(job, frame, { code, message }) {
-    const { name, version, sha256, device } = this.#pool.model;
-    const again = job.only === null ? null : job.replaces.reading;
-    return {
-      file: again?.file ?? job.name,
-      frame: again ? again.frame : job.frames > 1 ? frame : null,
-      verdict: 'error',
-      score: null,
-      logit: null,
-      findings: {},
-      refusal: null,
-      error: { code, message: code === 'crashed' ? english.errors.crashed : message },
-      source: null,
-      model: { name, version, sha256 },
-      device,
-      ms: { decode: null, preprocess: null, graph: null },
-      place: { series: null, height: null, number: null },
-      map: null,
-      lung: null,
-      picture: null,
-    };
   }
 
   #changed(cancelled = false) {

@@ -104,12 +104,15 @@ interface Input {
   folder: Container | null;
 }
 
-/** How to read a slice again. `own` is the container that its file is; `frameIndex` is null where the file could not be opened. */
+/** How to read a slice again. */
 interface Origin {
-  file: File;
+  /** Null where the browser does not give it: nothing could be read. */
+  file: File | null;
   name: string;
+  /** The container that the file is itself. */
   own: Container;
-  frameIndex: number;
+  /** Among the slices of the opened file; null for all of them, where it could not be opened. */
+  frameIndex: number | null;
 }
 
 /** What the page knows of one slice. */
@@ -162,6 +165,19 @@ interface FoundStudy {
   highest: { slice: number; score: number } | null;
   refusals: { [code: string]: number };
 }
+
+/** What the library needs to know of a reading to put studies together: `container` is a name, `reason` a code. */
+interface StudyItem extends Pick<Reading, 'file' | 'frame' | 'verdict' | 'score'>, SlicePlace {
+  container: string | null;
+  intake: number | null;
+  reason: string | null;
+}
+
+/** Of a worker, or of all together. */
+type ReaderState = 'idle' | 'loading' | 'ready' | 'failed';
+
+/** What setTimeout gives. */
+type Timer = ReturnType<typeof setTimeout>;
 
 /** What workers share: the compiled module, once there is one, and the salt of their words for series, or null. */
 interface Session {

@@ -18,29 +18,45 @@ const MOST_BEATS = 24;
 
 /** Why a request got no answer. `code` is the worker's, or 'crashed' or 'stopped'. */
 export class RequestError extends Error {
+  /**
+   * @param {string} code
+   * @param {string} message
+   */
   constructor(code, message) {
     super(message);
     this.code = code;
   }
 }
 
+/**
+ * What the worker sends, see worker.js.
+ *
+ * @typedef {{ id: number }
+ *   & ({ type: 'progress', loaded: number, total: number }
+ *     | { type: 'done', value: unknown }
+ *     | { type: 'failed', code: string, message: string, fatal: boolean })} Answer
+ */
+
 export class WorkerClient {
-  state = 'idle';           // idle, loading, ready, failed
+  /** @type {ReaderState} */
+  state = 'idle';
   /** @type {Model | null} */
   model = null;
   /** @type {number | null} */
   loadMs = null;            // of the first start
   starts = 0;
 
-  /** @type {any} */
+  /** @type {Worker | null} */
   #worker = null;
   #session;
   #reads;
+  /** @type {Map<number, { resolve: (value: any) => void, reject: (failure: RequestError) => void }>} By the numbers of the requests. */
   #pending = new Map();
-  /** @type {any} */
+  /** @type {Timer | null} */
   #clock = null;
   #silent = 0;              // beats since the worker's last word
   #nextId = 1;
+  /** @type {(() => void)[]} */
   #waiters = [];
   #onState;
   #onProgress;
@@ -49,7 +65,7 @@ export class WorkerClient {
    * onState(state, failure|null), onProgress(loaded, total). `session` is what several workers share: the compiled module, once
    * there is one, and the salt of their words for series, or null. `reads` as in worker.js.
    *
-   * @param {{ onState?: (state: string, failure: Error | null) => void, onProgress?: (loaded: number, total: number) => void,
+   * @param {{ onState?: (state: ReaderState, failure: RequestError | null) => void, onProgress?: (loaded: number, total: number) => void,
    *   session?: Session, reads?: boolean }} [options]
    */
   constructor({ onState = () => {}, onProgress = () => {}, session = { module: null, salt: null }, reads = true } = {}) {
@@ -101,16 +117,38 @@ export class WorkerClient {
   /** Resolves when the worker can read; stays pending while it cannot. */
   whenReady() {
     if (this.state === 'ready') return Promise.resolve();
-    return new Promise((resolve) => this.#waiters.push(resolve));
+    return /** @type {Promise<void>} */ (new Promise((resolve) => this.#waiters.push(resolve)));
   }
 
+  /**
+   * @param {string} name
+   * @param {File} file
+   * @returns {Promise<{ frames: number, skipped: number }>}
+   */
   open(name, file) { return this.#request('open', { name, file }); }
+
+  /**
+   * @param {number} frame
+   * @returns {Promise<FullReading>}
+   */
   read(frame) { return this.#request('read', { frame }); }
+
+  /**
+   * @param {number} frame
+   * @returns {Promise<FullPixels>}
+   */
   pixels(frame) { return this.#request('pixels', { frame }); }
+
+  /** @returns {Promise<null>} */
   close() { return this.#request('close', {}); }
+
+  /**
+   * @param {StudyItem[]} items
+   * @returns {Promise<FoundStudy[]>}
+   */
   studies(items) { return this.#request('studies', { items }); }
 
-  /** @type {(state: string, failure?: Error | null) => void} */
+  /** @type {(state: ReaderState, failure?: RequestError | null) => void} */
   #enter(state, failure = null) {
     this.state = state;
     this.#onState(state, failure);
@@ -132,36 +170,48 @@ export class WorkerClient {
     return worker;
   }
 
+  /**
+   * Fails without a worker, as it does where one was ended.
+   *
+   * @param {string} type
+   * @param {object} payload
+   * @returns {Promise<any>} What the answer of this type holds, see worker.js.
+   */
   #request(type, payload) {
     const id = this.#nextId++;
     return new Promise((resolve, reject) => {
       this.#pending.set(id, { resolve, reject });
       this.#listen();
-      this.#worker.postMessage({ id, type, ...payload });
+      /** @type {Worker} */ (this.#worker).postMessage({ id, type, ...payload });
     });
   }
 
-  #receive({ id, type, ...rest }) {
-    const request = this.#pending.get(id);
+  /** @param {Answer} answer */
+  #receive(answer) {
+    const request = this.#pending.get(answer.id);
     this.#silent = 0;
     if (!request) return;
-    if (type === 'progress') return this.#onProgress(rest.loaded, rest.total);
-    if (type === 'failed' && rest.fatal) return this.#crash(rest.message);
-    this.#pending.delete(id);
+    if (answer.type === 'progress') return this.#onProgress(answer.loaded, answer.total);
+    if (answer.type === 'failed' && answer.fatal) return this.#crash(answer.message);
+    this.#pending.delete(answer.id);
     this.#listen();
-    if (type === 'done') request.resolve(rest.value);
-    else request.reject(new RequestError(rest.code, rest.message));
+    if (answer.type === 'done') request.resolve(answer.value);
+    else request.reject(new RequestError(answer.code, answer.message));
   }
 
   // Counts the silence of a worker that owes an answer. A start may wait for a slow network.
   #listen() {
     const owes = this.#pending.size > 0 && this.state === 'ready';
     if (owes === (this.#clock !== null)) return;
-    clearInterval(this.#clock);
+    if (this.#clock !== null) clearInterval(this.#clock);
     this.#silent = 0;
     this.#clock = owes ? setInterval(() => { if (++this.#silent > MOST_BEATS) this.#crash('no answer'); }, BEAT_MS) : null;
   }
 
+  /**
+   * @param {string} message
+   * @param {string} [code] Why a start fails by it; whatever else was asked for has crashed.
+   */
   #crash(message, code = 'crashed') {
     const loading = this.state === 'loading';
     this.stop(new RequestError(loading ? code : 'crashed', message));

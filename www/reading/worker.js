@@ -1,4 +1,4 @@
-// The reading worker: owns the wasm instance and one open source. Knows no page.
+// The reading worker: owns the wasm instance and one opened file. Knows no page.
 //
 // Protocol. Every request carries an `id`, and gets exactly one `done` or `failed` with that id.
 //
@@ -11,22 +11,22 @@
 //   { id, type: 'read', frame }         frame counts from 0; where the worker reads
 //   { id, type: 'pixels', frame }       frame counts from 0; where it does not
 //   { id, type: 'close' }
-//   { id, type: 'studies', items }      items: see `studies` in src/browser.rs
+//   { id, type: 'studies', items }      items: StudyItem[] of reading.d.ts
 // Worker to page:
 //   { id, type: 'progress', loaded, total }        bytes of the module; the total is known from the build
 //   { id, type: 'done', value }
 //        load:    { model, module }; model is null without the network
 //        open:    { frames, skipped }; skipped is undefined where the worker gives pixels alone
-//        read:    a Reading; the buffers of its map, lungs and picture are transferred
-//        pixels:  what Slices.pixels gives, without the values of its input; the buffers are transferred
+//        read:    a FullReading; the buffers of its map, lungs and picture are transferred
+//        pixels:  FullPixels; the buffers are transferred
 //        close:   null
-//        studies: Study[]
+//        studies: FoundStudy[]
 //   { id, type: 'failed', code, message, fatal }   fatal: this instance must not be used again
 //
 // There is no cancel message: a forward pass cannot be interrupted, so the page terminates the worker.
 
-import { shrink } from '../common/picture.js';
 import { check, modulePath, published } from '../common/published.js';
+import { shrink } from './shrink.js';
 
 const LIBRARY = 'pkg/lungglass.js';
 
@@ -36,55 +36,80 @@ const LARGEST_FILE = 512 * 1024 * 1024;
 // The longest side of a picture handed to the page: what a card can show.
 const LONGEST_SIDE = 512;
 
-class Coded extends Error {
+/** An error that is expected, with its code for the page. */
+class CodedError extends Error {
+  /**
+   * @param {string} code
+   * @param {string} message
+   */
   constructor(code, message) {
     super(message);
     this.code = code;
   }
 }
 
-/** @type {any} The module under pkg/. */
-let library = null;
-// Opens a file, by its bytes and name, for what this worker gives of it.
-/** @type {any} */
-let opened = null;
-/** @type {any} */
-let source = null;
+/** @typedef {import('../pkg/lungglass.js').Source | import('../pkg/lungglass.js').Slices} Opened What a worker reads from, or only shows. */
 
+/** @type {typeof import('../pkg/lungglass.js')} */
+let library;
+/** @type {(bytes: Uint8Array, name: string) => Opened} Opens a file for what this worker gives of it. */
+let opener;
+/** @type {Opened | null} */
+let opened = null;
+
+/**
+ * What a request gives, and what of it is transferred.
+ *
+ * @typedef {{ value: unknown, transfer?: Transferable[] }} Result
+ */
+
+/**
+ * @param {{ id: number, module: WebAssembly.Module | null, salt: Uint8Array | null, reads: boolean }} request
+ * @returns {Promise<Result>}
+ */
 async function load({ id, module, salt, reads }) {
   // The library and the module belong together: of two builds, they would fail somewhere in the middle of a reading.
   if (!module) await check(LIBRARY);
   try {
     library = await import('../pkg/lungglass.js');
   } catch (cause) {
-    throw new Coded('missing', String(cause?.message ?? cause));
+    throw new CodedError('missing', String(cause?.message ?? cause));
   }
   const compiled = module ?? await published(await modulePath(), WebAssembly.compileStreaming, (loaded, total) => postMessage({ id, type: 'progress', loaded, total }));
   await library.default({ module_or_path: compiled });
-  /** @type {import('../pkg/lungglass.js').Classifier | null} */
   const classifier = reads ? new library.Classifier() : null;
   if (salt) classifier?.nameSeries(salt);
-  opened = classifier ? (bytes, name) => classifier.open(bytes, name) : (bytes) => new library.Slices(bytes);
+  opener = classifier ? (bytes, name) => classifier.open(bytes, name) : (bytes) => new library.Slices(bytes);
   return { value: { model: classifier?.model() ?? null, module: compiled } };
 }
 
+/**
+ * @param {{ name: string, file: Blob }} request
+ * @returns {Promise<Result>}
+ */
 async function open({ name, file }) {
   close();
   if (file.size > LARGEST_FILE) {
-    throw new Coded('too_large', `The file has ${Math.round(file.size / 1048576)} MB, and a browser can take at most ${LARGEST_FILE / 1048576} MB at once. Export fewer frames, or use the command-line program.`);
+    throw new CodedError('too_large', `The file has ${Math.round(file.size / 1048576)} MB, and a browser can take at most ${LARGEST_FILE / 1048576} MB at once. Export fewer frames, or use the command-line program.`);
   }
   let buffer;
   try {
     buffer = await file.arrayBuffer();
   } catch {
-    throw new Coded('unreadable', 'The browser could not read this file. If it is a folder, choose the files inside it; if it was moved or changed, choose it again.');
+    throw new CodedError('unreadable', 'The browser could not read this file. If it is a folder, choose the files inside it; if it was moved or changed, choose it again.');
   }
-  source = opened(new Uint8Array(buffer), name);
-  return { value: { frames: source.length, skipped: source.skipped } };
+  opened = opener(new Uint8Array(buffer), name);
+  return { value: { frames: opened.length, skipped: 'skipped' in opened ? opened.skipped : undefined } };
 }
 
+/**
+ * @param {{ frame: number }} request
+ * @returns {Result}
+ */
 function read({ frame }) {
-  const reading = source.read(frame);
+  /** @type {FullReading} */
+  const reading = /** @type {import('../pkg/lungglass.js').Source} */ (opened).read(frame);
+  /** @type {Transferable[]} */
   const transfer = [];
   if (reading.picture) {
     reading.picture = shrink(reading.picture, LONGEST_SIDE);
@@ -99,27 +124,45 @@ function read({ frame }) {
   return { value: reading, transfer };
 }
 
+/**
+ * @param {{ frame: number }} request
+ * @returns {Result}
+ */
 function pixels({ frame }) {
-  const { input: { width, height, gray }, values, ...rest } = source.pixels(frame);
+  // Beside its gray levels the library tells the values of the input, which the page does not show.
+  /** @type {FullPixels} */
+  const { input: { width, height, gray }, values, ...rest } = /** @type {import('../pkg/lungglass.js').Slices} */ (opened).pixels(frame);
   const value = { ...rest, values: owned(values), input: { width, height, gray: owned(gray) } };
   return { value, transfer: [value.values.buffer, value.input.gray.buffer] };
 }
 
+/** @returns {Result} */
 function close() {
-  source?.free();
-  source = null;
+  opened?.free();
+  opened = null;
   return { value: null };
 }
 
+/**
+ * @param {{ items: StudyItem[] }} request
+ * @returns {Result}
+ */
 const studies = ({ items }) => ({ value: library.studies(items) });
 
-// A view into the instance's memory cannot be transferred.
+/**
+ * A view into the instance's memory cannot be transferred.
+ *
+ * @template {Uint8Array | Int16Array | Float32Array} A
+ * @param {A} array
+ */
 function owned(array) {
-  return array.byteLength === array.buffer.byteLength ? array : array.slice();
+  return /** @type {A} */ (array.byteLength === array.buffer.byteLength ? array : array.slice());
 }
 
+/** @type {{ [type: string]: (request: any) => Result | Promise<Result> }} */
 const handlers = { load, open, read, pixels, close, studies };
 
+/** @param {{ id: number, type: string }} request */
 async function answer(request) {
   const { id, type } = request;
   try {

@@ -9,12 +9,14 @@ const MOST = 8;
 /**
  * How many workers a device bears. `cores` and `memory` (GB) are what the browser tells, undefined where it does not; a phone has one
  * browser tab's memory, whatever else it has.
+ *
+ * @param {{ cores?: number, memory?: number, phone: boolean }} device
  */
 export function workersFor({ cores, memory, phone }) {
   if (phone) return 1;
   const byMemory = Math.floor((memory ?? 4) * 1024 * SHARE / INSTANCE);
   // From three cores on, one is left to the page.
-  const byCores = (cores ?? 2) > 2 ? cores - 1 : cores ?? 2;
+  const byCores = cores !== undefined && cores > 2 ? cores - 1 : cores ?? 2;
   return Math.max(1, Math.min(MOST, byMemory, byCores));
 }
 

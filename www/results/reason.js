@@ -1,21 +1,25 @@
 // Why a slice has no score, in the language of the page.
 
-import { language, sentence, words } from '../locales/words.js';
+import { known, language, sentence, words } from '../locales/words.js';
 
 /**
- * { text, detail } of a reading with a refusal or an error: what the page says, and what the library said in English; one may be null.
+ * { text, detail } of a reading with a refusal or an error: what the page says, and what the library said in English; either may be null.
  *
  * A refusal is told by its code alone. An error's message holds what no code tells, so it stays; where the page is in English it is
  * enough by itself.
+ *
+ * @param {Pick<Reading, 'refusal' | 'error' | 'source'>} reading
+ * @returns {{ text: string | null, detail: string | null }}
  */
 export function reason({ refusal, error, source }) {
   if (refusal) {
-    const told = words.refusals[refusal.code];
+    const told = known(words.refusals, refusal.code);
     if (typeof told === 'string') return { text: told, detail: null };
     if (told && source) return { text: told(source), detail: null };
     return { text: null, detail: sentence(refusal.message) };
   }
-  const text = words.errors[error.code] ?? null;
+  if (!error) return { text: null, detail: null };
+  const text = known(words.errors, error.code);
   // The page's own code: the message is the engine's, and helps nobody.
   if (error.code === 'crashed') return { text, detail: null };
   return { text: language() === 'en' ? null : text, detail: sentence(error.message) };

@@ -1,10 +1,10 @@
 // One reading as a card. Owns the card's elements and its pixels; knows nothing of the other cards.
 
-import { element, icon, inEnglish, terms } from '../common/dom.js';
+import { element, fill, icon, inEnglish, terms } from '../common/dom.js';
 import { paintMap } from '../common/heatmap.js';
 import { paintPicture } from '../common/picture.js';
 import { reason } from './reason.js';
-import { format, words } from '../locales/words.js';
+import { format, known, words } from '../locales/words.js';
 
 const SHAPES = {
   positive: 'M8 2.500 14.500 13.500H1.500z',
@@ -15,9 +15,9 @@ const SHAPES = {
 };
 
 /**
- * The card of a record of results.js.
+ * The card of a record.
  *
- * Of thousands of cards nearly all are far from the window. Such a card is brief: a few elements with the name, the verdict, the score and
+ * Of thousands of cards nearly all are far from the viewport. Such a card is brief: a few elements with the name, the verdict, the score and
  * the reason, so that they are found and read aloud; a canvas stands for the map and holds no memory. `unfold` makes it whole and paints the
  * record's pixels if it has any, `fold` makes it brief again.
  */
@@ -26,10 +26,16 @@ export class ResultCard {
   #record;
   #model;
   #on;
-  /** @type {any} */
-  #whole = null;     // { pixels, facts, again } while it is whole
+  /** @type {{ stage: ReturnType<typeof stage>, facts: HTMLElement, again: ReturnType<typeof retry> | null } | null} While it is whole. */
+  #whole = null;
 
-  /** `on.open(record)` is called for a closer look at the picture, `on.retry(record)` to read again. */
+  /**
+   * @param {SliceRecord} record
+   * @param {Model} model
+   * @param {object} on
+   * @param {(record: SliceRecord) => void} on.onOpen A person wants a closer look at the picture,
+   * @param {(record: SliceRecord) => void} on.onRetry or wants it to be read again.
+   */
   constructor(record, model, on) {
     this.#record = record;
     this.#model = model;
@@ -46,24 +52,24 @@ export class ResultCard {
   unfold() {
     if (!this.#whole) {
       const record = this.#record;
-      const pixels = stage(record, () => this.#on.open(record));
+      const shown = stage(record, () => this.#on.onOpen(record));
       const facts = element('div.facts');
-      const again = record.reading.verdict === 'error' ? retry(() => this.#on.retry(record)) : null;
-      this.#whole = { pixels, facts, again };
+      const again = record.reading.verdict === 'error' ? retry(() => this.#on.onRetry(record)) : null;
+      this.#whole = { stage: shown, facts, again };
       this.node.classList.remove('brief');
       this.node.style.minHeight = '';
-      this.node.replaceChildren(pixels.node, facts);
+      this.node.replaceChildren(shown.node, facts);
       again?.wait(record.waiting);
       this.say();
     }
-    this.#whole.pixels.show();
+    this.#whole.stage.show();
   }
 
   /** Makes it brief, unless the focus is in it; it keeps the height, in CSS pixels, if it is known. */
   fold(height = 0) {
     if (!this.#whole || (document.activeElement !== this.node && this.node.contains(document.activeElement))) return;
     // A canvas may outlive its card for a while, and its pixels are large.
-    this.#whole.pixels.hide();
+    this.#whole.stage.hide();
     this.#whole = null;
     this.node.classList.add('brief');
     if (height > 0) this.node.style.minHeight = `${height}px`;
@@ -71,24 +77,24 @@ export class ResultCard {
   }
 
   /** Gives the pixels of the canvases back. */
-  hide() { this.#whole?.pixels.hide(); }
+  hide() { this.#whole?.stage.hide(); }
 
   /** Says everything in the language of now. */
   say() {
     const { reading } = this.#record;
-    if (!this.#whole) return this.node.replaceChildren(...brief(reading));
-    const { pixels, facts, again } = this.#whole;
-    pixels.say();
+    if (!this.#whole) return fill(this.node, brief(reading));
+    const { stage: shown, facts, again } = this.#whole;
+    shown.say();
     again?.say();
-    facts.replaceChildren(...[
+    fill(facts, [
       verdict(reading),
       title(reading),
       reading.score === null ? null : score(reading.score, this.#model),
       why(reading),
-      again?.node,
+      again?.node ?? null,
       reading.score === null ? null : findings(reading.findings, this.#model),
       details(reading),
-    ].filter(Boolean));
+    ]);
   }
 
   /** Whether its record waits to be read again has changed. */
@@ -97,6 +103,7 @@ export class ResultCard {
   focus() { this.node.focus(); }
 }
 
+/** @param {Reading} reading */
 function brief(reading) {
   const { file, frame } = reading;
   const said = words.verdict[reading.verdict];
@@ -104,15 +111,24 @@ function brief(reading) {
     element('h3', numbered(file, frame)),
     element('p', reading.score === null ? said : `${said}: ${format.score(reading.score)}`),
     reading.score === null ? why(reading) : map(frame),
-  ].filter(Boolean);
+  ];
 }
 
-// The frames of a file have its name in common.
+/**
+ * The frames of a file have its name in common.
+ *
+ * @param {string} text
+ * @param {number | null} frame
+ */
 function numbered(text, frame) {
   return frame === null ? text : `${text} · ${words.card.frame(frame)}`;
 }
 
-// Where the map is painted, once it is.
+/**
+ * Where the map is painted, once it is.
+ *
+ * @param {number | null} frame
+ */
 function map(frame) {
   const heat = canvas();
   heat.dataset.testid = 'heatmap';
@@ -122,6 +138,7 @@ function map(frame) {
   return heat;
 }
 
+/** @param {() => void} onRetry */
 function retry(onRetry) {
   const button = element('button.button.retry');
   button.type = 'button';
@@ -132,6 +149,7 @@ function retry(onRetry) {
   return {
     node: button,
     say,
+    /** @param {boolean} now */
     wait(now) {
       waiting = now;
       // Not `disabled`: that would take the focus away from who just pressed it.
@@ -141,6 +159,12 @@ function retry(onRetry) {
   };
 }
 
+/**
+ * The picture with the map over it, once they are shown.
+ *
+ * @param {SliceRecord} record
+ * @param {() => void} onOpen
+ */
 function stage(record, onOpen) {
   const { file, frame: number, source, score } = record.reading;
   if (!source) {
@@ -149,7 +173,7 @@ function stage(record, onOpen) {
   }
   const { width, height } = source;
   const shown = canvas();
-  /** @type {{ canvas: HTMLCanvasElement, label: () => string, paint: (pixels: any) => void }[]} */
+  /** @type {{ canvas: HTMLCanvasElement, label: () => string, paint: (pixels: SlicePixels) => void }[]} */
   const layers = [{ canvas: shown, label: () => numbered(words.card.picture(file), number), paint: ({ picture }) => paintPicture(shown, picture) }];
   if (score !== null) {
     const heat = map(number);
@@ -157,7 +181,7 @@ function stage(record, onOpen) {
       canvas: heat,
       label: () => numbered(words.card.map, number),
       // A map this smooth looks the same at half the picture's size.
-      paint: ({ picture, map, lung }) => paintMap(heat, map, lung, Math.ceil(picture.width / 2), Math.ceil(picture.height / 2)),
+      paint: ({ picture, map, lung }) => map && paintMap(heat, map, lung, Math.ceil(picture.width / 2), Math.ceil(picture.height / 2)),
     });
   }
   const frame = element('div.frame', ...layers.map((layer) => layer.canvas));
@@ -165,7 +189,8 @@ function stage(record, onOpen) {
   frame.style.setProperty('--width', String(Math.min(1, width / height)));
   frame.style.setProperty('--ratio', String(width / height));
   // All of the stage is the button, its text stands in a corner.
-  const opener = element('button.enlarge', element('span'));
+  const openerText = element('span');
+  const opener = element('button.enlarge', openerText);
   opener.type = 'button';
   opener.dataset.testid = 'open-viewer';
   opener.setAttribute('aria-haspopup', 'dialog');
@@ -186,7 +211,7 @@ function stage(record, onOpen) {
     hide() { if (painted) hide(); },
     say() {
       for (const layer of layers) layer.canvas.setAttribute('aria-label', layer.label());
-      opener.firstElementChild.textContent = words.viewer.open;
+      openerText.textContent = words.viewer.open;
       opener.setAttribute('aria-label', numbered(words.viewer.openOf(file), number));
     },
   };
@@ -198,16 +223,26 @@ function canvas() {
   return node;
 }
 
+/** @param {Reading} reading */
 function title({ file, frame }) {
   return element('h3', element('span.name', file), frame === null ? null : element('span.frame-number', words.card.frame(frame)));
 }
 
-/** The verdict as a line with its sign. */
+/**
+ * The verdict as a line with its sign.
+ *
+ * @param {Reading} reading
+ */
 export function verdict({ verdict: kind }) {
   return element('p.verdict', icon(SHAPES[kind]), words.verdict[kind]);
 }
 
-/** The score, drawn with the operating point and the uncertain band. */
+/**
+ * The score, drawn with the operating point and the uncertain band.
+ *
+ * @param {number} value
+ * @param {Model} model
+ */
 export function score(value, { threshold, uncertain }) {
   const [low, high] = uncertain;
   const band = element('span.scale-band');
@@ -228,37 +263,45 @@ export function score(value, { threshold, uncertain }) {
       low < high ? element('span.key-band', words.card.band(uncertain)) : null));
 }
 
+/** @param {number} value */
 function scoreLine(value) {
   return element('p.score-line', element('span', words.card.score), element('strong', format.score(value)));
 }
 
+/** @param {Reading} reading */
 function why(reading) {
-  const { refusal, error } = reading;
-  if (!refusal && !error) return null;
+  const given = reading.refusal ?? reading.error;
+  if (!given) return null;
   const { text, detail } = reason(reading);
   const node = element('div.reason', element('p', text, text && detail ? ' ' : null, detail && inEnglish(detail)));
-  node.dataset.testid = refusal ? 'refusal' : 'error';
-  node.dataset.code = (refusal ?? error).code;
+  node.dataset.testid = reading.refusal ? 'refusal' : 'error';
+  node.dataset.code = given.code;
   return node;
 }
 
-// A finding whose figures stand in the model's metrics was measured; of the others the card says that they were not.
+/**
+ * A finding whose figures stand in the model's metrics was measured; of the others the card says that they were not.
+ *
+ * @param {Reading['findings']} found
+ * @param {Model} model
+ */
 function findings(found, model) {
   const entries = Object.entries(found ?? {}).filter(([, value]) => typeof value === 'number');
   if (entries.length === 0) return null;
   const measured = model.metrics?.findings ?? {};
-  const named = ([name, value]) => [words.findings[name] ?? inEnglish(name.replaceAll('_', ' ')), name in measured ? format.percent(value) : words.card.unmeasured(value)];
+  /** @type {(entry: [string, number]) => import('../common/dom.js').Pair} */
+  const named = ([name, value]) => [known(words.findings, name) ?? inEnglish(name.replaceAll('_', ' ')), name in measured ? format.percent(value) : words.card.unmeasured(value)];
   return element('div', element('h4', words.card.findings), terms('dl.findings', entries.map(named)), element('p.help', words.card.findingsHelp));
 }
 
+/** @param {Reading} reading */
 function details({ source, ms }) {
   if (!source) return null;
-  const { center, width } = source.window ?? {};
   const spent = [ms?.decode, ms?.preprocess, ms?.graph].filter((part) => typeof part === 'number');
   return terms('dl.details', [
     [words.card.size, source.width && source.height ? `${source.width} × ${source.height}` : null],
     [words.card.format, [source.format?.toUpperCase(), source.modality].filter(Boolean).join(', ') || null],
-    [words.card.window, center === undefined ? words.card.asStored : words.card.windowOf(center, width)],
+    [words.card.window, source.window ? words.card.windowOf(source.window.center, source.window.width) : words.card.asStored],
     [words.card.time, spent.length > 0 ? format.ms(spent.reduce((sum, part) => sum + part, 0)) : null],
   ]);
 }

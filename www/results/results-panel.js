@@ -34,7 +34,7 @@ export class ResultsPanel {
    *
    * @param {FullReading} reading
    * @param {Origin} origin
-   * @param {import('../reading/queue.js').Job} job
+   * @param {import('../reading/job.js').Job} job
    */
   take(reading, origin, { folder, own, replaces }) {
     const results = this.#results;

@@ -1,66 +1,69 @@
 // The list of results: readings in input order, their cards, and the pixels that are kept of them. Ten thousand slices must cost little
-// more than a hundred: cards far from the window are folded, and their pixels are read again when they come near.
+// more than a hundred: cards far from the viewport are folded, and their pixels are read again when they come near.
 //
-// Cards lie in groups, and the browser lays out those groups alone that are near the window (results.css): what a card costs far away is
-// its few elements, and no layout. Only cards of such groups are watched.
+// Cards lie in groups, and the browser lays out only the groups near the viewport (results.css): what a card costs far away is its few
+// elements, and no layout. Only cards of such groups are watched.
 
 import { element } from '../common/dom.js';
 import { ResultCard } from './result-card.js';
 
-// In a list so short every card stays whole. In a longer one only those near the window do.
+// In a list of at most this many every card stays whole. In a longer one only those near the viewport do.
 const ALWAYS_WHOLE = 60;
 
 // Cards of a group that are shown: a number that fills the rows whether two, three or four stand beside each other.
 const GROUP = 60;
 
-// The pixels of so many slices are kept.
+// The pixels of at most this many slices are kept.
 const MOST_PIXELS = 96;
 
-/**
- * What is known of one slice: `reading`, the object of the contract; `origin` = { file, name, own, frameIndex } to read it again, where
- * frameIndex is what a source's `read` takes, null where the file could not be opened; `place` of the slice, `container` that it came in
- * (see container.js), null for none; `card`; `pixels` = { picture, map, lung } or null; and whether it is `waiting` to be read again.
- */
-class Record {
-  /** @type {any} */
-  card = null;
-  waiting = false;
-  /** Whether the card is near the window. */
-  near = false;
+/** @typedef {SliceRecord & { card: ResultCard, near: boolean }} Listed A record with its card, and whether that is near the viewport. */
 
-  constructor(reading, origin, container) {
-    const { map, lung, picture, place, ...kept } = reading;
-    this.reading = kept;
-    this.place = place;
-    this.origin = origin;
-    this.container = container;
-    this.pixels = picture ? { picture, map, lung } : null;
-  }
+/** @typedef {{ origin: Origin, container: Container | null }} Whence What a reading is of. */
+
+/**
+ * What is kept of a reading.
+ *
+ * @param {FullReading} reading
+ * @param {Whence} whence
+ * @returns {SliceRecord}
+ */
+function recordOf({ map, lung, picture, place, ...reading }, { origin, container }) {
+  return { reading, place, origin, container, pixels: picture ? { picture, map, lung } : null, waiting: false };
 }
 
 export class Results {
-  /** @type {Record[]} In input order. */
+  /** @type {Listed[]} In input order. */
   records = [];
   #counts = { judged: 0, refused: 0, error: 0 };
+  /** @type {Map<Element | null, Listed>} By the element of the card. */
   #byNode = new Map();
-  #withPixels = new Set();     // the longest unused first
+  /** @type {Set<Listed>} The longest unused first. */
+  #withPixels = new Set();
+  /** @type {Set<Listed>} */
   #fetching = new Set();
   /** @type {(reading: Reading) => boolean} */
   #shown = () => true;
   #list;
-  /** @type {{ node: any, shown: number } | null} */
-  #last = null;                // the group that the next card joins: { node, shown }
-  #near = new WeakSet();       // groups near the window
-  #groups;                     // observers of what is near the window: of groups,
+  /** @type {{ node: HTMLElement, shown: number } | null} The group that the next card joins, and how many cards of it are shown. */
+  #last = null;
+  /** @type {WeakSet<Element>} Groups near the viewport. */
+  #near = new WeakSet();
+  #groups;                     // observers of what is near the viewport: of groups,
   #cards;                      // and of the cards of those groups
   #again;
   #on;
 
-  /** again(origin, wanted) gives a promise of the reading with its pixels; onRetry(record) and onOpen(record) are what its buttons do. */
+  /**
+   * @param {HTMLElement} list
+   * @param {object} on
+   * @param {(origin: Origin, wanted: () => boolean) => Promise<FullReading>} on.again Reads a slice again, for its pixels.
+   * @param {(record: SliceRecord) => void} on.onRetry What a card's buttons do.
+   * @param {(record: SliceRecord) => void} on.onOpen
+   */
   constructor(list, { again, onRetry, onOpen }) {
     this.#list = list;
     this.#again = again;
-    this.#on = { retry: onRetry, open: onOpen };
+    this.#on = { onRetry, onOpen };
     this.#groups = new IntersectionObserver((entries) => {
       for (const { target, isIntersecting } of entries) {
         if (isIntersecting) this.#near.add(target);
@@ -76,9 +79,9 @@ export class Results {
     }, { rootMargin: '100% 0px' });
     // A card that has the focus stays whole wherever it is.
     list.addEventListener('focusout', ({ target, relatedTarget }) => {
-      const card = target.closest('.card');
+      const card = /** @type {Element} */ (target).closest('.card');
       const record = this.#byNode.get(card);
-      if (record && !record.near && this.#isLong && !card.contains(relatedTarget)) record.card.fold();
+      if (record && !record.near && this.#isLong && !card?.contains(/** @type {Node | null} */ (relatedTarget))) record.card.fold();
     });
   }
 
@@ -87,30 +90,41 @@ export class Results {
   /**
    * A reading behind the others, or behind the record `after`.
    *
-   * @param {Record | null} [after]
+   * @param {FullReading} reading
+   * @param {Whence} whence
+   * @param {Model} model
+   * @param {Listed | null} [after]
    */
-  add(reading, { origin, container }, model, after = null) {
-    const record = new Record(reading, origin, container);
+  add(reading, whence, model, after = null) {
+    const record = this.#listed(recordOf(reading, whence), model);
     const at = after ? this.records.indexOf(after) + 1 : this.records.length;
     this.records.splice(at, 0, record);
     this.#count(record, 1);
-    this.#place(record, model, (node) => (after ? after.card.node.after(node) : this.#append(node)));
+    this.#put(record, (node) => (after ? after.card.node.after(node) : this.#append(node)));
     if (!this.#isLong) this.#unfold(record);
     if (this.records.length === ALWAYS_WHOLE + 1) this.#grown();
     return record;
   }
 
-  /** A new reading in the place of an old one. */
-  replace(record, reading, { origin, container }, model) {
+  /**
+   * A new reading in the place of an old one.
+   *
+   * @param {SliceRecord} old
+   * @param {FullReading} reading
+   * @param {Whence} whence
+   * @param {Model} model
+   */
+  replace(old, reading, whence, model) {
+    const record = /** @type {Listed} */ (old);
     this.#count(record, -1);
     const focused = record.card.node.contains(document.activeElement);
     const { near, card: { node: before } } = record;
     this.#byNode.delete(before);
     this.#cards.unobserve(before);
     this.#withPixels.delete(record);
-    Object.assign(record, new Record(reading, origin, container));
+    this.#listed(Object.assign(record, recordOf(reading, whence)), model);
     this.#count(record, 1);
-    this.#place(record, model, (node) => before.replaceWith(node));
+    this.#put(record, (node) => before.replaceWith(node));
     if (near || focused || !this.#isLong) this.#unfold(record);
     if (focused) record.card.focus();
   }
@@ -120,13 +134,22 @@ export class Results {
     for (const { card } of this.records) card.say();
   }
 
-  /** Whether a record waits to be read again. */
+  /**
+   * Whether a record waits to be read again.
+   *
+   * @param {SliceRecord} record
+   * @param {boolean} waiting
+   */
   wait(record, waiting) {
     record.waiting = waiting;
-    record.card.wait();
+    /** @type {Listed} */ (record).card.wait();
   }
 
-  /** Shows the cards of which `shown(reading)` holds. */
+  /**
+   * Shows the cards of which `shown(reading)` holds.
+   *
+   * @param {(reading: Reading) => boolean} shown
+   */
   filter(shown) {
     this.#shown = shown;
     for (const { card, reading } of this.records) card.node.hidden = !shown(reading);
@@ -146,7 +169,7 @@ export class Results {
    * @param {SliceRecord} record
    */
   reveal(record) {
-    const { card } = /** @type {Record} */ (record);
+    const { card } = /** @type {Listed} */ (record);
     card.node.scrollIntoView();
     card.focus();
   }
@@ -165,41 +188,69 @@ export class Results {
 
   counts() { return { ...this.#counts }; }
 
-  /** The last record of a file. */
-  lastOf({ file }) { return this.records.findLast(({ origin }) => origin.file === file); }
+  /**
+   * The last record of a file.
+   *
+   * @param {Origin} origin
+   */
+  lastOf({ file }) { return this.records.findLast(({ origin }) => origin.file === file) ?? null; }
 
   failed() { return this.records.filter(({ reading }) => reading.verdict === 'error'); }
 
-  /** { picture, map, lung } of a record, read again if they were given up, and `wanted()` still then; null where there are none. */
+  /**
+   * The pixels of a record, read again if they were given up, and are `wanted()` still then; null where there are none.
+   *
+   * @param {SliceRecord} record
+   * @param {() => boolean} [wanted]
+   */
   async pixels(record, wanted = () => true) {
     if (!record.pixels && record.reading.source) {
       const { picture, map, lung } = await this.#again(record.origin, wanted);
-      if (picture && !record.pixels) this.#keep(record, { picture, map, lung });
+      if (picture && !record.pixels) this.#keep(/** @type {Listed} */ (record), { picture, map, lung });
     }
     return record.pixels;
   }
 
   get #isLong() { return this.records.length > ALWAYS_WHOLE; }
 
+  /**
+   * @param {SliceRecord} record
+   * @param {1 | -1} by
+   */
   #count({ reading: { verdict } }, by) {
-    this.#counts[verdict in this.#counts ? verdict : 'judged'] += by;
+    this.#counts[verdict === 'refused' || verdict === 'error' ? verdict : 'judged'] += by;
   }
 
-  #place(record, model, put) {
-    record.card = new ResultCard(record, model, this.#on);
+  /**
+   * The record with a card.
+   *
+   * @param {SliceRecord} record
+   * @param {Model} model
+   * @returns {Listed}
+   */
+  #listed(record, model) {
+    return Object.assign(record, { card: new ResultCard(record, model, this.#on), near: false });
+  }
+
+  /**
+   * @param {Listed} record
+   * @param {(node: HTMLElement) => void} put Where its card belongs.
+   */
+  #put(record, put) {
     const { node } = record.card;
     node.hidden = !this.#shown(record.reading);
     this.#byNode.set(node, record);
     if (record.pixels) this.#keep(record, record.pixels);
     put(node);
-    if (this.#near.has(node.parentElement)) this.#cards.observe(node);
+    if (node.parentElement && this.#near.has(node.parentElement)) this.#cards.observe(node);
   }
 
   // Groups
 
   /** The list has become a long one. What the first cards measure is likely for the others: without it the page would jump as they unfold. */
   #grown() {
-    const { offsetHeight: height, childElementCount: cards } = this.#list.firstElementChild;
+    const { offsetHeight: height, childElementCount: cards } = /** @type {HTMLElement} */ (this.#list.firstElementChild);
+    /** @type {{ [name: string]: number }} */
     const likely = { '--each': height / cards };
     // The lowest, for a card is as high as its neighbour.
     for (const { card, reading } of this.records) {
@@ -211,6 +262,7 @@ export class Results {
     for (const { near, card } of this.records) if (!near) card.fold();
   }
 
+  /** @param {HTMLElement} node */
   #append(node) {
     if (!this.#last || (this.#last.shown >= GROUP && !node.hidden)) {
       this.#last = { node: element('div.group'), shown: 0 };
@@ -233,6 +285,11 @@ export class Results {
 
   // What is near
 
+  /**
+   * @param {Listed | undefined} record
+   * @param {boolean} isNear
+   * @param {number} [height] Of its card, in CSS pixels, if it is known.
+   */
   #seen(record, isNear, height = 0) {
     // One that was replaced in the meantime.
     if (!record) return;
@@ -241,11 +298,13 @@ export class Results {
     else if (this.#isLong) record.card.fold(height);
   }
 
+  /** @param {Element} card */
   #left(card) {
     this.#cards.unobserve(card);
     this.#seen(this.#byNode.get(card), false);
   }
 
+  /** @param {Listed} record */
   #unfold(record) {
     record.card.unfold();
     if (record.pixels) this.#keep(record, record.pixels);
@@ -259,6 +318,10 @@ export class Results {
     }
   }
 
+  /**
+   * @param {Listed} record
+   * @param {SlicePixels} pixels
+   */
   #keep(record, pixels) {
     record.pixels = pixels;
     this.#withPixels.delete(record);

@@ -4,41 +4,68 @@
 import { element } from '../common/dom.js';
 import { reason } from './reason.js';
 import { titleOf } from '../study/studies.js';
-import { format, words } from '../locales/words.js';
+import { format, known, words } from '../locales/words.js';
 
 // As in the stylesheet, in pixels.
 const ROW = 40;
 // Rows beyond the edges that are there already.
 const MARGIN = 12;
 
+/** @type {Verdict[]} */
 const VERDICTS = ['positive', 'uncertain', 'negative', 'refused', 'error'];
 
 const collator = new Intl.Collator(undefined, { numeric: true });
 
-// `value` is what the column is sorted by, null goes last; `text` is what a cell says of it.
-const number = (key, value, text) => ({ key, isNumber: true, value, text, label: () => words.batch.columns[key] });
-const text = (key, value, said) => ({ key, isNumber: false, value, text: said ?? ((told) => told), label: () => words.batch.columns[key] });
+/** @typedef {import('../study/studies.js').Member} Member */
 
+/** @typedef {{ record: SliceRecord, reading: Reading, number: number, member: Member | null }} RowOf A row, before it is sorted. */
+
+/** @typedef {RowOf & { key: string | number | null }} Row With what it is sorted by. */
+
+/** @typedef {keyof typeof words.batch.columns} Key */
+
+/**
+ * @typedef {object} Column
+ * @property {string} key
+ * @property {boolean} isNumber
+ * @property {(row: RowOf) => string | number | null} value What the column is sorted by, null goes last.
+ * @property {(value: string | number) => string} text What a cell says of it.
+ * @property {() => string} label
+ */
+
+/** @type {(key: Key, value: (row: RowOf) => number | null, text: (value: number) => string) => Column} */
+const number = (key, value, text) => ({ key, isNumber: true, value, text: (told) => text(Number(told)), label: () => words.batch.columns[key] });
+/** @type {(key: Key, value: (row: RowOf) => string | null) => Column} */
+const text = (key, value) => ({ key, isNumber: false, value, text: (told) => String(told), label: () => words.batch.columns[key] });
+
+/** @type {Column[]} */
 const COLUMNS = [
   number('number', ({ number: at }) => at, (at) => format.integer(at)),
   text('file', ({ reading }) => reading.file),
   number('frame', ({ reading }) => reading.frame, (frame) => format.integer(frame)),
   number('verdict', ({ reading }) => VERDICTS.indexOf(reading.verdict), (at) => words.verdict[VERDICTS[at]]),
   number('score', ({ reading }) => reading.score, (score) => format.score(score)),
-  text('study', ({ place }) => place && titleOf(place.study)),
-  number('slice', ({ place }) => place?.slice ?? null, (slice) => format.integer(slice)),
+  text('study', ({ member }) => member && titleOf(member.study)),
+  number('slice', ({ member }) => member?.slice ?? null, (slice) => format.integer(slice)),
   text('reason', ({ reading }) => (reading.refusal || reading.error ? whyOf(reading) : null)),
 ];
 
-// As on a card, what was never measured says so.
+/**
+ * As on a card, what was never measured says so.
+ *
+ * @param {string} name
+ * @param {boolean} isMeasured
+ * @returns {Column}
+ */
 const findingColumn = (name, isMeasured) => ({
   key: name,
   isNumber: true,
   value: ({ reading }) => reading.findings?.[name] ?? null,
-  text: (value) => (isMeasured ? format.percent(value) : words.card.unmeasured(value)),
-  label: () => words.findings[name] ?? name.replaceAll('_', ' '),
+  text: (value) => (isMeasured ? format.percent(Number(value)) : words.card.unmeasured(Number(value))),
+  label: () => known(words.findings, name) ?? name.replaceAll('_', ' '),
 });
 
+/** @param {Reading} reading */
 function whyOf(reading) {
   const { text: told, detail } = reason(reading);
   return told ?? detail;
@@ -53,17 +80,26 @@ export class Table {
   #studies;
   #measured;
   #onOpen;
-  /** @type {any[]} */
   #columns = COLUMNS;
+  /** @type {Row[]} */
   #rows = [];
-  #nodes = new Map();      // of the rows in sight, by record: { node, told }
+  /** @type {Map<SliceRecord, { node: HTMLElement, told: string }>} Of the rows in sight, and what they say. */
+  #nodes = new Map();
   #sorted = { key: 'number', falling: false };
-  #active = null;          // the record whose row takes the focus
+  /** @type {SliceRecord | null} The one whose row takes the focus. */
+  #active = null;
   /** @type {(reading: Reading) => boolean} */
   #shown = () => true;
   #planned = false;
 
-  /** measured() are the figures of the findings that were measured, by name; onOpen(record): a person wants to see the slice. */
+  /**
+   * @param {HTMLElement} box
+   * @param {object} page
+   * @param {import('./results.js').Results} page.results
+   * @param {{ of: (record: SliceRecord) => Member | null }} page.studies
+   * @param {() => object} page.measured The figures of the findings that were measured, by name.
+   * @param {(record: SliceRecord) => void} page.onOpen A person wants to see the slice.
+   */
   constructor(box, { results, studies, measured, onOpen }) {
     this.#box = box;
     this.#results = results;
@@ -78,13 +114,24 @@ export class Table {
     new ResizeObserver(() => this.#plan()).observe(box);
     this.#body.addEventListener('keydown', (event) => this.#press(event));
     this.#body.addEventListener('click', ({ target }) => {
-      const row = target.closest('tr[data-at]');
-      if (row) this.#onOpen(this.#rows[Number(row.dataset.at)].record);
+      const row = this.#rowOf(target);
+      if (row) this.#onOpen(row.record);
     });
     this.#body.addEventListener('focusin', ({ target }) => {
-      const row = this.#rows[Number(target.closest('tr[data-at]')?.dataset.at)];
+      const row = this.#rowOf(target);
       if (row) this.#activate(row.record);
     });
+  }
+
+  /**
+   * The row that an event is about, if it is one.
+   *
+   * @param {EventTarget | null} target
+   * @returns {Row | undefined}
+   */
+  #rowOf(target) {
+    const node = /** @type {HTMLElement} */ (target).closest('tr[data-at]');
+    return node instanceof HTMLElement ? this.#rows[Number(node.dataset.at)] : undefined;
   }
 
   get #visible() { return !this.#box.hidden; }
@@ -94,7 +141,7 @@ export class Table {
     if (!this.#visible) return;
     const names = [...new Set(this.#results.readings.flatMap((reading) => Object.keys(reading.findings ?? {})))];
     const measured = this.#measured();
-    this.#columns = [...COLUMNS.slice(0, -1), ...names.map((name) => findingColumn(name, name in measured)), COLUMNS.at(-1)];
+    this.#columns = [...COLUMNS.slice(0, -1), ...names.map((name) => findingColumn(name, name in measured)), ...COLUMNS.slice(-1)];
     this.#sayHead();
     this.#sort();
   }
@@ -106,6 +153,7 @@ export class Table {
 
   hide() { this.#box.hidden = true; }
 
+  /** @param {(reading: Reading) => boolean} shown */
   filter(shown) {
     this.#shown = shown;
     this.update();
@@ -130,10 +178,10 @@ export class Table {
         cell.scope = 'col';
         return cell;
       }));
-      if (focused) this.#head.querySelector(`[data-key="${focused}"]`)?.focus();
+      if (focused) /** @type {HTMLElement | null} */ (this.#head.querySelector(`[data-key="${focused}"]`))?.focus();
     }
     for (const cell of this.#head.children) {
-      const { key } = cell.firstElementChild.dataset;
+      const { key } = /** @type {HTMLElement} */ (cell.firstElementChild).dataset;
       const sorted = key === this.#sorted.key;
       if (sorted) cell.setAttribute('aria-sort', this.#sorted.falling ? 'descending' : 'ascending');
       else cell.removeAttribute('aria-sort');
@@ -143,11 +191,12 @@ export class Table {
   #sort() {
     const column = this.#columns.find(({ key }) => key === this.#sorted.key) ?? COLUMNS[0];
     const rows = this.#results.records.map((record, at) => {
-      const row = { record, reading: record.reading, number: at + 1, place: this.#studies.of(record) };
+      const row = { record, reading: record.reading, number: at + 1, member: this.#studies.of(record) };
       return { ...row, key: column.value(row) };
     }).filter(({ reading }) => this.#shown(reading));
     const sign = this.#sorted.falling ? -1 : 1;
-    const compare = column.isNumber ? (a, b) => a - b : collator.compare;
+    /** @type {(a: string | number, b: string | number) => number} */
+    const compare = (a, b) => (column.isNumber ? Number(a) - Number(b) : collator.compare(String(a), String(b)));
     rows.sort((a, b) => {
       if (a.key === null || b.key === null) return Number(a.key === null) - Number(b.key === null) || a.number - b.number;
       return sign * compare(a.key, b.key) || a.number - b.number;
@@ -193,10 +242,18 @@ export class Table {
     const isSame = now.length === nodes.length && nodes.every((node, i) => node === now[i] || node.isEqualNode(now[i]));
     if (isSame) return;
     this.#body.replaceChildren(...nodes);
-    if (hadFocus) this.#body.querySelector('[tabindex="0"]')?.focus({ preventScroll: true });
+    if (hadFocus) this.#focus();
   }
 
-  // The row's element; that of before if it says the same, so that it keeps the focus and is not read aloud again.
+  #focus() {
+    /** @type {HTMLElement | null} */ (this.#body.querySelector('[tabindex="0"]'))?.focus({ preventScroll: true });
+  }
+
+  /**
+   * The row's element; that of before if it says the same, so that it keeps the focus and is not read aloud again.
+   *
+   * @param {number} at
+   */
   #row(at) {
     const row = this.#rows[at];
     const texts = this.#columns.map((column) => {
@@ -205,11 +262,16 @@ export class Table {
     });
     const told = JSON.stringify([at, row.reading.verdict, texts]);
     const before = this.#nodes.get(row.record);
-    const node = before?.told === told ? before.node : this.#make(at, row, texts);
+    const node = before && before.told === told ? before.node : this.#make(at, row, texts);
     node.tabIndex = row.record === this.#active ? 0 : -1;
     return { node, told };
   }
 
+  /**
+   * @param {number} at
+   * @param {Row} row
+   * @param {string[]} texts
+   */
   #make(at, { reading }, texts) {
     const node = element('tr', ...this.#columns.map(({ key, isNumber }, i) => {
       const cell = element(isNumber && key !== 'verdict' ? 'td.number' : 'td', texts[i]);
@@ -224,36 +286,46 @@ export class Table {
     return node;
   }
 
+  /** @param {SliceRecord} record */
   #activate(record) {
     this.#active = record;
-    for (const node of this.#body.querySelectorAll('tr[data-at]')) node.tabIndex = this.#rows[Number(node.dataset.at)].record === record ? 0 : -1;
+    const rows = /** @type {NodeListOf<HTMLElement>} */ (this.#body.querySelectorAll('tr[data-at]'));
+    for (const node of rows) node.tabIndex = this.#rows[Number(node.dataset.at)].record === record ? 0 : -1;
   }
 
+  /** @param {KeyboardEvent} event */
   #press(event) {
     const at = this.#rows.findIndex(({ record }) => record === this.#active);
     if (at < 0) return;
     const page = Math.max(1, Math.floor(this.#box.clientHeight / ROW) - 2);
     const last = this.#rows.length - 1;
-    const to = { ArrowDown: at + 1, ArrowUp: at - 1, PageDown: at + page, PageUp: at - page, Home: 0, End: last }[event.key];
-    if (event.key === 'Enter') this.#onOpen(this.#active);
+    /** @type {{ [key: string]: number | undefined }} */
+    const ways = { ArrowDown: at + 1, ArrowUp: at - 1, PageDown: at + page, PageUp: at - page, Home: 0, End: last };
+    const to = ways[event.key];
+    if (event.key === 'Enter') this.#onOpen(this.#rows[at].record);
     else if (to === undefined) return;
     else this.#moveTo(Math.max(0, Math.min(last, to)));
     event.preventDefault();
   }
 
+  /** @param {number} at */
   #moveTo(at) {
     this.#active = this.#rows[at].record;
-    const head = this.#table.tHead.offsetHeight;
+    const head = /** @type {HTMLElement} */ (this.#table.tHead).offsetHeight;
     const top = at * ROW;
     const lowest = this.#box.clientHeight - head - ROW;
     if (top < this.#box.scrollTop) this.#box.scrollTop = top;
     else if (top > this.#box.scrollTop + lowest) this.#box.scrollTop = top - lowest;
     this.#render();
-    this.#body.querySelector('[tabindex="0"]')?.focus({ preventScroll: true });
+    this.#focus();
   }
 }
 
-// So many rows that are not there.
+/**
+ * Takes the room of this many rows.
+ *
+ * @param {number} rows
+ */
 function gap(rows) {
   const node = element('tr.gap', element('td'));
   node.setAttribute('aria-hidden', 'true');

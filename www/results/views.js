@@ -5,8 +5,8 @@ import { element } from '../common/dom.js';
 import { byId } from '../common/page.js';
 import { words } from '../locales/words.js';
 
-/** @type {Verdict[]} */
-const VERDICTS = ['positive', 'negative', 'uncertain', 'refused', 'error'];
+/** @type {('all' | Verdict)[]} */
+const CHOICES = ['all', 'positive', 'negative', 'uncertain', 'refused', 'error'];
 const VIEWS = ['cards', 'table'];
 
 export class Views {
@@ -31,7 +31,7 @@ export class Views {
   /** Says the choices, in the language of now. */
   say() {
     const chosen = this.#filter.value || 'all';
-    this.#filter.replaceChildren(...['all', ...VERDICTS].map((value) => {
+    this.#filter.replaceChildren(...CHOICES.map((value) => {
       const option = element('option', value === 'all' ? words.batch.all : words.verdict[value]);
       option.value = value;
       return option;

@@ -1,9 +1,17 @@
 // Readings as files: CSV and JSON, with what makes them repeatable. Pictures and maps stay out. Knows no element of the page but the
 // link that saves.
-//
-// A row is { reading, study, slice, settings }: the object of the contract; the study's { kind, ordinal } and the number of the slice
-// in it, null where they are not known; and the settings of this page, see `settingsOf`.
 
+/**
+ * @typedef {object} Row
+ * @property {Reading} reading
+ * @property {{ kind: string, ordinal: number } | null} study Null while it is not known.
+ * @property {number | null} slice Its number in the study.
+ * @property {Settings} settings
+ */
+
+/** @typedef {ReturnType<typeof settingsOf>} Settings */
+
+/** @type {{ [name: string]: (row: Row) => unknown }} */
 const COLUMNS = {
   file: ({ reading }) => reading.file,
   frame: ({ reading }) => reading.frame,
@@ -40,14 +48,24 @@ const COLUMNS = {
   exported: ({ settings }) => settings.exported,
 };
 
-/** What a reading depends on beside its file and the network, and when it was saved. */
+/**
+ * What a reading depends on beside its file and the network, and when it was saved.
+ *
+ * @param {Model} model
+ */
 export function settingsOf({ program, threshold, uncertain, temperature, size, window }) {
   return { program, threshold, uncertain, temperature, size, window, browser: navigator.userAgent, exported: new Date().toISOString() };
 }
 
-/** The reading under another name for its file. */
+/**
+ * The reading under another name for its file.
+ *
+ * @param {Reading} reading
+ * @param {string} file
+ */
 export const renamed = (reading, file) => ({ ...reading, file });
 
+/** @param {unknown} value */
 function cell(value) {
   if (value === null || value === undefined) return '';
   if (typeof value === 'number') return String(value);
@@ -57,20 +75,36 @@ function cell(value) {
   return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }
 
-/** RFC 4180, one row a reading; a column for each finding. */
+/**
+ * RFC 4180, one row a reading; a column for each finding.
+ *
+ * @param {Row[]} rows
+ */
 export function toCsv(rows) {
   const findings = [...new Set(rows.flatMap(({ reading }) => Object.keys(reading.findings ?? {})))].sort();
-  const columns = { ...COLUMNS, ...Object.fromEntries(findings.map((name) => [`finding_${name}`, ({ reading }) => reading.findings?.[name]])) };
+  /** @type {typeof COLUMNS} */
+  const columns = { ...COLUMNS, ...Object.fromEntries(findings.map((name) => [`finding_${name}`, (/** @type {Row} */ { reading }) => reading.findings?.[name]])) };
   const lines = rows.map((row) => Object.values(columns).map((of) => cell(of(row))).join(','));
   return [Object.keys(columns).join(','), ...lines, ''].join('\r\n');
 }
 
-/** An array with the objects that the command prints, one a reading, each with its `study` and its `settings`. */
+/**
+ * An array with the objects that the command prints, one a reading, each with its `study` and its `settings`.
+ *
+ * @param {Row[]} rows
+ */
 export function toJson(rows) {
   const objects = rows.map(({ reading, study, slice, settings }) => ({ ...reading, study: study && { kind: study.kind, ordinal: study.ordinal, slice }, settings }));
   return `${JSON.stringify(objects, null, 1)}\n`;
 }
 
+/**
+ * Saves a text as a file.
+ *
+ * @param {string} name
+ * @param {string} type
+ * @param {string} text
+ */
 export function save(name, type, text) {
   const url = URL.createObjectURL(new Blob([text], { type }));
   const link = document.createElement('a');

@@ -12,17 +12,35 @@ import { format, words } from '../locales/words.js';
 const PICTURES = 3;
 const ROWS = 60;
 
-// So many studies are printed with pictures: each may have to be read again.
+// At most this many studies are printed with pictures: each may have to be read again.
 const PICTURED = 30;
 
-/** The records whose pixels the pages of these studies show. */
+/** @typedef {import('../study/studies.js').Study} Study */
+
+/** @typedef {((record: SliceRecord) => string) | null} NameOf How a slice is called; null to leave names out. */
+
+/** @typedef {Pick<Study, 'records' | 'ranked'>} Group Slices that stand in one table. */
+
+/**
+ * The records whose pixels the pages of these studies show.
+ *
+ * @param {Study[]} studies
+ */
 export const pictured = (studies) => studies.slice(0, PICTURED).flatMap((study) => highest(study).map((slice) => study.records[slice - 1]));
 
+/** @param {Study} study */
 const highest = ({ ranked }) => ranked.slice(0, PICTURES);
 
 /**
- * Fills `node` with the pages. `loose` are the records that are in none of the studies; `nameOf(record)` is how a slice is called,
- * null to leave names out; `pixelsOf(record)` are its picture and map, null where they are not at hand.
+ * Fills `node` with the pages.
+ *
+ * @param {HTMLElement} node
+ * @param {object} all
+ * @param {Study[]} all.studies
+ * @param {SliceRecord[]} all.loose Those that are in none of the studies.
+ * @param {Model} all.model
+ * @param {NameOf} all.nameOf
+ * @param {(record: SliceRecord) => SlicePixels | null} all.pixelsOf Null where they are not at hand.
  */
 export function fillSheet(node, { studies, loose, model, nameOf, pixelsOf }) {
   const pages = studies.map((study) => page(model, titleOf(study, nameOf === null),
@@ -34,12 +52,21 @@ export function fillSheet(node, { studies, loose, model, nameOf, pixelsOf }) {
   node.replaceChildren(...pages);
 }
 
-/** The numbers, from 1, of the records that were judged, the highest score first. */
+/**
+ * The numbers, from 1, of the records that were judged, the highest score first.
+ *
+ * @param {SliceRecord[]} records
+ */
 function ranked(records) {
-  const judged = records.map(({ reading: { score } }, at) => ({ score, slice: at + 1 })).filter(({ score }) => score !== null);
+  const judged = records.flatMap(({ reading: { score } }, at) => (score === null ? [] : [{ score, slice: at + 1 }]));
   return judged.sort((a, b) => b.score - a.score).map(({ slice }) => slice);
 }
 
+/**
+ * @param {Model} model
+ * @param {string} title
+ * @param {import('../common/dom.js').Child[]} parts
+ */
 function page(model, title, ...parts) {
   const node = element('article.sheet',
     element('header', element('p.sheet-brand', 'LungGlass'), element('p', `${words.intro.use} ${words.intro.limits}`)),
@@ -56,24 +83,35 @@ function page(model, title, ...parts) {
   return node;
 }
 
+/**
+ * @param {Study} study
+ * @param {NameOf} nameOf
+ * @param {(record: SliceRecord) => SlicePixels | null} pixelsOf
+ */
 function pictures(study, nameOf, pixelsOf) {
-  const shown = highest(study)
-    .map((slice) => ({ slice, record: study.records[slice - 1] }))
-    .map(({ slice, record }) => ({ slice, record, pixels: pixelsOf(record) }))
-    .filter(({ pixels }) => pixels);
+  const shown = highest(study).flatMap((slice) => {
+    const record = study.records[slice - 1];
+    const pixels = pixelsOf(record);
+    return pixels ? [{ slice, record, pixels }] : [];
+  });
   if (shown.length === 0) return null;
   return element('div.sheet-pictures', ...shown.map(({ slice, record, pixels: { picture, map, lung } }) => {
     const [below, above] = [document.createElement('canvas'), document.createElement('canvas')];
     paintPicture(below, picture);
-    paintMap(above, map, lung, picture.width, picture.height);
+    if (map) paintMap(above, map, lung, picture.width, picture.height);
     const frame = element('div.frame', below, above);
     frame.style.setProperty('--width', String(Math.min(1, picture.width / picture.height)));
     frame.style.setProperty('--ratio', String(picture.width / picture.height));
-    return element('figure', element('div.stage', frame), element('figcaption', element('strong', `${words.batch.slice(slice)}: ${format.score(record.reading.score)}`), nameOf && element('span', nameOf(record))));
+    return element('figure', element('div.stage', frame), element('figcaption', element('strong', `${words.batch.slice(slice)}: ${format.score(/** @type {number} */ (record.reading.score))}`), nameOf && element('span', nameOf(record))));
   }));
 }
 
-// In the order of the slices if all fit, else the highest of them.
+/**
+ * In the order of the slices if all fit, else the highest of them.
+ *
+ * @param {Group} study
+ * @param {NameOf} nameOf
+ */
 function slices(study, nameOf) {
   const numbers = study.records.map((_, at) => at + 1);
   const rest = numbers.filter((slice) => !study.ranked.includes(slice));
@@ -97,5 +135,5 @@ function slices(study, nameOf) {
   return [
     element('div.sheet-slices', ...tables),
     shown.length < numbers.length ? element('p.help', words.batch.onlyHighest(shown.length, numbers.length)) : null,
-  ].filter(Boolean);
+  ];
 }

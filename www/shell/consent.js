@@ -4,10 +4,16 @@ import { recall, remember } from './storage.js';
 
 const FLAG = 'lungglass.consent.1';
 
-/** Resolves once the person has accepted, now or at an earlier visit. */
+/**
+ * Resolves once the person has accepted, now or at an earlier visit.
+ *
+ * @param {HTMLDialogElement} dialog
+ * @param {HTMLElement} accept
+ * @returns {Promise<void>}
+ */
 export function consent(dialog, accept) {
   if (recall(FLAG) === 'yes') return Promise.resolve();
-  return /** @type {Promise<void>} */ (new Promise((resolve) => {
+  return new Promise((resolve) => {
     let accepted = false;
     accept.addEventListener('click', () => {
       accepted = true;
@@ -21,5 +27,5 @@ export function consent(dialog, accept) {
       if (!accepted) dialog.showModal();
     });
     dialog.showModal();
-  }));
+  });
 }

@@ -52,7 +52,7 @@ export function diagnostics(facts) {
  */
 function report({ pool, counts, readings, failures, offline }, build, module) {
   const graph = readings.map((reading) => reading.ms?.graph).filter((ms) => typeof ms === 'number').sort((a, b) => a - b);
-  const codes = readings.map((reading) => (reading.error ?? reading.refusal)?.code).filter(Boolean);
+  const codes = readings.map((reading) => (reading.error ?? reading.refusal)?.code).filter((code) => code !== undefined);
   const { model } = pool;
   return Object.entries({
     Page: location.protocol === 'file:' ? 'file:' : location.origin,
@@ -81,8 +81,10 @@ function report({ pool, counts, readings, failures, offline }, build, module) {
   }).map(([name, value]) => `${name}: ${value}`).join('\n');
 }
 
+/** @param {string} base64 */
 const hexadecimal = (base64) => Array.from(atob(base64), (byte) => byte.charCodeAt(0).toString(16).padStart(2, '0')).join('');
 
+/** @param {string[]} codes */
 function tally(codes) {
   const counts = new Map();
   for (const code of codes) counts.set(code, (counts.get(code) ?? 0) + 1);

@@ -6,7 +6,12 @@ import { language, languages, preferred, setLanguage, words } from '../locales/w
 
 const KEY = 'lungglass.language';
 
-/** Sets the language, fills the boxes, and calls `onChange` whenever a person takes another one. */
+/**
+ * Sets the language, fills the boxes, and calls `onChange` whenever a person takes another one.
+ *
+ * @param {HTMLSelectElement[]} boxes
+ * @param {() => void} onChange
+ */
 export function languageChoice(boxes, onChange) {
   setLanguage(preferred([recall(KEY) ?? '', ...(navigator.languages ?? [])]));
   for (const box of boxes) {
@@ -25,14 +30,21 @@ export function languageChoice(boxes, onChange) {
   show(boxes);
 }
 
+/** @param {HTMLSelectElement[]} boxes */
 function show(boxes) {
   document.documentElement.lang = language();
   for (const box of boxes) box.value = language();
-  for (const node of /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll('[data-words]'))) node.replaceChildren(...prose(find(node.dataset.words)));
-  for (const node of /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll('[data-words-aria-label]'))) node.setAttribute('aria-label', find(node.dataset.wordsAriaLabel));
+  for (const node of document.querySelectorAll('[data-words]')) node.replaceChildren(...prose(find(node, 'data-words')));
+  for (const node of document.querySelectorAll('[data-words-aria-label]')) node.setAttribute('aria-label', find(node, 'data-words-aria-label'));
 }
 
-/** The text under a path such as `intro.title`. */
-function find(path) {
-  return path.split('.').reduce((part, key) => part[key], words);
+/**
+ * The text under the path that an attribute names, such as `intro.title`.
+ *
+ * @param {Element} node
+ * @param {string} attribute
+ * @returns {string}
+ */
+function find(node, attribute) {
+  return (node.getAttribute(attribute) ?? '').split('.').reduce((/** @type {any} */ part, key) => part[key], words);
 }

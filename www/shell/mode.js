@@ -8,6 +8,7 @@ const MINUTES = 10;
 /** { minutes } without use after which everything is cleared, Infinity for never; null where this is no kiosk. */
 export const kiosk = read(location);
 
+/** @param {Location} address */
 function read({ search, hash }) {
   const given = new URLSearchParams(search).get('kiosk') ?? new URLSearchParams(hash.slice(1)).get('kiosk');
   if (given === null && !inOneFile) return null;

@@ -1,8 +1,11 @@
 // What the model is, how good it was, and what it cannot do, as elements. Knows no number: all come from the model.
 
 import { element, inEnglish, prose, terms } from '../common/dom.js';
-import { format, words } from '../locales/words.js';
+import { format, known, words } from '../locales/words.js';
 
+/** @typedef {import('../common/dom.js').Pair} Pair */
+
+/** @param {Model} model */
 export function modelCard(model) {
   const { modelCard: say } = words;
   const [low, high] = model.uncertain.map(format.setting);
@@ -25,46 +28,70 @@ export function modelCard(model) {
   ];
 }
 
-// Dates apart, the model tells these in English.
+/**
+ * Dates apart, the model tells these in English.
+ *
+ * @param {Measures} given
+ */
 function training(given) {
   const rows = Object.entries(given ?? {})
-    .filter(([, value]) => typeof value === 'string')
-    .map(([name, value]) => [label(name), /^\d{4}-\d\d-\d\d$/.test(value) ? format.date(value) : inEnglish(value)]);
+    .flatMap(([name, value]) => (typeof value === 'string' ? [/** @type {Pair} */ ([label(name), said(value)])] : []));
   return rows.length > 0 ? [element('h3', words.modelCard.training), terms('dl.table', rows)] : [];
 }
 
-// A group of numbers is a data set or a question; a group within it becomes one row, a line a measure.
+/** @param {string} value */
+const said = (value) => (/^\d{4}-\d\d-\d\d$/.test(value) ? format.date(value) : inEnglish(value));
+
+/**
+ * A group of numbers is a data set or a question; a group within it becomes one row, a line a measure.
+ *
+ * @param {Measures} given
+ */
 function metrics(given) {
-  const groups = Object.entries(given ?? {}).filter(([, group]) => isGroup(group));
+  const groups = Object.entries(given ?? {}).flatMap(([name, group]) => (isGroup(group) ? [{ name, group }] : []));
   if (groups.length === 0) return [];
-  return [element('h3', words.modelCard.metrics), ...groups.flatMap(([name, group]) => [
+  return [element('h3', words.modelCard.metrics), ...groups.flatMap(({ name, group }) => [
     element('h4', label(name)),
-    terms('dl.table', measures(group).map(([of, value]) => [label(of), isGroup(value) ? lines(value) : value])),
+    terms('dl.table', measures(group).map(([of, value]) => [label(of), typeof value === 'string' ? value : lines(value)])),
   ])];
 }
 
-// The measures of a group, each number with its interval if `ci95` has one.
+/**
+ * The measures of a group: a text, with its interval if `ci95` has one, or a group again.
+ *
+ * @param {Measures} group
+ * @returns {[of: string, told: string | Measures][]}
+ */
 function measures({ ci95 = {}, ...group }) {
+  const intervals = /** @type {{ [of: string]: [low: number, high: number] | undefined }} */ (ci95);
   return Object.entries(group).map(([of, value]) => {
     if (Array.isArray(value)) return [of, format.list(value.map(text))];
     if (isGroup(value)) return [of, value];
-    return [of, ci95[of] ? words.modelCard.interval(text(value), ...ci95[of].map(text)) : text(value)];
+    const [low, high] = intervals[of] ?? [];
+    return [of, low !== undefined && high !== undefined ? words.modelCard.interval(text(value), text(low), text(high)) : text(value)];
   });
 }
 
+/** @param {Measures} group */
 function lines(group) {
-  return measures(group).map(([of, value]) => element('div.line', label(of), ' ', value));
+  return measures(group).map(([of, told]) => element('div.line', label(of), ' ', typeof told === 'string' ? told : null));
 }
 
+/**
+ * @param {Measures[string]} value
+ * @returns {value is Measures}
+ */
 const isGroup = (value) => value instanceof Object && !Array.isArray(value);
 
+/** @param {string} name */
 function label(name) {
-  const known = words.measures[name] ?? words.findings[name];
-  if (known) return element('span', ...prose(known));
+  const named = known(words.measures, name) ?? known(words.findings, name);
+  if (named) return element('span', ...prose(named));
   const spaced = name.replaceAll('_', ' ');
   return inEnglish(spaced.charAt(0).toUpperCase() + spaced.slice(1));
 }
 
+/** @param {string | number} value */
 function text(value) {
   if (typeof value !== 'number') return String(value);
   return Number.isInteger(value) ? format.integer(value) : format.three(value);

@@ -8,15 +8,21 @@ const HOME = new URL('./', document.baseURI).href;
 const CACHE = `lungglass ${HOME}`;
 const HOUR = 3_600_000;
 
-/** The states: null before the start, 'starting', 'ready' (all is kept), 'incomplete', 'unavailable' (no service worker), 'inside' (one file, needs none). */
+/** @typedef {'starting' | 'ready' | 'incomplete' | 'unavailable' | 'inside'} State 'ready': all is kept; 'unavailable': no service worker; 'inside': one file, needs none. */
+
 export class Offline {
+  /** @type {State | null} Null before the start. */
   state = null;
   #onState;
   #onUpdate;
-  /** @type {any} */
+  /** @type {ServiceWorker | null} A new version. */
   #waiting = null;
 
-  /** onState(state); onUpdate() when a new version waits. */
+  /**
+   * @param {object} on
+   * @param {(state: State) => void} on.onState
+   * @param {() => void} on.onUpdate A new version waits.
+   */
   constructor({ onState, onUpdate }) {
     this.#onState = onState;
     this.#onUpdate = onUpdate;
@@ -47,24 +53,29 @@ export class Offline {
   /** Starts the new version; gives how many other windows stand in its way. On success the page loads again. */
   async update() {
     const worker = this.#waiting;
+    if (!worker) return 0;
     const active = /** @type {Promise<void>} */ (new Promise((resolve) => worker.addEventListener('statechange', () => worker.state === 'activated' && resolve())));
     const { others } = await ask(worker, { type: 'activate' });
     if (others === 0) active.then(() => location.reload());
     return others;
   }
 
+  /** @param {State} state */
   #enter(state) {
     this.state = state;
     this.#onState(state);
   }
 
+  /** @param {ServiceWorkerRegistration} registration */
   #watch(registration) {
+    /** @param {ServiceWorker | null} worker */
     const wait = (worker) => {
       // The first version has nobody to wait for.
       if (!worker || !registration.active || worker === this.#waiting) return;
       this.#waiting = worker;
       this.#onUpdate();
     };
+    /** @param {ServiceWorker | null} worker */
     const follow = (worker) => worker?.addEventListener('statechange', () => worker.state === 'installed' && wait(worker));
     wait(registration.waiting);
     follow(registration.installing);
@@ -100,9 +111,14 @@ export async function repair() {
   location.reload();
 }
 
-/** The worker in charge, once it is; fails if the first one could not be installed. */
+/**
+ * The worker in charge, once it is; fails if the first one could not be installed.
+ *
+ * @param {ServiceWorkerRegistration} registration
+ * @returns {Promise<ServiceWorker>}
+ */
 function activated(registration) {
-  const worker = registration.active ?? registration.waiting ?? registration.installing;
+  const worker = /** @type {ServiceWorker} */ (registration.active ?? registration.waiting ?? registration.installing);
   return new Promise((resolve, reject) => {
     const look = () => {
       if (worker.state === 'activated') resolve(worker);
@@ -113,6 +129,13 @@ function activated(registration) {
   });
 }
 
+/**
+ * What the service worker answers, see service-worker.js.
+ *
+ * @param {ServiceWorker} worker
+ * @param {{ type: 'check' | 'claim' | 'activate', id?: string }} request
+ * @returns {Promise<any>}
+ */
 function ask(worker, request) {
   const { port1, port2 } = new MessageChannel();
   return new Promise((resolve) => {

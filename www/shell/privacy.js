@@ -1,17 +1,24 @@
 // What the page keeps, what it never keeps, and what the browser forbids it, as elements; with a way to see for oneself. Knows no
 // reading: no file and no result can get in here.
 
-import { element, terms } from '../common/dom.js';
+import { element, fill, terms } from '../common/dom.js';
+import { byId } from '../common/page.js';
 import { kiosk } from './mode.js';
 import { forgetFiles, keptFiles } from './offline.js';
 import { inOneFile } from '../common/published.js';
 import { forget, remembered } from './storage.js';
-import { format, words } from '../locales/words.js';
+import { format, known, words } from '../locales/words.js';
+
+/** @typedef {import('../common/dom.js').Pair} Pair */
 
 // A name that nobody can own (RFC 2606): a request that got past the browser would still reach no one.
 const ELSEWHERE = 'https://example.invalid/';
 
-/** Fills `body` now, and again when something was deleted. */
+/**
+ * Fills `body` now, and again when something was deleted.
+ *
+ * @param {HTMLElement} body
+ */
 export async function privacy(body) {
   const [files, notes] = [await keptFiles().catch(() => []), remembered()];
   const { privacy: say } = words;
@@ -21,7 +28,8 @@ export async function privacy(body) {
     forget();
     await forgetFiles().catch(() => {});
     await privacy(body);
-    const told = body.querySelector('#privacy-deleted');
+    // Those of now: the fields of before are gone.
+    const told = byId('privacy-deleted');
     told.textContent = say.deleted;
     told.focus();
   });
@@ -37,11 +45,11 @@ export async function privacy(body) {
     check.disabled = false;
   });
 
-  body.replaceChildren(...[
+  fill(body, [
     element('h3', say.stored),
     kiosk ? element('p', say.storedKiosk) : null,
     notes.length + files.length > 0 ? terms('dl.table', [
-      ...notes.map(([key, value]) => [say.notes[key.split('.')[1]] ?? key, element('code', value)]),
+      ...notes.map(([key, value]) => /** @type {Pair} */ ([known(say.notes, key.split('.')[1]) ?? key, element('code', value)])),
       [say.files, files.length > 0 ? list(files) : null],
     ]) : element('p', say.nothing),
     element('p.row', remove, done),
@@ -54,9 +62,14 @@ export async function privacy(body) {
     element('p.row', check, checked),
     element('h3', say.yourself),
     element('ol', element('li', inOneFile ? say.stepOneFile : say.stepOne), element('li', say.stepTwo)),
-  ].filter(Boolean));
+  ]);
 }
 
+/**
+ * @param {string} text
+ * @param {string} testid
+ * @param {() => void} onClick
+ */
 function button(text, testid, onClick) {
   const node = element('button.button', text);
   node.type = 'button';
@@ -65,6 +78,7 @@ function button(text, testid, onClick) {
   return node;
 }
 
+/** @param {{ path: string, size: number }[]} files */
 function list(files) {
   const total = files.reduce((sum, { size }) => sum + size, 0);
   const rows = element('ul.kept', ...files.map(({ path, size }) => element('li', element('code', path), ' ', format.kilobytes(size))));
@@ -87,6 +101,7 @@ function policy() {
 /** Tries to reach another place. Whether the browser said that its policy stopped that: silence is no proof, a broken network fails too. */
 async function blocked() {
   const report = new Promise((resolve) => {
+    /** @param {SecurityPolicyViolationEvent} event */
     const heard = ({ blockedURI, effectiveDirective }) => {
       if (!blockedURI.startsWith(ELSEWHERE.slice(0, -1)) || effectiveDirective !== 'connect-src') return;
       removeEventListener('securitypolicyviolation', heard);

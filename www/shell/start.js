@@ -4,7 +4,7 @@
 import { element, inEnglish } from '../common/dom.js';
 import { byId, say } from '../common/page.js';
 import { inOneFile } from '../common/published.js';
-import { sentence, words } from '../locales/words.js';
+import { known, sentence, words } from '../locales/words.js';
 import { repair } from './offline.js';
 
 export class Start {
@@ -28,13 +28,13 @@ export class Start {
   /**
    * The reader has come into a state. `isRestart`: it was ready before, and starts again from the module that was kept.
    *
-   * @param {import('../reading/pool.js').PoolState} state
+   * @param {ReaderState} state
    * @param {Coded | null} failure
    * @param {{ isRestart: boolean, retry: () => void }} options `retry` starts a reader that has failed again.
    */
   show(state, failure, { isRestart, retry }) {
     say('state', () => {
-      const pill = element('span.pill', words.state[state]);
+      const pill = element('span.pill', known(words.state, state));
       pill.dataset.state = state;
       if (state === 'ready') pill.dataset.testid = 'ready';
       return pill;
@@ -46,7 +46,7 @@ export class Start {
     if (state !== 'failed' || !failure) return;
     const { code, message } = failure;
     this.failures.push(code);
-    const text = inOneFile && code === 'damaged' ? () => words.offline.damagedFile : () => words.failure[code] ?? inEnglish(sentence(message));
+    const text = inOneFile && code === 'damaged' ? () => words.offline.damagedFile : () => known(words.failure, code) ?? inEnglish(sentence(message));
     this.fail(() => words.failure.title, text, retry);
     byId('repair').hidden = inOneFile || !['damaged', 'missing'].includes(code);
   }

@@ -5,6 +5,7 @@ import { kiosk } from './mode.js';
 
 const PREFIX = 'lungglass.';
 
+/** @param {string} key */
 export function recall(key) {
   if (kiosk) return null;
   try {
@@ -14,6 +15,10 @@ export function recall(key) {
   }
 }
 
+/**
+ * @param {string} key
+ * @param {string} value
+ */
 export function remember(key, value) {
   if (kiosk) return;
   try {

@@ -8,7 +8,12 @@ const HEIGHT = 40;
 /** With more slices the bars are too thin to see. */
 export const MOST_BARS = 1000;
 
-/** An SVG: a bar a slice, as high as its score; a dash at the foot where there is none; and a line at the operating point. */
+/**
+ * An SVG: a bar a slice, as high as its score; a dash at the foot where there is none; and a line at the operating point.
+ *
+ * @param {import('./studies.js').Study} study
+ * @param {Model} model
+ */
 export function scoreChart({ records, counts }, { threshold }) {
   const svg = draw('svg', { viewBox: `0 0 ${records.length} ${HEIGHT}`, preserveAspectRatio: 'none', role: 'img', class: 'chart' });
   svg.setAttribute('aria-label', words.batch.chart(counts.judged));
@@ -24,6 +29,10 @@ export function scoreChart({ records, counts }, { threshold }) {
   return svg;
 }
 
+/**
+ * @param {'svg' | 'rect' | 'line'} tag
+ * @param {{ [name: string]: string | number }} attributes
+ */
 function draw(tag, attributes) {
   const node = document.createElementNS(SVG, tag);
   for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, String(value));

@@ -7,20 +7,30 @@ import { words } from '../locales/words.js';
 const LEAST_PAUSE = 800;
 const PAUSE_A_SLICE = 0.2;
 
+/** @typedef {Omit<FoundStudy, 'slices'> & { records: SliceRecord[] }} Study Slice n of it is records[n - 1]. */
+
+/** @typedef {{ study: Study, slice: number }} Member The study that a slice is part of, and its number there. */
+
 export class Studies {
-  /** Study of src/study.rs with `records` in the place of `slices`: slice n is records[n - 1]. */
+  /** @type {Study[]} */
   list = [];
-  #places = new Map();
+  /** @type {Map<SliceRecord, Member>} */
+  #members = new Map();
   #pool;
   #results;
   #onChange;
-  /** @type {any} */
+  /** @type {Timer | null} */
   #timer = null;
   #asked = 0;        // changes that were announced
   #known = 0;        // of those the ones in the list
   /** @type {Promise<void> | null} */
   #asking = null;
 
+  /**
+   * @param {import('../reading/pool.js').Pool} pool
+   * @param {{ records: SliceRecord[] }} results
+   * @param {() => void} onChange
+   */
   constructor(pool, results, onChange) {
     this.#pool = pool;
     this.#results = results;
@@ -31,7 +41,7 @@ export class Studies {
   changed(soon = false) {
     this.#asked++;
     if (soon) {
-      clearTimeout(this.#timer);
+      if (this.#timer !== null) clearTimeout(this.#timer);
       this.#timer = null;
     }
     const pause = soon ? 0 : LEAST_PAUSE + PAUSE_A_SLICE * this.#results.records.length;
@@ -52,8 +62,12 @@ export class Studies {
     return this.list;
   }
 
-  /** { study, slice } of a record, null while it is not known. */
-  of(record) { return this.#places.get(record) ?? null; }
+  /**
+   * Null while it is not known.
+   *
+   * @param {SliceRecord} record
+   */
+  of(record) { return this.#members.get(record) ?? null; }
 
   async #ask() {
     const asked = this.#asked;
@@ -61,29 +75,42 @@ export class Studies {
     const found = records.length === 0 ? [] : await this.#pool.studies(records.map(item));
     this.#known = asked;
     this.list = found.map(({ slices, ...study }) => ({ ...study, records: slices.map((at) => records[at]) }));
-    this.#places = new Map(this.list.flatMap((study) => study.records.map((record, at) => [record, { study, slice: at + 1 }])));
+    this.#members = new Map(this.list.flatMap((study) => study.records.map((record, at) => /** @type {const} */ ([record, { study, slice: at + 1 }]))));
     this.#onChange();
   }
 }
 
+/**
+ * @param {SliceRecord} record
+ * @returns {StudyItem}
+ */
 function item({ reading: { file, frame, verdict, score, refusal, error }, place, container }) {
   const { name = null, intake = null } = container ?? {};
   return { file, frame, verdict, score, container: name, intake, reason: (refusal ?? error)?.code ?? null, ...place };
 }
 
-/** What a study is called; `nameless` leaves the names of archives, folders and files out. */
+/**
+ * What a study is called; `nameless` leaves the names of archives, folders and files out.
+ *
+ * @param {Study} study
+ * @param {boolean} [nameless]
+ */
 export function titleOf({ kind, ordinal, name }, nameless = false) {
   if (kind === 'series') return words.batch.series(ordinal);
   if (kind === 'pictures') return words.batch.pictures;
-  return nameless ? words.batch.group(ordinal) : name;
+  return nameless || name === null ? words.batch.group(ordinal) : name;
 }
 
-/** Its sentences: how many are positive and where the highest is, and how many were set aside. */
+/**
+ * Its sentences: how many are positive and where the highest is, and how many were set aside.
+ *
+ * @param {Study} study
+ */
 export function sentencesOf({ counts, highest }) {
   const { positive, uncertain, judged, slices, refused, unreadable } = counts;
   return [
     highest ? words.batch.share(positive, judged, uncertain) : words.batch.noneJudged(slices),
     highest ? words.batch.highest(highest.score, highest.slice) : null,
     refused + unreadable > 0 ? words.batch.aside(refused, unreadable) : null,
-  ].filter(Boolean);
+  ].filter((sentence) => sentence !== null);
 }

@@ -5,26 +5,40 @@ import { MOST_BARS, scoreChart } from './score-chart.js';
 import { sentencesOf, titleOf } from './studies.js';
 import { format, words } from '../locales/words.js';
 
-// So many of the highest slices are named, and so many studies are open from the start.
+// How many of the highest slices are named, and how many studies are open from the start.
 const HIGHEST = 5;
 const OPEN = 2;
+
+/** @typedef {import('./studies.js').Study} Study */
+
+/** @typedef {{ node: HTMLDetailsElement, summary: HTMLElement, body: HTMLElement, told: string }} Fold `told`: what it says now. */
 
 export class StudyPanel {
   #section;
   #list;
   #onOpen;
-  #folds = new Map();      // by kind and ordinal, so that a fold stays as a person left it
+  /** @type {Map<string, Fold>} By kind and ordinal, so that a fold stays as a person left it. */
+  #folds = new Map();
 
-  /** onOpen(record): a person wants to see the slice. */
+  /**
+   * @param {HTMLElement} section
+   * @param {HTMLElement} list
+   * @param {(record: SliceRecord) => void} onOpen A person wants to see the slice.
+   */
   constructor(section, list, onOpen) {
     this.#section = section;
     this.#list = list;
     this.#onOpen = onOpen;
   }
 
+  /**
+   * @param {Study[]} studies
+   * @param {Model} model
+   */
   show(studies, model) {
     const several = studies.filter(({ counts }) => counts.slices > 1);
     this.#section.hidden = several.length === 0;
+    /** @type {Map<string, Fold>} */
     const shown = new Map();
     for (const [at, study] of several.entries()) {
       const key = `${study.kind} ${study.ordinal}`;
@@ -37,6 +51,10 @@ export class StudyPanel {
     if (nodes.length !== this.#list.children.length || nodes.some((node, at) => node !== this.#list.children[at])) this.#list.replaceChildren(...nodes);
   }
 
+  /**
+   * @param {boolean} open
+   * @returns {Fold}
+   */
   #make(open) {
     const summary = element('summary');
     const body = element('div.study-body');
@@ -46,6 +64,11 @@ export class StudyPanel {
     return { node, summary, body, told: '' };
   }
 
+  /**
+   * @param {Fold} fold
+   * @param {Study} study
+   * @param {Model} model
+   */
   #fill(fold, study, model) {
     const { node, summary, body } = fold;
     const told = JSON.stringify([study.name, study.counts, study.ranked, study.order, document.documentElement.lang]);
@@ -56,7 +79,7 @@ export class StudyPanel {
     summary.replaceChildren(element('h3', titleOf(study)), element('span.help', words.batch.slices(study.counts.slices)));
     const caption = element('figcaption', element('span', words.batch.orders[study.order]), element('span.key-threshold', words.card.threshold(model.threshold)));
     const chart = study.counts.slices <= MOST_BARS ? [element('figure', scoreChart(study, model), caption)] : [];
-    const focused = [...body.querySelectorAll('button')].indexOf(document.activeElement);
+    const focused = [...body.querySelectorAll('button')].findIndex((button) => button === document.activeElement);
     body.replaceChildren(
       element('p', sentencesOf(study).join(' ')),
       ...chart,
@@ -66,10 +89,11 @@ export class StudyPanel {
     body.querySelectorAll('button')[focused]?.focus();
   }
 
+  /** @param {Study} study */
   #highest({ ranked, records }) {
     return element('ol.highest', ...ranked.slice(0, HIGHEST).map((slice) => {
       const record = records[slice - 1];
-      const button = element('button', element('span', words.batch.slice(slice)), element('strong', format.score(record.reading.score)));
+      const button = element('button', element('span', words.batch.slice(slice)), element('strong', format.score(/** @type {number} */ (record.reading.score))));
       button.type = 'button';
       button.dataset.testid = 'highest';
       button.addEventListener('click', () => this.#onOpen(record));

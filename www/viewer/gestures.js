@@ -10,18 +10,32 @@ const LINE = 40;
 const RIGHT = 2;
 const MIDDLE = 1;
 
+/** @typedef {import('./view.js').Point} Point */
+
+/**
+ * @typedef {object} Movements
+ * @property {(right: number, down: number) => void} move
+ * @property {(right: number, down: number) => void} window
+ * @property {(slices: number) => void} step
+ * @property {(factor: number, point: Point) => void} zoom
+ * @property {(point: Point | null) => void} hover
+ */
+
 /**
  * `tool()` is what a drag with the main button or one finger does: 'move', 'window' or 'scroll'; the right button always sets the
- * window, the middle one moves. Points are CSS pixels from the stage's corner.
+ * window, the middle one moves.
  *
- * on: { move(right, down), window(right, down), step(slices), zoom(factor, point), hover(point|null) }
+ * @param {HTMLElement} stage
+ * @param {() => string} tool
+ * @param {Movements} on
  */
 export function gestures(stage, tool, on) {
-  const held = new Map();     // pointers that are down, by id: where they were last
-  /** @type {any} */
-  let action = null;
+  /** @type {Map<number, Point>} Pointers that are down, by their ids: where they were last. */
+  const held = new Map();
+  let action = '';
   let travelled = 0;          // by a drag through the stack, not yet turned into steps
 
+  /** @param {MouseEvent} event */
   const pointOf = ({ clientX, clientY }) => {
     const { left, top } = stage.getBoundingClientRect();
     return { x: clientX - left, y: clientY - top };
@@ -31,7 +45,7 @@ export function gestures(stage, tool, on) {
     if (event.pointerType === 'mouse' && held.size > 0) return;
     stage.setPointerCapture(event.pointerId);
     held.set(event.pointerId, pointOf(event));
-    action = { [RIGHT]: 'window', [MIDDLE]: 'move' }[event.button] ?? tool();
+    action = event.button === RIGHT ? 'window' : event.button === MIDDLE ? 'move' : tool();
     travelled = 0;
     // The middle button would start to scroll by itself.
     if (event.button === MIDDLE) event.preventDefault();
@@ -55,10 +69,11 @@ export function gestures(stage, tool, on) {
       travelled -= steps * DRAG_STEP;
       if (steps !== 0) on.step(steps);
     } else {
-      on[action](right, down);
+      on[action === 'window' ? 'window' : 'move'](right, down);
     }
   });
 
+  /** @param {PointerEvent} event */
   const release = (event) => held.delete(event.pointerId);
   stage.addEventListener('pointerup', release);
   stage.addEventListener('pointercancel', release);
@@ -82,7 +97,11 @@ export function gestures(stage, tool, on) {
   }, { passive: false });
 }
 
-// The middle of the first two pointers, and how far they are apart.
+/**
+ * The middle of the first two pointers, and how far they are apart.
+ *
+ * @param {Map<number, Point>} held
+ */
 function span(held) {
   const [a, b] = held.values();
   return { x: (a.x + b.x) / 2, y: (a.y + b.y) / 2, size: Math.hypot(a.x - b.x, a.y - b.y) };

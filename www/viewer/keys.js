@@ -8,6 +8,22 @@ const MOVE = 60;
 const PAGE = 10;
 const ZOOM = 1.25;
 
+/**
+ * What keys do.
+ *
+ * @typedef {object} Actions
+ * @property {(slices: number) => void} step
+ * @property {(right: number, down: number) => void} move
+ * @property {(factor: number) => void} zoom
+ * @property {() => void} fit
+ * @property {() => void} actual
+ * @property {(name: string) => void} preset
+ * @property {(name: string) => void} toggle
+ * @property {() => void} reset
+ * @property {() => void} help
+ */
+
+/** @type {{ [key: string]: (on: Actions) => void }} */
 const ACTIONS = {
   ArrowUp: (on) => on.step(-1),
   ArrowDown: (on) => on.step(1),
@@ -38,7 +54,7 @@ const ACTIONS = {
 };
 
 // As a keyboard shows them, and the text that goes with them.
-/** @type {[string[], string][]} */
+/** @type {[string[], keyof typeof words.viewer.does][]} */
 const TOLD = [
   [['↑', '↓'], 'step'],
   [['PgUp', 'PgDn'], 'page'],
@@ -57,9 +73,11 @@ const TOLD = [
 ];
 
 // What hands do without keys, by the names in `words.viewer.hand`.
-const BY_HAND = { wheel: 'step', wheelZoom: 'zoom', right: 'window' };
+/** @type {[keyof typeof words.viewer.hand, keyof typeof words.viewer.does][]} */
+const BY_HAND = [['wheel', 'step'], ['wheelZoom', 'zoom'], ['right', 'window']];
 
 // Keys that a control has a use for itself.
+/** @type {{ [control: string]: RegExp }} By tag, or by type. */
 const OWN = {
   SELECT: /./,
   number: /./,
@@ -67,11 +85,17 @@ const OWN = {
   radio: /^Arrow/,
 };
 
-/** While the dialog is open, calls the action of `on` that a key stands for, unless the control that has the focus needs the key. */
+/**
+ * While the dialog is open, calls the action of `on` that a key stands for, unless the control that has the focus needs the key.
+ *
+ * @param {HTMLDialogElement} dialog
+ * @param {Actions} on
+ */
 export function keys(dialog, on) {
   // A click beside the controls leaves the focus nowhere in the dialog.
   dialog.ownerDocument.addEventListener('keydown', (event) => {
-    const { target, key } = event;
+    const { key } = event;
+    const target = /** @type {HTMLInputElement} */ (event.target);
     if (!dialog.open || event.ctrlKey || event.altKey || event.metaKey) return;
     if ((OWN[target.tagName] ?? OWN[target.type])?.test(key)) return;
     const name = event.shiftKey && key.startsWith('Arrow') ? `Shift+${key}` : key.length === 1 ? key.toLowerCase() : key;
@@ -84,9 +108,10 @@ export function keys(dialog, on) {
 /** The children of a list that tells the keys. */
 export function keyList() {
   const { does, hand } = words.viewer;
+  /** @type {(told: (string | Node)[], what: keyof typeof does) => HTMLElement} */
   const row = (told, what) => element('div', element('dt', ...told), element('dd', does[what]));
   return [
     ...TOLD.map(([caps, what]) => row(caps.map((cap) => element('kbd', cap)), what)),
-    ...Object.entries(BY_HAND).map(([name, what]) => row([hand[name]], what)),
+    ...BY_HAND.map(([name, what]) => row([hand[name]], what)),
   ];
 }

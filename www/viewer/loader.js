@@ -1,42 +1,61 @@
 // The pixels of slices at their full size, on demand: a worker of its own opens the user's file again and decodes the slice. Owns that
 // worker and a small cache, so that the page never holds more than a few slices. Knows no element.
 //
-// An origin is { file, frameIndex }: the File that was read, and the frame of it or of all that an archive holds. Origins are told apart
-// as objects.
+// Origins are told apart as objects.
 
 // Bytes of pixels that may be held. What is shown is held whatever its size.
 const MOST = 64 << 20;
 
 /** Why there are no pixels. `code`: 'gone' where the file cannot be opened again, otherwise 'failed'. */
 class LoadError extends Error {
+  /**
+   * @param {'gone' | 'failed'} code
+   * @param {Error} [cause]
+   */
   constructor(code, cause) {
     super(cause?.message ?? code, { cause });
     this.code = code;
   }
 }
 
+/** @typedef {import('../reading/worker-client.js').WorkerClient} WorkerClient */
+/** @typedef {{ pixels?: FullPixels, failure?: LoadError }} Answer One of the two. */
+
 export class Loader {
   #newClient;
   #onLoaded;
-  /** @type {any} */
+  /** @type {WorkerClient | null} */
   #client = null;
   /** @type {File | null} */
   #file = null;           // the one that the worker has open
+  /** @type {Origin[]} */
   #wishes = [];
-  #held = new Map();      // origin to { pixels } or { failure }, the oldest first
+  /** @type {Map<Origin, Answer>} The oldest first. */
+  #held = new Map();
   /** @type {object | null} */
   #session = null;        // the loop that works the wishes off
 
-  /** newClient() gives a WorkerClient that has not started; onLoaded(origin) is told of each answer that there is now. */
+  /**
+   * @param {() => WorkerClient} newClient Gives one that has not started.
+   * @param {(origin: Origin) => void} onLoaded Is told of each answer that there is now.
+   */
   constructor(newClient, onLoaded) {
     this.#newClient = newClient;
     this.#onLoaded = onLoaded;
   }
 
-  /** { pixels } or { failure }; undefined while there is neither. */
+  /**
+   * Undefined while there is no answer.
+   *
+   * @param {Origin} origin
+   */
   get(origin) { return this.#held.get(origin); }
 
-  /** What is wanted now, the most urgent first. What was wanted before and is not decoded yet is forgotten. */
+  /**
+   * What is wanted now, the most urgent first. What was wanted before and is not decoded yet is forgotten.
+   *
+   * @param {Origin[]} origins
+   */
   want(origins) {
     this.#wishes = origins;
     if (!this.#session) this.#work(this.#session = {});
@@ -50,8 +69,10 @@ export class Loader {
     this.#leave();
   }
 
+  /** @param {object} session */
   async #work(session) {
     for (let origin = this.#next(); origin; origin = this.#next()) {
+      /** @type {Answer} */
       let answer;
       try {
         answer = { pixels: await this.#load(origin) };
@@ -73,15 +94,17 @@ export class Loader {
     return this.#bytes() < MOST ? rest.find((origin) => !this.#held.has(origin)) : undefined;
   }
 
+  /** @param {Origin} origin Of a slice that was read. */
   async #load(origin) {
+    const [file, frame] = [/** @type {File} */ (origin.file), /** @type {number} */ (origin.frameIndex)];
     const client = this.#client ?? await this.#start();
     try {
-      if (this.#file !== origin.file) {
+      if (this.#file !== file) {
         this.#file = null;
-        await client.open(origin.file.name, origin.file);
-        this.#file = origin.file;
+        await client.open(file.name, file);
+        this.#file = file;
       }
-      return await client.pixels(origin.frameIndex);
+      return await client.pixels(frame);
     } catch (failure) {
       const gone = this.#file === null && failure.code !== 'crashed';
       // A crashed instance is not to be used again, and what it had open is closed.

@@ -7,9 +7,13 @@ import { titleOf } from '../study/studies.js';
  * slices, with a series' title (the others say theirs in each file's name); or, where nothing holds it together with others, all such
  * records in input order.
  *
- * `studyOf(record)` is { study, slice }, null where it is not known yet.
+ * @param {SliceRecord[]} records
+ * @param {(record: SliceRecord) => { study: import('../study/studies.js').Study } | null} studyOf Null where it is not known yet.
+ * @param {SliceRecord} record
+ * @returns {{ records: SliceRecord[], title: string | null }}
  */
 export function stackOf(records, studyOf, record) {
+  /** @param {SliceRecord} other */
   const several = (other) => {
     const { study } = studyOf(other) ?? {};
     return study && study.kind !== 'pictures' && study.records.length > 1 ? study : null;

@@ -1,23 +1,43 @@
 // Where a picture lies in its stage: zoom and pan as plain numbers. Knows no element.
 //
-// A view is { zoom, x, y }: how many times the size that fits, and the point of the picture (0 to 1 each way) that lies in the middle of
-// the stage. It holds for a stage and pictures of any size, so that the next slice of a stack lies where the last one did. Sizes are
-// { width, height }: of the stage in CSS pixels, of the picture in its own.
+// A view holds for a stage and pictures of any size, so that the next slice of a stack lies where the last one did.
 
-/** The whole picture. */
+/**
+ * @typedef {object} View
+ * @property {number} zoom How many times the size that fits.
+ * @property {number} x The point of the picture, 0 to 1 from its left, that lies in the middle of the stage.
+ * @property {number} y The same from its top.
+ */
+
+/** @typedef {{ width: number, height: number }} Size Of the stage in CSS pixels, of the picture in its own. */
+
+/** @typedef {{ x: number, y: number }} Point CSS pixels from the stage's corner. */
+
+/** @type {View} The whole picture. */
 export const WHOLE = { zoom: 1, x: 0.5, y: 0.5 };
 
 // CSS pixels that a pixel of the picture may become.
 const LARGEST = 24;
 
+/** @type {(value: number, low: number, high: number) => number} */
 const between = (value, low, high) => Math.min(high, Math.max(low, value));
 
+/**
+ * @param {Size} stage
+ * @param {Size} picture
+ */
 function fitting(stage, picture) {
   return Math.min(stage.width / picture.width, stage.height / picture.height);
 }
 
-/** { scale, left, top }: CSS pixels for a pixel of the picture, and where its corner lies in the stage. */
-export function place(view, stage, picture) {
+/**
+ * { scale, left, top }: CSS pixels for a pixel of the picture, and where its corner lies in the stage.
+ *
+ * @param {View} view
+ * @param {Size} stage
+ * @param {Size} picture
+ */
+export function layout(view, stage, picture) {
   const scale = fitting(stage, picture) * view.zoom;
   return {
     scale,
@@ -26,9 +46,17 @@ export function place(view, stage, picture) {
   };
 }
 
-/** The view with no more empty stage than it needs. */
+/**
+ * The view with no more empty stage than it needs.
+ *
+ * @param {View} view
+ * @param {Size} stage
+ * @param {Size} picture
+ * @returns {View}
+ */
 function kept(view, stage, picture) {
   const scale = fitting(stage, picture) * view.zoom;
+  /** @type {(at: number, shown: number, whole: number) => number} */
   const axis = (at, shown, whole) => {
     const half = shown / (whole * scale) / 2;
     return half >= 0.5 ? 0.5 : between(at, half, 1 - half);
@@ -36,16 +64,33 @@ function kept(view, stage, picture) {
   return { zoom: view.zoom, x: axis(view.x, stage.width, picture.width), y: axis(view.y, stage.height, picture.height) };
 }
 
-/** Moved by so many CSS pixels. */
+/**
+ * Moved by so many CSS pixels.
+ *
+ * @param {View} view
+ * @param {Size} stage
+ * @param {Size} picture
+ * @param {number} right
+ * @param {number} down
+ */
 export function panned(view, stage, picture, right, down) {
   const scale = fitting(stage, picture) * view.zoom;
   return kept({ zoom: view.zoom, x: view.x - right / (picture.width * scale), y: view.y - down / (picture.height * scale) }, stage, picture);
 }
 
-/** Enlarged by a factor; what lies under `point` (CSS pixels from the stage's corner) stays there. */
+/**
+ * Enlarged by a factor; what lies under `point` stays there.
+ *
+ * @param {View} view
+ * @param {Size} stage
+ * @param {Size} picture
+ * @param {number} factor
+ * @param {Point} [point]
+ */
 export function zoomed(view, stage, picture, factor, point = { x: stage.width / 2, y: stage.height / 2 }) {
   const fit = fitting(stage, picture);
   const zoom = between(view.zoom * factor, Math.min(1, 1 / fit), Math.max(1, LARGEST / fit));
+  /** @type {(at: number, offset: number, whole: number) => number} */
   const moved = (at, offset, whole) => at + offset / (whole * fit) * (1 / view.zoom - 1 / zoom);
   return kept({
     zoom,
@@ -54,14 +99,27 @@ export function zoomed(view, stage, picture, factor, point = { x: stage.width / 
   }, stage, picture);
 }
 
-/** One CSS pixel for each pixel of the picture. */
+/**
+ * One CSS pixel for each pixel of the picture.
+ *
+ * @param {View} view
+ * @param {Size} stage
+ * @param {Size} picture
+ */
 export function actualSize(view, stage, picture) {
   return zoomed(view, stage, picture, 1 / (fitting(stage, picture) * view.zoom));
 }
 
-/** The pixel { column, row } under a point of the stage, null outside the picture. */
+/**
+ * The pixel { column, row } under a point of the stage, null outside the picture.
+ *
+ * @param {View} view
+ * @param {Size} stage
+ * @param {Size} picture
+ * @param {Point} point
+ */
 export function pixelAt(view, stage, picture, point) {
-  const { scale, left, top } = place(view, stage, picture);
+  const { scale, left, top } = layout(view, stage, picture);
   const column = Math.floor((point.x - left) / scale);
   const row = Math.floor((point.y - top) / scale);
   return column >= 0 && column < picture.width && row >= 0 && row < picture.height ? { column, row } : null;

@@ -1,7 +1,8 @@
-// The viewer: one slice at its full size, and the stack it stands in. Owns the dialog and all that it shows; what was read comes as
-// records (results.js), pixels come from the loader.
+// The viewer: one slice at its full size, and the stack that it stands in. Owns the dialog and all that it shows; what was read comes as
+// records, pixels come from the loader.
 
-import { element, inEnglish } from '../common/dom.js';
+import { element, fill, inEnglish } from '../common/dom.js';
+import { byId } from '../common/page.js';
 import { paintLungs, paintMap } from '../common/heatmap.js';
 import { reason } from '../results/reason.js';
 import { score, verdict } from '../results/result-card.js';
@@ -9,8 +10,9 @@ import { format, words } from '../locales/words.js';
 import { gestures } from './gestures.js';
 import { keyList, keys } from './keys.js';
 import { Loader } from './loader.js';
-import { actualSize, panned, pixelAt, place, WHOLE, zoomed } from './view.js';
-import { LEAST_WIDTH, paint, PRESETS } from './window.js';
+import { actualSize, layout, panned, pixelAt, WHOLE, zoomed } from './view.js';
+import { WindowControls } from './window-controls.js';
+import { paint } from './display-window.js';
 
 // Slices that are decoded ahead, in the direction of travel, and behind.
 const AHEAD = 3;
@@ -20,36 +22,37 @@ const BEHIND = 1;
 const MAP_SIDE = 256;
 const LUNGS_SIDE = 768;
 
-// Hounsfield units for a CSS pixel of a drag.
-const WINDOW_STEP = 2;
-
 const ZOOM_STEP = 1.25;
 
-// The window is the reading's own: what the network was given.
-const AS_READ = 'network';
-const CUSTOM = 'custom';
+/** @typedef {import('./view.js').View} View */
+/** @typedef {import('./view.js').Size} Size */
 
 export class Viewer {
   #dialog;
   #loader;
   #pixelsOf;
   #stackOf;
+  /** @type {SliceRecord[]} */
   #records = [];
-  #title = null;          // what the records have in common, null for slices of their own
-  /** @type {any} */
+  /** @type {string | null} What the records have in common, null for slices of their own. */
+  #title = null;
+  /** @type {Model | null} Known once a slice was opened. */
   #model = null;
   #at = 0;
   #direction = 1;
   #view = WHOLE;
-  #preset = AS_READ;
-  #custom = PRESETS.lung;
-  /** @type {any} */
-  #shown = null;          // what the picture's canvas holds: { width, height, kind, values }, or null
+  /** @type {import('./display-window.js').Pixels | null} What the picture's canvas holds. */
+  #shown = null;
   #queued = false;
+  #windows = new WindowControls({ choose: () => this.#show(), move: () => this.#paintSoon(), invert: () => this.#paint() });
 
   /**
-   * newClient() gives a WorkerClient for pixels that has not started; pixelsOf(record, wanted) gets the map and the lungs back that a
-   * long list has given up, if they are still wanted then; stackOf(record) is { records, title } of the stack that it stands in.
+   * @param {HTMLDialogElement} dialog
+   * @param {object} page
+   * @param {() => import('../reading/worker-client.js').WorkerClient} page.newClient Gives one for pixels that has not started.
+   * @param {(record: SliceRecord, wanted: () => boolean) => Promise<unknown>} page.pixelsOf Gets the map and the lungs back that a long
+   *   list has given up, if they are still wanted then.
+   * @param {(record: SliceRecord) => { records: SliceRecord[], title: string | null }} page.stackOf The stack that it stands in.
    */
   constructor(dialog, { newClient, pixelsOf, stackOf }) {
     this.#dialog = dialog;
@@ -61,12 +64,18 @@ export class Viewer {
     this.#wire();
   }
 
-  /** Shows the slice of `record`, and lets people go through its stack. */
+  /**
+   * Shows the slice of `record`, and lets people go through its stack.
+   *
+   * @param {SliceRecord} record
+   * @param {Model} model
+   */
   open(record, model) {
     this.#model = model;
     this.#stack(record);
     this.#direction = 1;
-    this.#say();
+    this.#windows.say();
+    this.#$('key-list').replaceChildren(...keyList());
     this.#reset();
     this.#dialog.showModal();
     this.#turn(this.#at);
@@ -80,6 +89,7 @@ export class Viewer {
     this.#showReading();
   }
 
+  /** @param {SliceRecord} record */
   #stack(record) {
     const { records, title } = this.#stackOf(record);
     this.#records = [...records];
@@ -89,7 +99,15 @@ export class Viewer {
 
   get #record() { return this.#records[this.#at]; }
 
-  #$(id) { return this.#dialog.querySelector(`#viewer-${id}`); }
+  /** @param {string} id */
+  #$(id) { return byId(`viewer-${id}`); }
+
+  /** @param {string} id */
+  #input(id) { return byId(`viewer-${id}`, HTMLInputElement); }
+
+  /** @param {string} id */
+  #canvas(id) { return byId(`viewer-${id}`, HTMLCanvasElement); }
+
 
   get #stage() {
     const { clientWidth: width, clientHeight: height } = this.#$('stage');
@@ -100,35 +118,35 @@ export class Viewer {
 
   #wire() {
     const dialog = this.#dialog;
-    dialog.querySelector('[data-close]').addEventListener('click', () => dialog.close());
+    dialog.querySelector('[data-close]')?.addEventListener('click', () => dialog.close());
     dialog.addEventListener('close', () => this.#leave());
 
+    /** @type {import('./gestures.js').Movements & import('./keys.js').Actions} */
     const on = {
       step: (slices) => this.#turn(this.#at + slices),
       move: (right, down) => this.#look(panned, right, down),
+      /** @param {import('./view.js').Point} [point] */
       zoom: (factor, point) => this.#look(zoomed, factor, point),
       fit: () => this.#look(() => WHOLE),
       actual: () => this.#look(actualSize),
-      window: (right, down) => {
-        const { center, width } = this.#window;
-        this.#setWindow({ center: center + down * WINDOW_STEP, width: Math.max(LEAST_WIDTH, width + right * WINDOW_STEP) });
-      },
-      preset: (name) => this.#choose(name),
+      window: (right, down) => this.#windows.drag(right, down),
+      preset: (name) => this.#windows.choose(name),
       toggle: (name) => this.#$(name).click(),
       reset: () => {
         this.#reset();
         this.#show();
       },
       help: () => {
-        const list = this.#$('keys');
+        const list = byId('viewer-keys', HTMLDetailsElement);
         list.open = !list.open;
         if (list.open) list.scrollIntoView({ block: 'nearest' });
       },
       hover: (point) => this.#probe(point),
     };
-    gestures(this.#$('stage'), () => dialog.querySelector('[name="viewer-tool"]:checked').value, on);
+    gestures(this.#$('stage'), () => /** @type {HTMLInputElement} */ (dialog.querySelector('[name="viewer-tool"]:checked')).value, on);
     keys(dialog, on);
 
+    /** @type {(id: string, act: () => void) => void} */
     const click = (id, act) => this.#$(id).addEventListener('click', act);
     click('previous', () => on.step(-1));
     click('next', () => on.step(1));
@@ -137,19 +155,13 @@ export class Viewer {
     click('fit', on.fit);
     click('actual', on.actual);
     click('reset', on.reset);
-    this.#$('at').addEventListener('input', () => this.#turn(this.#$('at').value - 1));
-    this.#$('preset').addEventListener('change', () => this.#choose(this.#$('preset').value));
-    for (const id of ['center', 'width']) {
-      this.#$(id).addEventListener('input', () => this.#typed());
-      // What was no number is put right once the field is left.
-      this.#$(id).addEventListener('change', () => this.#showWindow());
-    }
-    this.#$('invert').addEventListener('change', () => this.#paint());
+    this.#input('at').addEventListener('input', () => this.#turn(this.#input('at').valueAsNumber - 1));
     for (const id of ['map-shown', 'lungs-shown', 'input-shown']) this.#$(id).addEventListener('change', () => this.#show());
-    this.#$('strength').addEventListener('input', () => this.#showStrength());
+    this.#input('strength').addEventListener('input', () => this.#showStrength());
     new ResizeObserver(() => this.#lay()).observe(this.#$('stage'));
   }
 
+  /** @param {number} at */
   #turn(at) {
     const next = Math.min(this.#records.length - 1, Math.max(0, at));
     if (next !== this.#at) this.#direction = Math.sign(next - this.#at);
@@ -159,7 +171,11 @@ export class Viewer {
     this.#complete(this.#record);
   }
 
-  // Its map and lungs, where they were given up.
+  /**
+   * Gets the map and the lungs of a record back, where they were given up.
+   *
+   * @param {SliceRecord} record
+   */
   async #complete(record) {
     const isShown = () => record === this.#record;
     if (record.pixels || !isRead(record)) return;
@@ -168,40 +184,20 @@ export class Viewer {
     if (isShown()) this.#show();
   }
 
+  /**
+   * @template {unknown[]} How
+   * @param {(view: View, stage: Size, picture: Size, ...how: How) => View} change
+   * @param {How} how
+   */
   #look(change, ...how) {
     if (!this.#shown) return;
     this.#view = change(this.#view, this.#stage, this.#shown, ...how);
     this.#lay();
   }
 
-  #choose(name) {
-    if (this.#$('preset').disabled) return;
-    if (name === CUSTOM) this.#custom = this.#window;
-    this.#preset = name;
-    this.#show();
-  }
-
-  #typed() {
-    const [center, width] = [this.#$('center').valueAsNumber, this.#$('width').valueAsNumber];
-    if (!Number.isFinite(center) || !(width >= LEAST_WIDTH)) return;
-    this.#preset = CUSTOM;
-    this.#custom = { center, width };
-    this.#$('preset').value = CUSTOM;
-    this.#paintSoon();
-  }
-
-  #setWindow({ center, width }) {
-    if (this.#$('preset').disabled) return;
-    this.#preset = CUSTOM;
-    this.#custom = { center: Math.round(center), width: Math.round(width) };
-    this.#showWindow();
-    this.#paintSoon();
-  }
-
   #reset() {
     this.#view = WHOLE;
-    this.#preset = AS_READ;
-    this.#$('invert').checked = false;
+    this.#windows.reset();
   }
 
   #leave() {
@@ -229,18 +225,17 @@ export class Viewer {
   /** The window that the network's picture was made with; null for a picture without Hounsfield units. */
   get #ownWindow() { return this.#record.reading.source?.window ?? null; }
 
-  get #window() {
-    if (this.#preset === CUSTOM) return this.#custom;
-    return PRESETS[this.#preset] ?? this.#ownWindow ?? this.#model.window;
-  }
-
-  /** The pixels to show: decoded, or while or because they are not, the card's picture where it looks the same. */
+  /**
+   * The pixels to show: decoded, or while or because they are not, the card's picture where it looks the same.
+   *
+   * @returns {import('./display-window.js').Pixels | null}
+   */
   get #pixels() {
     const picture = this.#record.pixels?.picture;
     const { pixels, failure } = this.#answer ?? {};
     if (pixels || !picture) return pixels ?? null;
     const { center, width } = this.#ownWindow ?? {};
-    const alike = !this.#ownWindow || (center === this.#window.center && width === this.#window.width);
+    const alike = !this.#ownWindow || (center === this.#windows.window.center && width === this.#windows.window.width);
     return failure || alike ? { width: picture.width, height: picture.height, kind: 'gray', values: picture.gray } : null;
   }
 
@@ -248,13 +243,13 @@ export class Viewer {
 
   #show() {
     this.#showReading();
-    this.#showWindow();
+    this.#windows.show({ own: this.#ownWindow, usual: /** @type {Model} */ (this.#model).window, isRead: isRead(this.#record), isKept: Boolean(this.#answer?.failure) });
     this.#paint();
     this.#paintOverlays();
     this.#showInput();
     this.#lay();
     // A control that has just been switched off cannot keep the focus.
-    if (this.#dialog.querySelector(':focus')?.disabled) this.#$('stage').focus();
+    if (this.#dialog.querySelector(':focus:disabled')) this.#$('stage').focus();
   }
 
   #showReading() {
@@ -263,10 +258,10 @@ export class Viewer {
     const name = reading.frame === null ? reading.file : `${reading.file} · ${words.card.frame(reading.frame)}`;
     this.#$('file').textContent = [this.#title, name].filter(Boolean).join(' · ');
     this.#$('stack').classList.toggle('single', total === 1);
-    Object.assign(this.#$('at'), { max: total, value: number });
-    this.#$('at').setAttribute('aria-valuetext', words.viewer.position(number, total));
-    this.#$('previous').disabled = number === 1;
-    this.#$('next').disabled = number === total;
+    Object.assign(this.#input('at'), { max: total, value: number });
+    this.#input('at').setAttribute('aria-valuetext', words.viewer.position(number, total));
+    byId('viewer-previous', HTMLButtonElement).disabled = number === 1;
+    byId('viewer-next', HTMLButtonElement).disabled = number === total;
     const said = [words.verdict[reading.verdict], reading.score === null ? null : format.score(reading.score)].filter(Boolean).join(': ');
     this.#$('verdict').textContent = said;
     const told = [
@@ -277,32 +272,11 @@ export class Viewer {
     if (this.#$('told').textContent !== told.map((part) => part.textContent).join('')) this.#$('told').replaceChildren(...told);
 
     this.#$('reading').dataset.verdict = reading.verdict;
-    this.#$('reading').replaceChildren(...[
+    fill(this.#$('reading'), [
       verdict(reading),
-      reading.score === null ? null : score(reading.score, this.#model),
+      reading.score === null ? null : score(reading.score, /** @type {Model} */ (this.#model)),
       why(reading),
-    ].filter(Boolean));
-  }
-
-  #showWindow() {
-    const { failure } = this.#answer ?? {};
-    const own = this.#ownWindow;
-    const fixed = !own || Boolean(failure);
-    const preset = fixed ? AS_READ : this.#preset;
-    const { center, width } = fixed ? own ?? {} : this.#window;
-    Object.assign(this.#$('preset'), { value: preset, disabled: fixed });
-    // A field that is being typed in stays as it is.
-    for (const [id, value] of [['center', center], ['width', width]]) {
-      this.#$(id).disabled = fixed;
-      if (this.#$(id).valueAsNumber !== value) this.#$(id).value = value ?? '';
-    }
-    // Dragging can do it only where the fields can.
-    const tool = this.#dialog.querySelector('[value="window"]');
-    tool.disabled = fixed;
-    if (fixed && tool.checked) this.#dialog.querySelector('[value="move"]').checked = true;
-    this.#$('window-told').textContent = !isRead(this.#record) ? ''
-      : !own ? words.viewer.noWindow
-      : failure ? words.viewer.notNow : words.viewer.displayOnly(own.center, own.width);
+    ]);
   }
 
   // A drag moves more often than there are frames to show.
@@ -318,11 +292,11 @@ export class Viewer {
   }
 
   #paint() {
-    const canvas = this.#$('picture');
+    const canvas = this.#canvas('picture');
     const pixels = this.#shown = this.#pixels;
     const { pixels: full, failure } = this.#answer ?? {};
     canvas.setAttribute('aria-label', words.card.picture(this.#record.reading.file));
-    if (pixels) paint(canvas, pixels, this.#window, this.#$('invert').checked);
+    if (pixels) paint(canvas, pixels, this.#windows.window, this.#windows.isInverted);
     else canvas.width = canvas.height = 0;
     this.#$('sheet').dataset.pixels = full ? 'full' : failure ? 'kept' : pixels ? 'preview' : 'none';
     const note = !isRead(this.#record) ? words.viewer.noPicture
@@ -335,34 +309,31 @@ export class Viewer {
   #paintOverlays() {
     const { pixels, reading } = this.#record;
     const { map, lung } = pixels ?? {};
-    const judged = this.#shown !== null && map && reading.score !== null;
-    const size = (longest) => {
-      const { width, height } = this.#shown;
-      const ratio = longest / Math.max(width, height);
-      return [Math.max(1, Math.round(width * ratio)), Math.max(1, Math.round(height * ratio))];
-    };
-    const layer = (id, wanted, draw) => {
-      const canvas = this.#$(id);
-      canvas.hidden = !wanted;
-      if (wanted) draw(canvas);
+    /** @type {(id: string, draw: ((canvas: HTMLCanvasElement) => void) | null) => void} */
+    const layer = (id, draw) => {
+      const canvas = this.#canvas(id);
+      canvas.hidden = !draw;
+      if (draw) draw(canvas);
       else canvas.width = canvas.height = 0;
     };
-    const mapShown = this.#$('map-shown').checked;
-    layer('map', judged && mapShown, (canvas) => paintMap(canvas, map, null, ...size(MAP_SIDE)));
-    layer('lungs', judged && lung && this.#$('lungs-shown').checked, (canvas) => paintLungs(canvas, lung, ...size(LUNGS_SIDE)));
-    this.#$('strength').disabled = !mapShown;
+    const mapShown = this.#input('map-shown').checked;
+    const lungsShown = this.#input('lungs-shown').checked;
+    const judged = map && reading.score !== null ? this.#shown : null;
+    layer('map', judged && map && mapShown ? (canvas) => paintMap(canvas, map, null, ...sides(judged, MAP_SIDE)) : null);
+    layer('lungs', judged && lung && lungsShown ? (canvas) => paintLungs(canvas, lung, ...sides(judged, LUNGS_SIDE)) : null);
+    this.#input('strength').disabled = !mapShown;
     this.#$('map-told').textContent = reading.score === null ? words.viewer.noMap : '';
     this.#showStrength();
   }
 
   #showStrength() {
-    this.#$('sheet').style.setProperty('--strength', String(this.#$('strength').value / 100));
+    this.#$('sheet').style.setProperty('--strength', String(this.#input('strength').valueAsNumber / 100));
   }
 
   #showInput() {
     const { pixels, failure } = this.#answer ?? {};
-    const wanted = this.#$('input-shown').checked;
-    const canvas = this.#$('input-picture');
+    const wanted = this.#input('input-shown').checked;
+    const canvas = this.#canvas('input-picture');
     this.#$('input').hidden = !wanted;
     const input = wanted && pixels?.input;
     if (input) paint(canvas, { ...input, kind: 'gray', values: Uint8Array.from(input.gray, Math.round) }, null, false);
@@ -378,7 +349,7 @@ export class Viewer {
     if (!this.#shown || stage.width === 0) return this.#showScale(null);
     // A stage of another shape shows no less of the picture.
     this.#view = panned(this.#view, stage, this.#shown, 0, 0);
-    const { scale, left, top } = place(this.#view, stage, this.#shown);
+    const { scale, left, top } = layout(this.#view, stage, this.#shown);
     const { style } = this.#$('sheet');
     style.width = `${this.#shown.width * scale}px`;
     style.height = `${this.#shown.height * scale}px`;
@@ -388,37 +359,48 @@ export class Viewer {
     this.#showScale(scale * this.#shown.width / width);
   }
 
-  // The window that is shown, and how large a pixel of the file is.
+  /**
+   * Shows the window, and how large a pixel of the file is.
+   *
+   * @param {number | null} scale CSS pixels for it, null while nothing is shown.
+   */
   #showScale(scale) {
     const { failure } = this.#answer ?? {};
     const own = this.#ownWindow;
-    const { center, width } = failure ? own ?? {} : this.#window;
+    const shown = own && (failure ? own : this.#windows.window);
     this.#$('scale').textContent = scale === null ? ''
-      : [own && words.card.windowOf(center, width), format.percent(scale)].filter(Boolean).join(' · ');
+      : [shown && words.card.windowOf(shown.center, shown.width), format.percent(scale)].filter(Boolean).join(' · ');
   }
 
+  /** @param {import('./view.js').Point | null} point */
   #probe(point) {
     const { pixels } = this.#record ? this.#answer ?? {} : {};
     const pixel = point && pixels && pixelAt(this.#view, this.#stage, pixels, point);
-    const value = pixel && pixels.values[pixel.row * pixels.width + pixel.column];
-    this.#$('probe').textContent = !pixel ? '' : pixels.kind === 'hu' ? words.viewer.hounsfield(value) : words.viewer.gray(value);
-  }
-
-  // All text that does not change with the slice, in the language of now.
-  #say() {
-    const options = [AS_READ, ...Object.keys(PRESETS), CUSTOM].map((name) => {
-      const option = element('option', words.viewer.presets[name]);
-      option.value = name;
-      return option;
-    });
-    this.#$('preset').replaceChildren(...options);
-    this.#$('key-list').replaceChildren(...keyList());
+    if (!pixel) {
+      this.#$('probe').textContent = '';
+      return;
+    }
+    const value = pixels.values[pixel.row * pixels.width + pixel.column];
+    this.#$('probe').textContent = pixels.kind === 'hu' ? words.viewer.hounsfield(value) : words.viewer.gray(value);
   }
 }
 
-// A slice that could not be read has no pixels.
+/**
+ * The sides of a picture of that shape whose longest is `longest`.
+ *
+ * @param {Size} shape
+ * @param {number} longest
+ * @returns {[width: number, height: number]}
+ */
+function sides({ width, height }, longest) {
+  const ratio = longest / Math.max(width, height);
+  return [Math.max(1, Math.round(width * ratio)), Math.max(1, Math.round(height * ratio))];
+}
+
+/** @param {SliceRecord} record One that could not be read has no pixels. */
 const isRead = ({ reading }) => reading.verdict !== 'error';
 
+/** @param {Reading} reading */
 function why(reading) {
   if (!reading.refusal && !reading.error) return null;
   const { text, detail } = reason(reading);

@@ -1,11 +1,12 @@
 // Pixels to the gray levels that are shown: a display window for Hounsfield units, and inversion. Knows no reading and no control.
 //
-// Pixels are { width, height, kind, values } as the library's Slices gives them: kind 'hu' with an Int16Array (or a Float32Array where
-// the units are no whole numbers), kind 'gray' with a Uint8Array.
+// Hounsfield units come as an Int16Array, or as a Float32Array where they are no whole numbers; gray levels come as a Uint8Array.
 
-import { CONTEXT } from '../common/picture.js';
+import { paintImage } from '../common/picture.js';
 
-/** Windows that radiologists know by name, in Hounsfield units. */
+/** @typedef {Omit<FullPixels, 'input'>} Pixels What can be painted. */
+
+/** @type {{ [name: string]: DisplayWindow }} Windows that radiologists know by name. */
 export const PRESETS = {
   lung: { center: -600, width: 1500 },
   mediastinum: { center: 40, width: 400 },
@@ -24,6 +25,9 @@ const EPSILON = 2 ** -23;
 /**
  * The gray level (0 to 255) of a value: the linear function of DICOM PS3.3 C.11.2.1.2, in the 32-bit arithmetic of src/window.rs, so
  * that the reading's own window gives the very picture that was read.
+ *
+ * @param {number} hu
+ * @param {DisplayWindow} window
  */
 export function level(hu, { center, width }) {
   const low = f32(f32(center) - 0.5);
@@ -32,23 +36,39 @@ export function level(hu, { center, width }) {
   return Math.min(255, Math.max(0, Math.round(f32(share * 255)))) || 0;
 }
 
-/** The levels of all 16-bit values, from the least on. */
-function table(window) {
+/**
+ * The levels of all 16-bit values, from the least on.
+ *
+ * @param {DisplayWindow} window
+ */
+function allLevels(window) {
   return Uint8Array.from({ length: VALUES }, (_, i) => level(i + LEAST, window));
 }
 
-/** Which level is shown for which value: a function of the value. `window` matters to Hounsfield units alone. */
+/**
+ * Which level is shown for which value: a function of the value.
+ *
+ * @param {Pixels} pixels
+ * @param {DisplayWindow | null} window
+ * @returns {(value: number) => number}
+ */
 function shownLevel({ kind, values }, window) {
-  if (kind === 'gray') return (value) => value;
+  if (kind === 'gray' || window === null) return (value) => value;
   if (values instanceof Float32Array) return (value) => level(value, window);
-  const levels = table(window);
+  const levels = allLevels(window);
   return (value) => levels[value - LEAST];
 }
 
-/** Paints the pixels, one canvas pixel for each. */
+/**
+ * Paints the pixels, one canvas pixel for each.
+ *
+ * @param {HTMLCanvasElement} canvas
+ * @param {Pixels} pixels
+ * @param {DisplayWindow | null} window Null for gray levels.
+ * @param {boolean} isInverted
+ */
 export function paint(canvas, pixels, window, isInverted) {
   const { width, height, values } = pixels;
-  if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
   const image = new ImageData(width, height);
   const packed = new Uint32Array(image.data.buffer);
   const shown = shownLevel(pixels, window);
@@ -57,5 +77,5 @@ export function paint(canvas, pixels, window, isInverted) {
     const gray = shown(values[i]) ^ flip;
     packed[i] = 0xff000000 | gray << 16 | gray << 8 | gray;
   }
-  canvas.getContext('2d', CONTEXT).putImageData(image, 0, 0);
+  paintImage(canvas, image);
 }

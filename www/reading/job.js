@@ -1,0 +1,83 @@
+// One file of the queue: which of its frames are read, being read and told, and what is told of a frame that could not be read.
+
+import { english } from '../locales/words.js';
+import { container } from './container.js';
+
+export class Job {
+  /** @type {number | null} How many there are to read; null until the file was opened. */
+  frames = null;
+  /** Readings that were told. */
+  told = 0;
+  /** @type {Map<number, HeldReading>} By frame, readings that are not told yet. */
+  held = new Map();
+  /** Workers that read it. */
+  readers = 0;
+  crashes = 0;
+  cancelled = false;
+  #next = 0;
+  /** @type {number[]} */
+  #again = [];
+
+  /**
+   * @param {Input & { own?: Container }} input The name is what the readings' `file` begins with. `own` is the container that the file is
+   *   itself if it is an archive or has frames.
+   * @param {{ replaces?: SliceRecord | null, only?: number | null }} [again] The record of a result that is read again, and the only frame
+   *   to read then; null for all.
+   */
+  constructor({ file, name, folder, own = container(name) }, { replaces = null, only = null } = {}) {
+    this.file = file;
+    this.name = name;
+    this.folder = folder;
+    this.own = own;
+    this.replaces = replaces;
+    this.only = only;
+  }
+
+  get left() { return this.frames === null ? 1 : this.frames - this.#next + this.#again.length; }
+
+  take() { return this.#again.pop() ?? this.#next++; }
+
+  /** @param {number} frame One that was taken and not read. */
+  putBack(frame) { this.#again.push(frame); }
+
+  get expected() { return this.frames ?? 1; }
+
+  /**
+   * The number that the opened file knows the frame by.
+   *
+   * @param {number} frame
+   */
+  index(frame) { return this.only ?? frame; }
+
+  /**
+   * The reading of a frame that could not be read.
+   *
+   * @param {number} frame
+   * @param {Coded} failure
+   * @param {Model} model What would have read it.
+   * @returns {HeldReading}
+   */
+  unread(frame, { code, message }, { name, version, sha256, device }) {
+    const again = this.only === null ? null : this.replaces?.reading;
+    return {
+      file: again?.file ?? this.name,
+      frame: again ? again.frame : this.frames !== null && this.frames > 1 ? frame : null,
+      verdict: 'error',
+      score: null,
+      logit: null,
+      findings: {},
+      refusal: null,
+      error: { code, message: code === 'crashed' ? english.errors.crashed : message },
+      source: null,
+      model: { name, version, sha256 },
+      device,
+      ms: { decode: null, preprocess: null, graph: null },
+      place: { series: null, height: null, number: null },
+      map: null,
+      lung: null,
+      picture: null,
+    };
+  }
+}
+
+/** @typedef {FullReading & { whole?: boolean }} HeldReading `whole`: it stands for the file as a whole, which could not be opened. */
