@@ -28,6 +28,14 @@ import { StudyPanel } from './study/study-panel.js';
 import { stackOf } from './viewer/stack.js';
 import { Viewer } from './viewer/viewer.js';
 
+// Before anything is said.
+languageChoice(['language', 'consent-language'].map((id) => byId(id, HTMLSelectElement)), () => {
+  sayAgain();
+  results.say();
+  views.say();
+  showStudies();
+});
+
 const start = new Start();
 
 const pool = new Pool({
@@ -116,12 +124,6 @@ sheet('privacy', () => privacy(byId('privacy-body')));
 sheet('licences', licences);
 diagnostics(() => ({ pool, counts: results.counts(), readings: results.readings, failures: start.failures, offline: offline.state }));
 
-languageChoice(['language', 'consent-language'].map((id) => byId(id, HTMLSelectElement)), () => {
-  sayAgain();
-  results.say();
-  views.say();
-  showStudies();
-});
 views.say();
 
 // Order matters: the reader loads while the person reads the consent.

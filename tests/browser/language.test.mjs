@@ -10,7 +10,7 @@ import fr from '../../www/locales/fr.js';
 import { languages } from '../../www/locales/words.js';
 import { isError, isJudged, isRefused } from './cases.mjs';
 import { all, browser, files, firstVisit } from './suite.mjs';
-import { id, PHONE } from './visit.mjs';
+import { id, PAGE, PHONE } from './visit.mjs';
 
 const axe = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
@@ -107,6 +107,13 @@ test('where storage is denied the language can be changed all the same', async (
   await visit.accept();
   await visit.page.select(id('language'), 'zh');
   assert.equal(await lang(visit), 'zh');
+  assert.deepEqual(visit.complaints(), []);
+  await visit.close();
+});
+
+test('a kiosk is in the language of the browser from the start', async () => {
+  const visit = await firstVisit({ address: new URL('?kiosk=5', PAGE).href, prepare: wanting('de') });
+  assert.equal(await visit.page.$eval('#kiosk-text', (text) => text.textContent), de.offline.kiosk.idle(300));
   assert.deepEqual(visit.complaints(), []);
   await visit.close();
 });
