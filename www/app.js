@@ -124,8 +124,6 @@ sheet('privacy', () => privacy(byId('privacy-body')));
 sheet('licences', licences);
 diagnostics(() => ({ pool, counts: results.counts(), readings: results.readings, failures: start.failures, offline: offline.state }));
 
-views.say();
-
 // Order matters: the reader loads while the person reads the consent.
 
 pool.start();

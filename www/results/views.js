@@ -26,6 +26,7 @@ export class Views {
     byId('map-shown').addEventListener('change', showMaps);
     byId('map-strength').addEventListener('input', showMaps);
     showMaps();
+    this.say();
   }
 
   /** Says the choices, in the language of now. */
