@@ -6,9 +6,9 @@ import { paintImage } from './picture.js';
 const WARM = [255, 126, 20];
 const OUTLINE = [64, 208, 255, 200];
 
-// What a cell must add, above the level outside the lungs, to be painted in full colour; in units of the logit. A map that is
-// weak everywhere stays pale instead of being stretched.
-const LEAST_SCALE = 80;
+// What a cell must add to the logit, above the level outside the lungs, to be painted in full colour. A map that is weak everywhere stays
+// pale instead of being stretched.
+const MIN_SCALE = 80;
 
 // Below this share of the scale nothing is painted, so that the anatomy stays visible.
 const FAINT = 0.08;
@@ -30,7 +30,7 @@ export function paintMap(canvas, map, lung, width, height) {
   const image = new ImageData(width, height);
   const lowest = map.values.reduce((least, value) => Math.min(least, value), Infinity);
   const highest = map.values.reduce((most, value) => Math.max(most, value), -Infinity);
-  const scale = Math.max(LEAST_SCALE, highest - lowest);
+  const scale = Math.max(MIN_SCALE, highest - lowest);
   each(map, width, height, (at, value) => {
     const strength = Math.max(0, ((value - lowest) / scale - FAINT) / (1 - FAINT));
     image.data.set(WARM, at * 4);

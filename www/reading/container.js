@@ -1,5 +1,5 @@
 // What slices come in: a folder, an archive or a file of several frames. Two of one name may be of two patients, so each has a number of
-// its own, by which its slices are held together; the name alone is shown.
+// its own, by which its slices are held together; only the name is shown.
 
 let intakes = 0;
 

@@ -4,7 +4,7 @@
 import { WorkerClient } from './worker-client.js';
 import { isPhone, workersFor } from './workers-for.js';
 
-// Workers that found nothing to do for so long give their memory back.
+// Workers that found nothing to do for this long give their memory back.
 const IDLE_MS = 30_000;
 
 /** @typedef {{ client: WorkerClient, busy: boolean }} Lane A worker and whether it was taken. */

@@ -4,15 +4,15 @@
 import { Job } from './job.js';
 
 // Readings that wait for an earlier one, with their pictures; with more, only the file that all wait for is read.
-const MOST_HELD = 128;
+const MAX_HELD = 128;
 
 // At most this many waiting files are named.
-const MOST_NAMED = 200;
+const MAX_NAMED = 200;
 
 // A file of many frames, or an archive, is read by several workers when no other file is left, if each still gets at least this many
 // frames, and their copies of it take at most this many bytes.
-const LEAST_SHARED = 4;
-const MOST_COPIES = 512 * 1024 * 1024;
+const MIN_SHARED = 4;
+const MAX_COPIED_BYTES = 512 * 1024 * 1024;
 
 // Each reading that is told makes the browser lay the page out, which takes longer the more there are. The first of a batch are told one
 // by one, the others together: at the latest when this many are held, or after a pause of this many milliseconds for each that was read.
@@ -21,7 +21,7 @@ const TOLD_TOGETHER = 48;
 const PAUSE_A_READING = 0.2;
 
 // After this many crashes the rest of a file is given up.
-const MOST_CRASHES = 3;
+const MAX_CRASHES = 3;
 
 // In a folder, what is no image is left out, as the command does.
 const NO_IMAGE = ['not_an_image', 'no_pixels', 'no_images'];
@@ -169,12 +169,12 @@ export class Queue {
   }
 
   #nextJob() {
-    const within = this.#held < MOST_HELD ? this.#jobs : this.#jobs.slice(0, 1);
+    const within = this.#held < MAX_HELD ? this.#jobs : this.#jobs.slice(0, 1);
     /** @param {Job} job */
     const isFree = (job) => job.readers === 0 && job.left > 0;
     /** @param {Job} job */
-    const isShared = (job) => job.frames !== null && job.readers > 0 && job.left >= LEAST_SHARED * job.readers
-      && (job.file?.size ?? 0) * (job.readers + 1) <= MOST_COPIES;
+    const isShared = (job) => job.frames !== null && job.readers > 0 && job.left >= MIN_SHARED * job.readers
+      && (job.file?.size ?? 0) * (job.readers + 1) <= MAX_COPIED_BYTES;
     return within.find(isFree) ?? within.find(isShared) ?? null;
   }
 
@@ -236,7 +236,7 @@ export class Queue {
    * @param {Job} job
    */
   #mayGoOn(job) {
-    return this.#errands.length === 0 && (this.#held < MOST_HELD || job === this.#jobs[0]);
+    return this.#errands.length === 0 && (this.#held < MAX_HELD || job === this.#jobs[0]);
   }
 
   /**
@@ -263,7 +263,7 @@ export class Queue {
    */
   #crashed(job, failure) {
     job.crashes++;
-    if (job.crashes < MOST_CRASHES) return;
+    if (job.crashes < MAX_CRASHES) return;
     while (job.left > 0) {
       const frame = job.take();
       this.#hold(job, frame, job.unread(frame, failure, this.#model));
@@ -332,7 +332,7 @@ export class Queue {
     const left = this.#slices - this.#done;
     const spent = this.#began === null ? 0 : performance.now() - this.#began;
     this.#onChange({
-      waiting: this.#jobs.slice(0, MOST_NAMED).map((job) => job.name),
+      waiting: this.#jobs.slice(0, MAX_NAMED).map((job) => job.name),
       files: this.#jobs.length,
       done: this.#done,
       total: this.#slices,

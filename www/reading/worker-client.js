@@ -11,10 +11,10 @@ export function hasSimd() {
   return typeof WebAssembly === 'object' && WebAssembly.validate(SIMD);
 }
 
-// A worker that says nothing for so many beats will never say anything: a decoder may run in circles. Beats of the page's own clock, so
-// that a device that slept through them does not count against the worker.
+// A worker that says nothing for more than this many beats will never say anything: a decoder may run in circles. The beats are those of the
+// page's own clock, so that a worker is not blamed for the time that the device slept.
 const BEAT_MS = 5_000;
-const MOST_BEATS = 24;
+const MAX_BEATS = 24;
 
 /** Why a request got no answer. `code` is the worker's, or 'crashed' or 'stopped'. */
 export class RequestError extends Error {
@@ -205,7 +205,7 @@ export class WorkerClient {
     if (owes === (this.#clock !== null)) return;
     if (this.#clock !== null) clearInterval(this.#clock);
     this.#silent = 0;
-    this.#clock = owes ? setInterval(() => { if (++this.#silent > MOST_BEATS) this.#crash('no answer'); }, BEAT_MS) : null;
+    this.#clock = owes ? setInterval(() => { if (++this.#silent > MAX_BEATS) this.#crash('no answer'); }, BEAT_MS) : null;
   }
 
   /**

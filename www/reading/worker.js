@@ -5,7 +5,7 @@
 // Page to worker:
 //   { id, type: 'load', module, salt, reads }
 //                                       module: a WebAssembly.Module compiled earlier, or null to fetch it; salt: what the words for
-//                                       series are made with, or null; reads: false for a worker that gives pixels alone, which
+//                                       series are made with, or null; reads: false for a worker that only gives pixels, which
 //                                       unpacks no network
 //   { id, type: 'open', name, file }    file: Blob; closes what was open
 //   { id, type: 'read', frame }         frame counts from 0; where the worker reads
@@ -16,7 +16,7 @@
 //   { id, type: 'progress', loaded, total }        bytes of the module; the total is known from the build
 //   { id, type: 'done', value }
 //        load:    { model, module }; model is null without the network
-//        open:    { frames, skipped }; skipped is undefined where the worker gives pixels alone
+//        open:    { frames, skipped }; skipped is undefined where the worker only gives pixels
 //        read:    a FullReading; the buffers of its map, lungs and picture are transferred
 //        pixels:  FullPixels; the buffers are transferred
 //        close:   null
@@ -31,10 +31,10 @@ import { shrink } from './shrink.js';
 const LIBRARY = 'pkg/lungglass.js';
 
 // The file, its copy inside the instance and its pixels must fit one 32-bit memory.
-const LARGEST_FILE = 512 * 1024 * 1024;
+const MAX_FILE = 512 * 1024 * 1024;
 
 // The longest side of a picture handed to the page: what a card can show.
-const LONGEST_SIDE = 512;
+const MAX_SIDE = 512;
 
 /** An error that is expected, with its code for the page. */
 class CodedError extends Error {
@@ -89,8 +89,8 @@ async function load({ id, module, salt, reads }) {
  */
 async function open({ name, file }) {
   close();
-  if (file.size > LARGEST_FILE) {
-    throw new CodedError('too_large', `The file has ${Math.round(file.size / 1048576)} MB, and a browser can take at most ${LARGEST_FILE / 1048576} MB at once. Export fewer frames, or use the command-line program.`);
+  if (file.size > MAX_FILE) {
+    throw new CodedError('too_large', `The file has ${Math.round(file.size / 1048576)} MB, and a browser can take at most ${MAX_FILE / 1048576} MB at once. Export fewer frames, or use the command-line program.`);
   }
   let buffer;
   try {
@@ -112,7 +112,7 @@ function read({ frame }) {
   /** @type {Transferable[]} */
   const transfer = [];
   if (reading.picture) {
-    reading.picture = shrink(reading.picture, LONGEST_SIDE);
+    reading.picture = shrink(reading.picture, MAX_SIDE);
     reading.picture.gray = owned(reading.picture.gray);
     transfer.push(reading.picture.gray.buffer);
   }

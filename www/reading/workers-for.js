@@ -4,7 +4,7 @@
 const INSTANCE = 150;
 const SHARE = 0.25;
 
-const MOST = 8;
+const MAX_WORKERS = 8;
 
 /**
  * How many workers a device bears. `cores` and `memory` (GB) are what the browser tells, undefined where it does not; a phone has one
@@ -17,7 +17,7 @@ export function workersFor({ cores, memory, phone }) {
   const byMemory = Math.floor((memory ?? 4) * 1024 * SHARE / INSTANCE);
   // From three cores on, one is left to the page.
   const byCores = cores !== undefined && cores > 2 ? cores - 1 : cores ?? 2;
-  return Math.max(1, Math.min(MOST, byMemory, byCores));
+  return Math.max(1, Math.min(MAX_WORKERS, byMemory, byCores));
 }
 
 /**

@@ -5,8 +5,8 @@ import { known, language, sentence, words } from '../locales/words.js';
 /**
  * { text, detail } of a reading with a refusal or an error: what the page says, and what the library said in English; either may be null.
  *
- * A refusal is told by its code alone. An error's message holds what no code tells, so it stays; where the page is in English it is
- * enough by itself.
+ * The code of a refusal tells all. An error's message holds what no code tells, so it is given too; where the page is in English the
+ * message is enough.
  *
  * @param {Pick<Reading, 'refusal' | 'error' | 'source'>} reading
  * @returns {{ text: string | null, detail: string | null }}

@@ -14,7 +14,7 @@ const ALWAYS_WHOLE = 60;
 const GROUP = 60;
 
 // The pixels of at most this many slices are kept.
-const MOST_PIXELS = 96;
+const MAX_WITH_PIXELS = 96;
 
 /** @typedef {SliceRecord & { card: ResultCard, near: boolean }} Listed A record with its card, and whether that is near the viewport. */
 
@@ -274,7 +274,7 @@ export class Results {
     this.#last.node.style.setProperty('--cards', String(this.#last.shown));
   }
 
-  /** Makes the groups anew, so that each shows so many cards however many others are hidden. */
+  /** Makes the groups anew, so that each shows the same number of cards however many others are hidden. */
   #arrange() {
     this.#groups.disconnect();
     for (const { card: { node } } of this.records) this.#left(node);
@@ -327,7 +327,7 @@ export class Results {
     this.#withPixels.delete(record);
     this.#withPixels.add(record);
     for (const oldest of this.#withPixels) {
-      if (this.#withPixels.size <= MOST_PIXELS) break;
+      if (this.#withPixels.size <= MAX_WITH_PIXELS) break;
       if (oldest.near || oldest === record) continue;
       oldest.pixels = null;
       oldest.card.hide();

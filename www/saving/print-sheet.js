@@ -4,7 +4,7 @@
 import { element, terms } from '../common/dom.js';
 import { paintMap } from '../common/heatmap.js';
 import { paintPicture } from '../common/picture.js';
-import { MOST_BARS, scoreChart } from '../study/score-chart.js';
+import { MAX_BARS, scoreChart } from '../study/score-chart.js';
 import { sentencesOf, titleOf } from '../study/studies.js';
 import { format, words } from '../locales/words.js';
 
@@ -45,7 +45,7 @@ const highest = ({ ranked }) => ranked.slice(0, PICTURES);
 export function fillSheet(node, { studies, loose, model, nameOf, pixelsOf }) {
   const pages = studies.map((study) => page(model, titleOf(study, nameOf === null),
     study.counts.slices > 1 ? element('p', sentencesOf(study).join(' ')) : null,
-    study.counts.slices > 1 && study.counts.slices <= MOST_BARS ? element('figure', scoreChart(study, model), element('figcaption', words.batch.orders[study.order])) : null,
+    study.counts.slices > 1 && study.counts.slices <= MAX_BARS ? element('figure', scoreChart(study, model), element('figcaption', words.batch.orders[study.order])) : null,
     pictures(study, nameOf, pixelsOf),
     ...slices(study, nameOf)));
   if (loose.length > 0) pages.push(page(model, words.results.title, ...slices({ records: loose, ranked: ranked(loose) }, nameOf)));

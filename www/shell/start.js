@@ -52,7 +52,7 @@ export class Start {
   }
 
   /**
-   * So many bytes of the network have arrived.
+   * Shows how many bytes of the network have arrived.
    *
    * @param {number} loaded
    * @param {number} total

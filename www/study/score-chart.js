@@ -6,7 +6,7 @@ const SVG = 'http://www.w3.org/2000/svg';
 const HEIGHT = 40;
 
 /** With more slices the bars are too thin to see. */
-export const MOST_BARS = 1000;
+export const MAX_BARS = 1000;
 
 /**
  * An SVG: a bar a slice, as high as its score; a dash at the foot where there is none; and a line at the operating point.

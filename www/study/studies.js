@@ -3,8 +3,8 @@
 
 import { words } from '../locales/words.js';
 
-// While files are read, studies are put together once in so many milliseconds, and more rarely the more slices there are.
-const LEAST_PAUSE = 800;
+// While files are read, studies are put together at most once in this many milliseconds, and more rarely the more slices there are.
+const MIN_PAUSE = 800;
 const PAUSE_A_SLICE = 0.2;
 
 /** @typedef {Omit<FoundStudy, 'slices'> & { records: SliceRecord[] }} Study Slice n of it is records[n - 1]. */
@@ -44,7 +44,7 @@ export class Studies {
       if (this.#timer !== null) clearTimeout(this.#timer);
       this.#timer = null;
     }
-    const pause = soon ? 0 : LEAST_PAUSE + PAUSE_A_SLICE * this.#results.records.length;
+    const pause = soon ? 0 : MIN_PAUSE + PAUSE_A_SLICE * this.#results.records.length;
     this.#timer ??= setTimeout(() => {
       this.#timer = null;
       // A worker that was ended has answered nothing: ask the next one.

@@ -1,7 +1,7 @@
 // The study summaries on the page: a fold for each study of two slices or more. Owns their elements; knows no table and no card.
 
 import { element } from '../common/dom.js';
-import { MOST_BARS, scoreChart } from './score-chart.js';
+import { MAX_BARS, scoreChart } from './score-chart.js';
 import { sentencesOf, titleOf } from './studies.js';
 import { format, words } from '../locales/words.js';
 
@@ -78,7 +78,7 @@ export class StudyPanel {
     node.dataset.kind = study.kind;
     summary.replaceChildren(element('h3', titleOf(study)), element('span.help', words.batch.slices(study.counts.slices)));
     const caption = element('figcaption', element('span', words.batch.orders[study.order]), element('span.key-threshold', words.card.threshold(model.threshold)));
-    const chart = study.counts.slices <= MOST_BARS ? [element('figure', scoreChart(study, model), caption)] : [];
+    const chart = study.counts.slices <= MAX_BARS ? [element('figure', scoreChart(study, model), caption)] : [];
     const focused = [...body.querySelectorAll('button')].findIndex((button) => button === document.activeElement);
     body.replaceChildren(
       element('p', sentencesOf(study).join(' ')),

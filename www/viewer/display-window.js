@@ -13,10 +13,10 @@ export const PRESETS = {
   bone: { center: 400, width: 1800 },
 };
 
-export const LEAST_WIDTH = 1;
+export const MIN_WIDTH = 1;
 
 // Of an Int16Array.
-const LEAST = -32768;
+const LOWEST = -32768;
 const VALUES = 65536;
 
 const f32 = Math.fround;
@@ -42,7 +42,7 @@ export function level(hu, { center, width }) {
  * @param {DisplayWindow} window
  */
 function allLevels(window) {
-  return Uint8Array.from({ length: VALUES }, (_, i) => level(i + LEAST, window));
+  return Uint8Array.from({ length: VALUES }, (_, i) => level(i + LOWEST, window));
 }
 
 /**
@@ -56,7 +56,7 @@ function shownLevel({ kind, values }, window) {
   if (kind === 'gray' || window === null) return (value) => value;
   if (values instanceof Float32Array) return (value) => level(value, window);
   const levels = allLevels(window);
-  return (value) => levels[value - LEAST];
+  return (value) => levels[value - LOWEST];
 }
 
 /**

@@ -3,8 +3,8 @@
 //
 // Origins are told apart as objects.
 
-// Bytes of pixels that may be held. What is shown is held whatever its size.
-const MOST = 64 << 20;
+// At most this many bytes of pixels are held. What is shown is held whatever its size.
+const MAX_BYTES = 64 << 20;
 
 /** Why there are no pixels. `code`: 'gone' where the file cannot be opened again, otherwise 'failed'. */
 class LoadError extends Error {
@@ -91,7 +91,7 @@ export class Loader {
   #next() {
     const [first, ...rest] = this.#wishes;
     if (first && !this.#held.has(first)) return first;
-    return this.#bytes() < MOST ? rest.find((origin) => !this.#held.has(origin)) : undefined;
+    return this.#bytes() < MAX_BYTES ? rest.find((origin) => !this.#held.has(origin)) : undefined;
   }
 
   /** @param {Origin} origin Of a slice that was read. */
@@ -129,7 +129,7 @@ export class Loader {
 
   #trim() {
     for (const origin of this.#held.keys()) {
-      if (this.#bytes() <= MOST) return;
+      if (this.#bytes() <= MAX_BYTES) return;
       if (!this.#wishes.includes(origin)) this.#held.delete(origin);
     }
   }

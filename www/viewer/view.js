@@ -16,8 +16,8 @@
 /** @type {View} The whole picture. */
 export const WHOLE = { zoom: 1, x: 0.5, y: 0.5 };
 
-// CSS pixels that a pixel of the picture may become.
-const LARGEST = 24;
+// A pixel of the picture becomes at most this many CSS pixels wide.
+const MAX_SCALE = 24;
 
 /** @type {(value: number, low: number, high: number) => number} */
 const between = (value, low, high) => Math.min(high, Math.max(low, value));
@@ -65,7 +65,7 @@ function kept(view, stage, picture) {
 }
 
 /**
- * Moved by so many CSS pixels.
+ * The view after it was moved by this many CSS pixels.
  *
  * @param {View} view
  * @param {Size} stage
@@ -79,7 +79,7 @@ export function panned(view, stage, picture, right, down) {
 }
 
 /**
- * Enlarged by a factor; what lies under `point` stays there.
+ * The view enlarged by a factor; what lies under `point` stays there.
  *
  * @param {View} view
  * @param {Size} stage
@@ -89,7 +89,7 @@ export function panned(view, stage, picture, right, down) {
  */
 export function zoomed(view, stage, picture, factor, point = { x: stage.width / 2, y: stage.height / 2 }) {
   const fit = fitting(stage, picture);
-  const zoom = between(view.zoom * factor, Math.min(1, 1 / fit), Math.max(1, LARGEST / fit));
+  const zoom = between(view.zoom * factor, Math.min(1, 1 / fit), Math.max(1, MAX_SCALE / fit));
   /** @type {(at: number, offset: number, whole: number) => number} */
   const moved = (at, offset, whole) => at + offset / (whole * fit) * (1 / view.zoom - 1 / zoom);
   return kept({

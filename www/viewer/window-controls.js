@@ -4,12 +4,12 @@
 import { element } from '../common/dom.js';
 import { byId } from '../common/page.js';
 import { words } from '../locales/words.js';
-import { LEAST_WIDTH, PRESETS } from './display-window.js';
+import { MIN_WIDTH, PRESETS } from './display-window.js';
 
 // Hounsfield units for a CSS pixel of a drag.
 const STEP = 2;
 
-// The window is the reading's own: what the network was given.
+// The reading's own window: what the network was given.
 const AS_READ = 'network';
 const CUSTOM = 'custom';
 const NAMES = /** @type {const} */ ([AS_READ, 'lung', 'mediastinum', 'bone', CUSTOM]);
@@ -94,7 +94,7 @@ export class WindowControls {
   }
 
   /**
-   * Follows a drag of so many CSS pixels: the width sideways, the centre up and down.
+   * Follows a drag, in CSS pixels: sideways it sets the width, up and down the centre.
    *
    * @param {number} right
    * @param {number} down
@@ -103,14 +103,14 @@ export class WindowControls {
     if (this.#choice.disabled) return;
     const { center, width } = this.window;
     this.#preset = CUSTOM;
-    this.#custom = { center: Math.round(center + down * STEP), width: Math.round(Math.max(LEAST_WIDTH, width + right * STEP)) };
+    this.#custom = { center: Math.round(center + down * STEP), width: Math.round(Math.max(MIN_WIDTH, width + right * STEP)) };
     this.#show();
     this.#onMove();
   }
 
   #type() {
     const [center, width] = [this.#fields.center.valueAsNumber, this.#fields.width.valueAsNumber];
-    if (!Number.isFinite(center) || !(width >= LEAST_WIDTH)) return;
+    if (!Number.isFinite(center) || !(width >= MIN_WIDTH)) return;
     this.#preset = CUSTOM;
     this.#custom = { center, width };
     this.#choice.value = CUSTOM;
