@@ -11,14 +11,12 @@ const UNLISTED: [&str; 2] = ["pkg/build.js", "service-worker.js"];
 
 fn main() {
     println!("cargo:rerun-if-changed=build.rs");
-    // The module of the page is built from this package too, and has no page inside.
-    if env::var("CARGO_CFG_TARGET_ARCH").is_ok_and(|arch| arch == "wasm32") {
-        return;
-    }
-    let root = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").expect("cargo sets it"));
+    let package = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").expect("cargo sets it"));
+    let root = package.parent().expect("the package lies in the repository");
     // The list changes with every file in it. While there is none, its folder's parent changes when it comes.
-    println!("cargo:rerun-if-changed={}", if root.join(LIST).exists() { LIST } else { "www" });
-    let files = page(&root).unwrap_or_else(|missing| {
+    let watched = root.join(if root.join(LIST).exists() { LIST } else { "www" });
+    println!("cargo:rerun-if-changed={}", watched.display());
+    let files = page(root).unwrap_or_else(|missing| {
         if let Some(path) = missing {
             println!("cargo:warning=the page is left out: {path} is not what {LIST} says; run cargo xtask build");
         }

@@ -21,9 +21,3 @@ pub mod reading;
 pub mod slice;
 pub mod study;
 pub mod window;
-
-#[cfg(not(target_arch = "wasm32"))]
-pub mod metrics;
-
-#[cfg(target_arch = "wasm32")]
-mod browser;

@@ -1,7 +1,7 @@
 //! The GPU against the CPU: programs of every operator over random shapes, and the whole network on real slices.
 //!
 //! Needs a GPU, be it a program: on Debian `apt-get install mesa-vulkan-drivers libvulkan1`. Without one these tests fail.
-#![cfg(all(feature = "wgpu", not(target_arch = "wasm32")))]
+#![cfg(feature = "wgpu")]
 
 mod programs;
 

@@ -1,6 +1,6 @@
 //! The network: the packed file comes from the ONNX file, damage to it is an error, and our kernels compute what tract computes.
 
-#![cfg(not(target_arch = "wasm32"))]
+#![cfg(feature = "compile")]
 
 use std::fs;
 use std::path::{Path, PathBuf};

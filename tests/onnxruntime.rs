@@ -2,7 +2,7 @@
 //!
 //! The files in `onnxruntime/cases` hold ONNX Runtime's answers, so that this needs no Python; where there is one with onnx and
 //! onnxruntime, graphs of another seed are made and tried too.
-#![cfg(not(target_arch = "wasm32"))]
+#![cfg(feature = "compile")]
 
 use std::fs;
 use std::io::{self, Write};

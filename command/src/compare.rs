@@ -5,7 +5,7 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::Path;
 
-use lungglass::metrics::{self, Case, McNemar, Paired};
+use crate::metrics::{self, Case, McNemar, Paired};
 use serde::Deserialize;
 
 use crate::args::Compare;

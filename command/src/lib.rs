@@ -1,51 +1,38 @@
 //! The `lungglass` command: the same pipeline without a browser, for scripts, batches and validation next to training.
+//!
+//! It owns the command line, files, threads and clocks; what becomes of a slice is the library's.
+#![cfg(not(target_arch = "wasm32"))]
 
-#[cfg(not(target_arch = "wasm32"))]
 mod args;
-#[cfg(not(target_arch = "wasm32"))]
 mod bench;
-#[cfg(not(target_arch = "wasm32"))]
 mod classify;
-#[cfg(not(target_arch = "wasm32"))]
 mod compare;
-#[cfg(not(target_arch = "wasm32"))]
 mod doctor;
-#[cfg(not(target_arch = "wasm32"))]
 mod failure;
-#[cfg(not(target_arch = "wasm32"))]
 mod inputs;
-#[cfg(not(target_arch = "wasm32"))]
 mod labelled;
-#[cfg(not(target_arch = "wasm32"))]
 mod manifest;
-#[cfg(not(target_arch = "wasm32"))]
 mod merge;
-#[cfg(not(target_arch = "wasm32"))]
+mod metrics;
 mod network;
-#[cfg(not(target_arch = "wasm32"))]
 mod partial;
-#[cfg(not(target_arch = "wasm32"))]
 mod predictions;
-#[cfg(not(target_arch = "wasm32"))]
 mod preprocess;
-#[cfg(not(target_arch = "wasm32"))]
 mod reading;
-#[cfg(not(target_arch = "wasm32"))]
 mod report;
-#[cfg(not(target_arch = "wasm32"))]
 mod serve;
-#[cfg(not(target_arch = "wasm32"))]
 mod summary;
-#[cfg(not(target_arch = "wasm32"))]
 mod tell;
-#[cfg(not(target_arch = "wasm32"))]
 mod validate;
 
-/// Exit code 0 when all was read, 2 when some could not be, 1 for wrong usage.
-#[cfg(not(target_arch = "wasm32"))]
-fn main() -> std::process::ExitCode {
-    use args::Command;
+use std::process::ExitCode;
 
+use args::Command;
+
+/// Does what the command line says.
+///
+/// Exit code 0 when all was read, 2 when some could not be, 1 for wrong usage.
+pub fn run() -> ExitCode {
     let outcome = match args::parse() {
         Ok(Command::Classify(arguments)) => classify::run(&arguments),
         Ok(Command::Validate(arguments)) => validate::run(&arguments),
@@ -65,7 +52,3 @@ fn main() -> std::process::ExitCode {
         Into::into,
     )
 }
-
-/// Test tools build every target of the package; the command has no place in a browser.
-#[cfg(target_arch = "wasm32")]
-fn main() {}

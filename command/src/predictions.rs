@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
 
-use lungglass::metrics::{Answer, Case};
+use crate::metrics::{Answer, Case};
 use serde::{Deserialize, Serialize};
 
 use crate::failure::{Failure, failed};

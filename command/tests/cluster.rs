@@ -1,6 +1,8 @@
 //! The examples for more than one machine, as one machine can run them: what they put together is what one run gives.
 #![cfg(all(unix, not(target_arch = "wasm32")))]
 
+mod repository;
+
 use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -10,13 +12,12 @@ const COMMAND: &str = env!("CARGO_BIN_EXE_lungglass");
 
 /// A folder with a manifest, in which one file cannot be read, and the report of the whole.
 fn desk(test: &str) -> PathBuf {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(test);
     let _ = fs::remove_dir_all(&folder);
     fs::create_dir_all(&folder).unwrap();
     let mut manifest = "path,label,split,group\n".to_string();
     for (at, case) in ["luna-1", "lidc-lung-window", "luna-2", "bad-crc", "luna-3"].iter().enumerate() {
-        let path = root.join("tests/cases").join(case).join("input.png");
+        let path = repository::path("tests/cases").join(case).join("input.png");
         manifest += &format!("{},{},test,\n", path.display(), at % 2);
     }
     fs::write(folder.join("manifest.csv"), manifest).unwrap();
@@ -42,7 +43,7 @@ fn metrics(folder: &Path) -> serde_json::Value {
 #[test]
 fn a_slurm_array_gives_what_one_run_gives() {
     let folder = desk("slurm");
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/validate_on_slurm.sh");
+    let script = repository::path("examples/validate_on_slurm.sh");
     let task = |part: Option<&str>| {
         let mut bash = Command::new("bash");
         bash.arg(&script)
@@ -83,7 +84,7 @@ fn a_ray_cluster_gives_what_one_run_gives() {
         return;
     }
     let folder = desk("ray");
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/validate_on_ray.py");
+    let script = repository::path("examples/validate_on_ray.py");
     let output = Command::new(python)
         .arg(script)
         .args([

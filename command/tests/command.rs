@@ -1,6 +1,8 @@
 //! The `lungglass` command as scripts use it: lines, files, exit codes.
 #![cfg(not(target_arch = "wasm32"))]
 
+mod repository;
+
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -9,17 +11,13 @@ use std::process::{Child, Command, Output, Stdio};
 use serde_json::{Value, json};
 
 fn lungglass(arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_lungglass"))
-        .args(arguments)
-        .current_dir(env!("CARGO_MANIFEST_DIR"))
-        .output()
-        .unwrap()
+    Command::new(env!("CARGO_BIN_EXE_lungglass")).args(arguments).current_dir(repository::path("")).output().unwrap()
 }
 
 /// As it runs, with pipes that can be closed.
 fn piped(arguments: &[&str]) -> Child {
     let mut command = Command::new(env!("CARGO_BIN_EXE_lungglass"));
-    command.args(arguments).current_dir(env!("CARGO_MANIFEST_DIR"));
+    command.args(arguments).current_dir(repository::path(""));
     command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
 }
 
@@ -107,10 +105,10 @@ fn refusals_are_readings() {
 fn a_folder_is_read_in_order_and_what_is_no_image_is_skipped() {
     let folder = scratch("a_folder_is_read");
     fs::create_dir(folder.join("b")).unwrap();
-    fs::copy(SLICE, folder.join("c.png")).unwrap();
-    fs::copy(DICOM, folder.join("b/slice")).unwrap();
+    fs::copy(repository::path(SLICE), folder.join("c.png")).unwrap();
+    fs::copy(repository::path(DICOM), folder.join("b/slice")).unwrap();
     fs::write(folder.join("a.txt"), "notes").unwrap();
-    fs::copy("tests/cases/no-pixel-data/input.dcm", folder.join("report.dcm")).unwrap();
+    fs::copy(repository::path("tests/cases/no-pixel-data/input.dcm"), folder.join("report.dcm")).unwrap();
     let given = folder.to_str().unwrap();
     let output = lungglass(&["classify", "--json", given]);
     assert_eq!(output.status.code(), Some(0));
@@ -126,7 +124,7 @@ fn zip(files: &[(&str, &str)]) -> Vec<u8> {
     for (name, path) in files {
         let (mut entry, config) = archive.new_file(*name).start().unwrap();
         let mut writer = config.wrap(&mut entry);
-        writer.write_all(&fs::read(path).unwrap()).unwrap();
+        writer.write_all(&fs::read(repository::path(path)).unwrap()).unwrap();
         let (_, descriptor) = writer.finish().unwrap();
         entry.finish(descriptor).unwrap();
     }
@@ -188,7 +186,7 @@ fn standard_input_is_a_file() {
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
-    child.stdin.take().unwrap().write_all(&fs::read(SLICE).unwrap()).unwrap();
+    child.stdin.take().unwrap().write_all(&fs::read(repository::path(SLICE)).unwrap()).unwrap();
     let output = child.wait_with_output().unwrap();
     let named = lungglass(&["classify", "--json", SLICE]);
     assert_eq!(output.status.code(), Some(0));
@@ -229,7 +227,7 @@ fn a_map_overwrites_no_input_and_no_other_map() {
     let folder = scratch("colliding_maps");
     for series in ["a", "b"] {
         fs::create_dir(folder.join(series)).unwrap();
-        fs::copy(SLICE, folder.join(series).join("slice.png")).unwrap();
+        fs::copy(repository::path(SLICE), folder.join(series).join("slice.png")).unwrap();
     }
     let (given, maps) = (folder.to_str().unwrap(), folder.join("maps"));
     let output = lungglass(&["classify", "--json", "--map-dir", maps.to_str().unwrap(), given]);
@@ -270,7 +268,7 @@ fn nobody_need_read_what_goes_to_standard_error() {
     let folder = scratch("deaf");
     let summary = folder.join("summary.json");
     fs::write(folder.join("notes.txt"), "no image").unwrap();
-    fs::copy(SLICE, folder.join("slice.png")).unwrap();
+    fs::copy(repository::path(SLICE), folder.join("slice.png")).unwrap();
     for (arguments, code) in [
         (&["classify", folder.to_str().unwrap(), "no/such.png", "--summary", summary.to_str().unwrap()][..], 2),
         (&["compare", "no/such.csv", "no/other.csv"], 1),
@@ -305,7 +303,7 @@ fn an_input_is_never_overwritten_whatever_its_name() {
     let slice = folder.join(OsStr::from_bytes(b"\xe9.png"));
     let plain = folder.join("slice.png");
     for file in [&slice, &plain] {
-        fs::copy(SLICE, file).unwrap();
+        fs::copy(repository::path(SLICE), file).unwrap();
     }
     let before = fs::read(&slice).unwrap();
     let run = |option: &str, value: &Path, input: &Path| {
@@ -330,7 +328,7 @@ fn links_in_folders_are_followed_once() {
     let (real, set) = (folder.join("real"), folder.join("set"));
     for path in [real.join("deep"), set.join("own")] {
         fs::create_dir_all(&path).unwrap();
-        fs::copy(SLICE, path.join("slice.png")).unwrap();
+        fs::copy(repository::path(SLICE), path.join("slice.png")).unwrap();
     }
     symlink(&real, set.join("patient")).unwrap();
     // Around in circles, to where it is read anyway, and to nowhere.
@@ -399,14 +397,15 @@ fn a_candidate_network_brings_its_settings() {
     assert_eq!(lines(&beside)[0]["score"], lines(&built_in)[0]["score"]);
 
     let folder = scratch("candidate");
-    fs::copy("model/lungglass.onnx", folder.join("mine.onnx")).unwrap();
+    fs::copy(repository::path("model/lungglass.onnx"), folder.join("mine.onnx")).unwrap();
     let model = folder.join("mine.onnx");
     let alone = lungglass(&["classify", "--json", "--model", model.to_str().unwrap(), SLICE]);
     assert_eq!(lines(&alone)[0]["logit"], lines(&built_in)[0]["logit"]);
     assert_eq!(lines(&alone)[0]["model"]["name"], "mine");
     assert!(stderr(&alone).contains("model.toml"));
 
-    let settings = fs::read_to_string("model/model.toml").unwrap().replacen("sha256 = \"", "sha256 = \"0", 1);
+    let settings =
+        fs::read_to_string(repository::path("model/model.toml")).unwrap().replacen("sha256 = \"", "sha256 = \"0", 1);
     fs::write(folder.join("model.toml"), settings).unwrap();
     let strange = lungglass(&["classify", "--model", model.to_str().unwrap(), SLICE]);
     assert_eq!(strange.status.code(), Some(1));
@@ -416,7 +415,7 @@ fn a_candidate_network_brings_its_settings() {
 #[test]
 fn validation_counts_every_row() {
     let folder = scratch("validation");
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases");
+    let root = repository::path("tests/cases");
     let mut manifest = "path,label,split,group\n".to_string();
     for (name, label, split) in [
         ("luna-1/input.png", 0, "test"),
@@ -470,7 +469,7 @@ fn validation_counts_every_row() {
 #[test]
 fn shards_merge_to_the_whole_and_compare_equal() {
     let folder = scratch("shards");
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases");
+    let root = repository::path("tests/cases");
     let mut manifest = "path,label,split,group\n".to_string();
     for (at, name) in
         ["luna-1", "luna-2", "luna-3", "lidc-lung-window", "photo-cat", "luna-6", "luna-7"].iter().enumerate()
@@ -540,7 +539,7 @@ fn shards_merge_to_the_whole_and_compare_equal() {
 #[test]
 fn preprocess_writes_the_inputs_of_the_network() {
     let folder = scratch("preprocess");
-    let slice = Path::new(env!("CARGO_MANIFEST_DIR")).join(SLICE);
+    let slice = repository::path(SLICE);
     fs::write(folder.join("m.csv"), format!("path\n{}\nmissing.png\n", slice.display())).unwrap();
     let (manifest, out) = (folder.join("m.csv"), folder.join("out"));
     let output = lungglass(&[
@@ -564,7 +563,7 @@ fn preprocess_writes_the_inputs_of_the_network() {
 
 /// Three slices of a volume, whose file names sort otherwise than their positions, and what is no slice.
 fn series(folder: &Path) {
-    let source = fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join(DICOM)).unwrap();
+    let source = fs::read(repository::path(DICOM)).unwrap();
     let tag = [0x20, 0, 0x32, 0, b'D', b'S'];
     let at = source.windows(6).position(|bytes| bytes == tag).unwrap();
     let length = usize::from(u16::from_le_bytes([source[at + 6], source[at + 7]]));
@@ -574,7 +573,7 @@ fn series(folder: &Path) {
         bytes.splice(at + 8..at + 8 + length, text.into_bytes());
         fs::write(folder.join(name), bytes).unwrap();
     }
-    fs::copy(Path::new(env!("CARGO_MANIFEST_DIR")).join(BROKEN), folder.join("d.png")).unwrap();
+    fs::copy(repository::path(BROKEN), folder.join("d.png")).unwrap();
     fs::write(folder.join("notes.txt"), "no image").unwrap();
 }
 
@@ -612,11 +611,11 @@ fn a_series_is_summarised_from_head_to_feet_without_its_uid() {
 fn a_summary_overwrites_no_input_and_single_files_have_none() {
     let folder = scratch("summary-input");
     let slice = folder.join("slice.png");
-    fs::copy(Path::new(env!("CARGO_MANIFEST_DIR")).join(SLICE), &slice).unwrap();
+    fs::copy(repository::path(SLICE), &slice).unwrap();
     let slice = slice.to_str().unwrap();
     let output = lungglass(&["classify", "--summary", slice, slice]);
     assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
-    assert_eq!(fs::read(slice).unwrap(), fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join(SLICE)).unwrap());
+    assert_eq!(fs::read(slice).unwrap(), fs::read(repository::path(SLICE)).unwrap());
     let alone = lungglass(&["classify", slice]);
     assert_eq!((alone.status.code(), stderr(&alone).as_str()), (Some(0), ""));
 }
@@ -652,14 +651,14 @@ fn the_benchmark_measures_every_part() {
 fn small(number: usize) -> Vec<u8> {
     use image::ImageFormat::{Bmp, Gif, Jpeg, Png, Tiff, WebP};
 
-    let mut dicom = fs::read("tests/dicom/native-s16.dcm").unwrap();
+    let mut dicom = fs::read(repository::path("tests/dicom/native-s16.dcm")).unwrap();
     let formats = [Png, Jpeg, Bmp, Gif, Tiff, WebP];
     let Some(format) = formats.get(number % 7) else {
         let last = dicom.len() - 1 - number % 100;
         dicom[last] ^= 1;
         return dicom;
     };
-    let mut picture = image::open(SLICE).unwrap().thumbnail_exact(56, 56).to_luma8();
+    let mut picture = image::open(repository::path(SLICE)).unwrap().thumbnail_exact(56, 56).to_luma8();
     picture.put_pixel(number as u32 % 56, number as u32 / 56, image::Luma([255]));
     let picture = match format {
         Gif | WebP => image::DynamicImage::from(picture).to_rgba8().into(),
@@ -680,7 +679,7 @@ fn broken(number: usize) -> Vec<u8> {
         // A byte of the image data, which a checksum guards.
         1 => bytes[length / 2] ^= 1,
         3 => bytes[18..22].copy_from_slice(&60_000u32.to_le_bytes()),
-        8 => bytes = fs::read("tests/cases/unsupported-syntax/input.dcm").unwrap(),
+        8 => bytes = fs::read(repository::path("tests/cases/unsupported-syntax/input.dcm")).unwrap(),
         9 => bytes = [b"PK\x03\x04", &bytes[..200]].concat(),
         _ => bytes.truncate(length * 2 / 3),
     }

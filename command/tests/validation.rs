@@ -1,6 +1,8 @@
 //! `lungglass validate` and its kin beyond the plain report: data, interruptions, statistics, devices.
 #![cfg(not(target_arch = "wasm32"))]
 
+mod repository;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -28,7 +30,7 @@ fn stdout(output: &Output) -> String {
 }
 
 fn case(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases").join(name).join("input.png")
+    repository::path("tests/cases").join(name).join("input.png")
 }
 
 /// A new folder that belongs to one test.
@@ -339,8 +341,8 @@ fn a_device_that_does_not_exist_is_told_with_those_that_do() {
 #[cfg(not(feature = "cuda"))]
 fn the_command_holds_the_packed_network_alone() {
     let command = fs::read(env!("CARGO_BIN_EXE_lungglass")).unwrap();
-    let onnx = fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("model/lungglass.onnx")).unwrap();
-    let packed = fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("model/lungglass.pack")).unwrap();
+    let onnx = fs::read(repository::path("model/lungglass.onnx")).unwrap();
+    let packed = fs::read(repository::path("model/lungglass.pack")).unwrap();
     let times = |file: &[u8]| {
         let part = &file[file.len() / 2..][..48];
         command.windows(part.len()).filter(|window| *window == part).count()
@@ -350,7 +352,7 @@ fn the_command_holds_the_packed_network_alone() {
 
 /// Settings for a network with an embedding of four values, of which the gate refuses none.
 fn settings(onnx: &[u8]) -> String {
-    let built_in = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("model/model.toml")).unwrap();
+    let built_in = fs::read_to_string(repository::path("model/model.toml")).unwrap();
     let mut section = "";
     let lines = built_in.lines().map(|line| {
         if line.starts_with('[') {
@@ -371,7 +373,7 @@ fn settings(onnx: &[u8]) -> String {
 #[test]
 fn a_candidate_with_an_operator_of_its_own_is_run_by_tract_and_that_is_told() {
     let folder = desk("candidate");
-    let onnx = fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/onnxruntime/candidate.onnx")).unwrap();
+    let onnx = fs::read(repository::path("tests/onnxruntime/candidate.onnx")).unwrap();
     fs::write(folder.join("candidate.onnx"), &onnx).unwrap();
 
     // Without settings of its own it has to fit those that are built in.
@@ -407,7 +409,7 @@ fn a_file_that_is_no_network_of_this_kind_is_told_with_all_that_does_not_fit() {
     assert_eq!(broken.status.code(), Some(1));
     assert!(told(&broken).last().unwrap().starts_with("lungglass: broken.onnx: "), "{}", stderr(&broken));
 
-    let operator = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/onnxruntime/cases/normalised-0.onnx");
+    let operator = repository::path("tests/onnxruntime/cases/normalised-0.onnx");
     fs::copy(operator, folder.join("other.onnx")).unwrap();
     for device in [&["--device", "cpu"][..], &["--device", "wgpu", "--allow-software"]] {
         if device[1] == "wgpu" && !cfg!(feature = "wgpu") {

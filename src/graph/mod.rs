@@ -2,18 +2,18 @@
 //! list is run one slice at a time by our kernels ([`executor`], [`kernels`]), or several at a time on a GPU. What is beyond it tract can
 //! run by itself ([`tract`]). The page holds only our kernels.
 
-#[cfg(all(feature = "compile", not(target_arch = "wasm32")))]
+#[cfg(feature = "compile")]
 pub mod compile;
 mod contract;
-#[cfg(all(feature = "cuda", not(target_arch = "wasm32")))]
+#[cfg(feature = "cuda")]
 pub mod cuda;
 pub mod executor;
-#[cfg(all(feature = "wgpu", not(target_arch = "wasm32")))]
+#[cfg(feature = "wgpu")]
 pub mod gpu;
 pub mod kernels;
 pub mod program;
 mod runtime;
-#[cfg(all(feature = "compile", not(target_arch = "wasm32")))]
+#[cfg(feature = "compile")]
 pub mod tract;
 
 use serde::Serialize;
@@ -74,7 +74,7 @@ impl Graph {
     ///
     /// # Errors
     /// [`Error::Model`](crate::error::Error::Model) when it cannot be parsed, lacks one of these, or has an operator that LungGlass does not run.
-    #[cfg(all(feature = "compile", not(target_arch = "wasm32")))]
+    #[cfg(feature = "compile")]
     pub fn compile(onnx: &[u8], size: usize) -> Result<Graph> {
         Graph::new(&compile::compile(onnx, &[1, 1, size, size])?, Processor::best())
     }

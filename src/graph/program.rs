@@ -152,7 +152,6 @@ pub fn count(shape: &[usize]) -> std::result::Result<usize, String> {
 
 impl Program {
     /// The packed file, which [`Program::parse`] reads.
-    #[cfg(not(target_arch = "wasm32"))]
     pub fn pack(&self) -> Result<Vec<u8>> {
         let grid = |constant: &Constant| {
             let exact =

@@ -8,10 +8,10 @@ use crate::error::{Error, Result};
 pub enum Runtime {
     /// One slice at a time, on the thread that asks.
     Cpu(Graph),
-    #[cfg(all(feature = "wgpu", not(target_arch = "wasm32")))]
+    #[cfg(feature = "wgpu")]
     Gpu(std::sync::Arc<super::gpu::GpuGraph>),
     /// By tract itself, on the CPU or an NVIDIA card.
-    #[cfg(all(feature = "compile", not(target_arch = "wasm32")))]
+    #[cfg(feature = "compile")]
     Tract(std::sync::Arc<super::tract::TractGraph>),
 }
 
@@ -21,14 +21,14 @@ impl From<Graph> for Runtime {
     }
 }
 
-#[cfg(all(feature = "wgpu", not(target_arch = "wasm32")))]
+#[cfg(feature = "wgpu")]
 impl From<std::sync::Arc<super::gpu::GpuGraph>> for Runtime {
     fn from(graph: std::sync::Arc<super::gpu::GpuGraph>) -> Runtime {
         Runtime::Gpu(graph)
     }
 }
 
-#[cfg(all(feature = "compile", not(target_arch = "wasm32")))]
+#[cfg(feature = "compile")]
 impl From<std::sync::Arc<super::tract::TractGraph>> for Runtime {
     fn from(graph: std::sync::Arc<super::tract::TractGraph>) -> Runtime {
         Runtime::Tract(graph)
@@ -40,9 +40,9 @@ macro_rules! ask {
     ($runtime:expr, $graph:ident => $question:expr) => {
         match $runtime {
             Runtime::Cpu($graph) => $question,
-            #[cfg(all(feature = "wgpu", not(target_arch = "wasm32")))]
+            #[cfg(feature = "wgpu")]
             Runtime::Gpu($graph) => $question,
-            #[cfg(all(feature = "compile", not(target_arch = "wasm32")))]
+            #[cfg(feature = "compile")]
             Runtime::Tract($graph) => $question,
         }
     };

@@ -1,4 +1,5 @@
 //! The boundary to JavaScript, and nothing else.
+#![cfg(target_arch = "wasm32")]
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -7,15 +8,15 @@ use js_sys::{Float32Array, Int16Array, Object, Reflect, Uint8Array};
 use serde::Serialize;
 use wasm_bindgen::prelude::*;
 
-use crate::classifier::{self, SETTINGS};
-use crate::decode::{self, Archive, File, Limits};
-use crate::error::{self, Error};
-use crate::graph::Runtime;
-use crate::model::Model;
-use crate::preprocess::Scaled;
-use crate::reading::Reading;
-use crate::slice::Pixels;
-use crate::study::{self, Item};
+use lungglass::classifier::{self, SETTINGS};
+use lungglass::decode::{self, Archive, File, Limits};
+use lungglass::error::{self, Error};
+use lungglass::graph::Runtime;
+use lungglass::model::Model;
+use lungglass::preprocess::Scaled;
+use lungglass::reading::Reading;
+use lungglass::slice::Pixels;
+use lungglass::study::{self, Item};
 
 const DEVICE: &str = if cfg!(target_feature = "relaxed-simd") { "wasm relaxed-simd" } else { "wasm simd128" };
 
@@ -101,7 +102,7 @@ impl Classifier {
             temperature: f32,
             threshold: f32,
             uncertain: [f32; 2],
-            window: crate::window::Window,
+            window: lungglass::window::Window,
             training: &'a toml::Table,
             metrics: &'a toml::Table,
         }
@@ -374,8 +375,8 @@ mod tests {
 
     use super::*;
 
-    const FRAMES: &[u8] = include_bytes!("../tests/dicom/native-s16-multi.dcm");
-    const PICTURE: &[u8] = include_bytes!("../tests/cases/lidc-lung-window/input.png");
+    const FRAMES: &[u8] = include_bytes!("../../tests/dicom/native-s16-multi.dcm");
+    const PICTURE: &[u8] = include_bytes!("../../tests/cases/lidc-lung-window/input.png");
 
     fn get(object: &JsValue, key: &str) -> JsValue {
         Reflect::get(object, &key.into()).unwrap()

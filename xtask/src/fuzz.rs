@@ -72,7 +72,7 @@ fn round(fuzzer: &Path, name: &str, minutes: f64) -> Result<usize> {
 /// Tests the kernels and the readers with every access to memory checked. `RUSTC_BOOTSTRAP` lets a stable compiler do it.
 pub fn sanitize() -> Result<()> {
     let mut cargo = process::cargo();
-    cargo.args(["test", "--release", "--package", "lungglass", "--no-default-features", "--target", &process::host()?]);
+    cargo.args(["test", "--release", "--package", "lungglass", "--target", &process::host()?]);
     cargo.args(SANITIZED.iter().flat_map(|suite| ["--test", suite]));
     cargo.arg("--target-dir").arg(target().join("asan"));
     cargo.env("RUSTC_BOOTSTRAP", "1").env_remove("CARGO_ENCODED_RUSTFLAGS");

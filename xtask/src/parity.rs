@@ -69,7 +69,7 @@ pub fn everything() -> Result<()> {
     let browser = setup::browser()?;
     setup::node()?;
     let toolchain = toolchain::obtain()?;
-    process::run(process::cargo().args(["build", "--release", "--package", "lungglass"]))?;
+    process::run(process::cargo().args(["build", "--release", "--package", "lungglass-command"]))?;
     let model: Model = toml::from_str(&fs::read_to_string(root().join("model/model.toml"))?)?;
 
     let slices = slices(&folder)?;

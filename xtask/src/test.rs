@@ -15,7 +15,11 @@ use crate::{kiosk, process, python, root, setup, supply, target, wasm};
 
 /// How a test that lacks its data begins the line that says so. The harness counts it as passed.
 const SKIPPED: &str = "SKIPPED ";
-const PACKAGES: [&str; 3] = ["lungglass", "lungglass-server", "xtask"];
+/// The library and the command.
+const PRODUCT: &[&str] = &["--package=lungglass", "--package=lungglass-command"];
+/// The library and the boundary to JavaScript.
+const IN_BROWSERS: [&str; 2] = ["--package=lungglass", "--package=lungglass-web"];
+const PACKAGES: [&[&str]; 3] = [PRODUCT, &["--package=lungglass-server"], &["--package=xtask"]];
 
 /// Runs every suite, stops at the first that fails, and gives whether none did. The last line that it prints holds the totals of the tests.
 pub fn everything(all: bool) -> bool {
@@ -33,7 +37,7 @@ pub fn bless() -> Result<()> {
     // The cases hold the packed network that they were built with: it has to be there first.
     for (suite, test) in [("network", "the_packed_network_comes_from_the_onnx"), ("cases", ""), ("formats", "")] {
         let mut cargo = process::cargo();
-        cargo.args(["test", "--release", "--package", "lungglass", "--test", suite, test]).env("LUNGGLASS_BLESS", "1");
+        cargo.args(["test", "--release"]).args(PRODUCT).args(["--test", suite, test]).env("LUNGGLASS_BLESS", "1");
         process::run(&mut cargo)?;
     }
     Ok(())
@@ -65,7 +69,7 @@ pub fn corpus() -> Result<()> {
     let (toolchain, browser) = (toolchain::obtain()?, setup::browser()?);
     for variant in Variant::ALL {
         let mut cargo = wasm_tests(&toolchain, &browser, variant, &["--test=robustness"])?;
-        cargo.args(["--features", "corpus", "--", "the_corpus", "--nocapture"]);
+        cargo.args(["--features", "lungglass/corpus", "--", "the_corpus", "--nocapture"]);
         let mut passed = 0;
         process::run_and_read(&mut cargo, |line| passed += cargo_tally(line).map_or(0, |tally| tally.passed))?;
         ensure!(passed == 1, "the test of the corpus did not run");
@@ -111,12 +115,12 @@ impl Run {
             Ok((toolchain, browser, setup::firefox(), setup::software_gpu()?))
         })?;
         self.step("format", |_| process::run(process::cargo().args(["fmt", "--all", "--check"])))?;
-        // Each package by itself, here and below: together they would share the features of their dependencies, and cargo would build
-        // those a second time.
+        // The product by itself, here and below: together with the tools it would share the features of their dependencies, and cargo
+        // would build those a second time.
         self.step("lints", |_| {
-            PACKAGES.iter().try_for_each(|package| {
+            PACKAGES.iter().try_for_each(|packages| {
                 let mut cargo = process::cargo();
-                cargo.args(["clippy", "--release", "--package", package, "--all-targets", "--", "-D", "warnings"]);
+                cargo.args(["clippy", "--release"]).args(*packages).args(["--all-targets", "--", "-D", "warnings"]);
                 process::run(&mut cargo)
             })
         })?;
@@ -126,7 +130,7 @@ impl Run {
                     println!("NOT CHECKED: the toolchain for wasm32 has no clippy, and none is to be had here");
                     return Ok(false);
                 };
-                clippy.args(["--release", "--package", "lungglass", "--target", TARGET, "--lib", "--tests"]);
+                clippy.args(["--release", "--target", TARGET, "--lib", "--tests"]).args(IN_BROWSERS);
                 variant.choose(&mut clippy);
                 process::run(clippy.args(["--", "-D", "warnings"]))?;
             }
@@ -141,11 +145,11 @@ impl Run {
             kiosk::write()
         })?;
         self.step("native tests", |run| {
-            process::run(process::cargo().args(["build", "--release", "--package", "lungglass"]))?;
+            process::run(process::cargo().args(["build", "--release"]).args(PRODUCT))?;
             let python = python::environment().map_err(|error| println!("{error:#}")).ok();
-            PACKAGES.iter().try_for_each(|package| {
+            PACKAGES.iter().try_for_each(|packages| {
                 let mut cargo = process::cargo();
-                cargo.args(["test", "--release", "--package", package, "--no-fail-fast"]);
+                cargo.args(["test", "--release"]).args(*packages).arg("--no-fail-fast");
                 cargo.envs(python.as_ref().map(|python| ("LUNGGLASS_PYTHON", python)));
                 cargo.envs(gpu.as_ref().map(|driver| ("VK_DRIVER_FILES", driver)));
                 run.cargo_tests(&mut cargo)
@@ -255,7 +259,8 @@ fn wasm_tests(toolchain: &Toolchain, browser: &setup::Browser, variant: Variant,
     let runner = format!("target.{TARGET}.runner = [{xtask:?}, \"wasm-test-runner\"]");
     let mut cargo = toolchain.cargo();
     cargo
-        .args(["test", "--release", "--package", "lungglass", "--target", TARGET, "--no-fail-fast"])
+        .args(["test", "--release", "--target", TARGET, "--no-fail-fast"])
+        .args(IN_BROWSERS)
         // Behind the subcommand, as that of the variant: those before it would not count then.
         .arg("--config")
         .arg(runner)

@@ -14,6 +14,8 @@ use crate::toolchain::{TARGET, Toolchain};
 use crate::{process, published, release, root, target};
 
 pub const NAME: &str = "lungglass";
+/// The package that the module is made of.
+pub const PACKAGE: &str = "lungglass-web";
 
 /// What a browser's processor instructions allow; all browsers with SIMD run the first.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -54,15 +56,15 @@ impl Variant {
 
     /// What cargo compiles, with the names of its functions; the published module is made from it.
     pub fn compiled(self) -> PathBuf {
-        self.folder().join(TARGET).join("release").join(NAME).with_extension("wasm")
+        self.folder().join(TARGET).join("release/lungglass_web.wasm")
     }
 }
 
-/// Compiles the library for wasm32 and writes www/pkg, with the list of all that is published.
+/// Compiles the boundary with the library for wasm32 and writes www/pkg, with the list of all that is published.
 pub fn build(toolchain: &Toolchain) -> Result<()> {
     for variant in Variant::ALL {
         let mut cargo = toolchain.cargo();
-        cargo.args(["build", "--release", "--package", NAME, "--lib", "--target", TARGET]);
+        cargo.args(["build", "--release", "--package", PACKAGE, "--lib", "--target", TARGET]);
         variant.choose(&mut cargo);
         process::run(&mut cargo)?;
     }
@@ -117,12 +119,13 @@ fn generate(compiled: &Path, package: &Path) -> Result<()> {
     generator.input_path(compiled).web(true)?.typescript(true).remove_name_section(true).remove_producers_section(true);
     // `init()` without an argument then takes the module beside the script.
     generator.omit_default_module_path(false);
+    generator.out_name(NAME);
     generator.generate(package).with_context(|| format!("cannot make the bindings of {}", compiled.display()))
 }
 
 /// The licences that must go with the module; the page shows them.
 fn write_licences(path: &Path) -> Result<()> {
-    let text = release::licences("page", &release::inside::crates(NAME, TARGET)?)?;
+    let text = release::licences("page", &release::inside::crates(PACKAGE, TARGET)?)?;
     // Unchanged, it must stay as old as it is: build scripts look at times.
     if fs::read_to_string(path).is_ok_and(|old| old == text) {
         return Ok(());

@@ -3,11 +3,11 @@
 use std::error::Error;
 use std::fmt::Write;
 
+use crate::metrics::{self, Case, Measures};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use image::imageops::{self, FilterType};
 use image::{GrayImage, ImageFormat};
-use lungglass::metrics::{self, Case, Measures};
 use lungglass::reading::Verdict;
 use lungglass::slice::Picture;
 

@@ -8,8 +8,8 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::Path;
 
+use crate::metrics::{self, Auc, Case, Confusion, Measures, NetBenefit, Predictive, Ranked};
 use lungglass::classifier::Classifier;
-use lungglass::metrics::{self, Auc, Case, Confusion, Measures, NetBenefit, Predictive, Ranked};
 use lungglass::reading::{ModelName, Verdict};
 use lungglass::slice::Picture;
 use serde::{Deserialize, Serialize};

@@ -2,7 +2,7 @@
 
 use std::error::Error;
 
-use lungglass::metrics::{BINS, Band, Bin, NetBenefit};
+use crate::metrics::{BINS, Band, Bin, NetBenefit};
 use plotters::coord::Shift;
 use plotters::prelude::*;
 

@@ -294,7 +294,6 @@ pub fn archive_of(files: &[(&str, &[u8])]) -> Vec<u8> {
 }
 
 /// Small networks that hold every operator.
-#[cfg(not(target_arch = "wasm32"))]
 fn networks() -> Vec<Vec<u8>> {
     use lungglass::graph::program::{Binary, Constant, Op, Pool, Step, Unary};
 
@@ -352,10 +351,4 @@ fn networks() -> Vec<Vec<u8>> {
     });
     let packed: Vec<_> = alone.chain(whole.pack().ok()).collect();
     packed.into_iter().filter(|packed| Program::parse(packed).is_ok()).collect()
-}
-
-/// A browser cannot pack: there is the one that ships, cut where its header ends.
-#[cfg(target_arch = "wasm32")]
-fn networks() -> Vec<Vec<u8>> {
-    vec![lungglass::classifier::NETWORK[..1 << 14].to_vec()]
 }

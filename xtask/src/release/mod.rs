@@ -15,11 +15,13 @@ use sha2::{Digest, Sha256};
 
 use crate::published::{self, File};
 use crate::toolchain::TARGET;
-use crate::wasm::NAME;
+use crate::wasm::{self, NAME};
 use crate::{process, root, target};
 
 const FOLDER: &str = "dist/release";
 const SUMS: &str = "SHA256SUMS";
+/// The package of the command.
+const COMMAND: &str = "lungglass-command";
 
 /// Builds the release in dist/release; with `twice`, a second time from a copy on another path, and compares the two.
 pub fn write(twice: bool) -> Result<()> {
@@ -44,7 +46,7 @@ fn build() -> Result<String> {
     process::run(kiosk.arg("kiosk"))?;
     let mut command = with_flags(process::cargo());
     // The names of local symbols depend on the path of the build, and nothing that runs does: they are left out.
-    command.args(["rustc", "--release", "--locked", "--package", NAME, "--bin", NAME, "--", "-Cstrip=symbols"]);
+    command.args(["rustc", "--release", "--locked", "--package", COMMAND, "--bin", NAME, "--", "-Cstrip=symbols"]);
     process::run(&mut command)?;
 
     let version = published::version()?;
@@ -58,8 +60,8 @@ fn build() -> Result<String> {
             read(&own.join("release").join(format!("{NAME}{}", env::consts::EXE_SUFFIX)))?,
         ),
     ];
-    for (what, triple) in [("page", TARGET), ("command", host.as_str())] {
-        let crates = inside::crates(NAME, triple)?;
+    for (what, package, triple) in [("page", wasm::PACKAGE, TARGET), ("command", COMMAND, host.as_str())] {
+        let crates = inside::crates(package, triple)?;
         files.push((format!("{stem}-{what}.cdx.json"), inside::bill(&format!("{NAME}-{what}"), &version, &crates)?));
         files.push((format!("{stem}-{what}-licences.txt"), licences(what, &crates)?.into_bytes()));
     }
