@@ -275,7 +275,7 @@ pub(super) mod tests {
 
     #[test]
     fn images_are_listed_and_others_counted() {
-        let dicom = dicom::tests::frames(3);
+        let dicom = dicom::fixture::frames(3);
         let inner = zip(&[("a.png", &png(4))]);
         let files = [
             ("notes.txt", &b"notes"[..]),
@@ -298,7 +298,7 @@ pub(super) mod tests {
 
     #[test]
     fn a_long_header_is_looked_at_until_the_frames_are_known() {
-        let dicom = dicom::tests::frames_behind(FIRST_PEEK as usize * 3, 2);
+        let dicom = dicom::fixture::frames_behind(FIRST_PEEK as usize * 3, 2);
         let archive = open(zip(&[("scan", &dicom)])).unwrap();
         assert_eq!(archive.entries()[0].frames, 2);
         assert_eq!(archive.source(0).unwrap().frames(), 2);
@@ -334,7 +334,7 @@ pub(super) mod tests {
         bomb[at..at + 4].copy_from_slice(&0xFFFF_FFF0u32.to_le_bytes());
         assert_eq!(open(bomb).unwrap_err().code(), "too_large");
         // An entry that is too large by itself stops no other.
-        let large = dicom::tests::frames_behind(5000, 1);
+        let large = dicom::fixture::frames_behind(5000, 1);
         let files = zip(&[("scan", &large), ("a.png", &png(4))]);
         let limits = Limits { entry: 1000, ..Limits::default() };
         let archive = Archive::open(files, limits).unwrap();
@@ -400,7 +400,7 @@ pub(super) mod tests {
             cut in 0usize..8,
             tail in proptest::collection::vec(0u8.., 0..60),
         ) {
-            let mut bytes = zip(&[("a.png", &png(4)), ("scan", &dicom::tests::frames(2))]);
+            let mut bytes = zip(&[("a.png", &png(4)), ("scan", &dicom::fixture::frames(2))]);
             let length = bytes.len();
             for (at, value) in flips {
                 bytes[at % length] = value;

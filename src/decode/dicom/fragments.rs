@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use super::damaged;
+use super::fault::damaged;
 use crate::decode::Limits;
 use crate::error::Result;
 

@@ -1,6 +1,6 @@
 //! DICOM's RLE (PS3.5 Annex G): the bytes of equal weight of all pixels make a segment, which is packed by PackBits.
 
-use super::codec::{Frame, Samples, damaged};
+use super::frame::{Frame, Samples, damaged};
 use crate::error::Result;
 
 const NAME: &str = "DICOM (RLE)";

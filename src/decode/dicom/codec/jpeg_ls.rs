@@ -1,7 +1,7 @@
 //! JPEG-LS (ITU-T T.87) of one gray component, lossless and near-lossless. The names of the variables are those of the
 //! recommendation.
 
-use super::codec::{Frame, Samples, damaged, unsupported};
+use super::frame::{Frame, Samples, damaged, unsupported};
 use crate::error::Result;
 
 const NAME: &str = "DICOM (JPEG-LS)";

@@ -1,7 +1,7 @@
 //! JPEG (ITU-T T.81) of one gray component: 8 bits by the decoder of pictures; lossless, and sequential DCT of 12 bits, by the one
 //! here, because no crate reads the latter and the one that reads the former fills what is missing with gray.
 
-use super::codec::{Frame, Samples, damaged, unsupported};
+use super::frame::{Frame, Samples, damaged, unsupported};
 use crate::decode::raster;
 use crate::error::{Error, Result};
 

@@ -1,9 +1,15 @@
 //! Compressed frames to stored values: which transfer syntax takes which decoder.
 
+mod frame;
+mod jpeg;
+mod jpeg_2000;
+mod jpeg_ls;
+mod rle;
+
 use dicom_dictionary_std::uids;
 
-use super::{jpeg, jpeg_2000, jpeg_ls, rle};
-use crate::error::{Error, Result};
+pub(super) use self::frame::{Frame, Samples};
+use crate::error::Result;
 
 /// How the frames of a file are compressed.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -12,24 +18,6 @@ pub(super) enum Codec {
     Jpeg,
     JpegLs,
     Jpeg2000,
-}
-
-/// What the data set says of a frame. Decoders hold a codestream against it before they take memory.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Frame {
-    pub(super) width: usize,
-    pub(super) height: usize,
-    /// Bytes that a value takes, 1 or 2.
-    pub(super) bytes: usize,
-}
-
-/// A decoded frame.
-#[derive(Debug)]
-pub(super) struct Samples {
-    /// Row by row, as many as the frame has pixels.
-    pub(super) values: Vec<u16>,
-    /// Bits of each that mean something, from the lowest; at most 16.
-    pub(super) precision: u32,
 }
 
 impl Codec {
@@ -57,50 +45,25 @@ impl Codec {
     }
 }
 
-impl Frame {
-    pub(super) fn pixels(self) -> usize {
-        self.width * self.height
-    }
-
-    /// Fails for a codestream of another size or of colour; `name` is that of its decoder.
-    pub(super) fn check(self, name: &'static str, width: u64, height: u64, components: u64) -> Result<()> {
-        if components != 1 {
-            return Err(unsupported(format!("a {name} frame of {components} colour components")));
-        }
-        if (width, height) != (self.width as u64, self.height as u64) {
-            let (columns, rows) = (self.width, self.height);
-            return Err(damaged(name, &format!("a frame is {width} x {height} instead of {columns} x {rows} pixels")));
-        }
-        Ok(())
-    }
-}
-
-pub(super) fn damaged(name: &'static str, reason: &str) -> Error {
-    Error::Unreadable { format: name, reason: reason.to_string() }
-}
-
-pub(super) fn unsupported(what: String) -> Error {
-    Error::Unsupported { what, advice: super::UNCOMPRESSED_ADVICE }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::super::{Header, Storage, sniff};
+    use super::super::header::{Header, Storage};
+    use super::super::start::sniff;
     use super::*;
     use crate::decode::Limits;
 
     /// A file of tests/dicom for each way of coding.
     const SAMPLES: [(&str, &[u8]); 10] = [
-        ("rle", include_bytes!("../../../tests/dicom/rle.dcm")),
-        ("jpeg-baseline", include_bytes!("../../../tests/dicom/jpeg-baseline.dcm")),
-        ("jpeg-extended", include_bytes!("../../../tests/dicom/jpeg-extended.dcm")),
-        ("jpeg-lossless-4", include_bytes!("../../../tests/dicom/jpeg-lossless-4.dcm")),
-        ("jpeg-lossless-sv1", include_bytes!("../../../tests/dicom/jpeg-lossless-sv1.dcm")),
-        ("jpeg-ls", include_bytes!("../../../tests/dicom/jpeg-ls.dcm")),
-        ("jpeg-ls-u8", include_bytes!("../../../tests/dicom/jpeg-ls-u8.dcm")),
-        ("jpeg-ls-near", include_bytes!("../../../tests/dicom/jpeg-ls-near.dcm")),
-        ("jpeg-2000-lossless", include_bytes!("../../../tests/dicom/jpeg-2000-lossless.dcm")),
-        ("jpeg-2000", include_bytes!("../../../tests/dicom/jpeg-2000.dcm")),
+        ("rle", include_bytes!("../../../../tests/dicom/rle.dcm")),
+        ("jpeg-baseline", include_bytes!("../../../../tests/dicom/jpeg-baseline.dcm")),
+        ("jpeg-extended", include_bytes!("../../../../tests/dicom/jpeg-extended.dcm")),
+        ("jpeg-lossless-4", include_bytes!("../../../../tests/dicom/jpeg-lossless-4.dcm")),
+        ("jpeg-lossless-sv1", include_bytes!("../../../../tests/dicom/jpeg-lossless-sv1.dcm")),
+        ("jpeg-ls", include_bytes!("../../../../tests/dicom/jpeg-ls.dcm")),
+        ("jpeg-ls-u8", include_bytes!("../../../../tests/dicom/jpeg-ls-u8.dcm")),
+        ("jpeg-ls-near", include_bytes!("../../../../tests/dicom/jpeg-ls-near.dcm")),
+        ("jpeg-2000-lossless", include_bytes!("../../../../tests/dicom/jpeg-2000-lossless.dcm")),
+        ("jpeg-2000", include_bytes!("../../../../tests/dicom/jpeg-2000.dcm")),
     ];
 
     /// The first frame of a file as it is coded.

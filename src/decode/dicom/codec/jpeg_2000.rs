@@ -3,7 +3,7 @@
 
 use hayro_jpeg2000::{DecodeSettings, DecoderContext, Image};
 
-use super::codec::{Frame, Samples, damaged, unsupported};
+use super::frame::{Frame, Samples, damaged, unsupported};
 use crate::error::Result;
 
 const NAME: &str = "DICOM (JPEG 2000)";

@@ -1,0 +1,272 @@
+//! The elements of a file as they stand in its data set: walked one by one, and skipped where no slice needs them.
+
+use std::io::Cursor;
+use std::ops::Range;
+
+use dicom_core::Tag;
+use dicom_dictionary_std::{tags, uids};
+use dicom_encoding::transfer_syntax::TransferSyntaxIndex;
+use dicom_parser::StatefulDecode;
+use dicom_parser::dataset::LazyDataToken;
+use dicom_parser::dataset::lazy_read::LazyDataSetReader;
+use dicom_transfer_syntax_registry::TransferSyntaxRegistry;
+
+use super::fault::damaged;
+use super::start::{LONGEST_VALUE, Start};
+use super::syntax::{EXPLICIT_VR_BIG_ENDIAN, unsupported_syntax};
+use crate::decode::Limits;
+use crate::error::Result;
+use crate::slice::Series;
+
+/// The elements as they stand in the data set.
+#[derive(Debug, Default)]
+pub(super) struct Elements {
+    pub(super) transfer_syntax: Option<String>,
+    pub(super) modality: Option<String>,
+    pub(super) image_type: Option<String>,
+    pub(super) photometric: Option<String>,
+    pub(super) frames: Option<String>,
+    pub(super) samples: Option<u16>,
+    pub(super) rows: Option<u16>,
+    pub(super) columns: Option<u16>,
+    pub(super) bits_allocated: Option<u16>,
+    pub(super) bits_stored: Option<u16>,
+    pub(super) high_bit: Option<u16>,
+    pub(super) representation: Option<u16>,
+    pub(super) slope: Option<String>,
+    pub(super) intercept: Option<String>,
+    pub(super) rescale_type: Option<String>,
+    pub(super) orientation: Option<String>,
+    pub(super) series: Option<Series>,
+    pub(super) position: Option<String>,
+    pub(super) instance: Option<String>,
+    /// The walk ended inside a sequence.
+    is_open: bool,
+    pub(super) has_modality_lut: bool,
+    pub(super) has_functional_groups: bool,
+    /// Where the value of the Extended Offset Table lies.
+    pub(super) offsets: Option<Range<usize>>,
+    pub(super) pixels: Option<PixelData>,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(super) enum PixelData {
+    Native {
+        at: u64,
+        length: u32,
+    },
+    /// Items from byte `at` on.
+    Encapsulated {
+        at: u64,
+    },
+}
+
+/// Which part of the file [`Elements::walk`] reads.
+#[derive(PartialEq)]
+pub(super) enum Walk {
+    FileMeta,
+    DataSet,
+}
+
+/// What [`Elements::walk`] is inside of.
+#[derive(PartialEq)]
+enum Open {
+    Sequence,
+    Item,
+}
+
+fn close(open: &mut Vec<Open>, what: Open) -> Result<()> {
+    if open.pop() == Some(what) { Ok(()) } else { Err(damaged("a sequence or an item ends that has not begun")) }
+}
+
+impl Elements {
+    /// Reads the file meta group; returns where the data set starts. Afterwards the transfer syntax is known.
+    pub(super) fn walk_meta(&mut self, bytes: &[u8], start: Start, limits: &Limits) -> Result<u64> {
+        if let Some(syntax) = start.syntax {
+            self.transfer_syntax = Some(syntax.to_string());
+            return Ok(start.at as u64);
+        }
+        let end = self.walk(bytes, start.at as u64, uids::EXPLICIT_VR_LITTLE_ENDIAN, Walk::FileMeta, limits)?;
+        if self.transfer_syntax.is_none() {
+            return Err(damaged("it names no transfer syntax"));
+        }
+        Ok(end)
+    }
+
+    /// Reads elements from byte `at` on; returns where it stopped: behind the file meta group, or at the pixel data.
+    pub(super) fn walk(&mut self, bytes: &[u8], at: u64, syntax: &str, walk: Walk, limits: &Limits) -> Result<u64> {
+        let transfer_syntax = TransferSyntaxRegistry.get(syntax).ok_or_else(|| unsupported_syntax(syntax))?;
+        let big_endian = syntax == EXPLICIT_VR_BIG_ENDIAN;
+        let mut cursor = Cursor::new(bytes);
+        cursor.set_position(at);
+        let mut reader =
+            LazyDataSetReader::new_with_ts(cursor, transfer_syntax).map_err(|error| damaged(&error.to_string()))?;
+        // Sequences and items that have begun and not ended. The reader itself takes any end for that of the innermost, and panics where
+        // nothing is left.
+        let mut open = Vec::new();
+        let mut tokens = 0u64;
+        let mut end = at;
+        while let Some(token) = reader.advance() {
+            tokens += 1;
+            Limits::check("the number of its elements", tokens, limits.elements)?;
+            Limits::check("the length of its header in bytes", end - at, limits.header)?;
+            match token.map_err(|error| damaged(&error.to_string()))? {
+                LazyDataToken::ElementHeader(header) if walk == Walk::FileMeta && header.tag.group() != 0x0002 => {
+                    return Ok(end);
+                }
+                LazyDataToken::PixelSequenceStart if open.is_empty() => {
+                    let at = reader.into_decoder().position();
+                    self.pixels = Some(PixelData::Encapsulated { at });
+                    return Ok(at);
+                }
+                LazyDataToken::SequenceStart { tag, .. } => {
+                    if open.is_empty() {
+                        self.has_modality_lut |= tag == tags::MODALITY_LUT_SEQUENCE;
+                        self.has_functional_groups |= tag == tags::SHARED_FUNCTIONAL_GROUPS_SEQUENCE
+                            || tag == tags::PER_FRAME_FUNCTIONAL_GROUPS_SEQUENCE;
+                    }
+                    open.push(Open::Sequence);
+                    // Every other one is an item.
+                    Limits::check("the number of sequences within each other", open.len() as u64 / 2, limits.nesting)?;
+                }
+                LazyDataToken::PixelSequenceStart => open.push(Open::Sequence),
+                LazyDataToken::ItemStart { .. } => open.push(Open::Item),
+                LazyDataToken::SequenceEnd => close(&mut open, Open::Sequence)?,
+                LazyDataToken::ItemEnd => close(&mut open, Open::Item)?,
+                LazyDataToken::LazyValue { header, decoder } => {
+                    let length = header.len.get().ok_or_else(|| damaged("an element has no length"))?;
+                    let position = decoder.position();
+                    if open.is_empty() && header.tag == tags::PIXEL_DATA {
+                        self.pixels = Some(PixelData::Native { at: position, length });
+                        return Ok(position);
+                    }
+                    if u64::from(length) > (bytes.len() as u64).saturating_sub(position) {
+                        return Err(damaged(&format!("it ends inside element {}", header.tag)));
+                    }
+                    if open.is_empty() && header.tag == tags::EXTENDED_OFFSET_TABLE {
+                        self.offsets = Some(position as usize..position as usize + length as usize);
+                    }
+                    if open.is_empty() && length <= LONGEST_VALUE && is_needed(header.tag) {
+                        let mut value = Vec::new();
+                        decoder.read_to_vec(length, &mut value).map_err(|error| damaged(&error.to_string()))?;
+                        self.take(header.tag, &value, big_endian);
+                    } else {
+                        decoder.skip_bytes(length).map_err(|error| damaged(&error.to_string()))?;
+                    }
+                    end = decoder.position();
+                }
+                LazyDataToken::LazyItemValue { len, decoder } => {
+                    if u64::from(len) > (bytes.len() as u64).saturating_sub(decoder.position()) {
+                        return Err(damaged("it ends inside an item"));
+                    }
+                    decoder.skip_bytes(len).map_err(|error| damaged(&error.to_string()))?;
+                }
+                _ => {}
+            }
+        }
+        self.is_open = !open.is_empty();
+        Ok(end)
+    }
+
+    fn take(&mut self, tag: Tag, value: &[u8], big_endian: bool) {
+        let text = || {
+            let text = String::from_utf8_lossy(value);
+            Some(text.trim_matches(['\0', ' ']).to_string()).filter(|text| !text.is_empty())
+        };
+        let number = || {
+            let bytes = value.first_chunk::<2>()?;
+            Some(if big_endian { u16::from_be_bytes(*bytes) } else { u16::from_le_bytes(*bytes) })
+        };
+        match tag {
+            tags::TRANSFER_SYNTAX_UID => self.transfer_syntax = text(),
+            // Users see it as it stands: what is no code word may be anything, a name too.
+            tags::MODALITY => {
+                self.modality = text().map(|text| if is_code(&text) { text } else { "unknown".to_string() })
+            }
+            tags::IMAGE_TYPE => self.image_type = text(),
+            tags::PHOTOMETRIC_INTERPRETATION => self.photometric = text(),
+            tags::NUMBER_OF_FRAMES => self.frames = text(),
+            tags::RESCALE_SLOPE => self.slope = text(),
+            tags::RESCALE_INTERCEPT => self.intercept = text(),
+            tags::RESCALE_TYPE => self.rescale_type = text(),
+            tags::IMAGE_ORIENTATION_PATIENT => self.orientation = text(),
+            tags::SERIES_INSTANCE_UID => self.series = text().map(|uid| Series::of(&uid)),
+            tags::IMAGE_POSITION_PATIENT => self.position = text(),
+            tags::INSTANCE_NUMBER => self.instance = text(),
+            tags::SAMPLES_PER_PIXEL => self.samples = number(),
+            tags::ROWS => self.rows = number(),
+            tags::COLUMNS => self.columns = number(),
+            tags::BITS_ALLOCATED => self.bits_allocated = number(),
+            tags::BITS_STORED => self.bits_stored = number(),
+            tags::HIGH_BIT => self.high_bit = number(),
+            tags::PIXEL_REPRESENTATION => self.representation = number(),
+            _ => {}
+        }
+    }
+
+    pub(super) fn frame_count(&self) -> Result<usize> {
+        let Some(text) = self.frames.as_deref() else { return Ok(1) };
+        text.parse::<usize>().ok().filter(|frames| *frames > 0).ok_or_else(|| {
+            damaged(&format!("its number of frames is \"{}\"", text.chars().take(16).collect::<String>()))
+        })
+    }
+
+    /// Whether an image must have followed.
+    pub(super) fn is_cut(&self) -> bool {
+        self.is_open || self.rows.is_some()
+    }
+}
+
+/// A code string of DICOM PS3.5 6.2.
+pub(super) fn is_code(text: &str) -> bool {
+    text.len() <= 16 && text.chars().all(|c| matches!(c, 'A'..='Z' | '0'..='9' | '_' | ' '))
+}
+
+fn is_needed(tag: Tag) -> bool {
+    matches!(
+        tag,
+        tags::TRANSFER_SYNTAX_UID
+            | tags::MODALITY
+            | tags::IMAGE_TYPE
+            | tags::PHOTOMETRIC_INTERPRETATION
+            | tags::NUMBER_OF_FRAMES
+            | tags::RESCALE_SLOPE
+            | tags::RESCALE_INTERCEPT
+            | tags::RESCALE_TYPE
+            | tags::IMAGE_ORIENTATION_PATIENT
+            | tags::SERIES_INSTANCE_UID
+            | tags::IMAGE_POSITION_PATIENT
+            | tags::INSTANCE_NUMBER
+            | tags::SAMPLES_PER_PIXEL
+            | tags::ROWS
+            | tags::COLUMNS
+            | tags::BITS_ALLOCATED
+            | tags::BITS_STORED
+            | tags::HIGH_BIT
+            | tags::PIXEL_REPRESENTATION
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixture::{EXPLICIT, File, Writer, values};
+    use super::super::start::{MAGIC, PREAMBLE};
+    use super::*;
+    use crate::decode::Source;
+
+    #[test]
+    fn a_modality_that_is_no_code_is_not_shown() {
+        let bytes = File { modality: "Doe^John 19700101", ..File::default() }.bytes();
+        let slice = Source::open(bytes, Limits::default()).unwrap().slice(0).unwrap();
+        assert_eq!(slice.origin.modality.as_deref(), Some("unknown"));
+    }
+
+    #[test]
+    fn a_length_that_is_not_there_takes_no_memory() {
+        let mut writer = Writer { syntax: EXPLICIT, bytes: [vec![0; PREAMBLE], MAGIC.to_vec()].concat() };
+        writer.text(tags::TRANSFER_SYNTAX_UID, "UI", EXPLICIT);
+        writer.header(Tag(0x0009, 0x0010), "OB", 0xFFFF_FFF0);
+        let error = values(writer.bytes).unwrap_err();
+        assert_eq!(error.code(), "unreadable", "{error}");
+    }
+}

@@ -1,0 +1,320 @@
+//! What a file says of its frames, and the reading of one.
+
+use dicom_dictionary_std::uids;
+
+use super::codec::{Codec, Frame};
+use super::elements::{Elements, PixelData, Walk};
+use super::fault::{FORMAT, damaged};
+use super::fragments::Frames;
+use super::start::Start;
+use super::syntax::{UNCOMPRESSED, unsupported_syntax};
+use super::values::{Layout, Meaning};
+use crate::decode::{Limits, inflate};
+use crate::error::{Error, Result};
+use crate::slice::{Origin, Place, Slice};
+
+/// Bytes of a deflated data set that [`peek`] looks at, unless it was given more.
+const LONGEST_HEADER: u64 = 1 << 20;
+
+/// What a file says of its frames; [`Header::slice`] reads one.
+#[derive(Debug)]
+pub struct Header {
+    pub frames: usize,
+    pub(super) width: usize,
+    pub(super) height: usize,
+    pub(super) layout: Layout,
+    meaning: Meaning,
+    pub(super) storage: Storage,
+    origin: Origin,
+    pub place: Place,
+}
+
+/// Where the frames lie in the file.
+#[derive(Debug)]
+pub(super) enum Storage {
+    /// One behind the other from this byte on.
+    Native {
+        at: usize,
+    },
+    Encapsulated {
+        codec: Codec,
+        frames: Frames,
+    },
+}
+
+impl Header {
+    /// Reads the header; the pixel data are only located. A data set that was deflated is inflated in `bytes`.
+    pub fn read(bytes: &mut Vec<u8>, start: Start, limits: &Limits) -> Result<Header> {
+        let mut elements = Elements::default();
+        let mut at = elements.walk_meta(bytes, start, limits)?;
+        let syntax = elements.transfer_syntax.clone().unwrap_or_default();
+        if syntax == uids::DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN {
+            let compressed = &bytes[at as usize..];
+            let limit = limits.inflated(compressed.len() as u64);
+            let data_set = inflate::all(compressed, limit).map_err(|fault| match fault {
+                inflate::Fault::TooLong => {
+                    Error::TooLarge { what: "the size of its data set in bytes", value: None, limit }
+                }
+                inflate::Fault::Damaged(error) => damaged(&format!("its deflated data set is damaged ({error})")),
+            })?;
+            // The elements before it are not needed any more.
+            (*bytes, at) = (data_set, 0);
+        }
+        elements.walk(bytes, at, &syntax, Walk::DataSet, limits)?;
+        Header::new(elements, bytes, limits)
+    }
+
+    fn new(elements: Elements, bytes: &[u8], limits: &Limits) -> Result<Header> {
+        let syntax = elements.transfer_syntax.clone().unwrap_or_default();
+        let Some(pixels) = elements.pixels else {
+            return Err(if elements.is_cut() { damaged("it ends before the pixel data") } else { Error::NoPixels });
+        };
+        let codec = Codec::of(&syntax);
+        if codec.is_none() && !UNCOMPRESSED.contains(&syntax.as_str()) {
+            return Err(unsupported_syntax(&syntax));
+        }
+        let samples = elements.samples.unwrap_or(1);
+        let photometric = elements.photometric.clone().unwrap_or_default();
+        if samples != 1 || photometric == "PALETTE COLOR" {
+            return Err(Error::Unsupported {
+                what: format!("a colour DICOM image ({photometric})"),
+                advice: "CT slices are gray: choose the original series",
+            });
+        }
+        let (Some(rows), Some(columns)) = (elements.rows, elements.columns) else {
+            return Err(damaged("it does not say how large the image is"));
+        };
+        let (width, height) = (usize::from(columns), usize::from(rows));
+        limits.check_frame(FORMAT, width as u64, height as u64)?;
+
+        let frames = elements.frame_count()?;
+        Limits::check("the number of frames", frames as u64, limits.frames)?;
+
+        let layout = Layout::of(&elements, &syntax)?;
+        let storage = match (pixels, codec) {
+            (PixelData::Native { at, length }, None) => {
+                let expected = (width * height * layout.bytes) as u64 * frames as u64;
+                let present = u64::from(length).min((bytes.len() as u64).saturating_sub(at));
+                if present < expected {
+                    return Err(damaged(&format!("it holds {present} of {expected} bytes of pixel data")));
+                }
+                Storage::Native { at: at as usize }
+            }
+            (PixelData::Encapsulated { at }, Some(codec)) => {
+                let frames = Frames::locate(bytes, at as usize, frames, elements.offsets.clone())?;
+                Storage::Encapsulated { codec, frames }
+            }
+            (PixelData::Encapsulated { .. }, None) => return Err(damaged("its pixel data have no length")),
+            (PixelData::Native { .. }, Some(_)) => {
+                return Err(damaged("its compressed pixel data are in no fragments"));
+            }
+        };
+        let meaning = Meaning::of(&elements, &photometric)?;
+        let localizer = elements
+            .image_type
+            .as_deref()
+            .is_some_and(|kinds| kinds.split('\\').any(|kind| kind.trim() == "LOCALIZER"));
+        let place = place(&elements, frames);
+        let origin = Origin {
+            format: FORMAT,
+            oblique: elements.orientation.as_deref().is_some_and(is_oblique),
+            modality: elements.modality,
+            transfer_syntax: Some(syntax),
+            localizer,
+            colour: 0.0,
+        };
+        Ok(Header { frames, width, height, layout, meaning, storage, origin, place })
+    }
+
+    /// Decodes one frame, `frame < self.frames`.
+    pub fn slice(&self, bytes: &[u8], frame: usize) -> Result<Slice> {
+        let Header { width, height, layout, .. } = *self;
+        let pixels = match &self.storage {
+            Storage::Native { at } => {
+                let length = width * height * layout.bytes;
+                let at = at + frame * length;
+                let stored =
+                    bytes.get(at..at + length).ok_or_else(|| damaged(&format!("it ends inside frame {frame}")))?;
+                self.meaning.pixels(stored.chunks_exact(layout.bytes).map(|value| layout.value(layout.raw(value))))
+            }
+            Storage::Encapsulated { codec, frames } => {
+                let size = Frame { width, height, bytes: layout.bytes };
+                let samples = codec.decode(&frames.bytes(bytes, frame), size)?;
+                let layout = layout.of_codestream(samples.precision);
+                self.meaning.pixels(samples.values.iter().map(|value| layout.value(u32::from(*value))))
+            }
+        };
+        Ok(Slice { width, height, pixels, origin: self.origin.clone() })
+    }
+}
+
+/// What groups and orders the slices; what makes no sense there is no reason to refuse them.
+fn place(elements: &Elements, frames: usize) -> Place {
+    let single = |text: &Option<String>| text.clone().filter(|_| frames == 1);
+    let height = single(&elements.position).and_then(|position| {
+        let [_, _, z] = position.split('\\').collect::<Vec<_>>()[..] else { return None };
+        z.trim().parse().ok().filter(|z: &f64| z.is_finite())
+    });
+    let number = single(&elements.instance).and_then(|number| number.parse().ok());
+    Place { series: elements.series, height, number }
+}
+
+/// Whether the plane of rows and columns, given by their direction cosines, is more than 37 degrees off the axial one. A gantry
+/// tilts by 30 at most.
+fn is_oblique(orientation: &str) -> bool {
+    let cosines: Vec<f32> = orientation.split('\\').filter_map(|text| text.trim().parse().ok()).collect();
+    let [rx, ry, _, cx, cy, _] = cosines[..] else { return false };
+    (rx * cy - ry * cx).abs() < 0.8
+}
+
+/// The number of frames, as far as the first bytes of a file tell.
+#[derive(Debug, PartialEq)]
+pub enum Peek {
+    Frames(usize),
+    /// More bytes are needed.
+    Unknown,
+    /// It holds no image.
+    NoPixels,
+}
+
+/// Counts the frames by the first bytes of a file, or all of it if `is_whole`. Damage is left for [`Header::read`] to name, and
+/// stands for one frame.
+pub fn peek(bytes: &[u8], start: Start, is_whole: bool, limits: &Limits) -> Peek {
+    let mut elements = Elements::default();
+    let unknown = if is_whole { Peek::Frames(1) } else { Peek::Unknown };
+    let Ok(at) = elements.walk_meta(bytes, start, limits) else { return unknown };
+    let syntax = elements.transfer_syntax.clone().unwrap_or_default();
+    let inflated;
+    let (bytes, at) = if syntax == uids::DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN {
+        let compressed = &bytes[at as usize..];
+        inflated = inflate::start(compressed, (bytes.len() as u64).max(LONGEST_HEADER));
+        (&inflated[..], 0)
+    } else {
+        (bytes, at)
+    };
+    let walked = elements.walk(bytes, at, &syntax, Walk::DataSet, limits);
+    match (walked, &elements.pixels) {
+        (Ok(_), Some(_)) => {
+            Peek::Frames(elements.frame_count().ok().filter(|frames| *frames as u64 <= limits.frames).unwrap_or(1))
+        }
+        (Ok(_), None) if is_whole && !elements.is_cut() => Peek::NoPixels,
+        _ => unknown,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixture::{EXPLICIT, File, IMPLICIT, Writer, deflated, values};
+    use super::super::start::{MAGIC, PREAMBLE, sniff};
+    use super::super::syntax::EXPLICIT_VR_BIG_ENDIAN;
+    use super::*;
+    use crate::decode::Source;
+    use crate::slice::Series;
+    use dicom_dictionary_std::tags;
+
+    #[test]
+    fn the_header_says_where_a_slice_belongs() {
+        let place = |file: File| Source::open(file.bytes(), Limits::default()).unwrap().place();
+        let given = Some(["1.2.3", "17", "-125\\-130.5\\ -42.25"]);
+        let found = place(File { place: given, ..File::default() });
+        assert_eq!((found.series, found.height, found.number), (Some(Series::of("1.2.3")), Some(-42.25), Some(17)));
+        // The position and the number of a file are not those of its frames.
+        let frames = place(File { place: given, frames: Some("2"), values: vec![0; 4], ..File::default() });
+        assert_eq!((frames.series, frames.height, frames.number), (Some(Series::of("1.2.3")), None, None));
+        let senseless = place(File { place: Some(["1.2.3", "first", "1\\2\\inf"]), ..File::default() });
+        assert_eq!((senseless.height, senseless.number), (None, None));
+        assert_eq!(place(File::default()), Place::default());
+    }
+
+    #[test]
+    fn uncompressed_syntaxes_give_the_same_values() {
+        for syntax in [EXPLICIT, IMPLICIT, EXPLICIT_VR_BIG_ENDIAN] {
+            let file = File { syntax, ..File::default() };
+            assert_eq!(file.read().unwrap(), [[-1000.0, 40.0]], "{syntax}");
+        }
+    }
+
+    #[test]
+    fn frames_are_read_one_by_one() {
+        let file = File { frames: Some("2"), values: vec![1, 2, 3, 4], ..File::default() };
+        assert_eq!(file.read().unwrap(), [[1.0, 2.0], [3.0, 4.0]]);
+    }
+
+    #[test]
+    fn headers_say_what_is_not_axial_and_not_in_hounsfield_units() {
+        let oblique = |orientation| {
+            let bytes = File { orientation: Some(orientation), ..File::default() }.bytes();
+            Source::open(bytes, Limits::default()).unwrap().slice(0).unwrap().origin.oblique
+        };
+        assert!(!oblique("1\\0\\0\\0\\1\\0"), "axial");
+        assert!(!oblique("1\\0\\0\\0\\0.9\\0.43"), "a tilted gantry");
+        assert!(!oblique("nonsense"), "nothing that is known");
+        assert!(oblique("1\\0\\0\\0\\0\\-1"), "coronal");
+        assert!(oblique("0\\1\\0\\0\\0\\-1"), "sagittal");
+        let energy = File { rescale_type: Some("Z_EFF"), ..File::default() };
+        assert!(energy.read().unwrap_err().to_string().contains("Z_EFF"));
+        assert!(File { rescale_type: Some("HU"), ..File::default() }.read().is_ok());
+    }
+
+    #[test]
+    fn what_holds_no_image_is_told_from_what_was_cut() {
+        let whole = File::default().bytes();
+        let pixels_at = whole.len() - 2 * 2 - 12;
+        assert_eq!(values(whole[..pixels_at].to_vec()).unwrap_err().code(), "unreadable");
+        let mut report = Writer { syntax: EXPLICIT, bytes: [vec![0; PREAMBLE], MAGIC.to_vec()].concat() };
+        report.text(tags::TRANSFER_SYNTAX_UID, "UI", EXPLICIT).text(tags::MODALITY, "CS", "SR");
+        assert_eq!(values(report.bytes).unwrap_err(), Error::NoPixels);
+    }
+
+    #[test]
+    fn a_deflated_data_set_is_inflated_within_its_limit() {
+        let file = File { frames: Some("2"), values: vec![1, 2, 3, 4], unneeded: 5000, ..File::default() };
+        let bytes = deflated(&file);
+        assert_eq!(values(bytes.clone()).unwrap(), [[1.0, 2.0], [3.0, 4.0]]);
+        let start = sniff(&bytes).unwrap();
+        assert_eq!(peek(&bytes, start, true, &Limits::default()), Peek::Frames(2));
+        let limits = Limits { entry: 5000, ..Limits::default() };
+        assert_eq!(Source::open(bytes.clone(), limits).err().map(|error| error.code()), Some("too_large"));
+        let cut = bytes[..bytes.len() - 8].to_vec();
+        assert!(values(cut).unwrap_err().to_string().contains("deflated data set is damaged"));
+    }
+
+    #[test]
+    fn too_little_pixel_data_is_an_error() {
+        let mut bytes = File::default().bytes();
+        bytes.truncate(bytes.len() - 1);
+        assert_eq!(values(bytes).unwrap_err().code(), "unreadable");
+        let more = File { frames: Some("70000"), ..File::default() };
+        assert_eq!(more.read().unwrap_err().code(), "too_large");
+        let nonsense = File { frames: Some("many"), ..File::default() };
+        assert_eq!(nonsense.read().unwrap_err().code(), "unreadable");
+    }
+
+    #[test]
+    fn what_cannot_be_decoded_is_named() {
+        let movie = File { syntax: "1.2.840.10008.1.2.4.102", ..File::default() };
+        assert_eq!(movie.read().unwrap_err().code(), "unsupported");
+        let unknown = File { syntax: "1.2.3", ..File::default() };
+        assert!(unknown.read().unwrap_err().to_string().contains("1.2.3"));
+        let palette = File { photometric: "PALETTE COLOR", ..File::default() };
+        assert!(palette.read().unwrap_err().to_string().contains("PALETTE COLOR"));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn damaged_files_are_errors_and_no_panic(
+            flips in proptest::collection::vec((0usize..1000, 0u8..), 0..12),
+            cut in 0usize..1000,
+            implicit in proptest::bool::ANY,
+        ) {
+            let syntax = if implicit { IMPLICIT } else { EXPLICIT };
+            let mut bytes = File { syntax, ..File::default() }.bytes();
+            for (at, value) in flips {
+                let at = PREAMBLE + at % (bytes.len() - PREAMBLE);
+                bytes[at] = value;
+            }
+            bytes.truncate(bytes.len() - cut % bytes.len());
+            let _ = values(bytes);
+        }
+    }
+}
