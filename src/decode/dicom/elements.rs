@@ -61,6 +61,56 @@ pub(super) enum PixelData {
     },
 }
 
+/// What becomes of the value of an element.
+type Take = fn(&mut Elements, Value);
+
+/// The elements that are read, each outside of all sequences; every other one is skipped.
+const READ: [(Tag, Take); 19] = [
+    (tags::TRANSFER_SYNTAX_UID, |elements, value| elements.transfer_syntax = value.text()),
+    (tags::IMAGE_TYPE, |elements, value| elements.image_type = value.text()),
+    // Users see it as it stands: what is no code word may be anything, a name too.
+    (tags::MODALITY, |elements, value| {
+        elements.modality = value.text().map(|text| if is_code(&text) { text } else { "unknown".to_string() })
+    }),
+    (tags::SERIES_INSTANCE_UID, |elements, value| elements.series = value.text().map(|uid| Series::of(&uid))),
+    (tags::INSTANCE_NUMBER, |elements, value| elements.instance = value.text()),
+    (tags::IMAGE_POSITION_PATIENT, |elements, value| elements.position = value.text()),
+    (tags::IMAGE_ORIENTATION_PATIENT, |elements, value| elements.orientation = value.text()),
+    (tags::SAMPLES_PER_PIXEL, |elements, value| elements.samples = value.number()),
+    (tags::PHOTOMETRIC_INTERPRETATION, |elements, value| elements.photometric = value.text()),
+    (tags::NUMBER_OF_FRAMES, |elements, value| elements.frames = value.text()),
+    (tags::ROWS, |elements, value| elements.rows = value.number()),
+    (tags::COLUMNS, |elements, value| elements.columns = value.number()),
+    (tags::BITS_ALLOCATED, |elements, value| elements.bits_allocated = value.number()),
+    (tags::BITS_STORED, |elements, value| elements.bits_stored = value.number()),
+    (tags::HIGH_BIT, |elements, value| elements.high_bit = value.number()),
+    (tags::PIXEL_REPRESENTATION, |elements, value| elements.representation = value.number()),
+    (tags::RESCALE_INTERCEPT, |elements, value| elements.intercept = value.text()),
+    (tags::RESCALE_SLOPE, |elements, value| elements.slope = value.text()),
+    (tags::RESCALE_TYPE, |elements, value| elements.rescale_type = value.text()),
+];
+
+/// The value of an element.
+#[derive(Clone, Copy)]
+struct Value<'a> {
+    bytes: &'a [u8],
+    big_endian: bool,
+}
+
+impl Value<'_> {
+    /// Without its padding; `None` where nothing is left.
+    fn text(self) -> Option<String> {
+        let text = String::from_utf8_lossy(self.bytes);
+        Some(text.trim_matches(['\0', ' ']).to_string()).filter(|text| !text.is_empty())
+    }
+
+    /// The first number of 16 bits.
+    fn number(self) -> Option<u16> {
+        let bytes = self.bytes.first_chunk::<2>()?;
+        Some(if self.big_endian { u16::from_be_bytes(*bytes) } else { u16::from_le_bytes(*bytes) })
+    }
+}
+
 /// Which part of the file [`Elements::walk`] reads.
 #[derive(PartialEq)]
 pub(super) enum Walk {
@@ -146,10 +196,11 @@ impl Elements {
                     if open.is_empty() && header.tag == tags::EXTENDED_OFFSET_TABLE {
                         self.offsets = Some(position as usize..position as usize + length as usize);
                     }
-                    if open.is_empty() && length <= LONGEST_VALUE && is_needed(header.tag) {
+                    let read = READ.iter().find(|(tag, _)| open.is_empty() && *tag == header.tag);
+                    if let (Some((_, take)), true) = (read, length <= LONGEST_VALUE) {
                         let mut value = Vec::new();
                         decoder.read_to_vec(length, &mut value).map_err(|error| damaged(&error.to_string()))?;
-                        self.take(header.tag, &value, big_endian);
+                        take(self, Value { bytes: &value, big_endian });
                     } else {
                         decoder.skip_bytes(length).map_err(|error| damaged(&error.to_string()))?;
                     }
@@ -168,42 +219,6 @@ impl Elements {
         Ok(end)
     }
 
-    fn take(&mut self, tag: Tag, value: &[u8], big_endian: bool) {
-        let text = || {
-            let text = String::from_utf8_lossy(value);
-            Some(text.trim_matches(['\0', ' ']).to_string()).filter(|text| !text.is_empty())
-        };
-        let number = || {
-            let bytes = value.first_chunk::<2>()?;
-            Some(if big_endian { u16::from_be_bytes(*bytes) } else { u16::from_le_bytes(*bytes) })
-        };
-        match tag {
-            tags::TRANSFER_SYNTAX_UID => self.transfer_syntax = text(),
-            // Users see it as it stands: what is no code word may be anything, a name too.
-            tags::MODALITY => {
-                self.modality = text().map(|text| if is_code(&text) { text } else { "unknown".to_string() })
-            }
-            tags::IMAGE_TYPE => self.image_type = text(),
-            tags::PHOTOMETRIC_INTERPRETATION => self.photometric = text(),
-            tags::NUMBER_OF_FRAMES => self.frames = text(),
-            tags::RESCALE_SLOPE => self.slope = text(),
-            tags::RESCALE_INTERCEPT => self.intercept = text(),
-            tags::RESCALE_TYPE => self.rescale_type = text(),
-            tags::IMAGE_ORIENTATION_PATIENT => self.orientation = text(),
-            tags::SERIES_INSTANCE_UID => self.series = text().map(|uid| Series::of(&uid)),
-            tags::IMAGE_POSITION_PATIENT => self.position = text(),
-            tags::INSTANCE_NUMBER => self.instance = text(),
-            tags::SAMPLES_PER_PIXEL => self.samples = number(),
-            tags::ROWS => self.rows = number(),
-            tags::COLUMNS => self.columns = number(),
-            tags::BITS_ALLOCATED => self.bits_allocated = number(),
-            tags::BITS_STORED => self.bits_stored = number(),
-            tags::HIGH_BIT => self.high_bit = number(),
-            tags::PIXEL_REPRESENTATION => self.representation = number(),
-            _ => {}
-        }
-    }
-
     pub(super) fn frame_count(&self) -> Result<usize> {
         let Some(text) = self.frames.as_deref() else { return Ok(1) };
         text.parse::<usize>().ok().filter(|frames| *frames > 0).ok_or_else(|| {
@@ -220,31 +235,6 @@ impl Elements {
 /// A code string of DICOM PS3.5 6.2.
 pub(super) fn is_code(text: &str) -> bool {
     text.len() <= 16 && text.chars().all(|c| matches!(c, 'A'..='Z' | '0'..='9' | '_' | ' '))
-}
-
-fn is_needed(tag: Tag) -> bool {
-    matches!(
-        tag,
-        tags::TRANSFER_SYNTAX_UID
-            | tags::MODALITY
-            | tags::IMAGE_TYPE
-            | tags::PHOTOMETRIC_INTERPRETATION
-            | tags::NUMBER_OF_FRAMES
-            | tags::RESCALE_SLOPE
-            | tags::RESCALE_INTERCEPT
-            | tags::RESCALE_TYPE
-            | tags::IMAGE_ORIENTATION_PATIENT
-            | tags::SERIES_INSTANCE_UID
-            | tags::IMAGE_POSITION_PATIENT
-            | tags::INSTANCE_NUMBER
-            | tags::SAMPLES_PER_PIXEL
-            | tags::ROWS
-            | tags::COLUMNS
-            | tags::BITS_ALLOCATED
-            | tags::BITS_STORED
-            | tags::HIGH_BIT
-            | tags::PIXEL_REPRESENTATION
-    )
 }
 
 #[cfg(test)]
