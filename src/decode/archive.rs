@@ -35,12 +35,12 @@ pub struct Entry {
     pub name: String,
     /// The number of frames, at least 1. One that cannot be opened stands for one frame.
     pub frames: usize,
-    place: Result<Place>,
+    packed: Result<Packed>,
 }
 
 /// Where an entry lies, and what it will be.
 #[derive(Debug, Clone)]
-struct Place {
+struct Packed {
     data: Range<usize>,
     is_deflated: bool,
     /// Bytes, as the directory says.
@@ -72,9 +72,9 @@ impl Archive {
             if compressed > bytes.len() as u64 {
                 return Err(unreadable("its entries share their bytes"));
             }
-            let place = Place::of(&archive, &record, &limits);
-            let frames = match &place {
-                Ok(place) => match place.peek(&bytes, &limits) {
+            let packed = Packed::of(&archive, &record, &limits);
+            let frames = match &packed {
+                Ok(packed) => match packed.peek(&bytes, &limits) {
                     Peek::Image(frames) => frames,
                     Peek::Archive => {
                         nested += 1;
@@ -89,7 +89,7 @@ impl Archive {
             };
             let raw = record.file_path();
             let name = String::from_utf8_lossy(raw.as_bytes());
-            entries.push(Entry { name: ZipFilePath::from_str(&name).as_str().to_string(), frames, place });
+            entries.push(Entry { name: ZipFilePath::from_str(&name).as_str().to_string(), frames, packed });
         }
         if entries.is_empty() {
             return Err(Error::NoImages { others: skipped + nested });
@@ -135,8 +135,8 @@ impl Archive {
     /// Those of [`Source::open`], [`Error::Unsupported`] for an encrypted entry or another compression than DEFLATE, and
     /// [`Error::Unreadable`] for one that is not what the directory says.
     pub fn source(&self, entry: usize) -> Result<Source> {
-        let place = self.entries[entry].place.as_ref().map_err(Error::clone)?;
-        Source::open(place.read(&self.bytes)?, self.limits)
+        let packed = self.entries[entry].packed.as_ref().map_err(Error::clone)?;
+        Source::open(packed.read(&self.bytes)?, self.limits)
     }
 }
 
@@ -147,9 +147,9 @@ enum Peek {
     Other,
 }
 
-impl Place {
+impl Packed {
     /// Finds an entry, if it can be read within `limits`.
-    fn of(archive: &ZipSliceArchive<&[u8]>, record: &ZipFileHeaderRecord, limits: &Limits) -> Result<Place> {
+    fn of(archive: &ZipSliceArchive<&[u8]>, record: &ZipFileHeaderRecord, limits: &Limits) -> Result<Packed> {
         let flags = record.flags();
         if flags.is_encrypted() || flags.has_strong_encryption() {
             let advice = "unpack the archive with its password first";
@@ -167,7 +167,7 @@ impl Place {
         let (start, end) = archive.get_entry(record.wayfinder()).map_err(damaged)?.compressed_data_range();
         let size = record.uncompressed_size_hint();
         Limits::check("the size of the entry in bytes", size, limits.inflated(end - start))?;
-        Ok(Place { data: start as usize..end as usize, is_deflated, size, crc: record.crc32() })
+        Ok(Packed { data: start as usize..end as usize, is_deflated, size, crc: record.crc32() })
     }
 
     /// Its first bytes, at most `limit`.

@@ -12,7 +12,7 @@ use dicom_parser::dataset::lazy_read::LazyDataSetReader;
 use dicom_transfer_syntax_registry::TransferSyntaxRegistry;
 
 use super::fault::damaged;
-use super::start::{LONGEST_VALUE, Start};
+use super::start::{MAX_VALUE, Start};
 use super::syntax::{EXPLICIT_VR_BIG_ENDIAN, unsupported_syntax};
 use crate::decode::Limits;
 use crate::error::Result;
@@ -113,7 +113,7 @@ impl Value<'_> {
 
 /// Which part of the file [`Elements::walk`] reads.
 #[derive(PartialEq)]
-pub(super) enum Walk {
+pub(super) enum Part {
     FileMeta,
     DataSet,
 }
@@ -136,7 +136,7 @@ impl Elements {
             self.transfer_syntax = Some(syntax.to_string());
             return Ok(start.at as u64);
         }
-        let end = self.walk(bytes, start.at as u64, uids::EXPLICIT_VR_LITTLE_ENDIAN, Walk::FileMeta, limits)?;
+        let end = self.walk(bytes, start.at as u64, uids::EXPLICIT_VR_LITTLE_ENDIAN, Part::FileMeta, limits)?;
         if self.transfer_syntax.is_none() {
             return Err(damaged("it names no transfer syntax"));
         }
@@ -144,7 +144,7 @@ impl Elements {
     }
 
     /// Reads elements from byte `at` on; returns where it stopped: behind the file meta group, or at the pixel data.
-    pub(super) fn walk(&mut self, bytes: &[u8], at: u64, syntax: &str, walk: Walk, limits: &Limits) -> Result<u64> {
+    pub(super) fn walk(&mut self, bytes: &[u8], at: u64, syntax: &str, part: Part, limits: &Limits) -> Result<u64> {
         let transfer_syntax = TransferSyntaxRegistry.get(syntax).ok_or_else(|| unsupported_syntax(syntax))?;
         let big_endian = syntax == EXPLICIT_VR_BIG_ENDIAN;
         let mut cursor = Cursor::new(bytes);
@@ -161,7 +161,7 @@ impl Elements {
             Limits::check("the number of its elements", tokens, limits.elements)?;
             Limits::check("the length of its header in bytes", end - at, limits.header)?;
             match token.map_err(|error| damaged(&error.to_string()))? {
-                LazyDataToken::ElementHeader(header) if walk == Walk::FileMeta && header.tag.group() != 0x0002 => {
+                LazyDataToken::ElementHeader(header) if part == Part::FileMeta && header.tag.group() != 0x0002 => {
                     return Ok(end);
                 }
                 LazyDataToken::PixelSequenceStart if open.is_empty() => {
@@ -197,7 +197,7 @@ impl Elements {
                         self.offsets = Some(position as usize..position as usize + length as usize);
                     }
                     let read = READ.iter().find(|(tag, _)| open.is_empty() && *tag == header.tag);
-                    if let (Some((_, take)), true) = (read, length <= LONGEST_VALUE) {
+                    if let (Some((_, take)), true) = (read, length <= MAX_VALUE) {
                         let mut value = Vec::new();
                         decoder.read_to_vec(length, &mut value).map_err(|error| damaged(&error.to_string()))?;
                         take(self, Value { bytes: &value, big_endian });

@@ -12,7 +12,7 @@ const SEQUENCE_END: [u8; 4] = [0xFE, 0xFF, 0xDD, 0xE0];
 /// Tag and length of an item.
 const HEADER: usize = 8;
 /// The most fragments of a file: a frame has one, or a few dozen from an encoder that cut it into pieces.
-const MOST_FRAGMENTS: u64 = 1 << 16;
+const MAX_FRAGMENTS: u64 = 1 << 16;
 
 /// The fragments of each frame.
 #[derive(Debug)]
@@ -32,7 +32,7 @@ impl Frames {
         let origin = rest;
         let mut fragments = Vec::new();
         while let Some((value, next)) = item(bytes, rest)? {
-            Limits::check("the number of fragments", fragments.len() as u64 + 1, MOST_FRAGMENTS)?;
+            Limits::check("the number of fragments", fragments.len() as u64 + 1, MAX_FRAGMENTS)?;
             fragments.push(value);
             rest = next;
         }
@@ -179,7 +179,7 @@ mod tests {
     fn too_many_fragments_are_refused() {
         let mut bytes = sequence(&[b""]);
         bytes.truncate(HEADER);
-        bytes.extend([ITEM, [0; 4]].concat().repeat(MOST_FRAGMENTS as usize + 1));
+        bytes.extend([ITEM, [0; 4]].concat().repeat(MAX_FRAGMENTS as usize + 1));
         assert_eq!(frames(&bytes, 1, None).unwrap_err().code(), "too_large");
     }
 

@@ -3,7 +3,7 @@
 use dicom_dictionary_std::uids;
 
 use super::codec::{Codec, Frame};
-use super::elements::{Elements, PixelData, Walk};
+use super::elements::{Elements, Part, PixelData};
 use super::fault::{FORMAT, damaged};
 use super::fragments::Frames;
 use super::start::Start;
@@ -14,7 +14,7 @@ use crate::error::{Error, Result};
 use crate::slice::{Origin, Place, Slice};
 
 /// Bytes of a deflated data set that [`peek`] looks at, unless it was given more.
-const LONGEST_HEADER: u64 = 1 << 20;
+const MAX_PEEKED: u64 = 1 << 20;
 
 /// What a file says of its frames; [`Header::slice`] reads one.
 #[derive(Debug)]
@@ -60,7 +60,7 @@ impl Header {
             // The elements before it are not needed any more.
             (*bytes, at) = (data_set, 0);
         }
-        elements.walk(bytes, at, &syntax, Walk::DataSet, limits)?;
+        elements.walk(bytes, at, &syntax, Part::DataSet, limits)?;
         Header::new(elements, bytes, limits)
     }
 
@@ -187,12 +187,12 @@ pub fn peek(bytes: &[u8], start: Start, is_whole: bool, limits: &Limits) -> Peek
     let inflated;
     let (bytes, at) = if syntax == uids::DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN {
         let compressed = &bytes[at as usize..];
-        inflated = inflate::start(compressed, (bytes.len() as u64).max(LONGEST_HEADER));
+        inflated = inflate::start(compressed, (bytes.len() as u64).max(MAX_PEEKED));
         (&inflated[..], 0)
     } else {
         (bytes, at)
     };
-    let walked = elements.walk(bytes, at, &syntax, Walk::DataSet, limits);
+    let walked = elements.walk(bytes, at, &syntax, Part::DataSet, limits);
     match (walked, &elements.pixels) {
         (Ok(_), Some(_)) => {
             Peek::Frames(elements.frame_count().ok().filter(|frames| *frames as u64 <= limits.frames).unwrap_or(1))

@@ -5,7 +5,7 @@ use dicom_dictionary_std::uids;
 pub(super) const PREAMBLE: usize = 128;
 pub(super) const MAGIC: &[u8] = b"DICM";
 /// The longest header value that is read, in bytes; those that a slice needs are far shorter.
-pub(super) const LONGEST_VALUE: u32 = 1024;
+pub(super) const MAX_VALUE: u32 = 1024;
 
 /// Where the elements of a DICOM file start, and how they are encoded if there is no file meta group to say so.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -28,7 +28,7 @@ pub fn sniff(bytes: &[u8]) -> Option<Start> {
         (0x0002, true) => Some(Start { at, syntax: None }),
         // A bare data set starts with the identifying group; its first elements are short.
         (0x0008, true) => Some(Start { at, syntax: Some(uids::EXPLICIT_VR_LITTLE_ENDIAN) }),
-        (0x0008, false) if length < LONGEST_VALUE && element[3] == 0 => {
+        (0x0008, false) if length < MAX_VALUE && element[3] == 0 => {
             Some(Start { at, syntax: Some(uids::IMPLICIT_VR_LITTLE_ENDIAN) })
         }
         _ => None,

@@ -21,11 +21,11 @@ mod marker {
 const JP2: &[u8] = b"\0\0\0\x0CjP  \r\n\x87\n";
 /// Exponents of width and height of the smallest code block that is read, added: 16 x 16. Encoders use 32 x 32 and 64 x 64; the
 /// decoder takes hundreds of bytes for each.
-const LEAST_BLOCK: u32 = 8;
+const MIN_BLOCK: u32 = 8;
 /// Exponent of the smallest side of a precinct that is read, for the same reason.
-const LEAST_PRECINCT: u8 = 5;
+const MIN_PRECINCT: u8 = 5;
 /// Tiles of a frame: 64 x 64 of them.
-const MOST_TILES: u64 = 4096;
+const MAX_TILES: u64 = 4096;
 
 /// Decodes a frame.
 pub(super) fn decode(bytes: &[u8], frame: Frame) -> Result<Samples> {
@@ -94,7 +94,7 @@ fn check_size(bytes: &[u8], frame: Frame) -> Result<Component> {
         return Err(unsupported("a JPEG 2000 frame off the origin of its grid".to_string()));
     }
     frame.check(NAME, width, height, components)?;
-    if tile_width == 0 || tile_height == 0 || width.div_ceil(tile_width) * height.div_ceil(tile_height) > MOST_TILES {
+    if tile_width == 0 || tile_height == 0 || width.div_ceil(tile_width) * height.div_ceil(tile_height) > MAX_TILES {
         return Err(damaged(NAME, "its tiles make no sense"));
     }
     let component = Component { precision: u32::from(header[38] & 0x7F) + 1, is_signed: header[38] & 0x80 != 0 };
@@ -154,9 +154,9 @@ fn check_coding(style: Option<u8>, parameters: Option<&[u8]>) -> Result<()> {
     let (Some(style), Some([_, width, height, _, _, precincts @ ..])) = (style, parameters) else {
         return Err(damaged(NAME, "its coding style is cut"));
     };
-    let is_small = |precinct: &u8| (precinct & 15).min(precinct >> 4) < LEAST_PRECINCT;
+    let is_small = |precinct: &u8| (precinct & 15).min(precinct >> 4) < MIN_PRECINCT;
     let exponents = u32::from(width & 15) + 2 + u32::from(height & 15) + 2;
-    if exponents < LEAST_BLOCK || (style & 1 == 1 && precincts.iter().any(is_small)) {
+    if exponents < MIN_BLOCK || (style & 1 == 1 && precincts.iter().any(is_small)) {
         return Err(unsupported("a JPEG 2000 frame in such small blocks".to_string()));
     }
     Ok(())
