@@ -61,27 +61,44 @@ def crop(x: Tensor, size: int, generator: Generator, smallest: float = 0.72, str
     return functional.grid_sample(x + 1, grid, align_corners=False) - 1
 
 
-def window(x: Tensor, generator: Generator, soft: float = 0.0) -> Tensor:
+def window(x: Tensor, generator: Generator, dark: Tensor | None = None, soft: float = 0.0) -> Tensor:
     """A random display window over the gray range with a random gamma, or brightness and contrast.
 
-    Half of the samples get a window: its lower end lies in 0 to 0.2 of the range, the upper in 0.55 to 1.05,
-    gamma in 0.7 to 1.4. A share `soft` of those gets one in which lungs are nearly black, as in a mediastinal window: its
-    lower end lies in 0.2 to 0.5; and as many one in which all is dark, as in a bone window: its upper end lies in 1.05 to 2.5.
+    Three in four samples get a window in which the lungs can be seen: with `dark` [N], the lungs' level in 0..1, it begins at up
+    to 0.85 of that level and ends 0.25 to 1.1 of the range above it, so that soft tissue, vessels and dense opacities may all be
+    saturated; without it, it begins at 0 to 0.2 and ends at 0.55 to 1.05. Gamma lies in 0.7 to 1.4. A share `soft` of the
+    windows shows lungs nearly black, as a mediastinal one does, and as many show all dark, as a bone window does.
     """
     count = len(x)
     gray = ((x * 128 + 127) / 255).clamp(0, 1)
-    low = uniform(generator, count, 0, 0.2).view(-1, 1, 1, 1)
-    high = uniform(generator, count, 0.55, 1.05).view(-1, 1, 1, 1)
+
+    def draw(low: float, high: float) -> Tensor:
+        return uniform(generator, count, low, high).view(-1, 1, 1, 1)
+
+    if dark is None:
+        low, high = draw(0, 0.2), draw(0.55, 1.05)
+    else:
+        level = dark.view(-1, 1, 1, 1)
+        low = torch.minimum(level * draw(-0.4, 0.85), level - 0.01)
+        high = level + draw(math.log(0.25), math.log(1.1)).exp()
     if soft > 0:
-        low = torch.where(chosen(generator, count, soft), uniform(generator, count, 0.2, 0.5).view(-1, 1, 1, 1), low)
-        high = torch.where(chosen(generator, count, soft), uniform(generator, count, 1.05, 2.5).view(-1, 1, 1, 1), high)
-    gamma = torch.exp(uniform(generator, count, math.log(0.7), math.log(1.4))).view(-1, 1, 1, 1)
+        low = torch.where(chosen(generator, count, soft), draw(0.2, 0.5), low)
+        high = torch.where(chosen(generator, count, soft), draw(1.05, 2.5), high)
+    gamma = draw(math.log(0.7), math.log(1.4)).exp()
     windowed = ((gray - low) / (high - low)).clamp(0, 1) ** gamma
-    contrast = uniform(generator, count, 0.75, 1.25).view(-1, 1, 1, 1)
-    offset = uniform(generator, count, -0.12, 0.12).view(-1, 1, 1, 1)
-    shaded = ((gray - 0.5) * contrast + 0.5 + offset).clamp(0, 1)
-    gray = torch.where(chosen(generator, count, 0.5), windowed, shaded)
+    shaded = ((gray - 0.5) * draw(0.75, 1.25) + 0.5 + draw(-0.12, 0.12)).clamp(0, 1)
+    gray = torch.where(chosen(generator, count, 0.75), windowed, shaded)
     return (gray * 255 - 127) / 128
+
+
+def kernel(x: Tensor, generator: Generator) -> Tensor:
+    """A third of the samples is sharpened and a sixth blurred, as scanners' kernels do."""
+    count = len(x)
+    near = functional.avg_pool2d(functional.pad(x, (1, 1, 1, 1), mode="replicate"), 3, 1)
+    amount = uniform(generator, count, 0.3, 1.5).view(-1, 1, 1, 1)
+    blurred = chosen(generator, count, 1 / 6)
+    amount = torch.where(blurred, -amount.clamp(max=1), amount) * (blurred | chosen(generator, count, 0.4))
+    return (x + amount * (x - near)).clamp(-127 / 128, 1)
 
 
 def soften(x: Tensor, generator: Generator, share: float = 0.3) -> Tensor:
@@ -125,21 +142,6 @@ def noise(x: Tensor, generator: Generator) -> Tensor:
     return x + amount * torch.randn(x.shape, generator=generator, device=x.device)
 
 
-def cutout(x: Tensor, generator: Generator) -> Tensor:
-    """A gray rectangle of 0.1 to 0.35 of each side on half of the samples (DeVries and Taylor 2017, arXiv 1708.04552)."""
-    count, size = len(x), x.shape[-1]
-    axis = torch.arange(size, device=x.device).view(1, -1)
-
-    def span() -> Tensor:
-        length = uniform(generator, count, 0.1, 0.35) * size
-        start = uniform(generator, count, 0, 1) * (size - length)
-        return (axis >= start.view(-1, 1)) & (axis < (start + length).view(-1, 1))
-
-    hole = (span()[:, :, None] & span()[:, None, :])[:, None] & chosen(generator, count, 0.5)
-    fill = uniform(generator, count, -1, 1).view(-1, 1, 1, 1)
-    return torch.where(hole, fill, x)
-
-
 def mixup(tensors: list[Tensor], generator: Generator) -> list[Tensor]:
     """Half of the batches are blended with a shuffled copy (Zhang et al. 2018, arXiv 1710.09412).
 
@@ -157,12 +159,7 @@ def mixup(tensors: list[Tensor], generator: Generator) -> list[Tensor]:
     return blended
 
 
-def shade(x: Tensor, generator: Generator, softened: float = 0.3) -> Tensor:
-    """Window, resolution (a share of `softened`), noise and hole for a batch [N,1,H,W]; values stay in the range of real inputs."""
-    x = noise(soften(window(x, generator), generator, softened), generator)
-    return cutout(x.clamp(-127 / 128, 1), generator)
-
-
-def view(x: Tensor, size: int, generator: Generator) -> Tensor:
-    """One random view of a batch [N,1,H,W] at [N,1,size,size]."""
-    return shade(crop(x, size, generator), generator)
+def shade(x: Tensor, generator: Generator, dark: Tensor | None = None, softened: float = 0.4) -> Tensor:
+    """Kernel, window, noise and resolution (a share of `softened`) of a batch [N,1,H,W]; values stay in the range of real inputs."""
+    x = noise(window(kernel(x, generator), generator, dark), generator)
+    return soften(x.clamp(-127 / 128, 1), generator, softened).clamp(-127 / 128, 1)

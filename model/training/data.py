@@ -24,6 +24,8 @@ FOLDS = 5
 REFERENCES = ("chest-ct-reference", "formats")
 # One LUNA16 series in ten is kept from the gate's fit.
 HELD_SHARE = 0.1
+# A slice of a COVID-19 volume counts as positive where more than this share of its lungs is opaque.
+LESION = 0.01
 
 
 def covid_ct_rows(root: Path) -> list[dict]:
@@ -95,10 +97,60 @@ def mask_rows(root: Path) -> list[dict]:
     return rows
 
 
+def row_of(path: Path, split: str, group: str, collection: str, label: int = 0, source: str = "") -> dict:
+    """A row of the manifest for a picture outside COVID-CT."""
+    return {
+        "path": path, "label": label, "split": split, "group": group, "clean": 1,
+        "collection": collection, "source": source, "findings": "",
+    }
+
+
+def sars_rows(root: Path) -> list[dict]:
+    """SARS-CoV-2-CT (`sars`): both classes from the same hospitals, grouped by look."""
+    folder = root / "sars-cov-2-ct"
+    with open(folder / "slices.csv", newline="") as file:
+        return [
+            row_of(folder / row["file"], "sars", row["group"], "sars-cov-2-ct", int(row["label"]), "sars-cov-2-ct")
+            for row in csv.DictReader(file)
+        ]
+
+
+def source_rows(root: Path) -> list[dict]:
+    """Slices of many small sources (`source`), and chest slices whose window hides the lungs (`hidden`)."""
+    folder = root / "sources"
+    with open(folder / "slices.csv", newline="") as file:
+        rows = [
+            row_of(folder / row["file"], "source", row["group"], row["file"].split("/")[0], int(row["label"]), row["source"])
+            for row in csv.DictReader(file)
+        ]
+    return rows + [row_of(path, "hidden", path.stem, "hidden-lungs") for path in sorted((folder / "hidden-lungs").glob("*.webp"))]
+
+
+def lesion_rows(root: Path) -> list[dict]:
+    """lesion-masks: slices (`slice`, label 1 where over LESION of the lung is opaque) with lungs and lesions, grouped by volume."""
+    folder = root / "lesion-masks"
+    rows = []
+    with open(folder / "slices.csv", newline="") as file:
+        for row in csv.DictReader(file):
+            stem = Path(row["file"]).stem
+            label, volume = int(float(row["lesion_of_lung"]) > LESION), f"volume{row['volume']}"
+            rows.append(row_of(folder / "images" / row["file"], "slice", volume, "lesion-masks", label, volume))
+            rows.append(row_of(folder / "lungs" / f"{stem}.png", "lungs", volume, "lesion-masks"))
+            rows.append(row_of(folder / "lesions" / f"{stem}.png", "lesions", volume, "lesion-masks"))
+    return rows
+
+
+def other_rows(root: Path) -> list[dict]:
+    """DICOM files that are no axial chest CT with lungs (`not_chest`)."""
+    names = [*sorted((root / "dicom" / "not-chest-ct").glob("*.dcm")), *sorted((root / "dicom" / "transfer-syntaxes-neck-ct").glob("*original.dcm"))]
+    return [row_of(path, "not_chest", path.name, "dicom") for path in names]
+
+
 def write_manifest(out: Path) -> None:
     """Writes the manifest that `lungglass preprocess` reads; paths are absolute."""
     root = Path(os.environ["LUNGGLASS_DATA"]).resolve()
     rows = covid_ct_rows(root) + luna_rows(root) + ood_rows(root) + mask_rows(root)
+    rows += sars_rows(root) + source_rows(root) + lesion_rows(root) + other_rows(root)
     out.parent.mkdir(parents=True, exist_ok=True)
     with open(out, "w", newline="") as file:
         writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")

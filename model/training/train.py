@@ -1,21 +1,19 @@
-"""Fine-tunes the pre-trained classifier on labelled slices; leaves `last.pt`, `network.pt`, `held.csv`,
-`elsewhere.csv` and `log.csv`.
+"""Trains the tail on the views of views.py; leaves `network.pt`, `log.csv` and `held.csv`, what it says of the slices held out.
 
-Tasks: COVID-19 or not; the findings of the captions, in which a finding not mentioned is nearly without weight; painted lesions
-on LUNA16 slices, cell by cell; and of each such pair the painted slice is to have the higher logit, so that the network's
-origin cannot do the work of lesions. Nothing is chosen on the test: the schedule is fixed, the network kept is the
-moving average of the weights after the last epoch. With `--fold K` the run trains on all audited training and validation
-slices but those of fold K, which it writes to `held.csv`; else on train_clean, and val_clean is held. `elsewhere.csv` has the
-volumes with lung masks, of COVID-19 patients of other hospitals, and LUNA16 series, none of which it was trained on.
-A run that was stopped goes on from `last.pt`.
+Tasks: COVID-19 or not; ground glass and consolidation cell by cell, drawn by a radiologist or painted; of a LUNA16 slice
+clear and painted, the painted one is to have the higher logit; and two views of one slice are to say the same. Slices are
+drawn by SHARES, so that no hospital and no class of it outweighs another. The schedule is fixed, nothing is chosen on
+what is held out, and the network kept is the moving average of the weights after the last step.
 """
 
 from __future__ import annotations
 
 import argparse
 import csv
+import hashlib
+import math
 import time
-from functools import lru_cache
+from copy import deepcopy
 from pathlib import Path
 from typing import NamedTuple
 
@@ -24,210 +22,295 @@ import torch
 from sklearn.metrics import roc_auc_score
 from torch import Tensor
 from torch.nn import functional
+from torch.optim.swa_utils import get_ema_multi_avg_fn
 
-import augment
-import data
-import gate
-import lesions
-import pretrain
-from network import BACKBONES, CLOSE, SIZE, STRIDE, Focus, Frame, Outputs, cut
-from run import SAVED, VIEWS, Run, answer, focused, load_focus, logits_of
+import start
+from network import ConvNorm, Outputs, Tail, style_mixed
 
-# LUNA16 slices beside a batch, each once clear and once painted.
-PAIRS = 4
-SMOOTHING = 0.05
+RATE, DECAY, AVERAGE, SMOOTHING = 3e-4, 1e-2, 0.995, 0.05
+# Slices of a step; each is seen in two views.
+BATCH = 16
+# Slices of 100 by split and label.
+SHARES = {
+    ("covid-ct", 1): 15, ("covid-ct", 0): 15, ("sars", 1): 18, ("sars", 0): 18, ("source", 1): 5, ("source", 0): 7,
+    ("slice", 1): 8, ("slice", 0): 3, ("luna_fit", 0): 11,
+}
+# What a label counts: LUNA16 is one more hospital without COVID-19, and slices of COVID-19 volumes without a lesion have no label.
+WEIGHTS = {("luna_fit", 0): 0.5, ("slice", 0): 0.0}
 # Weights of the tasks beside the first.
-FINDINGS_WEIGHT, PAINT_WEIGHT, RANK_WEIGHT = 0.3, 0.3, 0.3
-# Weight of "absent" for a finding that a caption of a COVID-19 slice, or of another slice, does not mention.
-UNMENTIONED = (0.1, 0.3)
+OPACITY, RANK, SAME = 1.0, 0.3, 0.5
+FOLDS = 4
+# Steps between two lines of the log.
+LOGGED = 100
+LAYOUT = torch.channels_last
 
 
-def pair_view(x: Tensor, size: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Gray and mask [N,2,H,W] -> inputs [2N,1,size,size], clear then painted under the same view, and cover [2N,3,size,size]."""
-    x = augment.crop(x, size, generator)
-    gray, lung = (x[:, :1] + 1) / 2, ((x[:, 1:] + 1) / 2).clamp(0, 1)
-    painted, cover = lesions.paint(gray, lung, 1.0, generator)
-    state = generator.get_state()
-    clear = augment.shade(gray * 2 - 1, generator)
-    generator.set_state(state)
-    painted = augment.shade(painted * 2 - 1, generator)
-    return torch.cat([clear, painted]), torch.cat([torch.zeros_like(cover), cover])
+class Rows(NamedTuple):
+    """The slices of a folder of views: path, split, group, source str [N]; label int [N]; trained bool [N]."""
+
+    path: np.ndarray
+    label: np.ndarray
+    split: np.ndarray
+    group: np.ndarray
+    source: np.ndarray
+    trained: np.ndarray
 
 
-def findings_loss(said: Tensor, truth: Tensor, label: Tensor) -> Tensor:
-    """Cross-entropy of findings [N,5], where one not mentioned weighs UNMENTIONED; label [N], 1 = COVID-19."""
-    covid, other = UNMENTIONED
-    absent = (covid * label + other * (1 - label)).view(-1, 1)
-    weight = truth + (1 - truth) * absent
-    return (functional.binary_cross_entropy_with_logits(said, truth, reduction="none") * weight).mean()
+def rows_of(folder: Path) -> Rows:
+    held = np.load(folder / "rows.npz")
+    return Rows(*(held[name] for name in Rows._fields))
 
 
-def labelled_loss(outputs: Outputs, target: Tensor, label: Tensor, findings: Tensor) -> Tensor:
-    """COVID-19 and findings; the first len(target) rows of `outputs` are the labelled slices."""
-    count = len(target)
-    loss = functional.binary_cross_entropy_with_logits(outputs.logit[:count], target)
-    return loss + FINDINGS_WEIGHT * findings_loss(outputs.findings[:count], findings, label)
+class Views(NamedTuple):
+    """What views.py keeps of slices, memory-mapped: as views.Seen, [N,...] as they are or [N,2,...] of a round."""
+
+    features: np.ndarray
+    lung: np.ndarray
+    fine: np.ndarray
+    target: np.ndarray
+
+    def take(self, rows: np.ndarray) -> list[Tensor]:
+        """float32 tensors of the rows; two views of a slice follow each other in the first dimension."""
+        parts = [torch.from_numpy(np.ascontiguousarray(part[rows])) for part in self]
+        parts = [part.flatten(0, 1) if part.dim() == 5 else part for part in parts]
+        return [parts[0].float(), *(part.float() / 255 for part in parts[1:])]
 
 
-def pairs_loss(outputs: Outputs, lung: Tensor, cover: Tensor) -> Tensor:
-    """Painted lesions cell by cell, and the higher logit for the painted; clear slices come first, then the same painted."""
-    loss = PAINT_WEIGHT * pretrain.painted_loss(outputs, lung, cover, torch.ones(len(lung), device=lung.device))
-    clear, painted = outputs.logit.chunk(2)
-    return loss + RANK_WEIGHT * functional.softplus(clear - painted).mean()
+def views_of(folder: Path, name: str) -> Views:
+    return Views(*(np.load(folder / f"{name}-{part}.npy", mmap_mode="r") for part in Views._fields))
 
 
-class Slices(NamedTuple):
-    """Labelled slices: inputs [N,1,H,W], label [N], findings [N,5]."""
-
-    inputs: Tensor
-    label: Tensor
-    findings: Tensor
+def collection(rows: Rows) -> np.ndarray:
+    """str [N]: the split, or covid-ct for its training and validation slices."""
+    return np.where(np.isin(rows.split, ("train", "val")), "covid-ct", rows.split)
 
 
-def slices_of(arrays: data.Arrays, device: str) -> Slices:
-    columns = (arrays.inputs, arrays.label, arrays.findings)
-    return Slices(*(torch.from_numpy(column).float().to(device) for column in columns))
+def fold_of(rows: Rows) -> np.ndarray:
+    """int [N]: the fold by source where there are several (`source`, `slice`), else by group; -1 for slices of no fold.
+
+    COVID-CT's training slices are in none: the network that training goes on from knew their labels.
+    """
+    names = np.where(np.isin(rows.split, ("source", "slice")), rows.source, rows.group)
+    fold = np.full(len(names), -1)
+    for split in ("val", "sars", "source", "slice"):
+        for label in (1, 0):
+            # The largest first, each to the fold with fewest slices so far.
+            own = (rows.split == split) & (fold < 0)
+            found, counts = np.unique(names[own & (rows.label == label)], return_counts=True)
+            filled = np.array([((fold == k) & (rows.split == split)).sum() for k in range(FOLDS)])
+            order = sorted(zip(-counts, (hashlib.sha256(name.encode()).hexdigest() for name in found), found))
+            for _, _, name in order:
+                best = int(filled.argmin())
+                members = own & (names == name)
+                fold[members] = best
+                filled[best] += members.sum()
+    return fold
 
 
-def luna_pairs(luna: data.Arrays, focus: Focus, device: str) -> Tensor:
-    """Gray and mask [N,2,H,W] of the LUNA16 slices that show enough lung."""
-    inputs = torch.from_numpy(luna.inputs).to(device)
-    share, masks = pretrain.lungs_of(focus, inputs)
-    return torch.cat([inputs, masks], dim=1)[share > gate.LUNG]
+def held_out(rows: Rows, name: str) -> np.ndarray:
+    """bool [N] of what `name` holds out: none, sars, sources (small sources and volumes), validation, or fold-K."""
+    if name == "none":
+        return np.zeros(len(rows.label), bool)
+    if name == "sources":
+        return np.isin(rows.split, ("source", "slice"))
+    if name == "validation":
+        return rows.split == "val"
+    if name.startswith("fold-"):
+        return fold_of(rows) == int(name.removeprefix("fold-"))
+    return rows.split == name
+
+
+def opacity_loss(said: Tensor, target: Tensor, fine: Tensor) -> Tensor:
+    """Cross-entropy and soft Dice of opacity logits [N,2,h,w] against shares of the cell [N,2,h,w] with `fine` [N,1,h,w] of lung."""
+    truth = (target / (fine + 1e-3)).clamp(0, 1)
+    entropy = functional.binary_cross_entropy_with_logits(said, truth, reduction="none")
+    entropy = (entropy * fine).sum((1, 2, 3)) / (2 * fine.sum((1, 2, 3)) + 1)
+    probability = torch.sigmoid(said) * fine
+    overlap = (probability * truth).sum((0, 2, 3))
+    dice = (2 * overlap + 1) / (probability.sum((0, 2, 3)) + (truth * fine).sum((0, 2, 3)) + 1)
+    return entropy.mean() + 0.5 * (1 - dice).mean()
+
+
+def same_loss(outputs: Outputs) -> Tensor:
+    """How far two views, every second row, are from saying the same: of the score, and of the opacity's shares."""
+    score = torch.sigmoid(outputs.logit)
+    return functional.mse_loss(score[::2], score[1::2]) * 4
 
 
 class Material(NamedTuple):
-    """What a run is made from: slices to train on, slices held out, LUNA16 slices, slices of other hospitals, and the fold [N] of
-    each slice to train on."""
+    """What a run learns from: the rounds of views and, for their slices [N], label, its weight, whether opacity is known, LUNA16."""
 
-    fit: data.Arrays
-    held: data.Arrays
-    luna: data.Arrays
-    elsewhere: data.Arrays
-    fold: np.ndarray
-
-
-@lru_cache
-def read(manifest: Path, views: Path, arrays: Path) -> tuple[data.Arrays, data.Arrays, data.Arrays, data.Arrays]:
-    """The audited training and validation slices as the source of views and as they are, LUNA16, and other hospitals."""
-    views, arrays = data.load(manifest, views), data.load(manifest, arrays)
-    usable = [part.clean & np.isin(part.split, ("train", "val")) for part in (views, arrays)]
-    elsewhere = np.isin(arrays.split, ("lung", "luna_held"))
-    return views.take(usable[0]), arrays.take(usable[1]), views.of("luna_fit"), arrays.take(elsewhere)
+    rounds: list[Views]
+    label: np.ndarray
+    weight: np.ndarray
+    known: np.ndarray
+    luna: np.ndarray
+    chance: np.ndarray
 
 
-def material(options: argparse.Namespace) -> Material:
-    """As --fold and --without say: without the first train_clean to train on and val_clean held out."""
-    views, arrays, luna, elsewhere = read(options.manifest, options.views, options.arrays)
-    fold = data.folds(arrays)
-    if options.fold is None:
-        fit, held = views.split == "train", arrays.split == "val"
-    else:
-        fit, held = fold != options.fold, fold == options.fold
-    fit &= ~np.isin(fold, options.without)
-    return Material(views.take(fit), arrays.take(held), luna, elsewhere, fold[fit])
+def material(folder: Path, rows: Rows, held: np.ndarray, factor: float = 1.0) -> Material:
+    """The slices that are trained on and not held out, drawn by SHARES."""
+    used = Rows(*(part[rows.trained] for part in rows))
+    names, out = collection(used), held[rows.trained]
+    weight, chance = np.ones(len(out), np.float32), np.zeros(len(out))
+    for (name, label), share in SHARES.items():
+        own = (names == name) & (used.label == label) & ~out
+        if own.any():
+            # A group of many look-alikes counts less than its number.
+            groups, place, counts = np.unique(used.group[own], return_inverse=True, return_counts=True)
+            each = 1 / np.sqrt(counts[place])
+            chance[own] = share * (factor if name == "covid-ct" else 1) * each / each.sum()
+            weight[own] = WEIGHTS.get((name, label), 1.0)
+    count = len(list(folder.glob("round-?")))
+    rounds = [views_of(folder, f"round-{number}") for number in range(count)]
+    known = np.isin(used.split, ("slice", "luna_fit"))
+    return Material(rounds, used.label.astype(np.float32), weight, known, used.split == "luna_fit", chance / chance.sum())
 
 
-def write_logits(run: Run, focus: Focus, material: Material, view: str, close: int) -> None:
-    """What the run's network says of the slices held out (`held.csv`) and of other hospitals' (`elsewhere.csv`)."""
-    for name, part in (("held", material.held), ("elsewhere", material.elsewhere)):
-        logits = logits_of(run.mean, focus, part.inputs, view, close)
-        # The volumes with masks are of patients with COVID-19.
-        label = np.where(part.split == "lung", 1, part.label)
-        path = run.folder / f"{name}.csv"
-        with open(path.with_suffix(".part"), "w", newline="") as file:
-            writer = csv.writer(file)
-            writer.writerow(["path", "label", "group", "logit"])
-            writer.writerows(zip(part.path, label, part.group, logits))
-        path.with_suffix(".part").replace(path)
+def step_loss(tail: Tail, given: Material, views: Views, picked: np.ndarray, options: argparse.Namespace) -> Tensor:
+    """The loss of one step on the slices `picked`."""
+    features, lung, fine, target = views.take(picked)
+    label, weight = (torch.from_numpy(np.repeat(part[picked], 2)) for part in (given.label, given.weight))
+    luna, known = (torch.from_numpy(np.repeat(part[picked], 2)) for part in (given.luna, given.known))
+    painted = luna.clone()
+    painted[::2] = False
+    weight = weight * ~painted
+    if options.style > 0:
+        features = style_mixed(features, options.style)
+    outputs = tail(features.contiguous(memory_format=LAYOUT), lung)
+    truth = label * (1 - SMOOTHING) + SMOOTHING / 2
+    entropy = functional.binary_cross_entropy_with_logits(outputs.logit, truth, reduction="none")
+    loss = (entropy * weight).sum() / (weight.sum() + 1e-6)
+    if options.opacity > 0 and known.any():
+        loss = loss + options.opacity * opacity_loss(outputs.opacity[known], target[known], fine[known])
+    if luna.any():
+        clear = outputs.logit[luna & ~painted]
+        loss = loss + RANK * functional.softplus(clear - outputs.logit[painted]).mean()
+    pairs = ~luna
+    if options.same > 0 and pairs.any():
+        said = Outputs(*(part[pairs] for part in outputs))
+        loss = loss + options.same * same_loss(said)
+    return loss
 
 
-def train_epoch(run: Run, focus: Focus, slices: Slices, luna: Tensor | None, options: argparse.Namespace) -> float:
-    """One pass over the slices; returns the mean loss."""
-    batches = run.rows(len(slices.inputs))
-    # The first half of the epochs sees fewer pixels.
-    close = options.close if run.epoch >= run.epochs / 2 else options.close * 6 // 7 // STRIDE * STRIDE
-    run.network.train()
-    if not options.thaw:
-        run.freeze()
-    total = 0.0
-    for index, rows in enumerate(batches):
-        run.set_rate((run.epoch + index / len(batches)) / run.epochs)
-        x, cover = augment.view(slices.inputs[rows], SIZE, run.generator), None
-        if luna is not None:
-            drawn = torch.randint(len(luna), (PAIRS,), generator=run.generator, device=run.device)
-            beside, cover = pair_view(luna[drawn], SIZE, run.generator)
-            x = torch.cat([x, beside])
-        given = focused(focus, x, close, options.view)
-        count = len(rows)
-        target = slices.label[rows] * (1 - SMOOTHING) + SMOOTHING / 2
-        mixed = [given.seen[:count], given.lung[:count], target, slices.label[rows], slices.findings[rows]]
-        first, held, target, label, findings = augment.mixup(mixed, run.generator)
-        seen, lung = torch.cat([first, given.seen[count:]]), torch.cat([held, given.lung[count:]])
-        outputs = answer(run.network, seen, lung)
-        loss = labelled_loss(outputs, target, label, findings)
-        if cover is not None:
-            frame = Frame(*(end[count:] for end in given.frame))
-            pairs = Outputs(*(part[count:] for part in outputs))
-            loss = loss + pairs_loss(pairs, lung[count:], pretrain.cells_of(cut(cover, frame, close)))
-        run.step(loss)
-        total += float(loss.detach()) * count
-    run.epoch += 1
-    return total / len(slices.inputs)
+def rate_of(progress: float) -> float:
+    """Learning rate at `progress` in 0..1: linear warm-up over 5 %, then cosine to zero."""
+    warm = 0.05
+    return progress / warm if progress < warm else 0.5 * (1 + math.cos(math.pi * (progress - warm) / (1 - warm)))
+
+
+def said_of(tail: Tail, views: Views, rows: np.ndarray) -> tuple[np.ndarray, ...]:
+    """Of slices as they are: logits [N]; opacity, its target [N,2,h,w] and the lung of each cell [N,1,h,w]."""
+    parts = []
+    tail.eval()
+    with torch.inference_mode():
+        for part in np.array_split(rows, max(1, len(rows) // 64)):
+            features, lung, fine, target = views.take(part)
+            outputs = tail(features.contiguous(memory_format=LAYOUT), lung)
+            parts.append([value.numpy() for value in (outputs.logit, torch.sigmoid(outputs.opacity), target, fine)])
+    return tuple(np.concatenate(part) for part in zip(*parts))
+
+
+def shares(opacity: np.ndarray, fine: np.ndarray) -> np.ndarray:
+    """[N,2]: the share of the lungs that is ground glass, consolidation; opacity [N,2,h,w], fine [N,1,h,w]."""
+    return (opacity * fine).sum((2, 3)) / (fine.sum((2, 3)) + 1e-6)
+
+
+def figures(rows: Rows, held: np.ndarray, said: tuple[np.ndarray, ...]) -> dict[str, float]:
+    """AUC of each split held out; Dice and mean error of the opaque share on drawn slices."""
+    logit, opacity, target, fine = said
+    found = {}
+    for split in np.unique(rows.split[held]):
+        own = rows.split[held] == split
+        label = rows.label[held][own]
+        if 0 < label.mean() < 1:
+            found[f"auc {split}"] = roc_auc_score(label, logit[own])
+    own = rows.split[held] == "slice"
+    if own.any():
+        found_, drawn = opacity[own], target[own] / (fine[own] + 1e-3)
+        either, truth = np.clip(found_.sum(1), 0, 1) > 0.5, np.clip(drawn.sum(1), 0, 1) > 0.5
+        lung = fine[own, 0] > 0.3
+        found["dice"] = 2 * (either & truth & lung).sum() / ((either & lung).sum() + (truth & lung).sum() + 1e-6)
+        gap = shares(found_, fine[own]).sum(1) - shares(np.clip(drawn, 0, 1), fine[own]).sum(1)
+        found["share error"] = np.abs(gap).mean()
+        found["share bias"] = gap.mean()
+    return {name: round(float(value), 4) for name, value in found.items()}
+
+
+def write_held(path: Path, rows: Rows, held: np.ndarray, said: tuple[np.ndarray, ...]) -> None:
+    """held.csv: a row a slice held out, with its logit and the shares that are said and drawn."""
+    logit, opacity, target, fine = said
+    found, drawn = shares(opacity, fine), shares(target / (fine + 1e-3), fine)
+    with open(path.with_suffix(".part"), "w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["path", "label", "split", "group", "logit", "ground_glass", "consolidation", "drawn_ground_glass", "drawn_consolidation"])
+        writer.writerows(zip(rows.path[held], rows.label[held], rows.split[held], rows.group[held], logit, *found.T, *drawn.T))
+    path.with_suffix(".part").replace(path)
 
 
 def parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--manifest", type=Path, required=True)
-    parser.add_argument("--views", type=Path, required=True, help="arrays at 384, the source of random views")
-    parser.add_argument("--arrays", type=Path, required=True, help="arrays at 336, for the held slices")
-    parser.add_argument("--lungs", type=Path, required=True, help="network.pt of segment.py")
-    parser.add_argument("--start", type=Path, help="network.pt of pretrain.py; without it from ImageNet")
+    parser.add_argument("--views", type=Path, required=True, help="folder of views.py")
+    parser.add_argument("--start", type=Path, required=True, help="exported file that training goes on from")
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--epochs", type=int, default=20)
+    parser.add_argument("--hold", default="none", help="none, sars, sources, validation, luna_held or fold-K")
+    parser.add_argument("--steps", type=int, default=1000)
+    parser.add_argument("--rate", type=float, default=RATE)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--fold", type=int, help="hold this fold out of training and validation slices")
-    parser.add_argument("--without", type=int, nargs="*", default=[], help="do not train on these folds either")
-    parser.add_argument("--view", choices=VIEWS, default="normalised")
-    parser.add_argument("--no-paint", action="store_true", help="without the tasks on painted LUNA16 slices")
-    parser.add_argument("--backbone", choices=BACKBONES, default="lite0")
-    parser.add_argument("--close", type=int, default=CLOSE, help="width of what the classifier sees")
-    parser.add_argument("--style", type=float, default=0.0, help="share of the batches whose styles are mixed")
-    parser.add_argument("--thaw", action="store_true", help="train the first blocks too")
-    parser.add_argument("--device", default="cpu", help="cpu or cuda")
-    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--opacity", type=float, default=OPACITY, help="weight of the opacity's task")
+    parser.add_argument("--same", type=float, default=SAME, help="weight of two views saying the same")
+    parser.add_argument("--covid-ct", type=float, default=1.0, help="factor of COVID-CT's shares")
+    parser.add_argument("--style", type=float, default=0.0, help="share of the steps whose styles are mixed")
+    parser.add_argument("--threads", type=int, default=1)
     return parser
 
 
-def train(options: argparse.Namespace) -> None:
-    """One run, as the options say."""
+def train(options: argparse.Namespace) -> dict[str, float]:
+    """One run, as the options say; gives its figures of what is held out."""
     torch.set_num_threads(options.threads)
-    device, view, close = options.device, options.view, options.close
-    focus = load_focus(options.lungs, device)
-    given = material(options)
-    slices = slices_of(given.fit, device)
-    luna = None if options.no_paint else luna_pairs(given.luna, focus, device)
-
-    run = Run(options.out, options.seed, options.epochs, device=device, backbone=options.backbone, style=options.style)
-    if options.start:
-        run.start_from(options.start)
-    run.resume()
-    while run.epoch < run.epochs:
-        start = time.monotonic()
-        loss = train_epoch(run, focus, slices, luna, options)
-        seconds = time.monotonic() - start
-        auc = ""
-        if run.epoch % 5 == 0 or run.epoch == run.epochs:
-            logits = logits_of(run.mean, focus, given.held.inputs, view, close)
-            auc = round(float(roc_auc_score(given.held.label, logits)), 4)
-        row = [run.epoch, round(loss, 4), auc, round(seconds, 1)]
-        with open(options.out / "log.csv", "a", newline="") as file:
-            csv.writer(file).writerow(row)
-        print("epoch {}: loss {}, held-out AUC {}, {} s".format(*row), flush=True)
-        if run.epoch % SAVED == 0 or run.epoch == run.epochs:
-            run.save()
-    torch.save(run.mean.state_dict(), options.out / "network.pt")
-    write_logits(run, focus, given, view, close)
+    torch.manual_seed(options.seed)
+    draw = np.random.default_rng(options.seed)
+    rows = rows_of(options.views)
+    held = held_out(rows, options.hold)
+    given = material(options.views, rows, held, options.covid_ct)
+    judged = held | (rows.split == "luna_held")
+    plain = views_of(options.views, "plain")
+    _, _, tail = start.load(options.start)
+    tail = tail.to(memory_format=LAYOUT)
+    # The widest filters keep their weights: on a CPU their gradient takes half of a step.
+    for layer in tail.modules():
+        if isinstance(layer, ConvNorm) and layer.conv.groups > 1 and layer.conv.kernel_size == (5, 5):
+            layer.requires_grad_(False)
+    learned = [part for part in tail.parameters() if part.requires_grad]
+    mean = deepcopy(tail)
+    optimizer = torch.optim.AdamW(learned, lr=options.rate, weight_decay=DECAY)
+    options.out.mkdir(parents=True, exist_ok=True)
+    begin, total, found = time.monotonic(), 0.0, {}
+    for step in range(options.steps):
+        for group in optimizer.param_groups:
+            group["lr"] = rate_of(step / options.steps) * options.rate
+        tail.train()
+        picked = draw.choice(len(given.label), BATCH, replace=False, p=given.chance)
+        views = given.rounds[draw.integers(len(given.rounds))]
+        loss = step_loss(tail, given, views, picked, options)
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(learned, 5.0)
+        optimizer.step()
+        pairs = list(zip(mean.parameters(), tail.parameters()))
+        get_ema_multi_avg_fn(min(AVERAGE, (1 + step) / (10 + step)))([old.data for old, _ in pairs], [new.data for _, new in pairs], None)
+        total += float(loss.detach())
+        if (step + 1) % LOGGED == 0 or step + 1 == options.steps:
+            if judged.any():
+                found = figures(rows, judged, said_of(mean, plain, np.flatnonzero(judged)))
+            row = [step + 1, round(total / LOGGED, 4), round(time.monotonic() - begin), *(f"{name} {value}" for name, value in found.items())]
+            with open(options.out / "log.csv", "a", newline="") as file:
+                csv.writer(file).writerow(row)
+            print(options.out.name, *row, flush=True)
+            total = 0.0
+            torch.save(mean.state_dict(), options.out / "network.pt")
+    write_held(options.out / "held.csv", rows, judged, said_of(mean, plain, np.flatnonzero(judged)))
+    return found
 
 
 if __name__ == "__main__":
