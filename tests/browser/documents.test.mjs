@@ -1,5 +1,5 @@
-// The documentation: every relative link leads to a file and a heading that are there, and the README is short and leads to every page.
-// Needs no browser.
+// The documentation: every relative link leads to a file and a heading that are there, so does every path that is named, and the README is
+// short and leads to every page. Needs no browser.
 
 import assert from 'node:assert/strict';
 import { readdir, readFile, stat } from 'node:fs/promises';
@@ -46,6 +46,27 @@ function anchors(markdown) {
   });
 }
 
+// Where paths are named as of the repository's root. Its own files are what a stranger looks for; what is built is not there in a fresh clone.
+const NAMES_PATHS = /^(?:[A-Z]+\.md|docs\/.*)$/;
+const TOP = /^(?:src|command|web|www|model|server|xtask|tests|docs|examples|\.cargo)\//;
+const IS_BUILT = /^(?:www\/pkg|dist|target)\//;
+/** Stands for any name, as in `www/locales/xx.js`. */
+const PLACEHOLDER = /\bxx\b/;
+
+/** The paths that a text names as code: `src/gate.rs`, `tests/dicom/`, `www/locales/*.js`. */
+function paths(markdown) {
+  const spans = [...markdown.replace(/^```.*?^```/gms, '').matchAll(/`([^`\n]+)`/g)].map(([, code]) => code);
+  return spans.filter((code) => /^[\w./*-]+$/.test(code) && TOP.test(code) && !IS_BUILT.test(code) && !PLACEHOLDER.test(code));
+}
+
+/** Whether there is such a file or folder; `*` stands for a part of the last name. */
+async function isThere(path) {
+  if (!path.includes('*')) return Boolean(await stat(join(ROOT, path)).catch(() => null));
+  const [before, after] = path.slice(path.lastIndexOf('/') + 1).split('*');
+  const names = await readdir(join(ROOT, dirname(path))).catch(() => []);
+  return names.some((name) => name.startsWith(before) && name.endsWith(after));
+}
+
 const read = (path) => readFile(join(ROOT, path), 'utf8');
 
 test('links and anchors are found as GitHub reads them', () => {
@@ -73,6 +94,19 @@ test('every relative link leads somewhere', async () => {
   }
   assert.deepEqual(broken, []);
   assert.ok(checked > 50, `only ${checked} links were found`);
+});
+
+test('every path that is named is there', async () => {
+  const missing = [];
+  let checked = 0;
+  for (const document of (await documents()).filter((path) => NAMES_PATHS.test(path) && path !== 'CHANGELOG.md')) {
+    for (const path of paths(await read(document))) {
+      checked++;
+      if (!await isThere(path)) missing.push(`${document}: ${path}`);
+    }
+  }
+  assert.deepEqual(missing, []);
+  assert.ok(checked > 50, `only ${checked} paths were found`);
 });
 
 test('the README is short and leads to every page of docs', async () => {
