@@ -50,7 +50,7 @@ const pool = new Pool({
 const progress = new Progress(pool);
 
 const queue = new Queue(pool, {
-  onReading: (reading, origin, job) => resultsPanel.take(reading, origin, job),
+  onReading: (reading, handle, job) => resultsPanel.take(reading, handle, job),
   onChange(state) {
     progress.show(state);
     if (state.files === 0) studies.changed(true);
@@ -58,7 +58,7 @@ const queue = new Queue(pool, {
 });
 
 const results = new Results(byId('cards'), {
-  again: (origin, wanted) => queue.again(origin, wanted),
+  again: (handle, wanted) => queue.again(handle, wanted),
   onRetry: (record) => resultsPanel.retry([record]),
   onOpen: openViewer,
 });
@@ -134,6 +134,6 @@ intake({
   input: byId('file-input', HTMLInputElement),
   folderInput: byId('folder-input', HTMLInputElement),
   sample: byId('sample', HTMLButtonElement),
-  onFiles: (inputs) => consented.then(() => queue.add(inputs)),
+  onFiles: (given) => consented.then(() => queue.add(given)),
   onSampleFailure: () => start.fail(() => '', () => words.failure.sample, () => byId('sample').click()),
 });

@@ -7,7 +7,7 @@ import { container } from '../reading/container.js';
  * Inputs of files that a folder picker gave; their order there is the disk's.
  *
  * @param {File[]} files
- * @returns {Input[]}
+ * @returns {GivenFile[]}
  */
 export function ofFolders(files) {
   const folders = new Map([...new Set(files.map(({ webkitRelativePath }) => webkitRelativePath.split('/')[0]))].map((name) => [name, container(name)]));
@@ -21,19 +21,19 @@ export function ofFolders(files) {
  * Inputs of a drop: its files, and those in its folders.
  *
  * @param {DataTransfer} dropped
- * @returns {Promise<Input[]>}
+ * @returns {Promise<GivenFile[]>}
  */
 export async function dropped({ items, files }) {
   // What was dropped is only there until the first await.
   const entries = [...items].filter(({ kind }) => kind === 'file').map((item) => ({ entry: item.webkitGetAsEntry?.(), file: item.getAsFile() }));
   if (!entries.some(({ entry }) => entry?.isDirectory)) return [...files].map((file) => ({ file, name: file.name, folder: null }));
-  /** @type {Input[]} */
-  const inputs = [];
+  /** @type {GivenFile[]} */
+  const given = [];
   for (const { entry, file } of entries) {
-    if (isFolder(entry)) await add(entry, container(entry.name), inputs);
-    else if (file) inputs.push({ file, name: file.name, folder: null });
+    if (isFolder(entry)) await add(entry, container(entry.name), given);
+    else if (file) given.push({ file, name: file.name, folder: null });
   }
-  return inputs;
+  return given;
 }
 
 /**
@@ -59,21 +59,21 @@ const isFolder = (entry) => entry?.isDirectory ?? false;
  *
  * @param {FileSystemDirectoryEntry} folder
  * @param {Container} within What was dropped.
- * @param {Input[]} inputs
+ * @param {GivenFile[]} given
  */
-async function add(folder, within, inputs) {
+async function add(folder, within, given) {
   /** @type {FileSystemEntry[]} */
   let entries;
   try {
     entries = await list(folder);
   } catch {
     // It stands for itself, and cannot be read.
-    inputs.push({ file: null, name: path(folder), folder: null });
+    given.push({ file: null, name: path(folder), folder: null });
     return;
   }
   for (const entry of entries.sort((a, b) => (a.name < b.name ? -1 : 1))) {
-    if (isFolder(entry)) await add(entry, within, inputs);
-    else inputs.push({ file: await fileOf(/** @type {FileSystemFileEntry} */ (entry)), name: path(entry), folder: within });
+    if (isFolder(entry)) await add(entry, within, given);
+    else given.push({ file: await fileOf(/** @type {FileSystemFileEntry} */ (entry)), name: path(entry), folder: within });
   }
 }
 

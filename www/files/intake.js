@@ -9,7 +9,7 @@ const SAMPLE = 'lidc-slice.dcm';
  * A file that a person named.
  *
  * @param {File} file
- * @returns {Input}
+ * @returns {GivenFile}
  */
 const named = (file) => ({ file, name: file.name, folder: null });
 
@@ -18,19 +18,19 @@ const named = (file) => ({ file, name: file.name, folder: null });
  * @param {HTMLInputElement} page.input
  * @param {HTMLInputElement} page.folderInput
  * @param {HTMLButtonElement} page.sample
- * @param {(inputs: Input[]) => void} page.onFiles
+ * @param {(given: GivenFile[]) => void} page.onFiles
  * @param {() => void} page.onSampleFailure
  */
 export function intake({ input, folderInput, sample, onFiles, onSampleFailure }) {
-  /** @param {Input[]} inputs */
-  const take = (inputs) => { if (inputs.length > 0) onFiles(inputs); };
+  /** @param {GivenFile[]} given */
+  const take = (given) => { if (given.length > 0) onFiles(given); };
 
-  for (const [picker, inputsOf] of /** @type {[HTMLInputElement, (files: File[]) => Input[]][]} */ ([[input, (files) => files.map(named)], [folderInput, ofFolders]])) {
+  for (const [picker, givenOf] of /** @type {[HTMLInputElement, (files: File[]) => GivenFile[]][]} */ ([[input, (files) => files.map(named)], [folderInput, ofFolders]])) {
     picker.addEventListener('change', () => {
       const files = [...picker.files ?? []];
       // Choosing the same file again must count as a change.
       picker.value = '';
-      take(inputsOf(files));
+      take(givenOf(files));
     });
   }
 

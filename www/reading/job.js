@@ -19,7 +19,7 @@ export class Job {
   #again = [];
 
   /**
-   * @param {Input & { own?: Container }} input The name is what the readings' `file` begins with. `own` is the container that the file is
+   * @param {GivenFile & { own?: Container }} given The name is what the readings' `file` begins with. `own` is the container that the file is
    *   itself if it is an archive or has frames.
    * @param {{ replaces?: SliceRecord | null, only?: number | null }} [again] The record of a result that is read again, and the only frame
    *   to read then; null for all.

@@ -42,7 +42,7 @@ const NO_IMAGE = ['not_an_image', 'no_pixels', 'no_images'];
 /** @typedef {import('./worker-client.js').WorkerClient} WorkerClient */
 /** @typedef {import('./worker-client.js').RequestError} RequestError */
 /** @typedef {(client: WorkerClient) => Promise<void>} Work */
-/** @typedef {{ origin: Origin, wanted: () => boolean, resolve: (reading: FullReading) => void, reject: (failure: Error) => void }} Errand */
+/** @typedef {{ handle: Handle, wanted: () => boolean, resolve: (reading: FullReading) => void, reject: (failure: Error) => void }} Errand */
 
 export class Queue {
   #pool;
@@ -63,7 +63,7 @@ export class Queue {
   /**
    * @param {import('./pool.js').Pool} pool
    * @param {object} on
-   * @param {(reading: FullReading, origin: Origin, job: Job) => void} on.onReading Is told each reading, in input order.
+   * @param {(reading: FullReading, handle: Handle, job: Job) => void} on.onReading Is told each reading, in input order.
    * @param {(state: QueueState) => void} on.onChange
    */
   constructor(pool, { onReading, onChange }) {
@@ -80,9 +80,9 @@ export class Queue {
   /**
    * Files, at the end of the queue.
    *
-   * @param {Input[]} inputs
+   * @param {GivenFile[]} given
    */
-  add(inputs) { this.#append(inputs.map((input) => new Job(input))); }
+  add(given) { this.#append(given.map((one) => new Job(one))); }
 
   /**
    * Reads slices again; the readings replace those of the records.
@@ -91,7 +91,7 @@ export class Queue {
    */
   retry(records) {
     this.#append(records.map((record) => {
-      const { file, name, own, frameIndex } = record.origin;
+      const { file, name, own, frameIndex } = record.handle;
       return new Job({ file, name, folder: null, own }, { replaces: record, only: frameIndex });
     }));
   }
@@ -99,13 +99,13 @@ export class Queue {
   /**
    * Reads one slice again, before the files that wait, for the sake of its pictures; fails if it is not `wanted()` when its turn comes.
    *
-   * @param {Origin} origin
+   * @param {Handle} handle
    * @param {() => boolean} wanted
    * @returns {Promise<FullReading>}
    */
-  again(origin, wanted) {
+  again(handle, wanted) {
     return new Promise((resolve, reject) => {
-      this.#errands.push({ origin, wanted, resolve, reject });
+      this.#errands.push({ handle, wanted, resolve, reject });
       this.dispatch();
     });
   }
@@ -182,10 +182,10 @@ export class Queue {
    * @param {WorkerClient} client
    * @param {Errand} errand
    */
-  async #run(client, { origin, resolve, reject }) {
+  async #run(client, { handle, resolve, reject }) {
     try {
-      await client.open(origin.name, /** @type {File} */ (origin.file));
-      const reading = await client.read(/** @type {number} */ (origin.frameIndex));
+      await client.open(handle.name, /** @type {File} */ (handle.file));
+      const reading = await client.read(/** @type {number} */ (handle.frameIndex));
       resolve(reading);
       await client.close();
     } catch (failure) {

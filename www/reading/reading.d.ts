@@ -98,14 +98,14 @@ interface Container {
 }
 
 /** A file that waits to be read; `folder` is the one that it came in. The browser may not give the file itself. */
-interface Input {
+interface GivenFile {
   file: File | null;
   name: string;
   folder: Container | null;
 }
 
 /** How to read a slice again. */
-interface Origin {
+interface Handle {
   /** Null where the browser does not give it: nothing could be read. */
   file: File | null;
   name: string;
@@ -119,7 +119,7 @@ interface Origin {
 interface SliceRecord {
   reading: Reading;
   place: SlicePlace;
-  origin: Origin;
+  handle: Handle;
   /** What the slice came in. */
   container: Container | null;
   /** Null while they are given up, and where there are none. */

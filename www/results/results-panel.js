@@ -33,18 +33,18 @@ export class ResultsPanel {
    * Puts a reading where it belongs: at the end, or in the place of one that failed.
    *
    * @param {FullReading} reading
-   * @param {Origin} origin
+   * @param {Handle} handle
    * @param {import('../reading/job.js').Job} job
    */
-  take(reading, origin, { folder, own, replaces }) {
+  take(reading, handle, { folder, own, replaces }) {
     const results = this.#results;
-    const isWholeFile = reading.file === origin.name && reading.frame === null;
+    const isWholeFile = reading.file === handle.name && reading.frame === null;
     const container = isWholeFile ? (replaces?.container ?? folder) : own;
     const model = /** @type {Model} */ (this.#pool.model);
-    if (!replaces) results.add(reading, { origin, container }, model);
-    else if (replaces.waiting) results.replace(replaces, reading, { origin, container }, model);
+    if (!replaces) results.add(reading, { handle, container }, model);
+    else if (replaces.waiting) results.replace(replaces, reading, { handle, container }, model);
     // The file as a whole could not be read, and now it turns out to have several slices.
-    else results.add(reading, { origin, container }, model, results.lastOf(origin));
+    else results.add(reading, { handle, container }, model, results.lastOf(handle));
     this.#show();
   }
 

@@ -18,7 +18,7 @@ const MAX_WITH_PIXELS = 96;
 
 /** @typedef {SliceRecord & { card: ResultCard, near: boolean }} Listed A record with its card, and whether that is near the viewport. */
 
-/** @typedef {{ origin: Origin, container: Container | null }} Whence What a reading is of. */
+/** @typedef {{ handle: Handle, container: Container | null }} Whence What a reading is of. */
 
 /**
  * What is kept of a reading.
@@ -27,8 +27,8 @@ const MAX_WITH_PIXELS = 96;
  * @param {Whence} whence
  * @returns {SliceRecord}
  */
-function recordOf({ map, lung, picture, place, ...reading }, { origin, container }) {
-  return { reading, place, origin, container, pixels: picture ? { picture, map, lung } : null, waiting: false };
+function recordOf({ map, lung, picture, place, ...reading }, { handle, container }) {
+  return { reading, place, handle, container, pixels: picture ? { picture, map, lung } : null, waiting: false };
 }
 
 export class Results {
@@ -56,7 +56,7 @@ export class Results {
   /**
    * @param {HTMLElement} list
    * @param {object} on
-   * @param {(origin: Origin, wanted: () => boolean) => Promise<FullReading>} on.again Reads a slice again, for its pixels.
+   * @param {(handle: Handle, wanted: () => boolean) => Promise<FullReading>} on.again Reads a slice again, for its pixels.
    * @param {(record: SliceRecord) => void} on.onRetry What a card's buttons do.
    * @param {(record: SliceRecord) => void} on.onOpen
    */
@@ -191,9 +191,9 @@ export class Results {
   /**
    * The last record of a file.
    *
-   * @param {Origin} origin
+   * @param {Handle} handle
    */
-  lastOf({ file }) { return this.records.findLast(({ origin }) => origin.file === file) ?? null; }
+  lastOf({ file }) { return this.records.findLast(({ handle }) => handle.file === file) ?? null; }
 
   failed() { return this.records.filter(({ reading }) => reading.verdict === 'error'); }
 
@@ -205,7 +205,7 @@ export class Results {
    */
   async pixels(record, wanted = () => true) {
     if (!record.pixels && record.reading.source) {
-      const { picture, map, lung } = await this.#again(record.origin, wanted);
+      const { picture, map, lung } = await this.#again(record.handle, wanted);
       if (picture && !record.pixels) this.#keep(/** @type {Listed} */ (record), { picture, map, lung });
     }
     return record.pixels;

@@ -1,7 +1,7 @@
 // The pixels of slices at their full size, on demand: a worker of its own opens the user's file again and decodes the slice. Owns that
 // worker and a small cache, so that the page never holds more than a few slices. Knows no element.
 //
-// Origins are told apart as objects.
+// Handles are told apart as objects.
 
 // At most this many bytes of pixels are held. What is shown is held whatever its size.
 const MAX_BYTES = 64 << 20;
@@ -28,16 +28,16 @@ export class Loader {
   #client = null;
   /** @type {File | null} */
   #file = null;           // the one that the worker has open
-  /** @type {Origin[]} */
+  /** @type {Handle[]} */
   #wishes = [];
-  /** @type {Map<Origin, Answer>} The oldest first. */
+  /** @type {Map<Handle, Answer>} The oldest first. */
   #held = new Map();
   /** @type {object | null} */
   #session = null;        // the loop that works the wishes off
 
   /**
    * @param {() => WorkerClient} newClient Gives one that has not started.
-   * @param {(origin: Origin) => void} onLoaded Is told of each answer that there is now.
+   * @param {(handle: Handle) => void} onLoaded Is told of each answer that there is now.
    */
   constructor(newClient, onLoaded) {
     this.#newClient = newClient;
@@ -47,17 +47,17 @@ export class Loader {
   /**
    * Undefined while there is no answer.
    *
-   * @param {Origin} origin
+   * @param {Handle} handle
    */
-  get(origin) { return this.#held.get(origin); }
+  get(handle) { return this.#held.get(handle); }
 
   /**
    * What is wanted now, the most urgent first. What was wanted before and is not decoded yet is forgotten.
    *
-   * @param {Origin[]} origins
+   * @param {Handle[]} handles
    */
-  want(origins) {
-    this.#wishes = origins;
+  want(handles) {
+    this.#wishes = handles;
     if (!this.#session) this.#work(this.#session = {});
   }
 
@@ -71,18 +71,18 @@ export class Loader {
 
   /** @param {object} session */
   async #work(session) {
-    for (let origin = this.#next(); origin; origin = this.#next()) {
+    for (let handle = this.#next(); handle; handle = this.#next()) {
       /** @type {Answer} */
       let answer;
       try {
-        answer = { pixels: await this.#load(origin) };
+        answer = { pixels: await this.#load(handle) };
       } catch (failure) {
         answer = { failure };
       }
       if (session !== this.#session) return;
-      this.#held.set(origin, answer);
+      this.#held.set(handle, answer);
       this.#trim();
-      this.#onLoaded(origin);
+      this.#onLoaded(handle);
       if (session !== this.#session) return;
     }
     this.#session = null;
@@ -91,12 +91,12 @@ export class Loader {
   #next() {
     const [first, ...rest] = this.#wishes;
     if (first && !this.#held.has(first)) return first;
-    return this.#bytes() < MAX_BYTES ? rest.find((origin) => !this.#held.has(origin)) : undefined;
+    return this.#bytes() < MAX_BYTES ? rest.find((handle) => !this.#held.has(handle)) : undefined;
   }
 
-  /** @param {Origin} origin Of a slice that was read. */
-  async #load(origin) {
-    const [file, frame] = [/** @type {File} */ (origin.file), /** @type {number} */ (origin.frameIndex)];
+  /** @param {Handle} handle Of a slice that was read. */
+  async #load(handle) {
+    const [file, frame] = [/** @type {File} */ (handle.file), /** @type {number} */ (handle.frameIndex)];
     const client = this.#client ?? await this.#start();
     try {
       if (this.#file !== file) {
@@ -128,9 +128,9 @@ export class Loader {
   }
 
   #trim() {
-    for (const origin of this.#held.keys()) {
+    for (const handle of this.#held.keys()) {
       if (this.#bytes() <= MAX_BYTES) return;
-      if (!this.#wishes.includes(origin)) this.#held.delete(origin);
+      if (!this.#wishes.includes(handle)) this.#held.delete(handle);
     }
   }
 

@@ -58,8 +58,8 @@ export class Viewer {
     this.#dialog = dialog;
     this.#pixelsOf = pixelsOf;
     this.#stackOf = stackOf;
-    this.#loader = new Loader(newClient, (origin) => {
-      if (origin === this.#record.origin) this.#show();
+    this.#loader = new Loader(newClient, (handle) => {
+      if (handle === this.#record.handle) this.#show();
     });
     this.#wire();
   }
@@ -217,10 +217,10 @@ export class Viewer {
       wanted.push(this.#at + i * this.#direction);
       if (i <= BEHIND) wanted.push(this.#at - i * this.#direction);
     }
-    this.#loader.want(wanted.map((at) => this.#records[at]).filter((record) => record && isRead(record)).map((record) => record.origin));
+    this.#loader.want(wanted.map((at) => this.#records[at]).filter((record) => record && isRead(record)).map((record) => record.handle));
   }
 
-  get #answer() { return this.#loader.get(this.#record.origin); }
+  get #answer() { return this.#loader.get(this.#record.handle); }
 
   /** The window that the network's picture was made with; null for a picture without Hounsfield units. */
   get #ownWindow() { return this.#record.reading.source?.window ?? null; }
