@@ -12,7 +12,8 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
 
-use crate::{process, root, target};
+use crate::places::{root, target};
+use crate::process;
 
 /// What libFuzzer needs of the compiler: a counter for each edge, and the operands of comparisons.
 const COVERAGE: &str = "-Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \

@@ -2,8 +2,10 @@
 
 mod bench;
 mod fuzz;
+mod install;
 mod kiosk;
 mod parity;
+mod places;
 mod process;
 mod published;
 mod python;
@@ -13,16 +15,18 @@ mod size;
 mod supply;
 mod test;
 mod toolchain;
+mod variant;
 mod wasm;
 
 use std::ffi::OsString;
 use std::num::NonZeroUsize;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 use lungglass_server::{Folder, Server};
+use places::root;
 
 /// Builds, serves and tests LungGlass.
 #[derive(Parser)]
@@ -167,17 +171,4 @@ fn perform(task: Task) -> Result<ExitCode> {
         Task::WasmTestRunner { arguments } => wasm::run_tests(arguments)?,
     }
     Ok(ExitCode::SUCCESS)
-}
-
-/// The root of the repository.
-fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask lies in the repository")
-}
-
-/// Where cargo puts what it builds.
-fn target() -> PathBuf {
-    match std::env::var_os("CARGO_TARGET_DIR") {
-        Some(path) => root().join(path),
-        None => root().join("target"),
-    }
 }

@@ -11,9 +11,10 @@ use anyhow::{Context, Result, bail, ensure};
 use lungglass_server::{Folder, Server};
 use serde::Deserialize;
 
+use crate::places::{program, root, target};
 use crate::toolchain::{self, Toolchain};
-use crate::wasm::Variant;
-use crate::{process, python, root, setup, target, test, wasm};
+use crate::variant::{NAME, Variant};
+use crate::{install, process, python, setup, wasm};
 
 /// Runtimes that agree stay within it of ONNX Runtime.
 const BOUND: f64 = 1e-3;
@@ -138,7 +139,7 @@ fn preprocess(folder: &Path, slices: &[PathBuf]) -> Result<()> {
 }
 
 fn command() -> Command {
-    process::command(target().join("release/lungglass").with_extension(env::consts::EXE_EXTENSION))
+    process::command(program(NAME))
 }
 
 fn native(name: &str, slices: &[PathBuf], device: &[&str], driver: Option<&Path>) -> Result<Runtime> {
@@ -169,7 +170,7 @@ fn onnxruntime(python: &Path, folder: &Path, slices: &[PathBuf]) -> Result<Runti
 fn browsers(toolchain: &Toolchain, browser: &setup::Browser, list: &Path) -> Result<Vec<Runtime>> {
     wasm::build(toolchain)?;
     let tests = root().join("tests/browser");
-    test::install_packages(&tests)?;
+    install::npm(&tests)?;
     let server = Server::start(lungglass_server::listen(0)?, Folder::new(&root().join("www"))?)?;
     let mut found = Vec::new();
     let firefox = setup::firefox();

@@ -7,7 +7,7 @@ use std::process::{Command, ExitStatus, Stdio};
 
 use anyhow::{Context, Result, bail, ensure};
 
-use crate::root;
+use crate::places::root;
 
 /// A command that starts in the root of the repository, without the variables that `cargo run` sets for xtask alone: a build script that
 /// watches one of them would run again in every build.

@@ -10,8 +10,8 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest, Sha256};
 
-use crate::root;
-use crate::wasm::Variant;
+use crate::places::root;
+use crate::variant::Variant;
 
 /// The list itself, below the published folder.
 pub const LIST: &str = "pkg/build.js";

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 
-use crate::{process, target};
+use crate::places::target;
+use crate::process;
 
 const PACKAGES: [&str; 4] = ["numpy", "onnx", "onnxruntime", "ray"];
 

@@ -3,12 +3,10 @@
 use std::env;
 use std::fs;
 use std::path::PathBuf;
-use std::process::Command;
-use std::sync::OnceLock;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 
-use crate::{process, toolchain};
+use crate::{install, process, toolchain};
 
 /// A browser and the WebDriver server that belongs to it.
 pub struct Browser {
@@ -20,7 +18,7 @@ pub struct Browser {
 pub fn everything() -> Result<()> {
     let toolchain = toolchain::obtain()?;
     println!("wasm32: {toolchain}");
-    lints()?;
+    install::lints()?;
     println!("rustfmt and clippy: there");
     match toolchain.clippy()? {
         Some(_) => println!("clippy for wasm32: there"),
@@ -55,7 +53,7 @@ pub fn software_gpu() -> Result<Option<PathBuf>> {
         paths.find(|path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("lvp_icd")))
     };
     if driver().is_none() {
-        install("a software GPU", &["mesa-vulkan-drivers", "libvulkan1"])?;
+        install::debian("a software GPU", &["mesa-vulkan-drivers", "libvulkan1"])?;
     }
     driver()
         .context("no lvp_icd*.json in /usr/share/vulkan/icd.d: set VK_DRIVER_FILES to that of Mesa's lavapipe")
@@ -66,7 +64,7 @@ pub fn software_gpu() -> Result<Option<PathBuf>> {
 pub fn firefox() -> Option<PathBuf> {
     let there = || named_by("FIREFOX").or_else(|| process::find(&["firefox-esr", "firefox"]));
     if there().is_none()
-        && let Err(error) = install("Firefox", &["firefox-esr"])
+        && let Err(error) = install::debian("Firefox", &["firefox-esr"])
     {
         println!("{error:#}");
     }
@@ -79,7 +77,7 @@ pub fn browser() -> Result<Browser> {
         || named_by("CHROMIUM").or_else(|| process::find(&["chromium", "chromium-browser", "google-chrome"]));
     let driver = || named_by("CHROMEDRIVER").or_else(|| process::find(&["chromedriver"]));
     if chromium().is_none() || driver().is_none() {
-        install("Chromium with its driver", &["chromium", "chromium-driver"])?;
+        install::debian("Chromium with its driver", &["chromium", "chromium-driver"])?;
     }
     Ok(Browser {
         chromium: chromium().context("no Chromium: set CHROMIUM to the path of one")?,
@@ -97,68 +95,9 @@ pub fn node() -> Result<String> {
         missing.push("npm");
     }
     if !missing.is_empty() {
-        install("Node.js with npm", &missing)?;
+        install::debian("Node.js with npm", &missing)?;
     }
     process::output(process::command("node").arg("--version"))
-}
-
-/// rustfmt and clippy of the active toolchain.
-pub fn lints() -> Result<()> {
-    for (name, component) in [("fmt", "rustfmt"), ("clippy", "clippy")] {
-        let there = || process::succeeds(process::cargo().args([name, "--version"]));
-        if there() {
-            continue;
-        }
-        match process::find(&["rustup"]) {
-            Some(rustup) => process::run(process::command(rustup).args(["component", "add", component]))?,
-            None => bail!("`cargo {name}` is missing: install {component} beside the cargo that you use"),
-        }
-        if !there() {
-            bail!("`cargo {name}` does not work although rustup added {component}");
-        }
-    }
-    Ok(())
-}
-
-/// Installs Debian packages. `what` names them to the user.
-pub fn install(what: &str, packages: &[&str]) -> Result<()> {
-    if process::find(&["apt-get"]).is_none() {
-        bail!("{what} is missing and this machine has no apt-get: install it by hand");
-    }
-    static UPDATED: OnceLock<()> = OnceLock::new();
-    let mut update = process::command("apt-get");
-    update.args(["update", "-qq"]);
-    let mut install = process::command("apt-get");
-    install
-        .args(["install", "-y", "-qq", "--no-install-recommends"])
-        .args(packages)
-        .env("DEBIAN_FRONTEND", "noninteractive")
-        .stdin(std::process::Stdio::null());
-    if is_root() && UPDATED.set(()).is_ok() {
-        // One archive of several may be out of reach; whether the packages are to be had is the next command's to say.
-        if let Err(error) = process::run(&mut update) {
-            println!("{error:#}");
-        }
-    } else if !is_root() {
-        return as_root(what, &mut [update, install]);
-    }
-    as_root(what, &mut [install])
-}
-
-/// Runs commands that need root. Without root it runs none of them, and the error tells the user to.
-pub fn as_root(what: &str, commands: &mut [Command]) -> Result<()> {
-    if !is_root() {
-        let lines = commands.iter().map(|command| format!("  sudo {}\n", process::show(command)));
-        bail!("{what} is missing, and getting it needs root. Run this and try again:\n{}", lines.collect::<String>());
-    }
-    for command in commands {
-        process::run(command)?;
-    }
-    Ok(())
-}
-
-fn is_root() -> bool {
-    process::output(process::command("id").arg("-u")).is_ok_and(|user| user == "0")
 }
 
 fn named_by(variable: &str) -> Option<PathBuf> {

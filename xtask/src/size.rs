@@ -12,8 +12,9 @@ use brotli::enc::BrotliEncoderParams;
 use serde_json::json;
 use wasmparser::{KnownCustom, Name, Parser, Payload, TypeRef};
 
-use crate::wasm::Variant;
-use crate::{process, root};
+use crate::places::root;
+use crate::process;
+use crate::variant::Variant;
 
 /// The bounds of the design, in bytes.
 const BOUND_TOTAL: usize = 6_000_000;

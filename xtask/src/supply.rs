@@ -6,7 +6,8 @@ use std::path::PathBuf;
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
-use crate::{process, root, target};
+use crate::places::{root, target};
+use crate::process;
 
 /// The release of cargo-deny that deny.toml is written for.
 const VERSION: &str = "0.20.2";

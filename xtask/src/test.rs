@@ -9,9 +9,10 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail, ensure};
 use lungglass_server::{Folder, Server};
 
-use crate::toolchain::{self, TARGET, Toolchain};
-use crate::wasm::Variant;
-use crate::{kiosk, process, python, root, setup, supply, target, wasm};
+use crate::places::{program, root, target};
+use crate::toolchain::{self, Toolchain};
+use crate::variant::{NAME, TARGET, Variant};
+use crate::{install, kiosk, process, python, setup, supply, wasm};
 
 /// How a test that lacks its data begins the line that says so. The harness counts it as passed.
 const SKIPPED: &str = "SKIPPED ";
@@ -50,7 +51,7 @@ pub fn soak(slices: u32, json: Option<&Path>) -> Result<()> {
     let browser = setup::browser()?;
     setup::node()?;
     let folder = root().join("tests/browser");
-    install_packages(&folder)?;
+    install::npm(&folder)?;
     let server = Server::start(lungglass_server::listen(0)?, Folder::new(&root().join("www"))?)?;
     let mut node = process::command("node");
     node.current_dir(folder)
@@ -109,7 +110,7 @@ impl Run {
     fn run(&mut self) -> Result<()> {
         let (toolchain, browser, firefox, gpu) = self.step("setup", |_| {
             let toolchain = toolchain::obtain()?;
-            setup::lints()?;
+            install::lints()?;
             let browser = setup::browser()?;
             setup::node()?;
             Ok((toolchain, browser, setup::firefox(), setup::software_gpu()?))
@@ -221,7 +222,7 @@ impl Run {
         suites.extend(
             self::suites(&root().join("tests/bench"))?.into_iter().map(|suite| Path::new("../bench").join(suite)),
         );
-        install_packages(&folder)?;
+        install::npm(&folder)?;
         let server = Server::start(lungglass_server::listen(0)?, Folder::new(&root().join("www"))?)?;
         let report = target().join("xtask/page.tap");
         fs::create_dir_all(target().join("xtask"))?;
@@ -238,7 +239,7 @@ impl Run {
             .arg(format!("--test-reporter-destination={}", report.display()))
             .args(suites)
             .env("LUNGGLASS_PAGE", server.url())
-            .env("LUNGGLASS_COMMAND", target().join("release/lungglass").with_extension(env::consts::EXE_EXTENSION))
+            .env("LUNGGLASS_COMMAND", program(NAME))
             .env("CHROMIUM", &browser.chromium)
             .envs(firefox.map(|program| ("FIREFOX", program)));
         let outcome = process::run(&mut node);
@@ -288,20 +289,6 @@ fn suites(folder: &Path) -> Result<Vec<PathBuf>> {
     }
     suites.sort();
     Ok(suites)
-}
-
-/// `npm ci`, unless what it installed last is newer than the lock file.
-pub fn install_packages(folder: &Path) -> Result<()> {
-    let modified = |file: &str| fs::metadata(folder.join(file)).and_then(|metadata| metadata.modified()).ok();
-    let lock =
-        modified("package-lock.json").with_context(|| format!("{} has no package-lock.json", folder.display()))?;
-    if modified("node_modules/.package-lock.json").is_some_and(|installed| installed >= lock) {
-        return Ok(());
-    }
-    let mut npm = process::command("npm");
-    // No package needs its script, and none may run one.
-    npm.current_dir(folder).args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]);
-    process::run(&mut npm)
 }
 
 /// The totals in a line such as `test result: ok. 5 passed; 0 failed; 1 ignored; ...`.

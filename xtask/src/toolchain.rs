@@ -7,9 +7,9 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail, ensure};
 
-use crate::{process, setup, target};
-
-pub const TARGET: &str = "wasm32-unknown-unknown";
+use crate::places::target;
+use crate::variant::TARGET;
+use crate::{install, process};
 
 /// Where Debian's rustc looks for its own files.
 const DISTRO: &str = "/usr";
@@ -38,7 +38,7 @@ impl Toolchain {
     pub fn clippy(&self) -> Result<Option<Command>> {
         match self {
             Toolchain::Active => {
-                setup::lints()?;
+                install::lints()?;
                 let mut clippy = self.cargo();
                 clippy.arg("clippy");
                 Ok(Some(clippy))
@@ -46,7 +46,7 @@ impl Toolchain {
             Toolchain::Distro => {
                 // Called by its path: `cargo clippy` would find that of another toolchain in ~/.cargo/bin first.
                 let program = Path::new(DISTRO).join("bin/cargo-clippy");
-                if !program.is_file() && setup::install("clippy for wasm32", &["rust-web-clippy"]).is_err() {
+                if !program.is_file() && install::debian("clippy for wasm32", &["rust-web-clippy"]).is_err() {
                     return Ok(None);
                 }
                 let mut clippy = distro("cargo-clippy");
@@ -129,7 +129,7 @@ fn minor(version: &str) -> Option<u32> {
 fn make_distro(active_sysroot: &str) -> Result<()> {
     let source = Path::new(DISTRO).join("lib/rustlib/src/rust/library/std");
     if !distro_new_enough() || !source.exists() {
-        setup::install("a toolchain for wasm32", &["rustc-web", "cargo-web", "rust-web-src"])?;
+        install::debian("a toolchain for wasm32", &["rustc-web", "cargo-web", "rust-web-src"])?;
         ensure!(
             distro_new_enough() && source.exists(),
             "Debian's rustc is missing or older than {}, or its source is missing",
@@ -160,7 +160,7 @@ fn make_distro(active_sysroot: &str) -> Result<()> {
         make_link.arg("-sfn").arg(linker(active_sysroot)?).arg(&link);
         commands.extend([folder, make_link]);
     }
-    setup::as_root("std for wasm32 in Debian's toolchain", &mut commands)?;
+    install::as_root("std for wasm32 in Debian's toolchain", &mut commands)?;
 
     // For tools that choose a toolchain through rustup, such as wasm-pack. xtask itself does not need it.
     if let Some(rustup) = process::find(&["rustup"]) {
@@ -236,7 +236,7 @@ fn linker(active_sysroot: &str) -> Result<PathBuf> {
     if let Some(linker) = of_toolchain.or_else(on_path) {
         return Ok(linker);
     }
-    setup::install("a linker for wasm32", &["lld"])?;
+    install::debian("a linker for wasm32", &["lld"])?;
     match on_path() {
         Some(linker) => Ok(linker),
         None => bail!("no rust-lld and no wasm-ld on the PATH"),

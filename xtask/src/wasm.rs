@@ -2,63 +2,17 @@
 
 use std::ffi::OsString;
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::Path;
 use std::time::SystemTime;
 
 use anyhow::{Context, Result, ensure};
 use wasm_bindgen_cli::wasm_bindgen_test_runner;
 use wasm_bindgen_cli_support::Bindgen;
 
-use crate::toolchain::{TARGET, Toolchain};
-use crate::{process, published, release, root, target};
-
-pub const NAME: &str = "lungglass";
-/// The package that the module is made of.
-pub const PACKAGE: &str = "lungglass-web";
-
-/// What a browser's processor instructions allow; all browsers with SIMD run the first.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Variant {
-    Simd,
-    /// With relaxed SIMD, whose multiply-add rounds once where the processor has such an instruction.
-    Relaxed,
-}
-
-impl Variant {
-    pub const ALL: [Variant; 2] = [Variant::Simd, Variant::Relaxed];
-
-    /// The published module, in www/pkg.
-    pub fn file(self) -> &'static str {
-        match self {
-            Variant::Simd => "lungglass_bg.wasm",
-            Variant::Relaxed => "lungglass_relaxed_bg.wasm",
-        }
-    }
-
-    /// The folder of its own in which cargo compiles it, so that one does not replace the other.
-    fn folder(self) -> PathBuf {
-        match self {
-            Variant::Simd => target(),
-            Variant::Relaxed => target().join("relaxed"),
-        }
-    }
-
-    /// Has a cargo of `toolchain` compile for this variant.
-    pub fn choose(self, cargo: &mut Command) {
-        cargo.arg("--target-dir").arg(self.folder());
-        if self == Variant::Relaxed {
-            // Added to the flags of .cargo/config.toml.
-            let flags = format!("target.{TARGET}.rustflags = [\"-Ctarget-feature=+relaxed-simd\"]");
-            cargo.arg("--config").arg(flags);
-        }
-    }
-
-    /// What cargo compiles, with the names of its functions; the published module is made from it.
-    pub fn compiled(self) -> PathBuf {
-        self.folder().join(TARGET).join("release/lungglass_web.wasm")
-    }
-}
+use crate::places::{root, target};
+use crate::toolchain::Toolchain;
+use crate::variant::{NAME, PACKAGE, TARGET, Variant};
+use crate::{process, published, release};
 
 /// Compiles the boundary with the library for wasm32 and writes www/pkg, with the list of all that is published.
 pub fn build(toolchain: &Toolchain) -> Result<()> {

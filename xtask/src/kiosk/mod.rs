@@ -15,9 +15,9 @@ use flate2::{Compression, GzBuilder};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
+use crate::places::root;
 use crate::published::{self, File};
-use crate::root;
-use crate::wasm::Variant;
+use crate::variant::Variant;
 
 const BOOT: &str = include_str!("boot.js");
 const SHEET: &str = "<link rel=\"stylesheet\" href=\"";

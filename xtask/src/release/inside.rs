@@ -19,7 +19,8 @@ use cyclonedx_bom::prelude::{Bom, Metadata as BomMetadata, NormalizedString, Val
 use serde::Deserialize;
 use spdx::{Expression, ParseMode};
 
-use crate::{process, root};
+use crate::places::root;
+use crate::process;
 
 /// What a crate's licence files are called, in any case and with any ending.
 const LICENCE_FILES: [&str; 6] = ["license", "licence", "copying", "notice", "unlicense", "copyright"];
@@ -198,8 +199,7 @@ fn sha256(hex: &str) -> Hashes {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::toolchain::TARGET;
-    use crate::wasm::PACKAGE;
+    use crate::variant::{PACKAGE, TARGET};
 
     #[test]
     fn the_module_of_the_page_holds_its_crates_and_no_tract() {

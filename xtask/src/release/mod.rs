@@ -13,10 +13,10 @@ use anyhow::{Context, Result, bail, ensure};
 use flate2::{Compression, GzBuilder};
 use sha2::{Digest, Sha256};
 
+use crate::places::{root, target};
+use crate::process;
 use crate::published::{self, File};
-use crate::toolchain::TARGET;
-use crate::wasm::{self, NAME};
-use crate::{process, root, target};
+use crate::variant::{NAME, PACKAGE, TARGET};
 
 const FOLDER: &str = "dist/release";
 const SUMS: &str = "SHA256SUMS";
@@ -60,7 +60,7 @@ fn build() -> Result<String> {
             read(&own.join("release").join(format!("{NAME}{}", env::consts::EXE_SUFFIX)))?,
         ),
     ];
-    for (what, package, triple) in [("page", wasm::PACKAGE, TARGET), ("command", COMMAND, host.as_str())] {
+    for (what, package, triple) in [("page", PACKAGE, TARGET), ("command", COMMAND, host.as_str())] {
         let crates = inside::crates(package, triple)?;
         files.push((format!("{stem}-{what}.cdx.json"), inside::bill(&format!("{NAME}-{what}"), &version, &crates)?));
         files.push((format!("{stem}-{what}-licences.txt"), licences(what, &crates)?.into_bytes()));

@@ -1,0 +1,55 @@
+//! The page's module: what it is called, for which target it is compiled, and in which variants. Builds nothing.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use crate::places::target;
+
+/// The target that browsers run.
+pub const TARGET: &str = "wasm32-unknown-unknown";
+pub const NAME: &str = "lungglass";
+/// The package that the module is made of.
+pub const PACKAGE: &str = "lungglass-web";
+
+/// What a browser's processor instructions allow; all browsers with SIMD run the first.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Variant {
+    Simd,
+    /// With relaxed SIMD, whose multiply-add rounds once where the processor has such an instruction.
+    Relaxed,
+}
+
+impl Variant {
+    pub const ALL: [Variant; 2] = [Variant::Simd, Variant::Relaxed];
+
+    /// The published module, in www/pkg.
+    pub fn file(self) -> &'static str {
+        match self {
+            Variant::Simd => "lungglass_bg.wasm",
+            Variant::Relaxed => "lungglass_relaxed_bg.wasm",
+        }
+    }
+
+    /// The folder of its own in which cargo compiles it, so that one does not replace the other.
+    fn folder(self) -> PathBuf {
+        match self {
+            Variant::Simd => target(),
+            Variant::Relaxed => target().join("relaxed"),
+        }
+    }
+
+    /// Has a cargo of `toolchain` compile for this variant.
+    pub fn choose(self, cargo: &mut Command) {
+        cargo.arg("--target-dir").arg(self.folder());
+        if self == Variant::Relaxed {
+            // Added to the flags of .cargo/config.toml.
+            let flags = format!("target.{TARGET}.rustflags = [\"-Ctarget-feature=+relaxed-simd\"]");
+            cargo.arg("--config").arg(flags);
+        }
+    }
+
+    /// What cargo compiles, with the names of its functions; the published module is made from it.
+    pub fn compiled(self) -> PathBuf {
+        self.folder().join(TARGET).join("release/lungglass_web.wasm")
+    }
+}
