@@ -1,24 +1,5 @@
 //! `cargo xtask`: what a developer does with this repository beyond `cargo build`. This file owns the command line and nothing else.
 
-mod bench;
-mod fuzz;
-mod install;
-mod kiosk;
-mod parity;
-mod places;
-mod process;
-mod published;
-mod python;
-mod release;
-mod setup;
-mod size;
-mod supply;
-mod test;
-mod toolchain;
-mod variant;
-mod wasm;
-
-use std::ffi::OsString;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -26,7 +7,8 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 use lungglass_server::{Folder, Server};
-use places::root;
+use xtask::places::root;
+use xtask::{bench, fuzz, parity, setup, test, toolchain, tools, wasm};
 
 /// Builds, serves and tests LungGlass.
 #[derive(Parser)]
@@ -122,12 +104,6 @@ enum Task {
     },
     /// Run the kernels and the readers under AddressSanitizer.
     Asan,
-    /// The runner that cargo calls for each test binary of wasm32.
-    #[command(hide = true)]
-    WasmTestRunner {
-        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
-        arguments: Vec<OsString>,
-    },
 }
 
 fn main() -> ExitCode {
@@ -152,23 +128,21 @@ fn perform(task: Task) -> Result<ExitCode> {
             println!("{}", server.url());
             return Err(server.wait().into());
         }
-        Task::Kiosk => {
-            wasm::build(&toolchain::obtain()?)?;
-            println!("{}", kiosk::write()?.display());
-        }
+        Task::Kiosk => tools::run(&["kiosk"])?,
         // It has said by itself what failed: nothing may follow its last line.
         Task::Test { all } if !test::everything(all) => return Ok(ExitCode::FAILURE),
         Task::Test { .. } => {}
         Task::Bench { json, firefox, rounds } => bench::run(json.as_deref(), firefox, rounds)?,
-        Task::Size { json } => size::print(json)?,
+        Task::Size { json: true } => tools::run(&["size", "--json"])?,
+        Task::Size { json: false } => tools::run(&["size"])?,
         Task::Parity => parity::everything()?,
         Task::Soak { slices, json } => test::soak(slices, json.as_deref())?,
-        Task::Release { twice } => release::write(twice)?,
+        Task::Release { twice: true } => tools::run(&["release", "--twice"])?,
+        Task::Release { twice: false } => tools::run(&["release"])?,
         Task::Bless => test::bless()?,
         Task::Fuzz { browser: true, .. } => test::corpus()?,
         Task::Fuzz { target, minutes, jobs, .. } => fuzz::run(target.as_deref(), minutes, jobs)?,
         Task::Asan => fuzz::sanitize()?,
-        Task::WasmTestRunner { arguments } => wasm::run_tests(arguments)?,
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -39,6 +39,11 @@ pub fn host() -> Result<String> {
 /// Prints the command, then runs it with this process's own input and output.
 pub fn run(command: &mut Command) -> Result<()> {
     announce(command);
+    run_silently(command)
+}
+
+/// As [`run`], and prints nothing by itself.
+pub fn run_silently(command: &mut Command) -> Result<()> {
     let status = command.status().with_context(|| start_failed(command))?;
     check(command, status)
 }

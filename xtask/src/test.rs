@@ -1,6 +1,5 @@
 //! The suites: what is checked, in which order, and how it is counted.
 
-use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -12,7 +11,7 @@ use lungglass_server::{Folder, Server};
 use crate::places::{program, root, target};
 use crate::toolchain::{self, Toolchain};
 use crate::variant::{NAME, TARGET, Variant};
-use crate::{install, kiosk, process, python, setup, supply, wasm};
+use crate::{install, process, python, setup, supply, tools, wasm};
 
 /// How a test that lacks its data begins the line that says so. The harness counts it as passed.
 const SKIPPED: &str = "SKIPPED ";
@@ -20,7 +19,8 @@ const SKIPPED: &str = "SKIPPED ";
 const PRODUCT: &[&str] = &["--package=lungglass", "--package=lungglass-command"];
 /// The library and the boundary to JavaScript.
 const IN_BROWSERS: [&str; 2] = ["--package=lungglass", "--package=lungglass-web"];
-const PACKAGES: [&[&str]; 3] = [PRODUCT, &["--package=lungglass-server"], &["--package=xtask"]];
+const PACKAGES: [&[&str]; 4] =
+    [PRODUCT, &["--package=lungglass-server"], &["--package=xtask"], &["--package=xtask-tools"]];
 
 /// Runs every suite, stops at the first that fails, and gives whether none did. The last line that it prints holds the totals of the tests.
 pub fn everything(all: bool) -> bool {
@@ -143,7 +143,7 @@ impl Run {
         // Before the command, which holds the page.
         self.step("page", |_| {
             wasm::build(&toolchain)?;
-            kiosk::write()
+            tools::run(&["kiosk"])
         })?;
         self.step("native tests", |run| {
             process::run(process::cargo().args(["build", "--release"]).args(PRODUCT))?;
@@ -252,12 +252,12 @@ impl Run {
     }
 }
 
-/// `cargo test` of `which` suites for wasm32 with xtask itself as the runner.
+/// `cargo test` of `which` suites for wasm32 in Chromium.
 fn wasm_tests(toolchain: &Toolchain, browser: &setup::Browser, variant: Variant, which: &[&str]) -> Result<Command> {
-    let xtask = env::current_exe().context("cannot find the path of xtask")?;
-    let xtask = xtask.to_str().context("the path of xtask is not UTF-8")?;
+    let tools = tools::build()?;
+    let tools = tools.to_str().context("the path of the target folder is not UTF-8")?;
     // By --config, because the variable for it splits at spaces. A TOML string is quoted as Rust quotes one.
-    let runner = format!("target.{TARGET}.runner = [{xtask:?}, \"wasm-test-runner\"]");
+    let runner = format!("target.{TARGET}.runner = [{tools:?}, \"wasm-test-runner\"]");
     let mut cargo = toolchain.cargo();
     cargo
         .args(["test", "--release", "--target", TARGET, "--no-fail-fast"])

@@ -1,18 +1,16 @@
-//! The library compiled for the browser: the modules with their bindings in www/pkg, and the runner of its tests.
+//! The library compiled for the browser: the modules with their bindings in www/pkg.
 
-use std::ffi::OsString;
 use std::fs;
 use std::path::Path;
 use std::time::SystemTime;
 
 use anyhow::{Context, Result, ensure};
-use wasm_bindgen_cli::wasm_bindgen_test_runner;
 use wasm_bindgen_cli_support::Bindgen;
 
 use crate::places::{root, target};
 use crate::toolchain::Toolchain;
 use crate::variant::{NAME, PACKAGE, TARGET, Variant};
-use crate::{process, published, release};
+use crate::{licences, process, published};
 
 /// Compiles the boundary with the library for wasm32 and writes www/pkg, with the list of all that is published.
 pub fn build(toolchain: &Toolchain) -> Result<()> {
@@ -79,7 +77,7 @@ fn generate(compiled: &Path, package: &Path) -> Result<()> {
 
 /// The licences that must go with the module; the page shows them.
 fn write_licences(path: &Path) -> Result<()> {
-    let text = release::licences("page", &release::inside::crates(PACKAGE, TARGET)?)?;
+    let text = licences::text("page", &licences::crates(PACKAGE, TARGET)?)?;
     // Unchanged, it must stay as old as it is: build scripts look at times.
     if fs::read_to_string(path).is_ok_and(|old| old == text) {
         return Ok(());
@@ -89,10 +87,4 @@ fn write_licences(path: &Path) -> Result<()> {
 
 fn modified(path: &Path) -> Option<SystemTime> {
     fs::metadata(path).and_then(|metadata| metadata.modified()).ok()
-}
-
-/// Runs one test binary for wasm32; `arguments` are its path and those of the test harness.
-pub fn run_tests(arguments: Vec<OsString>) -> Result<()> {
-    let program = OsString::from("wasm-bindgen-test-runner");
-    wasm_bindgen_test_runner::run_cli_with_args(std::iter::once(program).chain(arguments))
 }

@@ -12,9 +12,9 @@ use brotli::enc::BrotliEncoderParams;
 use serde_json::json;
 use wasmparser::{KnownCustom, Name, Parser, Payload, TypeRef};
 
-use crate::places::root;
-use crate::process;
-use crate::variant::Variant;
+use xtask::places::root;
+use xtask::process;
+use xtask::variant::Variant;
 
 /// The bounds of the design, in bytes.
 const BOUND_TOTAL: usize = 6_000_000;
@@ -30,8 +30,8 @@ const ROWS: usize = 20;
 /// Builds, then prints the sizes as a table, or as one JSON object.
 pub fn print(json: bool) -> Result<()> {
     // Standard output is for the sizes alone: what building says goes to standard error.
-    let xtask = std::env::current_exe().context("cannot find the path of xtask")?;
-    let built = process::command(xtask).arg("build").stdout(io::stderr()).status().context("cannot start the build")?;
+    let ship = std::env::current_exe().context("cannot find the running program")?;
+    let built = process::command(ship).arg("page").stdout(io::stderr()).status().context("cannot start the build")?;
     ensure!(built.success(), "the page's module could not be built");
     let sizes = Sizes::measure(&root().join("www"))?;
     let functions = functions(

@@ -15,9 +15,9 @@ use flate2::{Compression, GzBuilder};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
-use crate::places::root;
-use crate::published::{self, File};
-use crate::variant::Variant;
+use xtask::places::root;
+use xtask::published::{self, File};
+use xtask::variant::Variant;
 
 const BOOT: &str = include_str!("boot.js");
 const SHEET: &str = "<link rel=\"stylesheet\" href=\"";

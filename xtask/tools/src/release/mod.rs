@@ -1,7 +1,7 @@
 //! A release: everything that is handed out, built so that the same source gives the same bytes on any path, with hashes, bills of
 //! materials and licences beside it.
 
-pub mod inside;
+mod bill;
 
 use std::env;
 use std::fs;
@@ -13,10 +13,10 @@ use anyhow::{Context, Result, bail, ensure};
 use flate2::{Compression, GzBuilder};
 use sha2::{Digest, Sha256};
 
-use crate::places::{root, target};
-use crate::process;
-use crate::published::{self, File};
-use crate::variant::{NAME, PACKAGE, TARGET};
+use xtask::places::{root, target};
+use xtask::published::{self, File};
+use xtask::variant::{NAME, PACKAGE, TARGET};
+use xtask::{licences, process};
 
 const FOLDER: &str = "dist/release";
 const SUMS: &str = "SHA256SUMS";
@@ -41,8 +41,8 @@ fn build() -> Result<String> {
         command
     };
     // The page first: the command holds it.
-    let xtask = env::current_exe().context("cannot find the running xtask")?;
-    let mut kiosk = with_flags(process::command(xtask));
+    let ship = env::current_exe().context("cannot find the running program")?;
+    let mut kiosk = with_flags(process::command(ship));
     process::run(kiosk.arg("kiosk"))?;
     let mut command = with_flags(process::cargo());
     // The names of local symbols depend on the path of the build, and nothing that runs does: they are left out.
@@ -61,9 +61,9 @@ fn build() -> Result<String> {
         ),
     ];
     for (what, package, triple) in [("page", PACKAGE, TARGET), ("command", COMMAND, host.as_str())] {
-        let crates = inside::crates(package, triple)?;
-        files.push((format!("{stem}-{what}.cdx.json"), inside::bill(&format!("{NAME}-{what}"), &version, &crates)?));
-        files.push((format!("{stem}-{what}-licences.txt"), licences(what, &crates)?.into_bytes()));
+        let crates = licences::crates(package, triple)?;
+        files.push((format!("{stem}-{what}.cdx.json"), bill::write(&format!("{NAME}-{what}"), &version, &crates)?));
+        files.push((format!("{stem}-{what}-licences.txt"), licences::text(what, &crates)?.into_bytes()));
     }
     files.sort();
 
@@ -85,16 +85,6 @@ fn build() -> Result<String> {
         fs::set_permissions(folder.join(format!("{stem}-{host}")), fs::Permissions::from_mode(0o755))?;
     }
     Ok(sums)
-}
-
-/// The text of all licences inside the page or the command, with the credit of what is no crate.
-pub fn licences(what: &str, crates: &[inside::Crate]) -> Result<String> {
-    let read = |path: &str| fs::read_to_string(root().join(path)).with_context(|| format!("cannot read {path}"));
-    let card = read("model/MODEL_CARD.md")?;
-    let (_, network) = card.split_once("\n## Licences\n").context("the model card has no section Licences")?;
-    let network = network.split("\n## ").next().unwrap_or_default().to_owned();
-    let more = [("The network", network), ("The sample", read("www/samples/README.md")?)];
-    Ok(inside::licences(&format!("LungGlass: the {what}"), crates, &more))
 }
 
 /// What is published, the list of it too.
