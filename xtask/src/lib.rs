@@ -9,6 +9,7 @@ pub mod places;
 pub mod process;
 pub mod published;
 mod python;
+pub mod serve;
 pub mod setup;
 mod supply;
 pub mod test;

@@ -6,9 +6,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
-use lungglass_server::{Folder, Server};
-use xtask::places::root;
-use xtask::{bench, fuzz, parity, setup, test, toolchain, tools, wasm};
+use xtask::{bench, fuzz, parity, serve, setup, test, toolchain, tools, wasm};
 
 /// Builds, serves and tests LungGlass.
 #[derive(Parser)]
@@ -29,6 +27,8 @@ enum Task {
     /// the list of what is published, www/pkg/build.js.
     Build,
     /// Build the page's module and serve www/ on 127.0.0.1.
+    ///
+    /// On a fresh clone the page is there with the module that every browser runs; the one with relaxed SIMD comes while it is served.
     Serve {
         /// The port to listen on.
         #[arg(long, default_value_t = 8080)]
@@ -120,14 +120,7 @@ fn perform(task: Task) -> Result<ExitCode> {
     match task {
         Task::Setup => setup::everything()?,
         Task::Build => wasm::build(&toolchain::obtain()?)?,
-        Task::Serve { port } => {
-            // The port comes first: if it is taken, that is said before a build of minutes, not after.
-            let listener = lungglass_server::listen(port)?;
-            wasm::build(&toolchain::obtain()?)?;
-            let server = Server::start(listener, Folder::new(&root().join("www"))?)?;
-            println!("{}", server.url());
-            return Err(server.wait().into());
-        }
+        Task::Serve { port } => serve::page(port)?,
         Task::Kiosk => tools::run(&["kiosk"])?,
         // It has said by itself what failed: nothing may follow its last line.
         Task::Test { all } if !test::everything(all) => return Ok(ExitCode::FAILURE),

@@ -8,13 +8,12 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, bail, ensure};
-use lungglass_server::{Folder, Server};
 use serde::Deserialize;
 
 use crate::places::{program, root, target};
 use crate::toolchain::{self, Toolchain};
 use crate::variant::{NAME, Variant};
-use crate::{install, process, python, setup, wasm};
+use crate::{install, process, python, serve, setup, wasm};
 
 /// Runtimes that agree stay within it of ONNX Runtime.
 const BOUND: f64 = 1e-3;
@@ -171,7 +170,7 @@ fn browsers(toolchain: &Toolchain, browser: &setup::Browser, list: &Path) -> Res
     wasm::build(toolchain)?;
     let tests = root().join("tests/browser");
     install::npm(&tests)?;
-    let server = Server::start(lungglass_server::listen(0)?, Folder::new(&root().join("www"))?)?;
+    let server = serve::on_free_port()?;
     let mut found = Vec::new();
     let firefox = setup::firefox();
     for (kind, variable, program) in

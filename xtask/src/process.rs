@@ -80,6 +80,23 @@ pub fn succeeds(command: &mut Command) -> bool {
     output(command).is_ok()
 }
 
+/// As [`run_silently`], behind everything else that wants the processor, where the machine can do that.
+pub fn run_behind(command: &mut Command) -> Result<()> {
+    let Some(nice) = find(&["nice"]) else { return run_silently(command) };
+    let mut behind = Command::new(nice);
+    behind.args(["-n", "19"]).arg(command.get_program()).args(command.get_args());
+    if let Some(folder) = command.get_current_dir() {
+        behind.current_dir(folder);
+    }
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => behind.env(name, value),
+            None => behind.env_remove(name),
+        };
+    }
+    run_silently(&mut behind)
+}
+
 /// The first program of these names on the PATH.
 pub fn find(names: &[&str]) -> Option<PathBuf> {
     let path = env::var_os("PATH")?;

@@ -62,10 +62,10 @@ fn collect(folder: &Path, prefix: &str, files: &mut Vec<File>) -> Result<()> {
     Ok(())
 }
 
-/// Writes the list of what `folder` publishes, unless it stands there already.
-pub fn write_list(folder: &Path) -> Result<()> {
+/// Writes the list of what `folder` publishes, with these variants of the module, unless it stands there already.
+pub fn write_list(folder: &Path, variants: &[Variant]) -> Result<()> {
     let path = folder.join(LIST);
-    let text = list(&files(folder)?, &version()?);
+    let text = list(&files(folder)?, variants, &version()?);
     if fs::read_to_string(&path).is_ok_and(|old| old == text) {
         return Ok(());
     }
@@ -75,7 +75,7 @@ pub fn write_list(folder: &Path) -> Result<()> {
 /// A script that a page can import and a service worker can run: it sets `lungglassBuild` to the version, a hash over all files, and the
 /// size and SHA-256 (base64, as in Subresource Integrity) of each. One file a line, so that a build script can read it too. Of `modules`
 /// a browser needs the first whose probe, in base64, `WebAssembly.validate` takes; the last has none.
-fn list(files: &[File], version: &str) -> String {
+fn list(files: &[File], variants: &[Variant], version: &str) -> String {
     let mut all = Sha256::new();
     let mut lines = String::new();
     for file in files {
@@ -88,13 +88,14 @@ fn list(files: &[File], version: &str) -> String {
         let _ =
             write!(lines, "{separator}    {:?}: {{\"size\": {}, \"sha256\": {hash:?}}}", file.path, file.bytes.len());
     }
-    let relaxed = STANDARD.encode(RELAXED_PROBE);
-    let path = |variant: Variant| format!("pkg/{}", variant.file());
-    let modules = format!(
-        "    {{\"path\": {:?}, \"probe\": {relaxed:?}}},\n    {{\"path\": {:?}}}",
-        path(Variant::Relaxed),
-        path(Variant::Simd)
-    );
+    let modules = Variant::ALL.iter().rev().filter(|variant| variants.contains(variant)).map(|variant| {
+        let probe = match variant {
+            Variant::Simd => String::new(),
+            Variant::Relaxed => format!(", \"probe\": {:?}", STANDARD.encode(RELAXED_PROBE)),
+        };
+        format!("    {{\"path\": {:?}{probe}}}", format!("pkg/{}", variant.file()))
+    });
+    let modules = modules.collect::<Vec<_>>().join(",\n");
     all.update(&modules);
     let id = all.finalize().iter().fold(String::new(), |id, byte| id + &format!("{byte:02x}"));
     format!(
@@ -122,7 +123,7 @@ mod tests {
 
     #[test]
     fn the_list_has_sizes_and_hashes() {
-        let text = list(&[file("a.js", "abc"), file("b/c.css", "")], "1.2.3");
+        let text = list(&[file("a.js", "abc"), file("b/c.css", "")], &Variant::ALL, "1.2.3");
         assert!(text.contains("\"version\": \"1.2.3\""), "{text}");
         // The hash of "abc" is the example of FIPS 180-4.
         let line = "\"a.js\": {\"size\": 3, \"sha256\": \"ungWv48Bz+pBQUDeXa4iI7ADYaOWF3qctBD/YfIAFa0=\"},\n";
@@ -133,7 +134,7 @@ mod tests {
     #[test]
     fn the_id_tells_any_two_builds_apart() {
         let id = |files: &[File]| {
-            let text = list(files, "1");
+            let text = list(files, &Variant::ALL, "1");
             let id = text.lines().find_map(|line| line.trim().strip_prefix("\"id\": \"")).unwrap().to_owned();
             assert_eq!(id.trim_end_matches("\",").len(), 64);
             id
@@ -143,7 +144,7 @@ mod tests {
         assert_ne!(first, id(&[file("a.js", "abd"), file(SERVICE_WORKER, "1")]));
         assert_ne!(first, id(&[file("b.js", "abc"), file(SERVICE_WORKER, "1")]));
         assert_ne!(first, id(&[file("a.js", "abc"), file(SERVICE_WORKER, "2")]));
-        assert!(!list(&[file(SERVICE_WORKER, "1")], "1").contains(SERVICE_WORKER));
+        assert!(!list(&[file(SERVICE_WORKER, "1")], &Variant::ALL, "1").contains(SERVICE_WORKER));
     }
 
     #[test]
@@ -155,10 +156,15 @@ mod tests {
         assert!(!takes(simd));
         assert!(takes(simd | WasmFeatures::RELAXED_SIMD));
         // The last module needs nothing but SIMD.
-        let text = list(&[], "1");
-        let modules: Vec<_> = text.lines().filter(|line| line.trim().starts_with("{\"path\"")).collect();
-        assert_eq!(modules.len(), Variant::ALL.len());
-        assert_eq!(modules.last().unwrap().trim(), format!("{{\"path\": \"pkg/{}\"}}", Variant::Simd.file()));
+        let modules = |variants: &[Variant]| -> Vec<String> {
+            let text = list(&[], variants, "1");
+            text.lines().map(|line| line.trim().to_owned()).filter(|line| line.starts_with("{\"path\"")).collect()
+        };
+        let both = modules(&Variant::ALL);
+        assert_eq!(both.len(), Variant::ALL.len());
+        assert!(both[0].contains(Variant::Relaxed.file()), "{both:?}");
+        assert_eq!(both.last().unwrap(), &format!("{{\"path\": \"pkg/{}\"}}", Variant::Simd.file()));
+        assert_eq!(modules(&[Variant::Simd]), both[1..]);
     }
 
     #[test]

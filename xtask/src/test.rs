@@ -6,12 +6,11 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
-use lungglass_server::{Folder, Server};
 
 use crate::places::{program, root, target};
 use crate::toolchain::{self, Toolchain};
 use crate::variant::{NAME, TARGET, Variant};
-use crate::{install, process, python, setup, supply, tools, wasm};
+use crate::{install, process, python, serve, setup, supply, tools, wasm};
 
 /// How a test that lacks its data begins the line that says so. The harness counts it as passed.
 const SKIPPED: &str = "SKIPPED ";
@@ -52,7 +51,7 @@ pub fn soak(slices: u32, json: Option<&Path>) -> Result<()> {
     setup::node()?;
     let folder = root().join("tests/browser");
     install::npm(&folder)?;
-    let server = Server::start(lungglass_server::listen(0)?, Folder::new(&root().join("www"))?)?;
+    let server = serve::on_free_port()?;
     let mut node = process::command("node");
     node.current_dir(folder)
         .arg("soak.mjs")
@@ -141,10 +140,7 @@ impl Run {
         let known = self.step("supply chain", |_| supply::check())?;
         self.note(known, "ok, known faults NOT CHECKED");
         // Before the command, which holds the page.
-        self.step("page", |_| {
-            wasm::build(&toolchain)?;
-            tools::run(&["kiosk"])
-        })?;
+        self.step("page", |_| tools::run(&["kiosk"]))?;
         self.step("native tests", |run| {
             process::run(process::cargo().args(["build", "--release"]).args(PRODUCT))?;
             let python = python::environment().map_err(|error| println!("{error:#}")).ok();
@@ -223,7 +219,7 @@ impl Run {
             self::suites(&root().join("tests/bench"))?.into_iter().map(|suite| Path::new("../bench").join(suite)),
         );
         install::npm(&folder)?;
-        let server = Server::start(lungglass_server::listen(0)?, Folder::new(&root().join("www"))?)?;
+        let server = serve::on_free_port()?;
         let report = target().join("xtask/page.tap");
         fs::create_dir_all(target().join("xtask"))?;
 

@@ -1,61 +1,87 @@
 //! The library compiled for the browser: the modules with their bindings in www/pkg.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::SystemTime;
 
 use anyhow::{Context, Result, ensure};
 use wasm_bindgen_cli_support::Bindgen;
 
-use crate::places::{root, target};
+use crate::places::{program, root, target};
 use crate::toolchain::Toolchain;
 use crate::variant::{NAME, PACKAGE, TARGET, Variant};
 use crate::{licences, process, published};
 
-/// Compiles the boundary with the library for wasm32 and writes www/pkg, with the list of all that is published.
-pub fn build(toolchain: &Toolchain) -> Result<()> {
-    for variant in Variant::ALL {
-        let mut cargo = toolchain.cargo();
-        cargo.args(["build", "--release", "--package", PACKAGE, "--lib", "--target", TARGET]);
-        variant.choose(&mut cargo);
-        process::run(&mut cargo)?;
-    }
+/// The script of the bindings, in www/pkg.
+const SCRIPT: &str = "lungglass.js";
 
-    let package = root().join("www/pkg");
-    let mut outputs = vec![package.join(NAME).with_extension("js")];
-    outputs.extend(Variant::ALL.map(|variant| package.join(variant.file())));
-    // The generator is part of xtask: what an older xtask wrote is out of date too.
-    let mut sources: Vec<_> = Variant::ALL.map(Variant::compiled).into();
-    sources.extend(std::env::current_exe());
-    let newest_source = sources.iter().filter_map(|source| modified(source)).max();
-    if outputs.iter().any(|output| modified(output) < newest_source) {
-        write_bindings(&package)?;
-    }
-    write_licences(&package.join("licences.txt"))?;
-    published::write_list(&root().join("www"))?;
-    for output in outputs {
-        let bytes = fs::metadata(&output).with_context(|| format!("cannot read {}", output.display()))?.len();
-        println!("{}: {bytes} bytes", output.strip_prefix(root()).unwrap_or(&output).display());
+/// Compiles all variants and writes www/pkg, with the list of all that is published.
+pub fn build(toolchain: &Toolchain) -> Result<()> {
+    Variant::ALL.into_iter().try_for_each(|variant| compile(toolchain, variant))?;
+    publish(&Variant::ALL)
+}
+
+/// Compiles the boundary with the library for wasm32, in one variant.
+pub fn compile(toolchain: &Toolchain, variant: Variant) -> Result<()> {
+    process::run(&mut compilation(toolchain, variant))
+}
+
+/// As [`compile`], behind everything else that wants the processor, and without a word unless it fails.
+pub fn compile_behind(toolchain: &Toolchain, variant: Variant) -> Result<()> {
+    process::run_behind(compilation(toolchain, variant).arg("--quiet"))
+}
+
+fn compilation(toolchain: &Toolchain, variant: Variant) -> Command {
+    let mut cargo = toolchain.cargo();
+    cargo.args(["build", "--release", "--package", PACKAGE, "--lib", "--target", TARGET]);
+    variant.choose(&mut cargo);
+    cargo
+}
+
+/// Writes www/pkg with the bindings of these variants, which are compiled, and the list of all that is published.
+pub fn publish(variants: &[Variant]) -> Result<()> {
+    variants.iter().try_for_each(|variant| bind(*variant))?;
+    write_licences(&package().join("licences.txt"))?;
+    published::write_list(&root().join("www"), variants)?;
+    for file in [SCRIPT].into_iter().chain(variants.iter().map(|variant| variant.file())) {
+        let path = package().join(file);
+        let bytes = fs::metadata(&path).with_context(|| format!("cannot read {}", path.display()))?.len();
+        println!("{}: {bytes} bytes", path.strip_prefix(root()).unwrap_or(&path).display());
     }
     Ok(())
 }
 
-/// One script for all modules: they have the same boundary.
-fn write_bindings(package: &Path) -> Result<()> {
-    // What an earlier build left there, such as a snippet that is no longer used, would be published with the rest.
-    remove(package)?;
-    let beside = target().join("xtask/bindings");
-    for variant in Variant::ALL {
-        let folder = if variant == Variant::Simd { package } else { &beside };
-        remove(folder)?;
-        generate(&variant.compiled(), folder)?;
-        if folder == beside {
-            let script = Path::new(NAME).with_extension("js");
-            let same = fs::read(package.join(&script))? == fs::read(folder.join(&script))?;
-            ensure!(same, "{} needs other bindings than the first module", variant.file());
-            fs::copy(folder.join(Variant::Simd.file()), package.join(variant.file()))?;
-        }
+/// Whether www/pkg holds this variant.
+pub fn is_bound(variant: Variant) -> bool {
+    package().join(variant.file()).exists()
+}
+
+fn package() -> PathBuf {
+    root().join("www/pkg")
+}
+
+/// Brings the module in www/pkg up to what was compiled. All variants have the same boundary and one script, that of the first: where it
+/// is written anew, the others are removed.
+pub fn bind(variant: Variant) -> Result<()> {
+    let package = package();
+    let compiled = variant.compiled();
+    // The generator is part of xtask: what an older one wrote is out of date too.
+    let newest = modified(&compiled).max(modified(&program("xtask")));
+    if modified(&package.join(variant.file())) >= newest && package.join(SCRIPT).exists() {
+        return Ok(());
     }
+    if variant == Variant::Simd {
+        // What an earlier build left there, such as a snippet that is no longer used, would be published with the rest.
+        remove(&package)?;
+        return generate(&compiled, &package);
+    }
+    let beside = target().join("xtask/bindings");
+    remove(&beside)?;
+    generate(&compiled, &beside)?;
+    let same = fs::read(package.join(SCRIPT))? == fs::read(beside.join(SCRIPT))?;
+    ensure!(same, "{} needs other bindings than the first module", variant.file());
+    fs::copy(beside.join(Variant::Simd.file()), package.join(variant.file()))?;
     Ok(())
 }
 
