@@ -5,9 +5,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
-use crate::places::{program, root};
-use crate::variant::NAME;
-use crate::{install, process, setup, toolchain, wasm};
+use crate::places::root;
+use crate::{command, install, process, setup, toolchain, wasm};
 
 /// Measures in Chromium and natively, and in Firefox if asked to; writes all samples to `json`.
 pub fn run(json: Option<&Path>, firefox: bool, rounds: u32) -> Result<()> {
@@ -21,7 +20,7 @@ pub fn run(json: Option<&Path>, firefox: bool, rounds: u32) -> Result<()> {
     // A relative path is the user's, who is not always in the root of the repository.
     let json = json.map(std::path::absolute).transpose()?;
     wasm::build(&toolchain::obtain()?)?;
-    process::run(process::cargo().args(["build", "--release", "--package", NAME]))?;
+    let command = command::build()?;
     let browser = setup::browser()?;
     setup::node()?;
     let folder = root().join("tests/bench");
@@ -30,7 +29,7 @@ pub fn run(json: Option<&Path>, firefox: bool, rounds: u32) -> Result<()> {
     let mut node = process::command("node");
     node.current_dir(folder)
         .arg("run.mjs")
-        .env("LUNGGLASS_COMMAND", program(NAME))
+        .env("LUNGGLASS_COMMAND", &command)
         .env("LUNGGLASS_BENCH_ROUNDS", rounds.to_string())
         .env("CHROMIUM", &browser.chromium);
     for (name, path) in [("LUNGGLASS_BENCH_JSON", json), ("FIREFOX", firefox)] {

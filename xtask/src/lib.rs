@@ -1,6 +1,7 @@
 //! What `cargo xtask` does, for its command line and for the commands that need many crates (tools/).
 
 pub mod bench;
+pub mod command;
 pub mod fuzz;
 mod install;
 pub mod licences;

@@ -13,7 +13,7 @@ use serde::Deserialize;
 use crate::places::{program, root, target};
 use crate::toolchain::{self, Toolchain};
 use crate::variant::{NAME, Variant};
-use crate::{install, process, python, serve, setup, wasm};
+use crate::{command, install, process, python, serve, setup, wasm};
 
 /// Runtimes that agree stay within it of ONNX Runtime.
 const BOUND: f64 = 1e-3;
@@ -69,7 +69,7 @@ pub fn everything() -> Result<()> {
     let browser = setup::browser()?;
     setup::node()?;
     let toolchain = toolchain::obtain()?;
-    process::run(process::cargo().args(["build", "--release", "--package", "lungglass-command"]))?;
+    command::build()?;
     let model: Model = toml::from_str(&fs::read_to_string(root().join("model/model.toml"))?)?;
 
     let slices = slices(&folder)?;

@@ -16,12 +16,10 @@ use sha2::{Digest, Sha256};
 use xtask::places::{root, target};
 use xtask::published::{self, File};
 use xtask::variant::{NAME, PACKAGE, TARGET};
-use xtask::{licences, process};
+use xtask::{command, licences, process};
 
 const FOLDER: &str = "dist/release";
 const SUMS: &str = "SHA256SUMS";
-/// The package of the command.
-const COMMAND: &str = "lungglass-command";
 
 /// Builds the release in dist/release; with `twice`, a second time from a copy on another path, and compares the two.
 pub fn write(twice: bool) -> Result<()> {
@@ -46,7 +44,17 @@ fn build() -> Result<String> {
     process::run(kiosk.arg("kiosk"))?;
     let mut command = with_flags(process::cargo());
     // The names of local symbols depend on the path of the build, and nothing that runs does: they are left out.
-    command.args(["rustc", "--release", "--locked", "--package", COMMAND, "--bin", NAME, "--", "-Cstrip=symbols"]);
+    command.args([
+        "rustc",
+        "--release",
+        "--locked",
+        "--package",
+        command::PACKAGE,
+        "--bin",
+        NAME,
+        "--",
+        "-Cstrip=symbols",
+    ]);
     process::run(&mut command)?;
 
     let version = published::version()?;
@@ -60,7 +68,7 @@ fn build() -> Result<String> {
             read(&own.join("release").join(format!("{NAME}{}", env::consts::EXE_SUFFIX)))?,
         ),
     ];
-    for (what, package, triple) in [("page", PACKAGE, TARGET), ("command", COMMAND, host.as_str())] {
+    for (what, package, triple) in [("page", PACKAGE, TARGET), ("command", command::PACKAGE, host.as_str())] {
         let crates = licences::crates(package, triple)?;
         files.push((format!("{stem}-{what}.cdx.json"), bill::write(&format!("{NAME}-{what}"), &version, &crates)?));
         files.push((format!("{stem}-{what}-licences.txt"), licences::text(what, &crates)?.into_bytes()));
