@@ -14,12 +14,13 @@ use crate::{install, process, python, serve, setup, supply, tools, wasm};
 
 /// How a test that lacks its data begins the line that says so. The harness counts it as passed.
 const SKIPPED: &str = "SKIPPED ";
-/// The library and the command.
-const PRODUCT: &[&str] = &["--package=lungglass", "--package=lungglass-command"];
+/// The library, the command and the server. Packages that are built for this machine are always named together like this or as in
+/// [`TOOLS`], in one call of cargo: they share the features of their dependencies then, and cargo compiles those once. With the tools the
+/// product would have other features than where it is built by itself.
+const PRODUCT: &[&str] = &["--package=lungglass", "--package=lungglass-command", "--package=lungglass-server"];
+const TOOLS: &[&str] = &["--package=xtask", "--package=xtask-tools"];
 /// The library and the boundary to JavaScript.
 const IN_BROWSERS: [&str; 2] = ["--package=lungglass", "--package=lungglass-web"];
-const PACKAGES: [&[&str]; 4] =
-    [PRODUCT, &["--package=lungglass-server"], &["--package=xtask"], &["--package=xtask-tools"]];
 
 /// Runs every suite, stops at the first that fails, and gives whether none did. The last line that it prints holds the totals of the tests.
 pub fn everything(all: bool) -> bool {
@@ -115,10 +116,8 @@ impl Run {
             Ok((toolchain, browser, setup::firefox(), setup::software_gpu()?))
         })?;
         self.step("format", |_| process::run(process::cargo().args(["fmt", "--all", "--check"])))?;
-        // The product by itself, here and below: together with the tools it would share the features of their dependencies, and cargo
-        // would build those a second time.
         self.step("lints", |_| {
-            PACKAGES.iter().try_for_each(|packages| {
+            [PRODUCT, TOOLS].iter().try_for_each(|packages| {
                 let mut cargo = process::cargo();
                 cargo.args(["clippy", "--release"]).args(*packages).args(["--all-targets", "--", "-D", "warnings"]);
                 process::run(&mut cargo)
@@ -131,8 +130,8 @@ impl Run {
                     return Ok(false);
                 };
                 clippy.args(["--release", "--target", TARGET, "--lib", "--tests"]).args(IN_BROWSERS);
-                variant.choose(&mut clippy);
-                process::run(clippy.args(["--", "-D", "warnings"]))?;
+                // Behind the dashes they are for the packages of this repository alone: what those stand on is checked once.
+                process::run(clippy.args(["--", "-D", "warnings"]).args(variant.flags()))?;
             }
             Ok(true)
         })?;
@@ -144,7 +143,7 @@ impl Run {
         self.step("native tests", |run| {
             process::run(process::cargo().args(["build", "--release"]).args(PRODUCT))?;
             let python = python::environment().map_err(|error| println!("{error:#}")).ok();
-            PACKAGES.iter().try_for_each(|packages| {
+            [PRODUCT, TOOLS].iter().try_for_each(|packages| {
                 let mut cargo = process::cargo();
                 cargo.args(["test", "--release"]).args(*packages).arg("--no-fail-fast");
                 cargo.envs(python.as_ref().map(|python| ("LUNGGLASS_PYTHON", python)));

@@ -38,13 +38,20 @@ impl Variant {
         }
     }
 
-    /// Has a cargo of `toolchain` compile for this variant.
+    /// What rustc is told beside the flags of .cargo/config.toml.
+    pub fn flags(self) -> &'static [&'static str] {
+        match self {
+            Variant::Simd => &[],
+            Variant::Relaxed => &["-Ctarget-feature=+relaxed-simd"],
+        }
+    }
+
+    /// Has a cargo compile everything for this variant.
     pub fn choose(self, cargo: &mut Command) {
         cargo.arg("--target-dir").arg(self.folder());
-        if self == Variant::Relaxed {
-            // Added to the flags of .cargo/config.toml.
-            let flags = format!("target.{TARGET}.rustflags = [\"-Ctarget-feature=+relaxed-simd\"]");
-            cargo.arg("--config").arg(flags);
+        if !self.flags().is_empty() {
+            // Added to the flags of .cargo/config.toml. A TOML array is quoted as Rust quotes one.
+            cargo.arg("--config").arg(format!("target.{TARGET}.rustflags = {:?}", self.flags()));
         }
     }
 
