@@ -3,13 +3,12 @@
 pub mod bench;
 pub mod command;
 pub mod fuzz;
-mod install;
+pub mod install;
 pub mod licences;
-pub mod parity;
 pub mod places;
 pub mod process;
 pub mod published;
-mod python;
+pub mod python;
 pub mod serve;
 pub mod setup;
 mod supply;

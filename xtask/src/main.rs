@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
-use xtask::{bench, fuzz, parity, serve, setup, test, toolchain, tools, wasm};
+use xtask::{bench, fuzz, serve, setup, test, toolchain, tools, wasm};
 
 /// Builds, serves and tests LungGlass.
 #[derive(Parser)]
@@ -128,7 +128,7 @@ fn perform(task: Task) -> Result<ExitCode> {
         Task::Bench { json, firefox, rounds } => bench::run(json.as_deref(), firefox, rounds)?,
         Task::Size { json: true } => tools::run(&["size", "--json"])?,
         Task::Size { json: false } => tools::run(&["size"])?,
-        Task::Parity => parity::everything()?,
+        Task::Parity => tools::run(&["parity"])?,
         Task::Soak { slices, json } => test::soak(slices, json.as_deref())?,
         Task::Release { twice: true } => tools::run(&["release", "--twice"])?,
         Task::Release { twice: false } => tools::run(&["release"])?,

@@ -1,7 +1,9 @@
-//! The commands of `cargo xtask` that need many crates: the kiosk, the release, the report of sizes, the runner of tests in a browser.
-//! xtask builds this when one of them is called, so that nothing else waits for it. This file owns its command line and nothing else.
+//! The commands of `cargo xtask` that need many crates: the kiosk, the comparison of runtimes, the release, the report of sizes, and the
+//! runner of tests in a browser. xtask builds this when one of them is called, so that nothing else waits for it. This file owns its
+//! command line and nothing else.
 
 mod kiosk;
+mod parity;
 mod release;
 mod size;
 
@@ -27,6 +29,8 @@ enum Task {
     Page,
     /// Build the page as one HTML file. The last word is its path.
     Kiosk,
+    /// Read the test slices on every runtime that is to be had here, and print how far they are apart.
+    Parity,
     /// Build dist/release.
     Release {
         /// Build the committed state a second time on another path, from nothing, and fail if a hash differs.
@@ -65,6 +69,7 @@ fn perform(task: Task) -> Result<()> {
             println!("{}", kiosk::write()?.display());
             Ok(())
         }
+        Task::Parity => parity::everything(),
         Task::Release { twice } => release::write(twice),
         Task::Size { json } => size::print(json),
         Task::WasmTestRunner { arguments } => {

@@ -10,10 +10,10 @@ use std::process::Command;
 use anyhow::{Context, Result, bail, ensure};
 use serde::Deserialize;
 
-use crate::places::{program, root, target};
-use crate::toolchain::{self, Toolchain};
-use crate::variant::{NAME, Variant};
-use crate::{command, install, process, python, serve, setup, wasm};
+use xtask::places::{program, root, target};
+use xtask::toolchain::{self, Toolchain};
+use xtask::variant::{NAME, Variant};
+use xtask::{command, install, process, python, serve, setup, wasm};
 
 /// Runtimes that agree stay within it of ONNX Runtime.
 const BOUND: f64 = 1e-3;
