@@ -49,7 +49,7 @@ SPAN = 0.1875
 # What a cell without opacity weighs beside one with it, which weighs 1 more.
 HEALTHY = 0.125
 # What lung at an edge counts for in the map.
-EDGE = 2**-8
+EDGE = 2**-5
 # Added to a cell's lung before the map divides by it.
 SPECK = 2**-20
 # The stages that keep their weights: they see edges and textures, and cost most of a step.

@@ -3,7 +3,8 @@
 Tasks: COVID-19 or not; ground glass and consolidation cell by cell, drawn by a radiologist or painted; of a LUNA16 slice
 clear and painted, the painted one is to have the higher logit; and two views of one slice are to say the same. Slices are
 drawn by SHARES, so that no hospital and no class of it outweighs another. The schedule is fixed, nothing is chosen on
-what is held out, and the network kept is the moving average of the weights after the last step.
+what is held out, and the network kept is the moving average of the weights after the last step (`trained.pt`), mixed with the
+weights that training went on from.
 """
 
 from __future__ import annotations
@@ -40,6 +41,8 @@ WEIGHTS = {("luna_fit", 0): 0.5, ("slice", 0): 0.0}
 # Weights of the tasks beside the first.
 OPACITY, RANK, SAME = 1.0, 0.3, 0.5
 FOLDS = 4
+# The layers of the tail that network 0.4.0 lacks.
+NEW = ("coarse", "fine", "fine_point", "opacity")
 # Steps between two lines of the log.
 LOGGED = 100
 LAYOUT = torch.channels_last
@@ -261,22 +264,15 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("--same", type=float, default=SAME, help="weight of two views saying the same")
     parser.add_argument("--covid-ct", type=float, default=1.0, help="factor of COVID-CT's shares")
     parser.add_argument("--style", type=float, default=0.0, help="share of the steps whose styles are mixed")
+    parser.add_argument("--keep", type=float, default=0.0, help="share of the start's weights that is mixed in at the end")
     parser.add_argument("--threads", type=int, default=1)
     return parser
 
 
-def train(options: argparse.Namespace) -> dict[str, float]:
-    """One run, as the options say; gives its figures of what is held out."""
-    torch.set_num_threads(options.threads)
-    torch.manual_seed(options.seed)
+def fitted(options: argparse.Namespace, tail: Tail, rows: Rows, held: np.ndarray, plain: Views) -> Tail:
+    """The moving average of the weights of `tail` after all steps; what it says of `held` on the way is logged."""
     draw = np.random.default_rng(options.seed)
-    rows = rows_of(options.views)
-    held = held_out(rows, options.hold)
     given = material(options.views, rows, held, options.covid_ct)
-    judged = held | (rows.split == "luna_held")
-    plain = views_of(options.views, "plain")
-    _, _, tail = start.load(options.start)
-    tail = tail.to(memory_format=LAYOUT)
     # The widest filters keep their weights: on a CPU their gradient takes half of a step.
     for layer in tail.modules():
         if isinstance(layer, ConvNorm) and layer.conv.groups > 1 and layer.conv.kernel_size == (5, 5):
@@ -284,7 +280,6 @@ def train(options: argparse.Namespace) -> dict[str, float]:
     learned = [part for part in tail.parameters() if part.requires_grad]
     mean = deepcopy(tail)
     optimizer = torch.optim.AdamW(learned, lr=options.rate, weight_decay=DECAY)
-    options.out.mkdir(parents=True, exist_ok=True)
     begin, total, found = time.monotonic(), 0.0, {}
     for step in range(options.steps):
         for group in optimizer.param_groups:
@@ -300,16 +295,69 @@ def train(options: argparse.Namespace) -> dict[str, float]:
         pairs = list(zip(mean.parameters(), tail.parameters()))
         get_ema_multi_avg_fn(min(AVERAGE, (1 + step) / (10 + step)))([old.data for old, _ in pairs], [new.data for _, new in pairs], None)
         total += float(loss.detach())
-        if (step + 1) % LOGGED == 0 or step + 1 == options.steps:
-            if judged.any():
-                found = figures(rows, judged, said_of(mean, plain, np.flatnonzero(judged)))
+        if (step + 1) % LOGGED == 0:
+            if held.any():
+                found = figures(rows, held, said_of(mean, plain, np.flatnonzero(held)))
             row = [step + 1, round(total / LOGGED, 4), round(time.monotonic() - begin), *(f"{name} {value}" for name, value in found.items())]
             with open(options.out / "log.csv", "a", newline="") as file:
                 csv.writer(file).writerow(row)
             print(options.out.name, *row, flush=True)
             total = 0.0
-            torch.save(mean.state_dict(), options.out / "network.pt")
-    write_held(options.out / "held.csv", rows, judged, said_of(mean, plain, np.flatnonzero(judged)))
+    return mean
+
+
+def mixed(before: Tail, after: Tail, keep: float) -> Tail:
+    """`after` with `keep` of the weights of `before` (Wortsman et al. 2022, arXiv 2109.01903), but for the layers that are new in it."""
+    with torch.no_grad():
+        for (name, old), new in zip(before.named_parameters(), after.parameters()):
+            if name.partition(".")[0] not in NEW:
+                new.lerp_(old, keep)
+    return after
+
+
+def levelled(tail: Tail, plain: Views, rows: np.ndarray) -> Tail:
+    """The tail with the biases of its opacity such that over the drawn slices `rows`, as they are, it says as much as was drawn.
+
+    Painted lesions are larger than real ones, so what learned from both expects too much.
+    """
+    with torch.no_grad():
+        for kind in range(2):
+            low, high = -4.0, 4.0
+            begin = tail.opacity.bias[kind].clone()
+            for _ in range(12):
+                tail.opacity.bias[kind] = begin + (low + high) / 2
+                _, opacity, target, fine = said_of(tail, plain, rows)
+                more = (shares(opacity, fine) - shares(target / (fine + 1e-3), fine)).mean(0)[kind]
+                low, high = (low, (low + high) / 2) if more > 0 else ((low + high) / 2, high)
+    return tail
+
+
+def train(options: argparse.Namespace) -> dict[str, float]:
+    """One run, as the options say; gives its figures of what is held out. A run that was trained is only mixed and judged anew."""
+    torch.set_num_threads(options.threads)
+    torch.manual_seed(options.seed)
+    rows = rows_of(options.views)
+    held = held_out(rows, options.hold)
+    plain = views_of(options.views, "plain")
+    before, tail = (start.load(options.start)[2].to(memory_format=LAYOUT) for _ in range(2))
+    options.out.mkdir(parents=True, exist_ok=True)
+    trained = options.out / "trained.pt"
+    if trained.exists():
+        tail.load_state_dict(torch.load(trained, weights_only=True))
+    else:
+        tail = fitted(options, tail, rows, held, plain)
+        torch.save(tail.state_dict(), trained)
+    tail = mixed(before, tail, options.keep)
+    drawn = (rows.split == "slice") & rows.trained & ~held
+    if drawn.any():
+        tail = levelled(tail, plain, np.flatnonzero(drawn))
+    torch.save(tail.state_dict(), options.out / "network.pt")
+    if not held.any():
+        return {}
+    said = said_of(tail, plain, np.flatnonzero(held))
+    write_held(options.out / "held.csv", rows, held, said)
+    found = figures(rows, held, said)
+    print(options.out.name, f"with {options.keep} of the start:", found, flush=True)
     return found
 
 
