@@ -7,7 +7,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
-use crate::graph::Map;
+use crate::outputs::Map;
 use crate::preprocess::Scaled;
 use crate::slice::{Origin, Picture};
 

@@ -1,7 +1,6 @@
 //! model.toml: everything beside the network that the hosts need. No such number stands in code.
 
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
 use crate::error::{Error, Result};
 use crate::gate::Gate;
@@ -101,9 +100,4 @@ impl Model {
             Err(Error::Model(format!("its SHA-256 is {found}, model.toml says {}", self.sha256)))
         }
     }
-}
-
-/// SHA-256 in lower-case hexadecimal.
-pub fn sha256(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
 use crate::gate::Refusal;
-use crate::graph::Map;
 use crate::model::{Model, OperatingPoint};
+use crate::outputs::Map;
 use crate::preprocess::Inside;
 use crate::slice::{Origin, Picture, Place};
 use crate::window::Window;

@@ -9,11 +9,12 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use lungglass::graph::Graph;
 use lungglass::graph::compile::compile;
 use lungglass::graph::executor::Executor;
 use lungglass::graph::kernels::Processor;
 use lungglass::graph::tract::TractGraph;
-use lungglass::graph::{Graph, Outputs};
+use lungglass::outputs::Outputs;
 use tract_onnx::pb::{ModelProto, TensorProto};
 use tract_onnx::prelude::*;
 

@@ -12,7 +12,7 @@ use image::{GrayImage, ImageBuffer, Luma};
 use lungglass::classifier::Classifier;
 use lungglass::decode::{Archive, File, Limits, Source};
 use lungglass::error::Error;
-use lungglass::graph::Map;
+use lungglass::outputs::Map;
 use lungglass::reading::{Reading, Verdict};
 
 use crate::args::Classify;

@@ -12,7 +12,8 @@ use lungglass::graph::kernels::Processor;
 use lungglass::graph::program::Program;
 use lungglass::graph::tract::TractGraph;
 use lungglass::graph::{Graph, Runtime};
-use lungglass::model::{Model, sha256};
+use lungglass::hash::sha256;
+use lungglass::model::Model;
 
 use crate::args::{Device, Network};
 use crate::failure::{Failure, failed};

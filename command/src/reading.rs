@@ -8,9 +8,10 @@ use std::thread;
 use lungglass::classifier::{Classifier, Prepared};
 use lungglass::decode::{Limits, Source};
 use lungglass::error::{self, Error};
+use lungglass::graph::Runtime;
 #[cfg(feature = "wgpu")]
 use lungglass::graph::gpu::Batch;
-use lungglass::graph::{Outputs, Runtime};
+use lungglass::outputs::Outputs;
 use lungglass::reading::Reading;
 
 use crate::failure::Failure;

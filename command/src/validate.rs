@@ -4,7 +4,7 @@ use std::io::{self, IsTerminal};
 use std::time::{Duration, Instant};
 
 use indicatif::{HumanDuration, ProgressBar, ProgressStyle};
-use lungglass::model::sha256;
+use lungglass::hash::sha256;
 
 use crate::args::Validate;
 use crate::failure::{Failure, Outcome};

@@ -359,7 +359,7 @@ fn settings(onnx: &[u8]) -> String {
             section = line;
         }
         match line.split(' ').next() {
-            Some("sha256") => format!("sha256 = \"{}\"", lungglass::model::sha256(onnx)),
+            Some("sha256") => format!("sha256 = \"{}\"", lungglass::hash::sha256(onnx)),
             Some("mean") if section == "[gate.embedding]" => "mean = [0.0, 0.0, 0.0, 0.0]".to_string(),
             Some("std") if section == "[gate.embedding]" => "std = [1.0, 1.0, 1.0, 1.0]".to_string(),
             Some("limit") if section == "[gate.embedding]" => "limit = 1e9".to_string(),

@@ -22,7 +22,7 @@ use tract_onnx::tract_core::ops::source::TypedSource;
 
 use super::program::{Binary, Constant, Op, Pool, Program, Shape, Step, Unary};
 use crate::error::{Error, Result};
-use crate::model::sha256;
+use crate::hash::sha256;
 
 /// Compiles an ONNX file for an input of this shape; a slice is `[1, 1, size, size]`.
 ///

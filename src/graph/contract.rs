@@ -2,8 +2,8 @@
 //! not operators.
 
 use super::program::{Program, Shape};
-use super::{Map, Outputs};
 use crate::error::{Error, Result};
+use crate::outputs::{Map, Outputs};
 
 /// The greatest value of an input, either way. Preprocessing gives -1 to 1.
 const MOST: f32 = 1000.0;

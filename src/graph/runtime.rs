@@ -1,7 +1,8 @@
 //! What runs the network. One is chosen before the first slice, and none takes another's place.
 
-use super::{Contract, Graph, Outputs};
+use super::{Contract, Graph};
 use crate::error::{Error, Result};
+use crate::outputs::Outputs;
 
 /// The network on the CPU, or on a GPU.
 #[derive(Clone)]

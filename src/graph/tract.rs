@@ -6,9 +6,10 @@ use tract_onnx::tract_core::internal::{Runnable, Runtime, TractErrorContext, bai
 use tract_onnx::tract_core::runtime::DefaultRuntime;
 
 use super::program::Shape;
-use super::{Contract, Outputs, compile};
+use super::{Contract, compile};
 use crate::error::{Error, Result};
-use crate::model::sha256;
+use crate::hash::sha256;
+use crate::outputs::Outputs;
 
 /// A network in one of tract's runtimes that reads `batch` slices at once. Every thread may run it.
 pub struct TractGraph {

@@ -14,9 +14,10 @@ use std::sync::Arc;
 pub use device::{Gpu, Seen, seen};
 pub use executor::{Executor, Pending};
 
+use super::Contract;
 use super::program::Program;
-use super::{Contract, Outputs};
 use crate::error::{Error, Result};
+use crate::outputs::Outputs;
 
 /// A network on a GPU that reads `batch` slices at once.
 pub struct GpuGraph {

@@ -1,0 +1,38 @@
+//! What a network says of one slice, before anybody judges it. Knows no network and no runtime.
+
+use serde::Serialize;
+
+/// What the network says of one slice.
+#[derive(Debug, Clone)]
+pub struct Outputs {
+    /// COVID-19 against not, before calibration; the mean of `map`.
+    pub logit: f32,
+    pub map: Map,
+    /// A logit for each finding, in the order of model.toml.
+    pub findings: Vec<f32>,
+    /// The share of each cell that the network takes for lung, 0..1.
+    pub lung: Map,
+    /// `d` values for the gate.
+    pub embedding: Vec<f32>,
+}
+
+/// Values over the slice, cell by cell. As the class activation map (Zhou et al. 2016): what each cell adds to the logit,
+/// which is their mean; outside the lungs they are all alike and lowest.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Map {
+    /// In cells.
+    pub width: usize,
+    /// In cells.
+    pub height: usize,
+    /// Row by row.
+    pub values: Vec<f32>,
+}
+
+impl Outputs {
+    /// Whether every value is a finite number. Of an input that preprocess gives they are.
+    pub fn are_finite(&self) -> bool {
+        let maps = self.map.values.iter().chain(&self.lung.values);
+        let others = self.findings.iter().chain(&self.embedding);
+        maps.chain(others).chain([&self.logit]).all(|value| value.is_finite())
+    }
+}
