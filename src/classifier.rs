@@ -1,11 +1,13 @@
 //! The pipeline in one place: source, slice, input, graph, reading. Every host calls this and nothing beside it.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use crate::decode::Source;
 use crate::error::{Error, Result};
 use crate::gate;
-use crate::graph::{Graph, Runtime};
+use crate::graph::Runtime;
+use crate::graph::cpu::CpuGraph;
 use crate::model::Model;
 use crate::outputs::Outputs;
 use crate::preprocess::Scaled;
@@ -22,7 +24,7 @@ pub const SETTINGS: &str = include_str!("../model/model.toml");
 #[derive(Clone)]
 pub struct Classifier {
     pub model: Model,
-    pub graph: Runtime,
+    pub graph: Arc<dyn Runtime>,
     /// What runs the graph, as readings name it.
     pub device: &'static str,
     /// Milliseconds from any fixed moment on; the core has no clock of its own.
@@ -54,20 +56,14 @@ impl Classifier {
     /// # Errors
     /// [`Error::Model`] when it and its settings do not belong together.
     pub fn built_in(device: &'static str, clock: fn() -> f64) -> Result<Classifier> {
-        Classifier::new(Graph::parse(NETWORK)?, Model::parse(SETTINGS)?, device, clock)
+        Classifier::new(Arc::new(CpuGraph::parse(NETWORK)?), Model::parse(SETTINGS)?, device, clock)
     }
 
     /// Holds `graph` against its settings.
     ///
     /// # Errors
     /// [`Error::Model`] when the two do not belong together.
-    pub fn new(
-        graph: impl Into<Runtime>,
-        model: Model,
-        device: &'static str,
-        clock: fn() -> f64,
-    ) -> Result<Classifier> {
-        let graph = graph.into();
+    pub fn new(graph: Arc<dyn Runtime>, model: Model, device: &'static str, clock: fn() -> f64) -> Result<Classifier> {
         let contract = graph.contract();
         model.check_network(&contract.onnx)?;
         if contract.size != model.size {
@@ -100,7 +96,7 @@ impl Classifier {
         let start = (self.clock)();
         let outputs = self.graph.run(&prepared.input)?;
         let graph = (self.clock)() - start;
-        self.finish(prepared, outputs, graph, file, number)
+        Ok(self.finish(prepared, outputs, graph, file, number))
     }
 
     /// All that comes before the network, for hosts that run it over many slices at once.
@@ -121,9 +117,6 @@ impl Classifier {
     }
 
     /// All that comes after the network, which took `graph` milliseconds.
-    ///
-    /// # Errors
-    /// [`Error::Internal`] where an output is no finite number.
     pub fn finish(
         &self,
         prepared: Prepared,
@@ -131,18 +124,12 @@ impl Classifier {
         graph: f64,
         file: &str,
         number: Option<usize>,
-    ) -> Result<Reading> {
+    ) -> Reading {
         let Prepared { origin, window, picture, scaled, ms, .. } = prepared;
         let refusal = gate::check_origin(&origin, &picture)
             .or_else(|| self.model.gate.check_statistics(&gate::statistics(&scaled, &origin)))
             .or_else(|| self.model.gate.check_lungs(&outputs.lung))
             .or_else(|| self.model.gate.check_embedding(&outputs.embedding));
-        if !outputs.are_finite() {
-            return Err(Error::Internal(format!(
-                "an output of the network is no finite number, its logit {}",
-                outputs.logit
-            )));
-        }
         let score = refusal.is_none().then(|| score(outputs.logit, self.model.calibration.temperature));
         let findings = match refusal {
             None => {
@@ -150,7 +137,7 @@ impl Classifier {
             }
             Some(_) => BTreeMap::new(),
         };
-        Ok(Reading {
+        Reading {
             file: file.to_string(),
             frame: number,
             verdict: score.map_or(Verdict::Refused, |score| Verdict::of(score, &self.model.operating_point)),
@@ -167,6 +154,6 @@ impl Classifier {
             map: Some(over_picture(outputs.map, scaled.inside, &picture, Some(outputs.logit))),
             lung: Some(over_picture(outputs.lung, scaled.inside, &picture, None)),
             picture: Some(picture),
-        })
+        }
     }
 }

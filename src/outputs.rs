@@ -29,7 +29,7 @@ pub struct Map {
 }
 
 impl Outputs {
-    /// Whether every value is a finite number. Of an input that preprocess gives they are.
+    /// Whether every value is a finite number.
     pub fn are_finite(&self) -> bool {
         let maps = self.map.values.iter().chain(&self.lung.values);
         let others = self.findings.iter().chain(&self.embedding);

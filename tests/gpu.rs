@@ -12,10 +12,9 @@ use std::sync::{Arc, OnceLock};
 use lungglass::classifier::{Classifier, NETWORK, SETTINGS};
 use lungglass::decode::{Limits, Source};
 use lungglass::error::Error;
-use lungglass::graph::Graph;
-use lungglass::graph::executor;
+use lungglass::graph::Runtime;
+use lungglass::graph::cpu::{self, CpuGraph, Processor};
 use lungglass::graph::gpu::{Executor, Gpu, GpuGraph};
-use lungglass::graph::kernels::Processor;
 use lungglass::graph::program::{Binary, Constant, Op, Program, Step, Unary};
 use lungglass::model::Model;
 use programs::{Random, single};
@@ -44,7 +43,7 @@ fn agrees_within(bound: f32, program: &Program, input: &Constant) {
     inputs[1].reverse();
     inputs[2].rotate_left(input.values.len() / 2);
     let on_gpu = Executor::new(gpu(), program, inputs.len()).unwrap_or_else(|problem| panic!("{problem}: {program:?}"));
-    let on_cpu = executor::Executor::new(program, Processor::best()).unwrap();
+    let on_cpu = cpu::Executor::new(program, Processor::best()).unwrap();
     let found = on_gpu.submit(&inputs.iter().map(Vec::as_slice).collect::<Vec<_>>()).unwrap().wait().unwrap();
     assert_eq!(found.len(), program.outputs.len());
     for (number, input) in inputs.iter().enumerate() {
@@ -211,7 +210,7 @@ const CASES: [&str; 11] = [
 fn the_network_reads_slices_as_on_the_cpu() {
     let model = model();
     let program = Program::parse(NETWORK).unwrap();
-    let cpu = Graph::new(&program, Processor::best()).unwrap();
+    let cpu = Arc::new(CpuGraph::new(&program, Processor::best()).unwrap());
     let cpu = Classifier::new(cpu, model.clone(), "cpu", || 0.0).unwrap();
     let batch = 4;
     let graph = Arc::new(GpuGraph::new(gpu(), &program, batch).unwrap());
@@ -229,7 +228,7 @@ fn the_network_reads_slices_as_on_the_cpu() {
         let outputs = graph.start(&inputs).unwrap().wait().unwrap();
         assert_eq!(outputs.len(), cases.len());
         for ((name, expected, prepared), outputs) in cases.iter().zip(outputs) {
-            let found = on_gpu.finish(prepared.clone(), outputs, 0.0, "", None).unwrap();
+            let found = on_gpu.finish(prepared.clone(), outputs.unwrap(), 0.0, "", None);
             let apart = (found.logit.unwrap() - expected.logit.unwrap()).abs();
             assert!(apart <= 1e-3, "{name}: the logits are {apart} apart");
             assert_eq!(found.verdict, expected.verdict, "{name}");

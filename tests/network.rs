@@ -7,8 +7,9 @@ use std::path::{Path, PathBuf};
 
 use lungglass::classifier::{NETWORK, SETTINGS};
 use lungglass::decode::{Limits, Source};
-use lungglass::graph::Graph;
+use lungglass::graph::Runtime;
 use lungglass::graph::compile::compile;
+use lungglass::graph::cpu::{CpuGraph, Executor, Processor};
 use lungglass::graph::program::Program;
 use lungglass::model::Model;
 use lungglass::preprocess::Scaled;
@@ -56,7 +57,7 @@ fn a_damaged_network_is_an_error_and_no_panic() {
         let mut damaged = NETWORK.to_vec();
         damaged[at] ^= 0x41;
         if let Ok(program) = Program::parse(&damaged) {
-            let _ = Graph::new(&program, lungglass::graph::kernels::Processor::best());
+            let _ = CpuGraph::new(&program, Processor::best());
         }
     }
 }
@@ -82,8 +83,7 @@ fn shapes_that_no_network_has_are_refused() {
     // Each tensor is small enough, and all of them are not; a constant is packed anew for each step that takes it.
     let many = program(vec![1], vec![Op::Broadcast(vec![1 << 25]); 4]);
     let outputs = (1..=4).map(|value| (format!("{value}"), value)).collect();
-    let processor = lungglass::graph::kernels::Processor::best();
-    let plan = |program: &Program| lungglass::graph::executor::Executor::new(program, processor).map(drop);
+    let plan = |program: &Program| Executor::new(program, Processor::best()).map(drop);
     assert!(plan(&Program { outputs, ..many }).unwrap_err().to_string().contains("too much memory"));
     let conv = Op::Conv { strides: [1; 2], pads: [0; 4], depthwise: false, clamp: None };
     let weights = Constant { shape: vec![1024, 1, 1, 64], values: vec![0.0; 1024 * 64] };
@@ -103,7 +103,7 @@ fn the_kernels_compute_what_tract_computes() {
     let names: Vec<String> =
         tract.output_outlets().unwrap().iter().map(|outlet| tract.outlet_label(*outlet).unwrap().to_string()).collect();
     let tract = tract.into_optimized().unwrap().into_runnable().unwrap();
-    let graph = Graph::parse(NETWORK).unwrap();
+    let graph = CpuGraph::parse(NETWORK).unwrap();
 
     let mut compared = 0;
     for case in fs::read_dir("tests/cases").unwrap() {

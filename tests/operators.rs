@@ -3,8 +3,7 @@
 
 mod programs;
 
-use lungglass::graph::executor::Executor;
-use lungglass::graph::kernels::Processor;
+use lungglass::graph::cpu::{Executor, Processor};
 use lungglass::graph::program::{Binary, Constant, Op, Pool, Program, Shape, Unary};
 #[cfg(not(target_feature = "relaxed-simd"))]
 use programs::single;

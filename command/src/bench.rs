@@ -10,8 +10,7 @@ use std::time::{Duration, Instant};
 use lungglass::classifier::Classifier;
 use lungglass::decode::{Limits, Source};
 use lungglass::error;
-use lungglass::graph::Runtime;
-use lungglass::graph::executor::Cost;
+use lungglass::graph::Cost;
 use serde::Serialize;
 
 use crate::args::Bench;
@@ -44,7 +43,7 @@ struct Report {
     load: f64,
     parts: Vec<Part>,
     throughput: Throughput,
-    /// What each step of the network takes, where our own kernels run it.
+    /// What each step of the network takes, where the device says so.
     layers: Vec<Cost>,
 }
 
@@ -84,7 +83,7 @@ fn measure(classifier: &Classifier, load: f64, arguments: &Bench) -> error::Resu
         let network = Instant::now();
         let outputs = classifier.graph.run(&prepared.input)?;
         let graph = milliseconds(network.elapsed());
-        classifier.finish(prepared, outputs, graph, "", None)?;
+        classifier.finish(prepared, outputs, graph, "", None);
         let whole = milliseconds(start.elapsed());
         if round >= WARM_UP {
             for (samples, ms) in samples.iter_mut().zip([parts.decode, parts.preprocess, graph, whole]) {
@@ -94,10 +93,7 @@ fn measure(classifier: &Classifier, load: f64, arguments: &Bench) -> error::Resu
     }
     let names = ["decode", "preprocess", "network", "whole reading"];
     let parts = names.into_iter().zip(samples).map(|(name, samples)| part(name, samples)).collect();
-    let layers = match &classifier.graph {
-        Runtime::Cpu(graph) => graph.profile(&input, rounds, classifier.clock)?,
-        _ => Vec::new(),
-    };
+    let layers = classifier.graph.profile(&input, rounds, classifier.clock)?;
     Ok(Report {
         version: env!("CARGO_PKG_VERSION"),
         model: format!("{} {}", classifier.model.name, classifier.model.version),
@@ -124,48 +120,35 @@ fn throughput(classifier: &Classifier, input: &[f32], rounds: usize) -> error::R
         at_once,
         slices_per_second: slices as f64 / start.elapsed().as_secs_f64(),
     };
-    match &classifier.graph {
-        #[cfg(feature = "wgpu")]
-        Runtime::Gpu(graph) => {
-            let batch = vec![input; graph.batch()];
-            graph.start(&batch)?.wait()?;
-            let start = Instant::now();
-            let mut running = graph.start(&batch)?;
-            for _ in 1..rounds {
-                let next = graph.start(&batch)?;
-                running.wait()?;
-                running = next;
-            }
+    let graph = &classifier.graph;
+    if graph.batch() > 1 {
+        let batch = vec![input; graph.batch()];
+        graph.start(&batch)?.wait()?;
+        let start = Instant::now();
+        let mut running = graph.start(&batch)?;
+        for _ in 1..rounds {
+            let next = graph.start(&batch)?;
             running.wait()?;
-            Ok(rate(graph.batch(), rounds * graph.batch(), start))
+            running = next;
         }
-        Runtime::Tract(graph) if graph.batch() > 1 => {
-            let batch = vec![input; graph.batch()];
-            graph.run_batch(&batch)?;
-            let start = Instant::now();
-            for _ in 0..rounds {
-                graph.run_batch(&batch)?;
-            }
-            Ok(rate(graph.batch(), rounds * graph.batch(), start))
-        }
-        graph => {
-            let (next, total) = (AtomicUsize::new(0), rounds * cores());
-            let start = Instant::now();
-            thread::scope(|scope| {
-                let work = || -> error::Result<()> {
-                    while next.fetch_add(1, Ordering::Relaxed) < total {
-                        graph.run(input)?;
-                    }
-                    Ok(())
-                };
-                let workers: Vec<_> = (0..cores()).map(|_| scope.spawn(work)).collect();
-                workers.into_iter().try_for_each(|worker| {
-                    worker.join().map_err(|_| error::Error::Internal("a thread of the benchmark ended".to_string()))?
-                })
-            })?;
-            Ok(rate(cores(), total, start))
-        }
+        running.wait()?;
+        return Ok(rate(graph.batch(), rounds * graph.batch(), start));
     }
+    let (next, total) = (AtomicUsize::new(0), rounds * cores());
+    let start = Instant::now();
+    thread::scope(|scope| {
+        let work = || -> error::Result<()> {
+            while next.fetch_add(1, Ordering::Relaxed) < total {
+                graph.run(input)?;
+            }
+            Ok(())
+        };
+        let workers: Vec<_> = (0..cores()).map(|_| scope.spawn(work)).collect();
+        workers.into_iter().try_for_each(|worker| {
+            worker.join().map_err(|_| error::Error::Internal("a thread of the benchmark ended".to_string()))?
+        })
+    })?;
+    Ok(rate(cores(), total, start))
 }
 
 fn cores() -> usize {

@@ -7,11 +7,11 @@ use std::time::Instant;
 
 use lungglass::classifier::{Classifier, NETWORK, SETTINGS};
 use lungglass::error;
+use lungglass::graph::Runtime;
 use lungglass::graph::compile::compile;
-use lungglass::graph::kernels::Processor;
+use lungglass::graph::cpu::{CpuGraph, Processor};
 use lungglass::graph::program::Program;
 use lungglass::graph::tract::TractGraph;
-use lungglass::graph::{Graph, Runtime};
 use lungglass::hash::sha256;
 use lungglass::model::Model;
 
@@ -58,20 +58,25 @@ impl Chosen {
         }
     }
 
-    fn classifier(self, graph: error::Result<impl Into<Runtime>>, device: &'static str) -> Result<Classifier, Failure> {
-        graph.and_then(|graph| Classifier::new(graph, self.model, device, milliseconds)).map_err(failed(self.name))
+    fn classifier(
+        self,
+        graph: error::Result<impl Runtime + 'static>,
+        device: &'static str,
+    ) -> Result<Classifier, Failure> {
+        let graph = graph.and_then(|graph| Classifier::new(Arc::new(graph), self.model, device, milliseconds));
+        graph.map_err(failed(self.name))
     }
 }
 
 /// A candidate may hold operators that our kernels do not know; tract runs those, and the device says so.
 fn on_cpu(chosen: Chosen) -> Result<Classifier, Failure> {
-    let graph = chosen.program().and_then(|program| Graph::new(&program, Processor::best()));
+    let graph = chosen.program().and_then(|program| CpuGraph::new(&program, Processor::best()));
     let (Err(reason), Source::Onnx(onnx)) = (&graph, &chosen.source) else { return chosen.classifier(graph, "cpu") };
     let tract = TractGraph::on_cpu(onnx, chosen.model.size);
     if tract.is_ok() {
         tell!("{}: {reason}; tract runs it instead, as \"cpu (tract)\"", chosen.name);
     }
-    chosen.classifier(tract.map(Arc::new), "cpu (tract)")
+    chosen.classifier(tract, "cpu (tract)")
 }
 
 #[cfg(feature = "wgpu")]
@@ -82,7 +87,7 @@ fn on_gpu(allow_software: bool, chosen: Chosen, batch: usize) -> Result<Classifi
     // Readings name the device as long as the program runs.
     let device = gpu.name.clone().leak();
     let graph = chosen.program().and_then(|program| GpuGraph::new(Arc::new(gpu), &program, batch));
-    chosen.classifier(graph.map(Arc::new), device)
+    chosen.classifier(graph, device)
 }
 
 #[cfg(not(feature = "wgpu"))]
@@ -92,7 +97,7 @@ fn on_gpu(_: bool, _: Chosen, _: usize) -> Result<Classifier, Failure> {
 
 #[cfg(feature = "cuda")]
 fn on_cuda(chosen: Chosen, batch: usize) -> Result<Classifier, Failure> {
-    use lungglass::graph::cuda::{Card, left_to_cpu};
+    use lungglass::graph::tract::cuda::{Card, left_to_cpu};
 
     /// tract starts from what it reads itself, not from what is packed for our own kernels.
     const ONNX: &[u8] = include_bytes!("../../model/lungglass.onnx");
@@ -117,7 +122,7 @@ fn on_cuda(chosen: Chosen, batch: usize) -> Result<Classifier, Failure> {
             tell!("{}: tract has no CUDA kernel for {}, and runs that on the CPU", card.name, left.join(", "));
         }
     }
-    chosen.classifier(graph.map(Arc::new), card.name.leak())
+    chosen.classifier(graph, card.name.leak())
 }
 
 /// NVIDIA's libraries multiply with 10 bits of mantissa unless a variable forbids it, which they read as they start: the command runs

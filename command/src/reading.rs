@@ -8,10 +8,7 @@ use std::thread;
 use lungglass::classifier::{Classifier, Prepared};
 use lungglass::decode::{Limits, Source};
 use lungglass::error::{self, Error};
-use lungglass::graph::Runtime;
-#[cfg(feature = "wgpu")]
-use lungglass::graph::gpu::Batch;
-use lungglass::outputs::Outputs;
+use lungglass::graph::Running;
 use lungglass::reading::Reading;
 
 use crate::failure::Failure;
@@ -21,6 +18,8 @@ use crate::predictions::Prediction;
 
 /// Slices that wait for the network, with their numbers.
 type Members = Vec<(usize, Prepared)>;
+/// Slices that the network reads.
+type Started<'a> = (Box<dyn Running + 'a>, Members);
 /// What becomes of a slice, or why there is nothing to be done with it.
 type Finished<'a> = &'a mut dyn FnMut(usize, Prediction) -> Result<(), Failure>;
 
@@ -29,88 +28,64 @@ type Finished<'a> = &'a mut dyn FnMut(usize, Prediction) -> Result<(), Failure>;
 /// # Errors
 /// What `finished` says; a slice that cannot be read is a prediction like any other. A GPU that fails stops everything.
 pub fn read(classifier: &Classifier, slices: &[Labelled], wanted: &[usize], finished: Finished) -> Result<(), Failure> {
-    match &classifier.graph {
-        #[cfg(feature = "wgpu")]
-        Runtime::Gpu(graph) => {
-            let device =
-                Device { batch: graph.batch(), start: |slices: &[&[f32]]| graph.start(slices), wait: Batch::wait };
-            device.read(classifier, slices, wanted, finished)
-        }
-        Runtime::Tract(graph) if graph.batch() > 1 => {
-            let device = Device { batch: graph.batch(), start: |slices: &[&[f32]]| graph.run_batch(slices), wait: Ok };
-            device.read(classifier, slices, wanted, finished)
-        }
-        _ => {
-            // Each core takes the next slice all the way.
-            let whole = |at: usize| {
-                let slice = &slices[at];
-                let reading = open(slice).map(|source| classifier.read(&source, 0, &slice.path));
-                prediction(classifier, slice, reading)
-            };
-            ahead(wanted, rayon::current_num_threads(), whole, finished)
-        }
+    if classifier.graph.batch() > 1 {
+        return in_batches(classifier, slices, wanted, finished);
     }
+    // Each core takes the next slice all the way.
+    let whole = |at: usize| {
+        let slice = &slices[at];
+        let reading = open(slice).map(|source| classifier.read(&source, 0, &slice.path));
+        prediction(classifier, slice, reading)
+    };
+    ahead(wanted, rayon::current_num_threads(), whole, finished)
 }
 
-/// What reads up to `batch` slices at once, in two steps: one batch may start while the other is waited for.
-struct Device<Start, Wait> {
-    batch: usize,
-    start: Start,
-    wait: Wait,
-}
-
-impl<Running, Start, Wait> Device<Start, Wait>
-where
-    Start: Fn(&[&[f32]]) -> error::Result<Running>,
-    Wait: Fn(Running) -> error::Result<Vec<Outputs>>,
-{
-    /// The cores prepare slices, and this thread keeps two batches on the device: one that is read back while the other runs.
-    fn read(
-        &self,
-        classifier: &Classifier,
-        slices: &[Labelled],
-        wanted: &[usize],
-        finished: Finished,
-    ) -> Result<(), Failure> {
-        let stopped = |error: Error| Failure(format!("{}: {error}", classifier.device));
-        let submit = |members: Members| -> Result<(Running, Members), Failure> {
-            let inputs: Vec<&[f32]> = members.iter().map(|(_, prepared)| prepared.input.as_slice()).collect();
-            let running = (self.start)(&inputs).map_err(stopped)?;
-            Ok((running, members))
-        };
-        let collect = |(running, members): (Running, Members), finished: Finished| {
-            let start = (classifier.clock)();
-            let outputs = (self.wait)(running).map_err(stopped)?;
-            let each = ((classifier.clock)() - start) / outputs.len() as f64;
-            members.into_iter().zip(outputs).try_for_each(|((at, prepared), outputs)| {
-                let slice = &slices[at];
-                let reading = classifier.finish(prepared, outputs, each, &slice.path, None);
-                finished(at, prediction(classifier, slice, reading))
-            })
-        };
-        let mut waiting: Members = Vec::new();
-        let mut running: VecDeque<(Running, Members)> = VecDeque::new();
-        let prepare = |at: usize| open(&slices[at]).and_then(|source| classifier.prepare(&source, 0));
-        ahead(wanted, 2 * self.batch, prepare, &mut |at, prepared| {
-            match prepared {
-                Ok(prepared) => waiting.push((at, prepared)),
-                Err(error) => return finished(at, prediction(classifier, &slices[at], Err(error))),
-            }
-            if waiting.len() == self.batch {
-                running.push_back(submit(std::mem::take(&mut waiting))?);
-                if running.len() > 1
-                    && let Some(oldest) = running.pop_front()
-                {
-                    collect(oldest, finished)?;
-                }
-            }
-            Ok(())
-        })?;
-        if !waiting.is_empty() {
-            running.push_back(submit(waiting)?);
+/// The cores prepare slices, and this thread keeps two batches on the device: one that is read back while the other runs.
+fn in_batches(
+    classifier: &Classifier,
+    slices: &[Labelled],
+    wanted: &[usize],
+    finished: Finished,
+) -> Result<(), Failure> {
+    let graph = &classifier.graph;
+    let stopped = |error: Error| Failure(format!("{}: {error}", classifier.device));
+    let submit = |members: Members| -> Result<Started, Failure> {
+        let inputs: Vec<&[f32]> = members.iter().map(|(_, prepared)| prepared.input.as_slice()).collect();
+        let running = graph.start(&inputs).map_err(stopped)?;
+        Ok((running, members))
+    };
+    let collect = |(running, members): Started, finished: Finished| {
+        let start = (classifier.clock)();
+        let outputs = running.wait().map_err(stopped)?;
+        let each = ((classifier.clock)() - start) / outputs.len() as f64;
+        members.into_iter().zip(outputs).try_for_each(|((at, prepared), outputs)| {
+            let slice = &slices[at];
+            let reading = outputs.map(|outputs| classifier.finish(prepared, outputs, each, &slice.path, None));
+            finished(at, prediction(classifier, slice, reading))
+        })
+    };
+    let mut waiting: Members = Vec::new();
+    let mut running: VecDeque<Started> = VecDeque::new();
+    let prepare = |at: usize| open(&slices[at]).and_then(|source| classifier.prepare(&source, 0));
+    ahead(wanted, 2 * graph.batch(), prepare, &mut |at, prepared| {
+        match prepared {
+            Ok(prepared) => waiting.push((at, prepared)),
+            Err(error) => return finished(at, prediction(classifier, &slices[at], Err(error))),
         }
-        running.into_iter().try_for_each(|batch| collect(batch, finished))
+        if waiting.len() == graph.batch() {
+            running.push_back(submit(std::mem::take(&mut waiting))?);
+            if running.len() > 1
+                && let Some(oldest) = running.pop_front()
+            {
+                collect(oldest, finished)?;
+            }
+        }
+        Ok(())
+    })?;
+    if !waiting.is_empty() {
+        running.push_back(submit(waiting)?);
     }
+    running.into_iter().try_for_each(|batch| collect(batch, finished))
 }
 
 /// Does `work` on all cores, with at most `limit` results waiting, and hands each result to `done` on this thread.

@@ -131,18 +131,26 @@ impl Contract {
     }
 
     /// What a network says of slice number `slice` of a batch; `values` gives all values of its output with that place.
-    pub(super) fn outputs<'a>(&self, slice: usize, values: impl Fn(usize) -> &'a [f32]) -> Outputs {
+    ///
+    /// # Errors
+    /// [`Error::Argument`] where one of them is no finite number: here alone that is decided, for every runtime.
+    pub(super) fn outputs<'a>(&self, slice: usize, values: impl Fn(usize) -> &'a [f32]) -> Result<Outputs> {
         let own = |output: &Output| {
             let length: usize = output.shape.iter().product();
             values(output.at)[slice * length..][..length].to_vec()
         };
         let map = |output: &Output| Map { width: output.shape[3], height: output.shape[2], values: own(output) };
-        Outputs {
+        let outputs = Outputs {
             logit: own(&self.logit)[0],
             map: map(&self.map),
             findings: own(&self.findings),
             lung: map(&self.lung),
             embedding: own(&self.embedding),
+        };
+        if outputs.are_finite() {
+            Ok(outputs)
+        } else {
+            Err(Error::Argument("the network gives no finite numbers for this input".to_string()))
         }
     }
 }
@@ -190,9 +198,12 @@ mod tests {
         ]);
         let contract = Contract::new("", &[1, 1, 2, 2], &list).unwrap();
         let values: [&[f32]; 5] = [&[1.0, 2.0], &[3.0, 4.0, 5.0, 6.0], &[0.0; 6], &[7.0, 8.0], &[9.0, 10.0]];
-        let second = contract.outputs(1, |at| values[at]);
+        let second = contract.outputs(1, |at| values[at]).unwrap();
         assert_eq!((second.logit, second.map.values, second.map.width), (2.0, vec![5.0, 6.0], 2));
         assert_eq!((second.lung.values, second.embedding, second.findings.len()), (vec![8.0], vec![10.0], 3));
+        let broken: [&[f32]; 5] = [values[0], values[1], values[2], values[3], &[9.0, f32::NAN]];
+        assert!(contract.outputs(0, |at| broken[at]).is_ok());
+        assert!(matches!(contract.outputs(1, |at| broken[at]), Err(Error::Argument(_))));
         let slice: &[f32] = &[0.0; 4];
         assert!(contract.check(&[slice; 2], 2).is_ok());
         for wrong in [&[][..], &[slice; 3], &[slice, &slice[1..]]] {

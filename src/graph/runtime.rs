@@ -1,71 +1,72 @@
-//! What runs the network. One is chosen before the first slice, and none takes another's place.
+//! What a network does on any device. One runtime is chosen before the first slice, and none takes another's place.
 
-use super::{Contract, Graph};
+use serde::Serialize;
+
+use super::contract::Contract;
 use crate::error::{Error, Result};
 use crate::outputs::Outputs;
 
-/// The network on the CPU, or on a GPU.
-#[derive(Clone)]
-pub enum Runtime {
-    /// One slice at a time, on the thread that asks.
-    Cpu(Graph),
-    #[cfg(feature = "wgpu")]
-    Gpu(std::sync::Arc<super::gpu::GpuGraph>),
-    /// By tract itself, on the CPU or an NVIDIA card.
-    #[cfg(feature = "compile")]
-    Tract(std::sync::Arc<super::tract::TractGraph>),
-}
-
-impl From<Graph> for Runtime {
-    fn from(graph: Graph) -> Runtime {
-        Runtime::Cpu(graph)
-    }
-}
-
-#[cfg(feature = "wgpu")]
-impl From<std::sync::Arc<super::gpu::GpuGraph>> for Runtime {
-    fn from(graph: std::sync::Arc<super::gpu::GpuGraph>) -> Runtime {
-        Runtime::Gpu(graph)
-    }
-}
-
-#[cfg(feature = "compile")]
-impl From<std::sync::Arc<super::tract::TractGraph>> for Runtime {
-    fn from(graph: std::sync::Arc<super::tract::TractGraph>) -> Runtime {
-        Runtime::Tract(graph)
-    }
-}
-
-/// Asks whichever graph it is.
-macro_rules! ask {
-    ($runtime:expr, $graph:ident => $question:expr) => {
-        match $runtime {
-            Runtime::Cpu($graph) => $question,
-            #[cfg(feature = "wgpu")]
-            Runtime::Gpu($graph) => $question,
-            #[cfg(feature = "compile")]
-            Runtime::Tract($graph) => $question,
-        }
-    };
-}
-
-impl Runtime {
+/// A network on a device, ready to read. Every thread may use it at once.
+pub trait Runtime: Send + Sync {
     /// What the network takes and gives.
-    pub fn contract(&self) -> &Contract {
-        ask!(self, graph => graph.contract())
-    }
+    fn contract(&self) -> &Contract;
 
-    /// Runs one slice: `input` holds the `size * size` values that preprocess gives. What comes out is finite.
+    /// The most slices that it reads at once. Where that is one, the thread that asks reads it.
+    fn batch(&self) -> usize;
+
+    /// Starts reading 1 to [`Runtime::batch`] slices, each of the `size * size` values that preprocess gives. The next may be started before
+    /// these are waited for.
     ///
     /// # Errors
-    /// [`Error::Argument`] for an input of another length, or of values so far from gray levels that the network's are no finite numbers;
-    /// [`Error::Internal`] if the runtime fails.
-    pub fn run(&self, input: &[f32]) -> Result<Outputs> {
-        let outputs = ask!(self, graph => graph.run(input))?;
-        if outputs.are_finite() {
-            Ok(outputs)
-        } else {
-            Err(Error::Argument("the network gives no finite numbers for this input".to_string()))
-        }
+    /// [`Error::Argument`] for another number of slices or of values, or for values so far from gray levels that a network may give no
+    /// finite numbers for them; [`Error::Internal`] if the device fails.
+    fn start<'a>(&'a self, slices: &[&[f32]]) -> Result<Box<dyn Running + 'a>>;
+
+    /// Reads one slice.
+    ///
+    /// # Errors
+    /// Those of [`Runtime::start`] and [`Running::wait`].
+    fn run(&self, slice: &[f32]) -> Result<Outputs> {
+        let outputs = self.start(&[slice])?.wait()?;
+        outputs.into_iter().next().unwrap_or_else(|| Err(Error::Internal("the network gave no outputs".to_string())))
     }
+
+    /// What each step of the network costs on `slice`: every step runs `rounds` times, and `clock` gives milliseconds. Empty where the
+    /// device does not say.
+    ///
+    /// # Errors
+    /// Those of [`Runtime::start`].
+    fn profile(&self, _slice: &[f32], _rounds: usize, _clock: fn() -> f64) -> Result<Vec<Cost>> {
+        Ok(Vec::new())
+    }
+}
+
+/// Slices that are being read.
+pub trait Running {
+    /// Waits until they are read, and gives the outputs of each in order, or why it has none: see [`Contract`].
+    ///
+    /// # Errors
+    /// [`Error::Internal`] if the device fails.
+    fn wait(self: Box<Self>) -> Result<Vec<Result<Outputs>>>;
+}
+
+/// What was read when it was started.
+impl Running for Vec<Result<Outputs>> {
+    fn wait(self: Box<Self>) -> Result<Vec<Result<Outputs>>> {
+        Ok(*self)
+    }
+}
+
+/// What one step of a network takes.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Cost {
+    /// The node of the ONNX file.
+    pub name: String,
+    pub kind: &'static str,
+    /// Multiply-adds of the kernel, those on zeros that only fill a block included.
+    pub macs: usize,
+    /// Of all tensors and weights that it reads and writes.
+    pub bytes: usize,
+    /// Milliseconds.
+    pub ms: f64,
 }

@@ -11,7 +11,6 @@ use wasm_bindgen::prelude::*;
 use lungglass::classifier::{self, SETTINGS};
 use lungglass::decode::{self, Archive, File, Limits};
 use lungglass::error::{self, Error};
-use lungglass::graph::Runtime;
 use lungglass::model::Model;
 use lungglass::preprocess::Scaled;
 use lungglass::reading::Reading;
@@ -77,9 +76,7 @@ impl Classifier {
     /// @returns { name, kind, macs, bytes, ms }[]
     #[wasm_bindgen(unchecked_return_type = "any[]")]
     pub fn profile(&self, input: &[f32], rounds: usize) -> Result<JsValue, JsValue> {
-        // In a browser there is no other.
-        let Runtime::Cpu(graph) = &self.classifier.graph;
-        to_js(&graph.profile(input, rounds, now).map_err(throw)?)
+        to_js(&self.classifier.graph.profile(input, rounds, now).map_err(throw)?)
     }
 
     /// Runs the network alone on the S*S values that preprocess gives; returns [logit].

@@ -1,114 +1,21 @@
-//! Runs a [`Program`]: decides once how each tensor lies in memory and where, packs the weights, and then only computes. A run
-//! allocates nothing.
-//!
-//! A convolution's pictures lie in blocks of eight channels, all else is plain; between the two stands a step of its own where it has to.
+//! Runs a [`Plan`], and only computes: a run allocates nothing where another has ended before.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
-use serde::Serialize;
-
-use super::kernels::depthwise::{self, Geometry};
-use super::kernels::layout::{self, Windows};
-use super::kernels::plain::{self, Walk};
 use super::kernels::point::{self, Finish};
 use super::kernels::product::{self, product};
-use super::kernels::{Block, Processor, blocks, blocks_mut};
-use super::program::{Binary, Constant, MOST_VALUES, Op, Pool, Program, Shape, Unary, count};
+use super::kernels::{Processor, blocks, blocks_mut, depthwise, layout, plain};
+use super::plan::{Kernel, Place, Plan, Planned};
+use super::planner;
 use crate::error::{Error, Result};
+use crate::graph::program::Program;
+use crate::graph::runtime::Cost;
 
-/// A program, ready to run. Cheap to clone; every thread may run it at once.
-#[derive(Clone)]
-pub struct Executor(Arc<Plan>);
-
-struct Plan {
-    processor: Processor,
-    steps: Vec<Planned>,
-    /// Tensors that never change, as they lie.
-    constants: Vec<Vec<f32>>,
-    /// The sizes of the buffers, which steps share over time.
-    buffers: Vec<usize>,
-    /// The tensors of the outputs, with their shapes.
-    outputs: Vec<(Place, Shape)>,
+/// A program, ready to run. Every thread may run it at once.
+pub struct Executor {
+    plan: Plan,
     /// Memory of runs that have ended.
     idle: Mutex<Vec<Memory>>,
-}
-
-/// What one step takes.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Cost {
-    /// The node of the ONNX file.
-    pub name: String,
-    pub kind: &'static str,
-    /// Multiply-adds of the kernel, those on zeros that only fill a block included.
-    pub macs: usize,
-    /// Of all tensors and weights that it reads and writes.
-    pub bytes: usize,
-    /// Milliseconds.
-    pub ms: f64,
-}
-
-/// Where a tensor lies.
-#[derive(Debug, Clone, Copy, PartialEq)]
-enum Place {
-    Input(usize),
-    Constant(usize),
-    /// The buffer, and how much of it.
-    Buffer(usize, usize),
-}
-
-struct Planned {
-    kernel: Kernel,
-    inputs: Vec<Place>,
-    /// A buffer, and how much of it.
-    output: (usize, usize),
-    /// The step of the program that it belongs to.
-    name: String,
-}
-
-/// What a planned step calls.
-enum Kernel {
-    Block {
-        pixels: usize,
-    },
-    Unblock {
-        pixels: usize,
-    },
-    Columns(Windows),
-    ColumnsOfOne(Windows),
-    Point {
-        channels: usize,
-        weights: Vec<Block>,
-        bias: Vec<Block>,
-        clamp: [f32; 2],
-        pixels: usize,
-    },
-    Depthwise {
-        weights: Vec<Block>,
-        bias: Vec<Block>,
-        clamp: [f32; 2],
-        geometry: Geometry,
-    },
-    Unary(Unary),
-    Binary(Binary, Walk),
-    Sum {
-        length: usize,
-        inner: usize,
-    },
-    Pool(Pool, Windows),
-    Product {
-        size: [usize; 3],
-    },
-    Broadcast(Walk),
-    /// Rows of `length` from `start` on, of every `stride` values.
-    Slice {
-        start: usize,
-        length: usize,
-        stride: usize,
-    },
-    /// Rows of these lengths, one of each input in turn.
-    Concat {
-        lengths: Vec<usize>,
-    },
 }
 
 /// The buffers of one run.
@@ -117,35 +24,19 @@ struct Memory {
     scratch: product::Scratch,
 }
 
-/// A tensor while the buffers are not yet given out.
-#[derive(Debug, Clone, Copy, PartialEq)]
-enum Tensor {
-    Input(usize),
-    Constant(usize),
-    /// Of planned step.
-    Step(usize, usize),
-}
-
-/// A value of the program in one or both layouts.
-#[derive(Debug, Clone, Copy, Default)]
-struct Known {
-    plain: Option<Tensor>,
-    blocked: Option<Tensor>,
-}
-
 impl Executor {
     /// Plans a program.
     ///
     /// # Errors
     /// [`Error::Model`] for a step that does not fit its inputs, or that no kernel can do.
     pub fn new(program: &Program, processor: Processor) -> Result<Executor> {
-        let plan = Planner::plan(program, processor).map_err(Error::Model)?;
-        Ok(Executor(Arc::new(plan)))
+        let plan = planner::plan(program, processor).map_err(Error::Model)?;
+        Ok(Executor { plan, idle: Mutex::new(Vec::new()) })
     }
 
     /// What each step takes, but for its time.
     pub fn costs(&self) -> Vec<Cost> {
-        self.0.steps.iter().map(|step| step.cost(&self.0)).collect()
+        self.plan.steps.iter().map(|step| step.cost(&self.plan)).collect()
     }
 
     /// Runs on `input`, whose length must be that of the program's input; gives the outputs in the program's order, with their shapes,
@@ -161,8 +52,8 @@ impl Executor {
         mut timed: impl FnMut(usize, &mut dyn FnMut()),
         take: impl FnOnce(&[(&[f32], &[usize])]) -> T,
     ) -> T {
-        let plan = &*self.0;
-        let idle = || plan.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        let plan = &self.plan;
+        let idle = || self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         let known = idle().pop();
         let mut memory = known.unwrap_or_else(|| Memory {
             buffers: plan.buffers.iter().map(|&size| vec![0.0; size]).collect(),
@@ -260,305 +151,5 @@ impl Plan {
             }
         }
         memory.buffers[buffer] = taken;
-    }
-}
-
-/// Turns the steps of a program into planned ones.
-struct Planner<'a> {
-    program: &'a Program,
-    shapes: Vec<Shape>,
-    known: Vec<Known>,
-    constants: Vec<Vec<f32>>,
-    steps: Vec<(Kernel, Vec<Tensor>, usize, usize)>,
-    /// The step of the program that is being planned.
-    source: usize,
-    /// Values of all packed weights and buffers until now.
-    held: usize,
-}
-
-type Planning<T> = std::result::Result<T, String>;
-
-impl Planner<'_> {
-    fn plan(program: &Program, processor: Processor) -> Planning<Plan> {
-        let shapes = program.shapes()?;
-        let mut planner = Planner {
-            program,
-            shapes,
-            known: Vec::new(),
-            constants: Vec::new(),
-            steps: Vec::new(),
-            source: 0,
-            held: 0,
-        };
-        planner.known.push(Known { plain: Some(Tensor::Input(count(&program.input)?)), blocked: None });
-        for _ in &program.constants {
-            // Most are weights, which their step packs: only those that are taken as tensors are kept.
-            planner.known.push(Known::default());
-        }
-        for (source, step) in program.steps.iter().enumerate() {
-            planner.source = source;
-            let known =
-                planner.step(&step.op, &step.inputs).map_err(|reason| format!("step {}: {reason}", step.name))?;
-            planner.known.push(known);
-        }
-        let outputs =
-            program.outputs.iter().map(|(_, value)| planner.plain(*value)).collect::<Planning<Vec<Tensor>>>()?;
-        planner.finish(processor, outputs)
-    }
-
-    fn push(&mut self, kernel: Kernel, inputs: Vec<Tensor>, size: usize) -> Tensor {
-        self.steps.push((kernel, inputs, size, self.source));
-        Tensor::Step(self.steps.len() - 1, size)
-    }
-
-    /// Fails before so much memory is taken as no network here needs: what a file holds once may be packed again for each step.
-    fn hold(&mut self, values: usize) -> Planning<()> {
-        self.held = self.held.saturating_add(values);
-        if self.held > MOST_VALUES { Err("the network takes too much memory".to_string()) } else { Ok(()) }
-    }
-
-    /// The value as a plain tensor.
-    fn plain(&mut self, value: usize) -> Planning<Tensor> {
-        if let Some(tensor) = self.known[value].plain {
-            return Ok(tensor);
-        }
-        let tensor = if let Some(constant) = self.program.constant(value) {
-            self.constants.push(constant.values.clone());
-            Tensor::Constant(self.constants.len() - 1)
-        } else {
-            let shape = self.shapes[value].clone();
-            let blocked = self.known[value].blocked.ok_or("a value has no layout")?;
-            self.push(Kernel::Unblock { pixels: shape[2] * shape[3] }, vec![blocked], count(&shape)?)
-        };
-        self.known[value].plain = Some(tensor);
-        Ok(tensor)
-    }
-
-    /// The picture in blocks of eight channels.
-    fn blocked(&mut self, value: usize) -> Planning<Tensor> {
-        if let Some(tensor) = self.known[value].blocked {
-            return Ok(tensor);
-        }
-        let &[1, channels, height, width] = &self.shapes[value][..] else {
-            return Err("it takes a picture".to_string());
-        };
-        let plain = self.plain(value)?;
-        let pixels = height * width;
-        let tensor = self.push(Kernel::Block { pixels }, vec![plain], channels.next_multiple_of(8) * pixels);
-        self.known[value].blocked = Some(tensor);
-        Ok(tensor)
-    }
-
-    fn step(&mut self, op: &Op, inputs: &[usize]) -> Planning<Known> {
-        let value = self.known.len();
-        let shape = self.shapes[value].clone();
-        let size = count(&shape)?;
-        let plain = |tensor: Tensor| Ok(Known { plain: Some(tensor), blocked: None });
-        let blocked = |tensor: Tensor| Ok(Known { plain: None, blocked: Some(tensor) });
-        match op {
-            Op::Conv { strides, pads, depthwise, clamp } => {
-                let clamp = clamp.unwrap_or([f32::NEG_INFINITY, f32::INFINITY]);
-                blocked(self.conv(inputs, *strides, *pads, *depthwise, clamp, &shape)?)
-            }
-            Op::Pool { kind, kernel, strides, pads } => {
-                let from = self.shapes[inputs[0]].clone();
-                let windows = Windows {
-                    kernel: *kernel,
-                    strides: *strides,
-                    pads: [pads[0], pads[1]],
-                    input: [from[2], from[3]],
-                    output: [shape[2], shape[3]],
-                };
-                let x = self.plain(inputs[0])?;
-                plain(self.push(Kernel::Pool(*kind, windows), vec![x], size))
-            }
-            Op::Unary(function) => {
-                // What lies in whole blocks may stay there.
-                if let (Some(x), 0) = (self.known[inputs[0]].blocked, shape.get(1).map_or(1, |channels| channels % 8)) {
-                    return blocked(self.push(Kernel::Unary(*function), vec![x], size));
-                }
-                let x = self.plain(inputs[0])?;
-                plain(self.push(Kernel::Unary(*function), vec![x], size))
-            }
-            Op::Binary(function) => {
-                let sides = [inputs[0], inputs[1]];
-                let alike = sides.iter().all(|&side| self.shapes[side] == shape);
-                let in_blocks = sides.iter().any(|&side| self.known[side].blocked.is_some());
-                if alike && in_blocks && shape.get(1).is_some_and(|channels| channels % 8 == 0) {
-                    let tensors = sides.map(|side| self.blocked(side));
-                    let [a, b] = tensors;
-                    let walk = Walk::new(&[size], &[size]);
-                    return blocked(self.push(Kernel::Binary(*function, walk), vec![a?, b?], size));
-                }
-                let walk = Walk::new(&self.shapes[sides[0]], &self.shapes[sides[1]]);
-                let tensors = [self.plain(sides[0])?, self.plain(sides[1])?];
-                plain(self.push(Kernel::Binary(*function, walk), tensors.to_vec(), size))
-            }
-            Op::Sum { axes } => {
-                let mut lengths = self.shapes[inputs[0]].clone();
-                let mut tensor = self.plain(inputs[0])?;
-                let mut axes = axes.clone();
-                axes.sort_unstable();
-                // The last axes first: what lies together is summed first.
-                while let Some(axis) = axes.pop() {
-                    // Axes beside each other are one.
-                    let mut first = axis;
-                    while axes.last().is_some_and(|&next| next + 1 == first) {
-                        first -= 1;
-                        axes.pop();
-                    }
-                    let length = count(&lengths[first..=axis])?;
-                    let inner = count(&lengths[axis + 1..])?;
-                    lengths[first..=axis].fill(1);
-                    tensor = self.push(Kernel::Sum { length, inner }, vec![tensor], count(&lengths)?);
-                }
-                plain(tensor)
-            }
-            Op::MatMul => {
-                let (a, b) = (&self.shapes[inputs[0]], &self.shapes[inputs[1]]);
-                let kernel = Kernel::Product { size: [a[a.len() - 2], a[a.len() - 1], b[b.len() - 1]] };
-                let tensors = [self.plain(inputs[0])?, self.plain(inputs[1])?];
-                plain(self.push(kernel, tensors.to_vec(), size))
-            }
-            Op::Reshape(_) => plain(self.plain(inputs[0])?),
-            Op::Broadcast(to) => {
-                let walk = Walk::repeat(&self.shapes[inputs[0]], to);
-                let x = self.plain(inputs[0])?;
-                plain(self.push(Kernel::Broadcast(walk), vec![x], size))
-            }
-            Op::Slice { axis, start, end } => {
-                let from = &self.shapes[inputs[0]];
-                let inner = count(&from[axis + 1..])?;
-                let kernel =
-                    Kernel::Slice { start: start * inner, length: (end - start) * inner, stride: from[*axis] * inner };
-                let x = self.plain(inputs[0])?;
-                plain(self.push(kernel, vec![x], size))
-            }
-            Op::Concat { axis } => {
-                let lengths =
-                    inputs.iter().map(|&input| count(&self.shapes[input][*axis..])).collect::<Planning<_>>()?;
-                let tensors = inputs.iter().map(|&input| self.plain(input)).collect::<Planning<_>>()?;
-                plain(self.push(Kernel::Concat { lengths }, tensors, size))
-            }
-        }
-    }
-
-    fn conv(
-        &mut self,
-        inputs: &[usize],
-        strides: [usize; 2],
-        pads: [usize; 4],
-        depthwise: bool,
-        clamp: [f32; 2],
-        shape: &[usize],
-    ) -> Planning<Tensor> {
-        let (picture, weights, bias) = (inputs[0], inputs[1], inputs[2]);
-        let fixed = |value: usize| self.program.constant(value).ok_or("its weights must be constants");
-        let (Constant { shape: filters, values: weights }, bias) = (fixed(weights)?, fixed(bias)?);
-        let &[outputs, channels, h, w] = &filters[..] else { return Err("its weights have no four axes".to_string()) };
-        let from = self.shapes[picture].clone();
-        let (input, output) = ([from[2], from[3]], [shape[2], shape[3]]);
-        let pixels = output[0] * output[1];
-        let size = outputs.next_multiple_of(8) * pixels;
-        self.hold(count(&[outputs.next_multiple_of(8), channels.next_multiple_of(8), h, w])?)?;
-        let mut padded = bias.values.clone();
-        padded.resize(outputs.next_multiple_of(8), 0.0);
-        let bias = blocks(&padded).to_vec();
-        if depthwise {
-            let geometry = Geometry { kernel: h, stride: strides[0], pads: [pads[0], pads[1]], input, output };
-            if h != w || strides[0] != strides[1] || !geometry.is_known() || inputs.len() > 3 {
-                return Err(format!("no kernel for depthwise windows of {h} x {w} at strides {strides:?}"));
-            }
-            let weights = depthwise::pack(weights, outputs);
-            let x = self.blocked(picture)?;
-            return Ok(self.push(Kernel::Depthwise { weights, bias, clamp, geometry }, vec![x], size));
-        }
-        let windows = Windows { kernel: [h, w], strides, pads: [pads[0], pads[1]], input, output };
-        let taps = h * w;
-        let (x, depth, weights) = if taps == 1 && strides == [1, 1] && pads == [0; 4] {
-            (self.blocked(picture)?, channels, point::pack(weights, outputs, channels))
-        } else if channels == 1 {
-            let x = self.plain(picture)?;
-            let columns =
-                self.push(Kernel::ColumnsOfOne(windows), vec![x], count(&[taps.next_multiple_of(8), pixels])?);
-            (columns, taps, point::pack(weights, outputs, taps))
-        } else {
-            let x = self.blocked(picture)?;
-            let depth = channels.next_multiple_of(8) * taps;
-            let columns = self.push(Kernel::Columns(windows), vec![x], count(&[depth, pixels])?);
-            (columns, depth, point::pack(&layout::weights_by_column(weights, channels, taps), outputs, depth))
-        };
-        let mut tensors = vec![x];
-        if let Some(&added) = inputs.get(3) {
-            tensors.push(self.blocked(added)?);
-        }
-        Ok(self.push(Kernel::Point { channels: depth, weights, bias, clamp, pixels }, tensors, size))
-    }
-
-    /// Gives every step's tensor a buffer, which is free again after the last step that takes it.
-    fn finish(mut self, processor: Processor, outputs: Vec<Tensor>) -> Planning<Plan> {
-        let mut last_use = vec![0; self.steps.len()];
-        for (at, (_, inputs, ..)) in self.steps.iter().enumerate() {
-            for input in inputs {
-                if let Tensor::Step(of, _) = input {
-                    last_use[*of] = at;
-                }
-            }
-        }
-        for output in &outputs {
-            if let Tensor::Step(of, _) = output {
-                last_use[*of] = usize::MAX;
-            }
-        }
-        let mut buffers: Vec<usize> = Vec::new();
-        let mut free: Vec<usize> = Vec::new();
-        let mut place_of: Vec<Place> = Vec::new();
-        let mut steps = Vec::new();
-        let place = |tensor: Tensor, place_of: &[Place]| match tensor {
-            Tensor::Input(size) => Place::Input(size),
-            Tensor::Constant(at) => Place::Constant(at),
-            Tensor::Step(of, _) => place_of[of],
-        };
-        for (at, (kernel, inputs, size, source)) in std::mem::take(&mut self.steps).into_iter().enumerate() {
-            // The smallest that is large enough, or else the largest, made larger.
-            let best = (0..free.len()).min_by_key(|&place| {
-                let have = buffers[free[place]];
-                if have >= size { (0, have) } else { (1, usize::MAX - have) }
-            });
-            let buffer = match best {
-                Some(place) => free.swap_remove(place),
-                None => {
-                    buffers.push(0);
-                    buffers.len() - 1
-                }
-            };
-            self.hold(size.saturating_sub(buffers[buffer]))?;
-            buffers[buffer] = buffers[buffer].max(size);
-            place_of.push(Place::Buffer(buffer, size));
-            let mut seen = Vec::new();
-            for input in &inputs {
-                if let Tensor::Step(of, _) = *input
-                    && last_use[of] == at
-                    && !seen.contains(&of)
-                {
-                    seen.push(of);
-                    if let Place::Buffer(buffer, _) = place_of[of] {
-                        free.push(buffer);
-                    }
-                }
-            }
-            if last_use[at] == 0 {
-                // Nobody takes it, but it has to go somewhere.
-                free.push(buffer);
-            }
-            let inputs = inputs.iter().map(|&input| place(input, &place_of)).collect();
-            let name = self.program.steps[source].name.clone();
-            steps.push(Planned { kernel, inputs, output: (buffer, size), name });
-        }
-        let mut shaped = Vec::new();
-        for (tensor, (_, value)) in outputs.iter().zip(&self.program.outputs) {
-            shaped.push((place(*tensor, &place_of), self.shapes[*value].clone()));
-        }
-        Ok(Plan { processor, steps, constants: self.constants, buffers, outputs: shaped, idle: Mutex::new(Vec::new()) })
     }
 }

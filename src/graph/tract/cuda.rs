@@ -4,10 +4,11 @@
 use std::panic::{self, AssertUnwindSafe};
 use std::path::{Path, PathBuf};
 
-use tract_onnx::tract_core::internal::{Runtime, runtime_for_name};
+use tract_onnx::tract_core::internal::{Runtime as Backend, runtime_for_name};
 
-use super::tract::TractGraph;
+use super::TractGraph;
 use crate::error::{Error, Result};
+use crate::graph::runtime::Runtime;
 
 /// Headers that tract compiles its kernels with, below the toolkit's `include`; the last may lie in `cccl` too.
 const HEADERS: [&str; 3] = ["cuda_fp16.h", "math_constants.h", "cuda/std/cstdint"];
@@ -19,7 +20,7 @@ const MAJOR: i32 = tract_cuda::utils::REQUIRED_CUDA_API / 1000;
 pub struct Card {
     /// As outputs name it: `cuda: NVIDIA H100 80GB HBM3`.
     pub name: String,
-    runtime: &'static dyn Runtime,
+    backend: &'static dyn Backend,
 }
 
 impl Card {
@@ -29,12 +30,12 @@ impl Card {
     /// One line that says what is missing.
     pub fn open() -> std::result::Result<Card, String> {
         // Fails where the driver or one of the libraries cannot be loaded, or is too old.
-        let runtime = runtime_for_name("cuda").map_err(|error| one_line(&error.root_cause().to_string()))?;
-        let runtime = runtime.ok_or("this build has no CUDA")?;
+        let backend = runtime_for_name("cuda").map_err(|error| one_line(&error.root_cause().to_string()))?;
+        let backend = backend.ok_or("this build has no CUDA")?;
         version()?;
         headers()?;
         let name = cudarc::driver::CudaContext::new(0).and_then(|context| context.name());
-        Ok(Card { name: format!("cuda: {}", name.map_err(|error| one_line(&error.to_string()))?), runtime })
+        Ok(Card { name: format!("cuda: {}", name.map_err(|error| one_line(&error.to_string()))?), backend })
     }
 
     /// Compiles an ONNX file for `batch` slices at once, and tries it: some of tract's kernels refuse shapes only when they run.
@@ -43,8 +44,8 @@ impl Card {
     /// [`Error::Model`] when it does not fit the contract or tract cannot take it, [`Error::Internal`] if the card fails.
     pub fn compile(&self, onnx: &[u8], size: usize, batch: usize) -> Result<TractGraph> {
         let prepared = panic::catch_unwind(AssertUnwindSafe(|| {
-            let graph = TractGraph::new(onnx, size, batch, self.runtime)?;
-            graph.run_batch(&vec![vec![0.0; size * size].as_slice(); batch])?;
+            let graph = TractGraph::new(onnx, size, batch, self.backend)?;
+            graph.start(&vec![vec![0.0; size * size].as_slice(); batch])?;
             Ok(graph)
         }));
         prepared.unwrap_or_else(|_| Err(Error::Internal(format!("{}: it could not be made ready", self.name))))

@@ -1,15 +1,19 @@
 //! An ONNX file in tract's own runtimes, operator by operator as tract runs it: on the CPU for candidates with operators that a
 //! [`Program`](super::program::Program) cannot say, and on NVIDIA's cards. Nothing comes here by itself: the host asks for it, and says so.
 
+#[cfg(feature = "cuda")]
+pub mod cuda;
+
 use tract_onnx::prelude::*;
-use tract_onnx::tract_core::internal::{Runnable, Runtime, TractErrorContext, bail};
+use tract_onnx::tract_core::internal::{Runnable, Runtime as Backend, TractErrorContext, bail};
 use tract_onnx::tract_core::runtime::DefaultRuntime;
 
+use super::compile;
+use super::contract::Contract;
 use super::program::Shape;
-use super::{Contract, compile};
+use super::runtime::{Running, Runtime};
 use crate::error::{Error, Result};
 use crate::hash::sha256;
-use crate::outputs::Outputs;
 
 /// A network in one of tract's runtimes that reads `batch` slices at once. Every thread may run it.
 pub struct TractGraph {
@@ -27,26 +31,16 @@ impl TractGraph {
         TractGraph::new(onnx, size, 1, &DefaultRuntime)
     }
 
-    /// Compiles an ONNX file for a runtime of tract and `batch` slices at once.
+    /// Compiles an ONNX file for one of tract's backends and `batch` slices at once.
     ///
     /// # Errors
-    /// [`Error::Model`] when it cannot be parsed, does not fit the contract, or the runtime cannot take it.
-    pub(super) fn new(onnx: &[u8], size: usize, batch: usize, runtime: &dyn Runtime) -> Result<TractGraph> {
+    /// [`Error::Model`] when it cannot be parsed, does not fit the contract, or the backend cannot take it.
+    fn new(onnx: &[u8], size: usize, batch: usize, backend: &dyn Backend) -> Result<TractGraph> {
         let model = |error: TractError| Error::Model(format!("{error:#}"));
         let (typed, outputs) = parse(onnx, size, batch).map_err(model)?;
         let contract = Contract::new(&sha256(onnx), &[1, 1, size, size], &outputs)?;
-        let runnable = typed.into_decluttered().and_then(|typed| runtime.prepare(typed)).map_err(model)?;
+        let runnable = typed.into_decluttered().and_then(|typed| backend.prepare(typed)).map_err(model)?;
         Ok(TractGraph { runnable, contract, batch })
-    }
-
-    /// What the network takes and gives.
-    pub fn contract(&self) -> &Contract {
-        &self.contract
-    }
-
-    /// The most slices that it reads at once.
-    pub fn batch(&self) -> usize {
-        self.batch
     }
 
     /// The names of the operators that it runs, in order.
@@ -54,21 +48,18 @@ impl TractGraph {
         let model = self.runnable.typed_model();
         model.map_or_else(Vec::new, |model| model.nodes.iter().map(|node| node.op.name().into_owned()).collect())
     }
+}
 
-    /// Reads one slice.
-    ///
-    /// # Errors
-    /// As [`TractGraph::run_batch`].
-    pub fn run(&self, slice: &[f32]) -> Result<Outputs> {
-        let outputs = self.run_batch(&[slice])?;
-        outputs.into_iter().next().ok_or_else(|| Error::Internal("tract gave no outputs".to_string()))
+impl Runtime for TractGraph {
+    fn contract(&self) -> &Contract {
+        &self.contract
     }
 
-    /// Reads up to [`TractGraph::batch`] slices, each of the `size * size` values that preprocess gives.
-    ///
-    /// # Errors
-    /// [`Error::Argument`] for another number of values, [`Error::Internal`] if tract fails.
-    pub fn run_batch(&self, slices: &[&[f32]]) -> Result<Vec<Outputs>> {
+    fn batch(&self) -> usize {
+        self.batch
+    }
+
+    fn start<'a>(&'a self, slices: &[&[f32]]) -> Result<Box<dyn Running + 'a>> {
         self.contract.check(slices, self.batch)?;
         let mut values = slices.concat();
         values.resize(self.batch * self.contract.pixels(), 0.0);
@@ -79,7 +70,8 @@ impl TractGraph {
             outputs.iter().map(|output| Ok(output.try_as_plain_ram()?.as_slice::<f32>()?.to_vec())).collect()
         };
         let all = run().map_err(|error| Error::Internal(format!("{error:#}")))?;
-        Ok((0..slices.len()).map(|slice| self.contract.outputs(slice, |at| &all[at])).collect())
+        let outputs = (0..slices.len()).map(|slice| self.contract.outputs(slice, |at| &all[at]));
+        Ok(Box::new(outputs.collect::<Vec<_>>()))
     }
 }
 

@@ -10,8 +10,7 @@ use flate2::write::DeflateEncoder;
 use image::{DynamicImage, ImageFormat, Rgba, RgbaImage};
 use include_dir::Dir;
 use lungglass::decode::{File, Limits, Source};
-use lungglass::graph::executor::Executor;
-use lungglass::graph::kernels::Processor;
+use lungglass::graph::cpu::{CpuGraph, Executor, Processor};
 use lungglass::graph::program::Program;
 use lungglass::model::Model;
 use lungglass::slice::Slice;
@@ -116,7 +115,7 @@ fn settings(bytes: &[u8]) {
 /// Reads and plans; runs what takes no longer than a test may.
 fn network(bytes: &[u8]) {
     let Ok(program) = Program::parse(bytes) else { return };
-    let _ = lungglass::graph::Graph::new(&program, Processor::best());
+    let _ = CpuGraph::new(&program, Processor::best());
     for processor in Processor::all() {
         let Ok(executor) = Executor::new(&program, processor) else { return };
         let work = executor.costs().iter().fold(0usize, |sum, cost| sum.saturating_add(cost.macs + cost.bytes));

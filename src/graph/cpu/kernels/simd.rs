@@ -67,19 +67,19 @@ macro_rules! dispatch {
     ($processor:expr, $kernel:ident($($name:ident: $type:ty),* $(,)?)) => {{
         match $processor.0 {
             #[cfg(not(all(target_arch = "wasm32", target_feature = "simd128")))]
-            $crate::graph::kernels::simd::Kind::Plain => $kernel::<$crate::graph::kernels::simd::Plain>($($name),*),
+            $crate::graph::cpu::kernels::simd::Kind::Plain => $kernel::<$crate::graph::cpu::kernels::simd::Plain>($($name),*),
             #[cfg(target_arch = "x86_64")]
-            $crate::graph::kernels::simd::Kind::Avx2 => {
+            $crate::graph::cpu::kernels::simd::Kind::Avx2 => {
                 #[target_feature(enable = "avx2,fma")]
                 fn with_avx2($($name: $type),*) {
-                    $kernel::<$crate::graph::kernels::simd::Avx2>($($name),*)
+                    $kernel::<$crate::graph::cpu::kernels::simd::Avx2>($($name),*)
                 }
                 // SAFETY: `Processor::all` names Avx2 only where the processor has AVX2 and FMA.
                 #[allow(unsafe_code, reason = "as in all of this file, for the kernels that it is called in")]
                 let () = unsafe { with_avx2($($name),*) };
             }
             #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
-            $crate::graph::kernels::simd::Kind::Simd128 => $kernel::<$crate::graph::kernels::simd::Simd128>($($name),*),
+            $crate::graph::cpu::kernels::simd::Kind::Simd128 => $kernel::<$crate::graph::cpu::kernels::simd::Simd128>($($name),*),
         }
     }};
 }
