@@ -21,7 +21,7 @@ pub struct Refusal {
 }
 
 /// The shortest side, in pixels, in which lungs can be judged.
-pub const SHORTEST_SIDE: usize = 48;
+pub const MIN_SIDE: usize = 48;
 
 /// What the file says: modality, scout view, orientation, size. `None` lets the slice pass.
 pub fn check_origin(origin: &Origin, picture: &Picture) -> Option<Refusal> {
@@ -40,10 +40,10 @@ pub fn check_origin(origin: &Origin, picture: &Picture) -> Option<Refusal> {
             "not_axial",
             "The file says that this slice does not lie across the body. Choose an axial slice.".to_string(),
         ),
-        _ if picture.width.min(picture.height) < SHORTEST_SIDE => (
+        _ if picture.width.min(picture.height) < MIN_SIDE => (
             "too_small",
             format!(
-                "The image has {} x {} pixels; the lungs cannot be judged below {SHORTEST_SIDE}. Export the slice at its full size.",
+                "The image has {} x {} pixels; the lungs cannot be judged below {MIN_SIDE}. Export the slice at its full size.",
                 picture.width, picture.height
             ),
         ),

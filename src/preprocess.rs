@@ -21,7 +21,7 @@ const RIPPLE: u8 = 20;
 /// The share of a margin's line that may be further off.
 const STRAY: f64 = 0.02;
 /// The widest margin, as a share of the picture's width or height: more is not put around a slice, but belongs to it, as air around a body.
-const WIDEST: f64 = 0.15;
+const MAX_MARGIN: f64 = 0.15;
 
 /// A picture without its even margins, in pixels: what screenshots, figures of papers and scanners put around a slice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,7 +34,7 @@ pub struct Inside {
 
 impl Inside {
     /// Takes rows and columns off each side as long as they are of one level, and again, for margins in margins. With a margin over
-    /// [`WIDEST`] the picture stays whole.
+    /// [`MAX_MARGIN`] the picture stays whole.
     pub fn of(picture: &Picture) -> Inside {
         let Picture { width, height, gray } = picture;
         let whole = Inside { left: 0, top: 0, width: *width, height: *height };
@@ -61,7 +61,7 @@ impl Inside {
             }
         }
         let Inside { left, top, width: across, height: down } = inside;
-        let [widest, highest] = [*width, *height].map(|side| (side as f64 * WIDEST) as usize);
+        let [widest, highest] = [*width, *height].map(|side| (side as f64 * MAX_MARGIN) as usize);
         let is_frame = left.max(width - left - across) <= widest && top.max(height - top - down) <= highest;
         if is_frame { inside } else { whole }
     }

@@ -26,10 +26,10 @@ wasm_bindgen_test_configure!(run_in_dedicated_worker);
 static ALLOCATOR: memory::Counted = memory::Counted;
 
 /// Bytes that refusing a file may take beside its own.
-const MOST: usize = 32 << 20;
+const MAX_REFUSAL: usize = 32 << 20;
 /// Bytes that reading one may take that is within the limits, beside its own.
 #[cfg(not(target_arch = "wasm32"))]
-const MOST_OF_ALL: usize = 512 << 20;
+const MAX_READING: usize = 512 << 20;
 
 /// Reads all that a file holds, to the first error.
 fn read(bytes: Vec<u8>, limits: Limits) -> Result<()> {
@@ -47,7 +47,7 @@ fn refused(name: &str, bytes: Vec<u8>, code: &str) {
     let (outcome, peak) = memory::peak(|| read(bytes, Limits::default()));
     let error = outcome.expect_err(name);
     assert_eq!(error.code(), code, "{name}: {error}");
-    assert!(peak <= MOST, "{name}: {peak} bytes for a file of {length}");
+    assert!(peak <= MAX_REFUSAL, "{name}: {peak} bytes for a file of {length}");
 }
 
 const SIDE: u32 = 60_000;
@@ -104,7 +104,7 @@ fn pictures_of_sixty_thousand_pixels_a_side_are_refused() {
     let length = extended.len() as u32 - 8;
     extended[4..8].copy_from_slice(&length.to_le_bytes());
     let (outcome, peak) = memory::peak(|| read(extended, Limits::default()));
-    assert!(outcome.is_err() && peak <= MOST, "extended WebP: {outcome:?}, {peak} bytes");
+    assert!(outcome.is_err() && peak <= MAX_REFUSAL, "extended WebP: {outcome:?}, {peak} bytes");
 }
 
 #[cfg_attr(not(target_arch = "wasm32"), test)]
@@ -227,7 +227,7 @@ fn dicom_files_with_absurd_lengths_are_refused() {
 fn the_largest_pictures_stay_within_the_memory_that_is_promised() {
     let within = |name: &str, bytes: Vec<u8>, is_read: bool| {
         let (outcome, peak) = memory::peak(|| read(bytes, Limits::default()));
-        assert!(peak <= MOST_OF_ALL, "{name}: {peak} bytes, {outcome:?}");
+        assert!(peak <= MAX_READING, "{name}: {peak} bytes, {outcome:?}");
         assert_eq!(outcome.is_ok(), is_read, "{name}: {outcome:?}");
     };
     let rows = 4096 * (4096 * 8 + 1);

@@ -35,8 +35,8 @@ static CORPUS: Dir = include_dir!("$CARGO_MANIFEST_DIR/tests/fuzz/corpus");
 const MEMORY: usize = 512 << 20;
 /// Damaged copies of each seed.
 const ROUNDS: usize = if cfg!(target_arch = "wasm32") { 8 } else { 400 };
-/// Seeds are cut to it before they are damaged: a whole slice takes long, and behind its beginning all is alike.
-const LONGEST: usize = 16 << 10;
+/// Seeds are cut to this many bytes before they are damaged: a whole slice takes long, and behind its beginning all is alike.
+const MAX_SEED: usize = 16 << 10;
 
 fn run(target: targets::Target, case: &[u8]) {
     let ((), peak) = memory::peak(|| (target.run)(case));
@@ -60,7 +60,7 @@ fn what_the_fuzzer_found_does_no_harm_any_more() {
 #[cfg(all(feature = "corpus", target_arch = "wasm32"))]
 #[wasm_bindgen_test]
 fn the_corpus_does_no_harm() {
-    const MOST_MS: f64 = 5000.0;
+    const MAX_MS: f64 = 5000.0;
     for target in targets::TARGETS {
         let folder = CORPUS.get_dir(target.name).unwrap_or_else(|| panic!("the corpus has no {}", target.name));
         let (mut longest, mut count) = (0.0, 0);
@@ -68,7 +68,7 @@ fn the_corpus_does_no_harm() {
             let start = js_sys::Date::now();
             run(target, case.contents());
             let took = js_sys::Date::now() - start;
-            assert!(took <= MOST_MS, "{} takes {took} ms", case.path().display());
+            assert!(took <= MAX_MS, "{} takes {took} ms", case.path().display());
             longest = took.max(longest);
             count += 1;
         }
@@ -86,7 +86,7 @@ fn damaged_seeds_do_no_harm() {
         assert!(!seeds.is_empty(), "{} has no seeds", target.name);
         for seed in &mut seeds {
             run(target, seed);
-            seed.truncate(LONGEST);
+            seed.truncate(MAX_SEED);
         }
         for round in 0..ROUNDS {
             for at in 0..seeds.len() {

@@ -11,8 +11,8 @@ use crate::failure::{Failure, Outcome, failed};
 use crate::predictions::{self, Prediction};
 use crate::report::{self, ModelRun, Unanswered, Wishes};
 
-/// Missing shards that a failure names.
-const MOST_NAMED: usize = 8;
+/// A failure names at most this many missing shards.
+const MAX_NAMED: usize = 8;
 
 /// What a shard's metrics.json says of its run.
 #[derive(Deserialize)]
@@ -142,7 +142,7 @@ fn in_order(mut parts: Vec<Part>) -> Result<(Vec<Prediction>, Vec<Vec<String>>),
     }
     // The number comes from a file, and may be absurd.
     let missing: Vec<String> =
-        (1..=of).filter(|part| !places.contains_key(part)).take(MOST_NAMED).map(|part| part.to_string()).collect();
+        (1..=of).filter(|part| !places.contains_key(part)).take(MAX_NAMED).map(|part| part.to_string()).collect();
     if !missing.is_empty() {
         let more = if places.len() + missing.len() < of { " and more" } else { "" };
         return Err(Failure(format!("of {of} shards, these are missing: {}{more}", missing.join(", "))));

@@ -31,11 +31,11 @@ const HEADERS: [(&str, &str); 5] = [
 ];
 
 /// The longest head of a request, in bytes.
-const LONGEST_HEAD: usize = 16 * 1024;
+const MAX_HEAD: usize = 16 * 1024;
 /// How long a client may take for the head of its request, and how long it may leave an answer untaken.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// How many clients may be connected at once; more are turned away.
-const MOST_CONNECTIONS: usize = 256;
+const MAX_CONNECTIONS: usize = 256;
 
 /// Where the files come from.
 pub trait Files: Send + Sync + 'static {
@@ -98,7 +98,7 @@ impl Server {
                 // A connection that broke before it was taken is no concern of the others.
                 let Ok(stream) = stream else { continue };
                 let connection = Connection::new(&connections);
-                if connections.load(Ordering::Relaxed) > MOST_CONNECTIONS {
+                if connections.load(Ordering::Relaxed) > MAX_CONNECTIONS {
                     continue;
                 }
                 let files = files.clone();
@@ -168,7 +168,7 @@ fn converse(mut stream: TcpStream, files: &dyn Files, port: u16) -> io::Result<(
                 answer(&request, files, port).write(&mut stream, request.method != Some("HEAD"))?;
                 return stream.shutdown(Shutdown::Write);
             }
-            Ok(Status::Partial) if head.len() < LONGEST_HEAD => {}
+            Ok(Status::Partial) if head.len() < MAX_HEAD => {}
             _ => return refusal("400 Bad Request", "this is no HTTP request\n").write(&mut stream, true),
         }
         // A client that sends a byte a minute must come to an end too.
@@ -570,7 +570,7 @@ mod tests {
         let site = Site::new("endless");
         let server = site.serve();
         let mut request = format!("GET / HTTP/1.1\r\nHost: {}\r\nX: ", server.address).into_bytes();
-        request.resize(LONGEST_HEAD + 4096, b'x');
+        request.resize(MAX_HEAD + 4096, b'x');
         let answer = exchange(server.address, &request);
         assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 400 "), "{answer}");
         let many = format!("GET / HTTP/1.1\r\nHost: {}\r\n{}\r\n", server.address, "a: b\r\n".repeat(100));
@@ -581,7 +581,7 @@ mod tests {
     fn more_clients_than_allowed_are_turned_away_and_the_next_is_served() {
         let site = Site::new("crowd");
         let server = site.serve();
-        let crowd: Vec<_> = (0..MOST_CONNECTIONS).map(|_| TcpStream::connect(server.address).unwrap()).collect();
+        let crowd: Vec<_> = (0..MAX_CONNECTIONS).map(|_| TcpStream::connect(server.address).unwrap()).collect();
         let request = format!("GET / HTTP/1.1\r\nHost: {}\r\n\r\n", server.address);
         assert_eq!(exchange(server.address, request.as_bytes()), "");
         drop(crowd);

@@ -5,8 +5,8 @@ use super::program::{Program, Shape};
 use crate::error::{Error, Result};
 use crate::outputs::{Map, Outputs};
 
-/// The greatest value of an input, either way. Preprocessing gives -1 to 1.
-const MOST: f32 = 1000.0;
+/// The values of an input are at most this far from 0. Preprocessing gives -1 to 1.
+const MAX_INPUT: f32 = 1000.0;
 
 /// Where the contract's outputs stand among a network's, and how large they are.
 #[derive(Debug, Clone, PartialEq)]
@@ -107,7 +107,7 @@ impl Contract {
     /// Whether a network that reads `most` at once takes these slices.
     ///
     /// What is not a number, or far beyond what preprocessing gives, ends here on every runtime: GPUs and relaxed SIMD may take a
-    /// clamp's bound for it, and a damaged slice would be judged. Within [`MOST`] nothing of the shipped network overflows.
+    /// clamp's bound for it, and a damaged slice would be judged. Within [`MAX_INPUT`] nothing of the shipped network overflows.
     ///
     /// # Errors
     /// [`Error::Argument`] unless they are 1 to `most`, each with all of its values.
@@ -121,9 +121,9 @@ impl Contract {
                 return Err(Error::Argument(format!("the network takes {size} x {size} values and got {got}")));
             }
             // All of them, without a way out in the middle, so that the compiler makes vectors of it.
-            if !slice.iter().fold(true, |fit, value| fit & (value.abs() <= MOST)) {
+            if !slice.iter().fold(true, |fit, value| fit & (value.abs() <= MAX_INPUT)) {
                 return Err(Error::Argument(format!(
-                    "the network takes values from -{MOST} to {MOST}, and one is outside or not a number"
+                    "the network takes values from -{MAX_INPUT} to {MAX_INPUT}, and one is outside or not a number"
                 )));
             }
         }

@@ -10,10 +10,10 @@ use crate::error::{Error, Result};
 /// How the packed file begins; the last byte is the version of its layout.
 const MAGIC: &[u8; 8] = b"LGPACK\0\x01";
 
-/// No tensor of a network for one slice comes near this many values.
-pub(super) const MOST_VALUES: usize = 1 << 26;
-/// Nor has one this many axes.
-const MOST_AXES: usize = 8;
+/// At most this many values has a tensor of a network; those of a network for one slice have far fewer.
+pub(super) const MAX_VALUES: usize = 1 << 26;
+/// At most this many axes.
+const MAX_AXES: usize = 8;
 
 /// The lengths of a tensor's axes, slowest first.
 pub type Shape = Vec<usize>;
@@ -139,13 +139,13 @@ enum Grid {
 /// # Errors
 /// When they are none, or more than any network here has.
 pub fn count(shape: &[usize]) -> std::result::Result<usize, String> {
-    if shape.len() > MOST_AXES {
+    if shape.len() > MAX_AXES {
         return Err(format!("a tensor has {} axes", shape.len()));
     }
     let product = shape.iter().try_fold(1usize, |product, &length| product.checked_mul(length));
     match product {
         Some(0) => Err(format!("a tensor of shape {shape:?} is empty")),
-        Some(count) if count <= MOST_VALUES => Ok(count),
+        Some(count) if count <= MAX_VALUES => Ok(count),
         _ => Err(format!("a tensor of shape {shape:?} is too large")),
     }
 }

@@ -19,8 +19,8 @@ use lungglass::slice::Slice;
 use crate::elements::{element, meta};
 use crate::{CASES, DICOM, SAMPLES};
 
-/// Frames and entries of one case that are read: more of the same would only take time.
-const MOST: usize = 8;
+/// At most this many frames and entries of one case are read: more of the same would only take time.
+const MAX_PARTS: usize = 8;
 /// Multiply-adds of one run of a network; the shipped one has fewer by far than any that is refused for its memory.
 const WORK: usize = 1 << 26;
 
@@ -70,7 +70,7 @@ fn image(bytes: &[u8]) {
 }
 
 fn frames(source: &Source) {
-    for frame in 0..source.frames().min(MOST) {
+    for frame in 0..source.frames().min(MAX_PARTS) {
         if let Ok(slice) = source.slice(frame) {
             check(slice);
         }
@@ -95,7 +95,7 @@ fn frame(syntax: &str, bytes: &[u8]) {
 fn archive(bytes: &[u8]) {
     match File::open(bytes.to_vec(), Limits::default()) {
         Ok(File::Archive(archive)) => {
-            for entry in 0..archive.entries().len().min(MOST) {
+            for entry in 0..archive.entries().len().min(MAX_PARTS) {
                 if let Ok(source) = archive.source(entry) {
                     frames(&source);
                 }
