@@ -17,7 +17,7 @@ use lungglass::decode::{File, Limits};
 use lungglass::error::{Error, Result};
 use rawzip::{CompressionMethod, ZipArchiveWriter};
 #[cfg(target_arch = "wasm32")]
-use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
+use wasm_bindgen_test::{wasm_bindgen_test as test, wasm_bindgen_test_configure};
 
 #[cfg(target_arch = "wasm32")]
 wasm_bindgen_test_configure!(run_in_dedicated_worker);
@@ -52,8 +52,7 @@ fn refused(name: &str, bytes: Vec<u8>, code: &str) {
 
 const SIDE: u32 = 60_000;
 
-#[cfg_attr(not(target_arch = "wasm32"), test)]
-#[cfg_attr(target_arch = "wasm32", wasm_bindgen_test)]
+#[test]
 fn pictures_of_sixty_thousand_pixels_a_side_are_refused() {
     // Every pixel is there: 3.6 gigabytes of zeros in a few megabytes.
     refused("PNG", png(SIDE, SIDE, 8, 0, zeros(u64::from(SIDE) * (u64::from(SIDE) + 1))), "too_large");
@@ -107,8 +106,7 @@ fn pictures_of_sixty_thousand_pixels_a_side_are_refused() {
     assert!(outcome.is_err() && peak <= MAX_REFUSAL, "extended WebP: {outcome:?}, {peak} bytes");
 }
 
-#[cfg_attr(not(target_arch = "wasm32"), test)]
-#[cfg_attr(target_arch = "wasm32", wasm_bindgen_test)]
+#[test]
 fn archives_that_burst_are_refused() {
     let gigabyte = 1u64 << 30;
     // A bitmap, by its first bytes.
@@ -148,8 +146,7 @@ fn archives_that_burst_are_refused() {
     refused("entries over each other", overlapping, "unreadable");
 }
 
-#[cfg_attr(not(target_arch = "wasm32"), test)]
-#[cfg_attr(target_arch = "wasm32", wasm_bindgen_test)]
+#[test]
 fn dicom_files_with_absurd_lengths_are_refused() {
     for length in [0xFFFF_FFFE, 0xFFFF_FFFD, 0x7FFF_FFFE, 1 << 20] {
         let mut file = header(EXPLICIT);
@@ -255,8 +252,7 @@ fn the_largest_pictures_stay_within_the_memory_that_is_promised() {
     within("480 frames, deflated", file, true);
 }
 
-#[cfg_attr(not(target_arch = "wasm32"), test)]
-#[cfg_attr(target_arch = "wasm32", wasm_bindgen_test)]
+#[test]
 fn limits_are_what_the_caller_says() {
     let picture = encode(&GrayImage::new(100, 50).into(), ImageFormat::Png);
     let error = |limits| read(picture.clone(), limits).unwrap_err();

@@ -11,7 +11,7 @@ use lungglass::decode::{Limits, Source};
 use lungglass::reading::Reading;
 use serde::{Deserialize, Serialize};
 #[cfg(target_arch = "wasm32")]
-use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
+use wasm_bindgen_test::{wasm_bindgen_test as test, wasm_bindgen_test_configure};
 
 #[cfg(target_arch = "wasm32")]
 wasm_bindgen_test_configure!(run_in_dedicated_worker);
@@ -72,8 +72,7 @@ fn file<'a>(case: &'a Dir, stem: &str) -> Option<(&'a str, &'a [u8])> {
     Some((file.path().to_str().unwrap(), file.contents()))
 }
 
-#[cfg_attr(not(target_arch = "wasm32"), test)]
-#[cfg_attr(target_arch = "wasm32", wasm_bindgen_test)]
+#[test]
 fn every_case_is_read_as_expected() {
     let classifier = classifier();
     let mut failures = Vec::new();
@@ -140,8 +139,7 @@ fn bless(case: &Dir, found: &[Expected]) -> bool {
 }
 
 /// One slice in many files is one slice.
-#[cfg_attr(not(target_arch = "wasm32"), test)]
-#[cfg_attr(target_arch = "wasm32", wasm_bindgen_test)]
+#[test]
 fn the_encoding_does_not_change_the_logit() {
     let classifier = classifier();
     let logit = |name: &str| {

@@ -9,7 +9,7 @@ use lungglass::slice::Pixels;
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 #[cfg(target_arch = "wasm32")]
-use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
+use wasm_bindgen_test::{wasm_bindgen_test as test, wasm_bindgen_test_configure};
 
 #[cfg(target_arch = "wasm32")]
 wasm_bindgen_test_configure!(run_in_dedicated_worker);
@@ -47,8 +47,7 @@ fn values(name: &str) -> Vec<f32> {
     (0..source.frames()).flat_map(frame).collect()
 }
 
-#[cfg_attr(not(target_arch = "wasm32"), test)]
-#[cfg_attr(target_arch = "wasm32", wasm_bindgen_test)]
+#[test]
 fn every_transfer_syntax_gives_the_hounsfield_units_that_pydicom_decodes() {
     let expected: Expected = toml::from_str(std::str::from_utf8(&bytes("expected.toml")).unwrap()).unwrap();
     for (name, expected) in &expected.exact {

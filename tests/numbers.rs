@@ -17,7 +17,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 #[cfg(target_arch = "wasm32")]
-use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
+use wasm_bindgen_test::{wasm_bindgen_test as test, wasm_bindgen_test_configure};
 
 #[cfg(target_arch = "wasm32")]
 wasm_bindgen_test_configure!(run_in_dedicated_worker);
@@ -74,8 +74,7 @@ fn units(slice: Slice) -> Vec<f32> {
     }
 }
 
-#[cfg_attr(not(target_arch = "wasm32"), test)]
-#[cfg_attr(target_arch = "wasm32", wasm_bindgen_test)]
+#[test]
 fn what_is_turned_over_stays_so_from_the_file_to_the_input() {
     hold(60, (pictures(), 32..80usize), |(picture, size)| {
         let other = Picture { gray: turned(&picture.gray, picture.width), ..picture.clone() };
@@ -90,8 +89,7 @@ fn what_is_turned_over_stays_so_from_the_file_to_the_input() {
     });
 }
 
-#[cfg_attr(not(target_arch = "wasm32"), test)]
-#[cfg_attr(target_arch = "wasm32", wasm_bindgen_test)]
+#[test]
 fn every_encoding_without_loss_gives_the_same_slice() {
     hold(60, pictures(), |picture| {
         for format in [ImageFormat::Png, ImageFormat::Tiff, ImageFormat::Bmp, ImageFormat::WebP] {
@@ -117,8 +115,7 @@ fn every_encoding_without_loss_gives_the_same_slice() {
 }
 
 /// Bytes that fill up values and files, and values that fill up pictures.
-#[cfg_attr(not(target_arch = "wasm32"), test)]
-#[cfg_attr(target_arch = "wasm32", wasm_bindgen_test)]
+#[test]
 fn padding_changes_nothing() {
     hold(60, (vec(any::<u16>(), 12), 0..64usize, vec(-32_768i32..=-1351, 12)), |(stored, more, padding)| {
         let file = Dicom::new(Syntax::Explicit, 4, &stored).bytes();
@@ -138,8 +135,7 @@ fn padding_changes_nothing() {
     });
 }
 
-#[cfg_attr(not(target_arch = "wasm32"), test)]
-#[cfg_attr(target_arch = "wasm32", wasm_bindgen_test)]
+#[test]
 fn a_window_is_monotone_over_all_numbers() {
     let any_number = || prop::num::f32::ANY.prop_filter("a number", |value| !value.is_nan());
     let window = (-1e6f32..1e6, 1f32..1e6).prop_map(|(center, width)| Window { center, width });
@@ -152,8 +148,7 @@ fn a_window_is_monotone_over_all_numbers() {
     });
 }
 
-#[cfg_attr(not(target_arch = "wasm32"), test)]
-#[cfg_attr(target_arch = "wasm32", wasm_bindgen_test)]
+#[test]
 fn the_network_gives_finite_numbers_or_an_error() {
     let classifier = Classifier::built_in("test", || 0.0).unwrap();
     let size = classifier.model.size;
@@ -181,8 +176,7 @@ fn the_network_gives_finite_numbers_or_an_error() {
     });
 }
 
-#[cfg_attr(not(target_arch = "wasm32"), test)]
-#[cfg_attr(target_arch = "wasm32", wasm_bindgen_test)]
+#[test]
 fn a_score_is_finite_or_the_slice_is_refused() {
     let classifier = Classifier::built_in("test", || 0.0).unwrap();
     let read = |bytes: Vec<u8>| match Source::open(bytes, Limits::default()) {

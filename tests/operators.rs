@@ -8,7 +8,7 @@ use lungglass::graph::program::{Binary, Constant, Op, Pool, Program, Shape, Unar
 #[cfg(not(target_feature = "relaxed-simd"))]
 use programs::single;
 #[cfg(target_arch = "wasm32")]
-use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
+use wasm_bindgen_test::{wasm_bindgen_test as test, wasm_bindgen_test_configure};
 
 #[cfg(target_arch = "wasm32")]
 wasm_bindgen_test_configure!(run_in_dedicated_worker);
@@ -181,38 +181,32 @@ fn reference(op: &Op, inputs: &[&Constant], shape: &Shape) -> Vec<f32> {
         .collect()
 }
 
-#[cfg_attr(not(target_arch = "wasm32"), test)]
-#[cfg_attr(target_arch = "wasm32", wasm_bindgen_test)]
+#[test]
 fn whole_convolutions_are_those_of_the_reference() {
     programs::whole_convolutions(ROUNDS, check);
 }
 
-#[cfg_attr(not(target_arch = "wasm32"), test)]
-#[cfg_attr(target_arch = "wasm32", wasm_bindgen_test)]
+#[test]
 fn depthwise_convolutions_are_those_of_the_reference() {
     programs::depthwise_convolutions(ROUNDS, check);
 }
 
-#[cfg_attr(not(target_arch = "wasm32"), test)]
-#[cfg_attr(target_arch = "wasm32", wasm_bindgen_test)]
+#[test]
 fn what_is_done_element_by_element_is_that_of_the_reference() {
     programs::element_by_element(ROUNDS, check);
 }
 
-#[cfg_attr(not(target_arch = "wasm32"), test)]
-#[cfg_attr(target_arch = "wasm32", wasm_bindgen_test)]
+#[test]
 fn sums_pools_and_copies_are_those_of_the_reference() {
     programs::sums_pools_and_copies(ROUNDS, check);
 }
 
-#[cfg_attr(not(target_arch = "wasm32"), test)]
-#[cfg_attr(target_arch = "wasm32", wasm_bindgen_test)]
+#[test]
 fn products_are_those_of_the_reference_whichever_factor_has_zeros() {
     programs::products(ROUNDS, check);
 }
 
-#[cfg_attr(not(target_arch = "wasm32"), test)]
-#[cfg_attr(target_arch = "wasm32", wasm_bindgen_test)]
+#[test]
 fn chains_of_steps_are_those_of_the_reference() {
     programs::chains(ROUNDS, check);
 }
@@ -220,8 +214,7 @@ fn chains_of_steps_are_those_of_the_reference() {
 /// What is not a number reaches the output. Nothing hangs on it, for networks take no such input; but it shows what a kernel loses.
 /// Relaxed SIMD leaves it to the processor: the compiler makes its minimum and maximum of ours.
 #[cfg(not(target_feature = "relaxed-simd"))]
-#[cfg_attr(not(target_arch = "wasm32"), test)]
-#[cfg_attr(target_arch = "wasm32", wasm_bindgen_test)]
+#[test]
 fn what_is_not_a_number_stays_so() {
     for op in [
         Op::Unary(Unary::Exp),

@@ -13,7 +13,7 @@ mod targets;
 
 use include_dir::{Dir, include_dir};
 #[cfg(target_arch = "wasm32")]
-use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
+use wasm_bindgen_test::{wasm_bindgen_test as test, wasm_bindgen_test_configure};
 
 #[cfg(target_arch = "wasm32")]
 wasm_bindgen_test_configure!(run_in_dedicated_worker);
@@ -43,8 +43,7 @@ fn run(target: targets::Target, case: &[u8]) {
     assert!(peak <= MEMORY, "{} takes {peak} bytes for {} bytes", target.name, case.len());
 }
 
-#[cfg_attr(not(target_arch = "wasm32"), test)]
-#[cfg_attr(target_arch = "wasm32", wasm_bindgen_test)]
+#[test]
 fn what_the_fuzzer_found_does_no_harm_any_more() {
     for folder in FOUND.dirs() {
         let name = folder.path().to_str().unwrap();
@@ -58,7 +57,7 @@ fn what_the_fuzzer_found_does_no_harm_any_more() {
 
 /// Of the whole corpus, on a runtime without the fuzzer: wasm in a browser.
 #[cfg(all(feature = "corpus", target_arch = "wasm32"))]
-#[wasm_bindgen_test]
+#[test]
 fn the_corpus_does_no_harm() {
     const MAX_MS: f64 = 5000.0;
     for target in targets::TARGETS {
@@ -77,8 +76,7 @@ fn the_corpus_does_no_harm() {
     }
 }
 
-#[cfg_attr(not(target_arch = "wasm32"), test)]
-#[cfg_attr(target_arch = "wasm32", wasm_bindgen_test)]
+#[test]
 fn damaged_seeds_do_no_harm() {
     let mut random = Random(0x9E37_79B9_7F4A_7C15);
     for target in targets::TARGETS {
