@@ -1,12 +1,12 @@
 //! The samples of tests/dicom on whichever runtime this is built for: native, or wasm in a browser. One slice in every transfer
 //! syntax that is read; `expected.toml` says what pydicom makes of each file.
 
-use std::collections::BTreeMap;
+mod samples;
 
 use include_dir::{Dir, include_dir};
 use lungglass::decode::{Limits, Source};
 use lungglass::slice::Pixels;
-use serde::Deserialize;
+use samples::{Expected, Lossy};
 use sha2::{Digest, Sha256};
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::{wasm_bindgen_test as test, wasm_bindgen_test_configure};
@@ -15,23 +15,6 @@ use wasm_bindgen_test::{wasm_bindgen_test as test, wasm_bindgen_test_configure};
 wasm_bindgen_test_configure!(run_in_dedicated_worker);
 
 static SAMPLES: Dir = include_dir!("$CARGO_MANIFEST_DIR/tests/dicom");
-
-/// expected.toml.
-#[derive(Deserialize)]
-struct Expected {
-    /// By file, the SHA-256 of the Hounsfield units of all frames (i32, little endian).
-    exact: BTreeMap<String, String>,
-    /// By file, what is lossy.
-    lossy: BTreeMap<String, Lossy>,
-}
-
-#[derive(Deserialize)]
-struct Lossy {
-    /// The file that holds what pydicom decodes, uncompressed.
-    decoded: String,
-    /// The most by which a value may differ, in HU: a stored value more or less.
-    tolerance: f32,
-}
 
 fn bytes(name: &str) -> Vec<u8> {
     SAMPLES.get_file(name).unwrap_or_else(|| panic!("there is no {name}")).contents().to_vec()
