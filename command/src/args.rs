@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::str::FromStr;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::builder::RangedU64ValueParser;
+use clap::{Args, Parser, Subcommand, ValueEnum, value_parser};
 use lungglass::decode;
 use serde::{Deserialize, Serialize};
 
@@ -77,7 +78,7 @@ pub struct Validate {
     #[arg(long, value_name = "I/N")]
     pub shard: Option<Shard>,
     /// Slices that a GPU reads at once
-    #[arg(long, value_name = "N", default_value_t = 16, value_parser = batch)]
+    #[arg(long, value_name = "N", default_value_t = 16, value_parser = up_to(1024))]
     pub batch: usize,
     /// Go on where an interrupted run with the same --out stopped
     #[arg(long)]
@@ -141,7 +142,7 @@ pub struct Preprocess {
     #[arg(long, value_name = "CSV")]
     pub manifest: PathBuf,
     /// Width and height of the arrays; the network's own if left out
-    #[arg(long, value_name = "PIXELS", value_parser = clap::value_parser!(u32).range(32..=1024))]
+    #[arg(long, value_name = "PIXELS", value_parser = value_parser!(u32).range(32..=1024))]
     pub size: Option<u32>,
     /// Folder for inputs.npy, index.csv and errors.csv
     #[arg(long, value_name = "DIR")]
@@ -158,10 +159,10 @@ pub struct Serve {
 #[derive(Args)]
 pub struct Bench {
     /// Rounds that are counted, after a warm-up
-    #[arg(long, value_name = "N", default_value_t = 50, value_parser = rounds)]
+    #[arg(long, value_name = "N", default_value_t = 50, value_parser = up_to(100_000))]
     pub rounds: usize,
     /// Slices that a GPU reads at once
-    #[arg(long, value_name = "N", default_value_t = 16, value_parser = batch)]
+    #[arg(long, value_name = "N", default_value_t = 16, value_parser = up_to(1024))]
     pub batch: usize,
     /// Each step of the network too (CPU)
     #[arg(long)]
@@ -177,13 +178,13 @@ pub struct Bench {
 #[derive(Args)]
 pub struct Limits {
     /// Pixels of one frame [default: 16777216, which is 4096 x 4096]
-    #[arg(long, value_name = "PIXELS", value_parser = at_least_one)]
+    #[arg(long, value_name = "PIXELS", value_parser = value_parser!(u64).range(1..))]
     max_pixels: Option<u64>,
     /// Frames of one file [default: 4096]
-    #[arg(long, value_name = "FRAMES", value_parser = at_least_one)]
+    #[arg(long, value_name = "FRAMES", value_parser = value_parser!(u64).range(1..))]
     max_frames: Option<u64>,
     /// Mebibytes of one file [default: 1024]
-    #[arg(long, value_name = "MIB", value_parser = clap::value_parser!(u64).range(1..=1 << 20))]
+    #[arg(long, value_name = "MIB", value_parser = value_parser!(u64).range(1..=1 << 20))]
     max_file_size: Option<u64>,
 }
 
@@ -246,19 +247,9 @@ impl FromStr for Shard {
     }
 }
 
-fn batch(text: &str) -> Result<usize, String> {
-    text.parse().ok().filter(|batch| (1..=1024).contains(batch)).ok_or_else(|| "it must be 1 to 1024".to_string())
-}
-
-fn rounds(text: &str) -> Result<usize, String> {
-    text.parse()
-        .ok()
-        .filter(|rounds| (1..=100_000).contains(rounds))
-        .ok_or_else(|| "it must be 1 to 100000".to_string())
-}
-
-fn at_least_one(text: &str) -> Result<u64, String> {
-    text.parse().ok().filter(|number| *number > 0).ok_or_else(|| "it must be 1 or more".to_string())
+/// A count from 1 on.
+fn up_to(most: u64) -> RangedU64ValueParser<usize> {
+    RangedU64ValueParser::new().range(1..=most)
 }
 
 fn bound(text: &str) -> Result<f32, String> {
