@@ -23,7 +23,9 @@ pub const SETTINGS: &str = include_str!("../model/model.toml");
 /// A network with its settings, ready to read slices.
 #[derive(Clone)]
 pub struct Classifier {
+    /// The settings that belong to the network.
     pub model: Model,
+    /// What runs the network.
     pub graph: Arc<dyn Runtime>,
     /// What runs the graph, as readings name it.
     pub device: &'static str,

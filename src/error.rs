@@ -15,24 +15,39 @@ pub enum Error {
     #[error(
         "this archive holds no image that LungGlass knows, only {others} other files; give it one with {FORMATS} files"
     )]
-    NoImages { others: usize },
+    NoImages {
+        /// Entries that are no images.
+        others: usize,
+    },
     /// The file is not there or may not be read.
     #[error("the file cannot be opened: {0}")]
     Io(String),
     /// The format is known, its content is damaged or makes no sense.
     #[error("the {format} data cannot be read: {reason}; export the slice again from its source")]
-    Unreadable { format: &'static str, reason: String },
+    Unreadable {
+        /// What it is: "PNG", "DICOM" and so on.
+        format: &'static str,
+        /// What is damaged.
+        reason: String,
+    },
     /// Reading it would take more than [`Limits`](crate::decode::Limits) allows. Nothing was allocated.
     #[error("{what} is {}more than the limit of {limit}; export it smaller", .value.map(|value| format!("{value}, ")).unwrap_or_default())]
     TooLarge {
+        /// The part that is too large, as the text names it.
         what: &'static str,
         /// `None` where a decoder says only that it is too much.
         value: Option<u64>,
+        /// The most that may be.
         limit: u64,
     },
     /// A valid file that uses something LungGlass cannot decode.
     #[error("{what} is not supported; {advice}")]
-    Unsupported { what: String, advice: &'static str },
+    Unsupported {
+        /// What it uses.
+        what: String,
+        /// What to do instead.
+        advice: &'static str,
+    },
     /// The network or its model.toml is damaged or does not fit.
     #[error("the model cannot be used: {0}")]
     Model(String),

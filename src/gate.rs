@@ -146,7 +146,9 @@ pub fn statistics(scaled: &Scaled, origin: &Origin) -> [f32; STATISTICS.len()] {
 pub struct Gate {
     /// The least share of the slice that must be lung, 0..1.
     pub least_lung: f32,
+    /// Of what a picture looks like.
     pub statistics: StatisticsGate,
+    /// Of what the network sees in it.
     pub embedding: EmbeddingGate,
 }
 
@@ -155,6 +157,7 @@ pub struct Gate {
 pub struct StatisticsGate {
     /// Must be [`STATISTICS`].
     pub names: Vec<String>,
+    /// By statistic.
     pub mean: Vec<f32>,
     /// The inverse covariance, row by row.
     pub precision: Vec<Vec<f32>>,
@@ -165,7 +168,9 @@ pub struct StatisticsGate {
 /// A Gaussian with independent components over the network's whitened embedding.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct EmbeddingGate {
+    /// By value of the embedding.
     pub mean: Vec<f32>,
+    /// By value of the embedding; all are positive.
     pub std: Vec<f32>,
     /// Sum of the squared deviations, in standard deviations, above which a slice is refused.
     pub limit: f32,

@@ -8,7 +8,21 @@
 //!
 //! [`study`] puts the readings of a series together.
 //!
-//! [`classifier`] is that way in one function. The core knows no browser, no file system and no clock.
+//! [`classifier`] is that way in one function. The core knows no browser, no file system and no clock: a host gives bytes, a name and a clock.
+//!
+//! ```
+//! use lungglass::classifier::Classifier;
+//! use lungglass::decode::{Limits, Source};
+//!
+//! let bytes = std::fs::read("tests/cases/lidc-lung-window/input.png").expect("it lies in the repository");
+//! let classifier = Classifier::built_in("cpu", || 0.0)?;
+//! let source = Source::open(bytes, Limits::default())?;
+//! let reading = classifier.read(&source, 0, "slice.png");
+//! assert!(reading.error.is_none());
+//! println!("{}: {:?}", reading.verdict.word(), reading.score);
+//! # Ok::<(), lungglass::error::Error>(())
+//! ```
+#![warn(missing_docs)]
 
 pub mod classifier;
 pub mod decode;

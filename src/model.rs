@@ -10,7 +10,9 @@ use crate::window::Window;
 /// The settings of one network.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Model {
+    /// What it is called.
     pub name: String,
+    /// Which of that name.
     pub version: String,
     /// Of the ONNX file, in lower-case hexadecimal.
     pub sha256: String,
@@ -18,13 +20,17 @@ pub struct Model {
     pub size: usize,
     /// The [`preprocess::VERSION`] that it is judged on.
     pub preprocess: u32,
+    /// How gray levels become input values.
     pub normalise: Normalise,
     /// For slices in Hounsfield units.
     pub window: Window,
     /// Names of the network's findings, in the order of its output.
     pub findings: Vec<String>,
+    /// How a logit becomes a score.
     pub calibration: Calibration,
+    /// How a score becomes a verdict.
     pub operating_point: OperatingPoint,
+    /// Which slices are judged at all.
     pub gate: Gate,
     /// How it was trained, in the words of the training code.
     #[serde(default)]
@@ -37,6 +43,7 @@ pub struct Model {
 /// Temperature scaling (Guo et al. 2017): score = sigmoid(logit / temperature).
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Calibration {
+    /// What a logit is divided by; positive.
     pub temperature: f32,
 }
 

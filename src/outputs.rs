@@ -7,6 +7,7 @@ use serde::Serialize;
 pub struct Outputs {
     /// COVID-19 against not, before calibration; the mean of `map`.
     pub logit: f32,
+    /// What each cell adds to the logit.
     pub map: Map,
     /// A logit for each finding, in the order of model.toml.
     pub findings: Vec<f32>,

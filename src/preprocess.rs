@@ -12,7 +12,9 @@ pub const VERSION: u32 = 2;
 /// How gray levels (0..=255) become input values: `(gray - mean) / std`.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Normalise {
+    /// In gray levels.
     pub mean: f32,
+    /// In gray levels; positive.
     pub std: f32,
 }
 
@@ -26,9 +28,13 @@ const MAX_MARGIN: f64 = 0.15;
 /// A picture without its even margins, in pixels: what screenshots, figures of papers and scanners put around a slice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Inside {
+    /// Columns of the margin at the left.
     pub left: usize,
+    /// Rows of the margin above.
     pub top: usize,
+    /// Columns between the margins.
     pub width: usize,
+    /// Rows between the margins.
     pub height: usize,
 }
 

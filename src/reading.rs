@@ -19,6 +19,7 @@ pub struct Reading {
     pub file: String,
     /// From 0, `None` for single frames.
     pub frame: Option<usize>,
+    /// What the score means, or why there is none.
     pub verdict: Verdict,
     /// Calibrated, 0..1; `None` when refused or unreadable.
     pub score: Option<f32>,
@@ -26,12 +27,17 @@ pub struct Reading {
     pub logit: Option<f32>,
     /// How clear each finding is, 0..1, by name; empty when refused or unreadable.
     pub findings: BTreeMap<String, f32>,
+    /// Why it was not judged; given with [`Verdict::Refused`].
     pub refusal: Option<Refusal>,
+    /// Why it could not be read; given with [`Verdict::Error`].
     pub error: Option<Failure>,
+    /// `None` when unreadable.
     pub source: Option<SourceInfo>,
+    /// The network that was asked.
     pub model: ModelName,
     /// What ran the network.
     pub device: &'static str,
+    /// How long it took.
     pub ms: Milliseconds,
     /// What groups and orders slices. Not part of the JSON line.
     #[serde(skip)]
@@ -51,7 +57,9 @@ pub struct Reading {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Verdict {
+    /// The score speaks for COVID-19.
     Positive,
+    /// The score speaks against it.
     Negative,
     /// The score lies in the uncertain band.
     Uncertain,
@@ -64,35 +72,48 @@ pub enum Verdict {
 /// An [`Error`] in a reading.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Failure {
+    /// A stable word for programs.
     pub code: &'static str,
+    /// What is wrong and what to do.
     pub message: String,
 }
 
 /// What the file said, as readings show it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct SourceInfo {
+    /// Of the file: "PNG", "DICOM" and so on.
     pub format: &'static str,
+    /// "CT", "MR" and so on; `None` where the file does not say.
     pub modality: Option<String>,
+    /// The UID; `None` where the file is no DICOM.
     pub transfer_syntax: Option<String>,
     /// The window that made gray levels of Hounsfield units; `None` where the file had gray levels.
     pub window: Option<Window>,
+    /// Of the slice, in pixels.
     pub width: usize,
+    /// Of the slice, in pixels.
     pub height: usize,
 }
 
 /// Which network it was.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ModelName {
+    /// What it is called.
     pub name: String,
+    /// Which of that name.
     pub version: String,
+    /// Of the ONNX file, in lower-case hexadecimal.
     pub sha256: String,
 }
 
 /// How long each step took.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
 pub struct Milliseconds {
+    /// From bytes to pixels.
     pub decode: f64,
+    /// From pixels to the network's input.
     pub preprocess: f64,
+    /// The network.
     pub graph: f64,
 }
 

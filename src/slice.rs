@@ -86,8 +86,11 @@ pub const COLOURED: u8 = 24;
 /// An 8-bit gray picture, row by row: what a person sees and what the network is fed from.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Picture {
+    /// In pixels.
     pub width: usize,
+    /// In pixels.
     pub height: usize,
+    /// Levels, row by row.
     pub gray: Vec<u8>,
 }
 

@@ -27,6 +27,7 @@ pub struct Item {
     pub height: Option<f64>,
     /// The number that the scanner gave the slice.
     pub number: Option<i64>,
+    /// Of its reading.
     pub verdict: Verdict,
     /// 0..1 for a slice that was judged.
     pub score: Option<f32>,
@@ -61,19 +62,23 @@ pub enum Order {
 /// Several slices that belong together. Slice n of it is item `slices[n - 1]`.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Study {
+    /// What its slices have in common.
     pub kind: Kind,
     /// Among those of its kind, from 1, by their first items.
     pub ordinal: usize,
     /// The archive, folder or file; `None` for a series and for pictures.
     pub name: Option<String>,
+    /// How its slices are ordered.
     pub order: Order,
     /// Every item of the study, in the order of its slices.
     pub slices: Vec<usize>,
     /// The numbers, from 1, of the slices that were judged, the highest score first.
     pub ranked: Vec<usize>,
+    /// How many slices have which verdict.
     pub counts: Counts,
     /// Of the judged slices; `None` where none was.
     pub positive_share: Option<f64>,
+    /// `None` where no slice was judged.
     pub highest: Option<Highest>,
     /// How many slices were set aside, by the code of their refusal.
     pub refusals: BTreeMap<String, usize>,
@@ -82,12 +87,19 @@ pub struct Study {
 /// How many slices there are; `judged` are the positive, the negative and the uncertain.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Counts {
+    /// All.
     pub slices: usize,
+    /// Those with a score.
     pub judged: usize,
+    /// Judged positive.
     pub positive: usize,
+    /// Judged negative.
     pub negative: usize,
+    /// Judged, with a score in the uncertain band.
     pub uncertain: usize,
+    /// Not judged.
     pub refused: usize,
+    /// Not read.
     pub unreadable: usize,
 }
 
@@ -96,6 +108,7 @@ pub struct Counts {
 pub struct Highest {
     /// From 1.
     pub slice: usize,
+    /// Its score, 0..1.
     pub score: f32,
 }
 

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 /// A display window in Hounsfield units.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Window {
+    /// In Hounsfield units.
     pub center: f32,
     /// At least 1.
     pub width: f32,

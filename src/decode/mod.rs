@@ -22,7 +22,9 @@ fn guarded<T>(read: impl FnOnce() -> Result<T>) -> Result<T> {
 
 /// A file that was recognised.
 pub enum File {
+    /// One image, of one frame or several.
     Image(Source),
+    /// A ZIP archive of images.
     Archive(Archive),
 }
 

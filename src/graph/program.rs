@@ -23,8 +23,11 @@ pub type Shape = Vec<usize>;
 pub struct Program {
     /// SHA-256 of the ONNX file that it was made from, in lower-case hexadecimal.
     pub onnx: String,
+    /// Of the input.
     pub input: Shape,
+    /// In the order of their numbers.
     pub constants: Vec<Constant>,
+    /// In the order in which they run.
     pub steps: Vec<Step>,
     /// Names and values.
     pub outputs: Vec<(String, usize)>,
@@ -33,7 +36,9 @@ pub struct Program {
 /// A tensor that is part of the network.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Constant {
+    /// As many values as there are.
     pub shape: Shape,
+    /// Row by row.
     pub values: Vec<f32>,
 }
 
@@ -42,6 +47,7 @@ pub struct Constant {
 pub struct Step {
     /// The node of the ONNX file.
     pub name: String,
+    /// What it does.
     pub op: Op,
     /// Values that are there before it.
     pub inputs: Vec<usize>,
@@ -53,66 +59,103 @@ pub enum Op {
     /// Inputs: the picture, weights `[O, C, h, w]` (`[C, 1, h, w]` if depthwise), bias `[O]`, and, if there are four, a picture that is
     /// added before the clamp.
     Conv {
+        /// Between windows.
         strides: [usize; 2],
+        /// Zeros around the picture.
         pads: [usize; 4],
+        /// Whether each channel has a filter of its own.
         depthwise: bool,
+        /// The least and the greatest value that is given.
         clamp: Option<[f32; 2]>,
     },
     /// Over windows; cells outside the picture do not take part.
     Pool {
+        /// What becomes of a window.
         kind: Pool,
+        /// Of a window.
         kernel: [usize; 2],
+        /// Between windows.
         strides: [usize; 2],
+        /// Rows and columns around the picture that windows reach into.
         pads: [usize; 4],
     },
+    /// A function of each value.
     Unary(Unary),
     /// With the shorter axes of length 1 repeated; both inputs have the same number of axes.
     Binary(Binary),
     /// Sums over these axes and keeps them with length 1.
     Sum {
+        /// From 0, the slowest.
         axes: Vec<usize>,
     },
     /// `[.., M, K]` times `[.., K, N]`; all axes but the last two are equal.
     MatMul,
+    /// The same values in another shape.
     Reshape(Shape),
     /// Repeats axes of length 1.
     Broadcast(Shape),
+    /// A part of one axis.
     Slice {
+        /// From 0, the slowest.
         axis: usize,
+        /// The first element.
         start: usize,
+        /// The one behind the last.
         end: usize,
     },
+    /// Its inputs behind each other.
     Concat {
+        /// From 0, the slowest; all others are equal.
         axis: usize,
     },
 }
 
+/// What becomes of the values of a window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Pool {
+    /// The greatest.
     Max,
+    /// Their mean.
     Mean,
 }
 
+/// A function of one value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Unary {
+    /// Without its sign.
     Abs,
+    /// The power of e.
     Exp,
+    /// The next whole number below.
     Floor,
+    /// The natural logarithm.
     Ln,
+    /// 1 / x.
     Recip,
+    /// 1 / sqrt(x).
     Rsqrt,
+    /// 1 / (1 + exp(-x)).
     Sigmoid,
+    /// The square root.
     Sqrt,
+    /// x times x.
     Square,
 }
 
+/// A function of two values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Binary {
+    /// a + b.
     Add,
+    /// a - b.
     Sub,
+    /// a times b.
     Mul,
+    /// a / b.
     Div,
+    /// The greater.
     Max,
+    /// The smaller.
     Min,
 }
 

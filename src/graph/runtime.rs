@@ -62,6 +62,7 @@ impl Running for Vec<Result<Outputs>> {
 pub struct Cost {
     /// The node of the ONNX file.
     pub name: String,
+    /// Of the kernel: "pointwise", "depthwise" and so on.
     pub kind: &'static str,
     /// Multiply-adds of the kernel, those on zeros that only fill a block included.
     pub macs: usize,

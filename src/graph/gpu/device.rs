@@ -20,7 +20,9 @@ pub struct Gpu {
 /// A GPU that the machine has, open or not.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Seen {
+    /// As [`Gpu::name`].
     pub name: String,
+    /// As [`Gpu::is_software`].
     pub is_software: bool,
 }
 
