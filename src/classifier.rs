@@ -1,6 +1,5 @@
 //! The pipeline in one place: source, slice, input, graph, reading. Every host calls this and nothing beside it.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::decode::Source;
@@ -9,9 +8,10 @@ use crate::gate;
 use crate::graph::Runtime;
 use crate::graph::cpu::CpuGraph;
 use crate::model::Model;
-use crate::outputs::Outputs;
+use crate::opacity::Opacity;
+use crate::outputs::{OpacityMaps, Outputs};
 use crate::preprocess::Scaled;
-use crate::reading::{Milliseconds, Reading, SourceInfo, Verdict, over_picture, score, sigmoid};
+use crate::reading::{Findings, Milliseconds, Reading, SourceInfo, Verdict, over_picture, score};
 use crate::slice::{Origin, Picture, Place};
 use crate::window::Window;
 
@@ -72,10 +72,6 @@ impl Classifier {
             let (takes, says) = (contract.size, model.size);
             return Err(Error::Model(format!("it takes {takes} x {takes} pixels, model.toml says {says}")));
         }
-        if contract.findings() != model.findings.len() {
-            let (got, named) = (contract.findings(), model.findings.len());
-            return Err(Error::Model(format!("it gives {got} findings, model.toml names {named}")));
-        }
         let expected = model.gate.embedding.mean.len();
         if contract.embedding() != expected {
             let got = contract.embedding();
@@ -128,24 +124,20 @@ impl Classifier {
         number: Option<usize>,
     ) -> Reading {
         let Prepared { origin, window, picture, scaled, ms, .. } = prepared;
-        let refusal = gate::check_origin(&origin, &picture)
-            .or_else(|| self.model.gate.check_statistics(&gate::statistics(&scaled, &origin)))
-            .or_else(|| self.model.gate.check_lungs(&outputs.lung))
-            .or_else(|| self.model.gate.check_embedding(&outputs.embedding));
+        let refusal =
+            gate::check_origin(&origin, &picture).or_else(|| self.model.gate.check_picture(&scaled, &origin, &outputs));
         let score = refusal.is_none().then(|| score(outputs.logit, self.model.calibration.temperature));
-        let findings = match refusal {
-            None => {
-                self.model.findings.iter().cloned().zip(outputs.findings.iter().map(|&logit| sigmoid(logit))).collect()
-            }
-            Some(_) => BTreeMap::new(),
-        };
+        let opacity = refusal.is_none().then(|| Opacity::of(&outputs.opacity, &outputs.lung));
+        let over = |map, mean| over_picture(map, scaled.inside, &picture, mean);
+        let OpacityMaps { ground_glass, consolidation } = outputs.opacity;
         Reading {
             file: file.to_string(),
             frame: number,
             verdict: score.map_or(Verdict::Refused, |score| Verdict::of(score, &self.model.operating_point)),
             score,
             logit: Some(outputs.logit),
-            findings,
+            findings: Findings {},
+            opacity,
             refusal,
             error: None,
             source: Some(SourceInfo::new(&origin, window, &picture)),
@@ -153,8 +145,12 @@ impl Classifier {
             device: self.device,
             ms: Milliseconds { graph, ..ms },
             place: Place::default(),
-            map: Some(over_picture(outputs.map, scaled.inside, &picture, Some(outputs.logit))),
-            lung: Some(over_picture(outputs.lung, scaled.inside, &picture, None)),
+            map: Some(over(outputs.map, Some(outputs.logit))),
+            lung: Some(over(outputs.lung, None)),
+            opacity_maps: Some(OpacityMaps {
+                ground_glass: over(ground_glass, None),
+                consolidation: over(consolidation, None),
+            }),
             picture: Some(picture),
         }
     }

@@ -1,13 +1,14 @@
 //! The gate: refuses what is not an axial chest-CT slice, and says why.
 //!
-//! Four questions, cheapest first: what the file says of itself, whether the picture's statistics are those of a chest-CT
-//! slice, whether the network finds lungs in it, and whether it has seen anything like it. The second and the last are
-//! one-class Gaussians over training slices; their numbers stand in model.toml.
+//! Six questions, in this order: what the file says of itself, whether its window leaves the lungs anything but black, whether the
+//! picture's statistics are those of a chest-CT slice, whether the network finds lungs in it, whether it has seen anything like it, and
+//! whether statistics and embedding together are those of a foreign picture. The third and the fifth are one-class Gaussians over
+//! training slices, the last is a logistic regression of these against foreign pictures; their numbers stand in model.toml.
 
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
-use crate::outputs::Map;
+use crate::outputs::{Map, Outputs};
 use crate::preprocess::Scaled;
 use crate::slice::{Origin, Picture};
 
@@ -22,6 +23,57 @@ pub struct Refusal {
 
 /// The shortest side, in pixels, in which lungs can be judged.
 pub const MIN_SIDE: usize = 48;
+
+/// Gray levels (of 255) below it are plain black.
+const BLACK: f32 = 3.0;
+/// Lungs of which a greater share is plain black are hidden, where the gate refuses the picture for another reason.
+const MOSTLY_BLACK: f32 = 0.5;
+/// Above this mean gray level the mediastinum can be seen: what is black beside it is no picture that is black everywhere.
+const MEDIASTINUM_SEEN: f32 = 20.0;
+
+/// A part of a picture, in shares of its width and height.
+#[derive(Clone, Copy)]
+struct Part {
+    x: [f32; 2],
+    y: [f32; 2],
+}
+
+/// Where the lungs lie in most chest slices.
+const LUNGS: [Part; 2] = [Part { x: [0.15, 0.38], y: [0.3, 0.7] }, Part { x: [0.62, 0.85], y: [0.3, 0.7] }];
+/// Where the mediastinum lies between them.
+const MEDIASTINUM: Part = Part { x: [0.44, 0.56], y: [0.3, 0.7] };
+/// The outermost twentieth on each side: top, bottom, left, right.
+const BORDER: [Part; 4] = [
+    Part { x: [0.0, 1.0], y: [0.0, 0.05] },
+    Part { x: [0.0, 1.0], y: [0.95, 1.0] },
+    Part { x: [0.0, 0.05], y: [0.05, 0.95] },
+    Part { x: [0.95, 1.0], y: [0.05, 0.95] },
+];
+
+impl Part {
+    /// The gray levels of this part of a picture, row by row.
+    fn levels(self, scaled: &Scaled) -> impl Iterator<Item = f32> {
+        let edges = |shares: [f32; 2]| shares.map(|share| (share * scaled.size as f32) as usize);
+        let ([left, right], [top, bottom]) = (edges(self.x), edges(self.y));
+        scaled
+            .gray
+            .chunks_exact(scaled.size)
+            .skip(top)
+            .take(bottom - top)
+            .flat_map(move |row| &row[left..right])
+            .copied()
+    }
+
+    /// Its mean gray level.
+    fn mean(self, scaled: &Scaled) -> f32 {
+        let (mut sum, mut pixels) = (0f32, 0f32);
+        for level in self.levels(scaled) {
+            sum += level;
+            pixels += 1.0;
+        }
+        sum / pixels
+    }
+}
 
 /// What the file says: modality, scout view, orientation, size. `None` lets the slice pass.
 pub fn check_origin(origin: &Origin, picture: &Picture) -> Option<Refusal> {
@@ -97,24 +149,10 @@ pub fn statistics(scaled: &Scaled, origin: &Origin) -> [f32; STATISTICS.len()] {
     let inner = ((size - 2) * (size - 2)) as f32;
     let contrast = deviation + 1.0;
 
-    let box_mean = |x0: f32, x1: f32, y0: f32, y1: f32| {
-        let edge = |share: f32| (share * size as f32) as usize;
-        let (mut sum, mut pixels) = (0f32, 0f32);
-        for y in edge(y0)..edge(y1) {
-            for x in edge(x0)..edge(x1) {
-                sum += at(x, y);
-                pixels += 1.0;
-            }
-        }
-        sum / pixels
-    };
-    let border = (box_mean(0.0, 1.0, 0.0, 0.05)
-        + box_mean(0.0, 1.0, 0.95, 1.0)
-        + box_mean(0.0, 0.05, 0.05, 0.95)
-        + box_mean(0.95, 1.0, 0.05, 0.95))
-        / 4.0;
-    let lungs = (box_mean(0.15, 0.38, 0.3, 0.7) + box_mean(0.62, 0.85, 0.3, 0.7)) / 2.0;
-    let mediastinum = box_mean(0.44, 0.56, 0.3, 0.7);
+    let mean_of = |parts: &[Part]| parts.iter().map(|part| part.mean(scaled)).sum::<f32>() / parts.len() as f32;
+    let border = mean_of(&BORDER);
+    let lungs = mean_of(&LUNGS);
+    let mediastinum = MEDIASTINUM.mean(scaled);
 
     let mut covariance = 0f32;
     for y in 0..size {
@@ -141,15 +179,44 @@ pub fn statistics(scaled: &Scaled, origin: &Origin) -> [f32; STATISTICS.len()] {
     ]
 }
 
+/// The share of the lungs' pixels that are plain black, each pixel counting as much as its cell of `lung` is lung; NaN without any lung.
+pub fn black_share(scaled: &Scaled, lung: &Map) -> f32 {
+    let cell = |at: usize, cells: usize| at * cells / scaled.size;
+    let (mut area, mut black) = (0f64, 0f64);
+    for (y, row) in scaled.gray.chunks_exact(scaled.size).enumerate() {
+        let cells = &lung.values[cell(y, lung.height) * lung.width..][..lung.width];
+        for (x, level) in row.iter().enumerate() {
+            let held = f64::from(cells[cell(x, lung.width)]);
+            area += held;
+            black += if *level < BLACK { held } else { 0.0 };
+        }
+    }
+    (black / area) as f32
+}
+
+/// Whether the picture shows black where most chest slices have lungs, beside a mediastinum that can be seen.
+pub fn shows_black_lungs(scaled: &Scaled) -> bool {
+    let (mut black, mut pixels) = (0f32, 0f32);
+    for level in LUNGS.iter().flat_map(|part| part.levels(scaled)) {
+        black += if level < BLACK { 1.0 } else { 0.0 };
+        pixels += 1.0;
+    }
+    black > MOSTLY_BLACK * pixels && MEDIASTINUM.mean(scaled) > MEDIASTINUM_SEEN
+}
+
 /// The gate's numbers, from model.toml.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Gate {
     /// The least share of the slice that must be lung, 0..1.
     pub least_lung: f32,
+    /// The greatest share of the lungs that may be plain black, 0..1.
+    pub most_black: f32,
     /// Of what a picture looks like.
     pub statistics: StatisticsGate,
     /// Of what the network sees in it.
     pub embedding: EmbeddingGate,
+    /// Of both together, against foreign pictures.
+    pub foreign: ForeignGate,
 }
 
 /// A Gaussian over [`statistics`].
@@ -176,10 +243,19 @@ pub struct EmbeddingGate {
     pub limit: f32,
 }
 
+/// A logistic regression of foreign pictures against chest-CT slices.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ForeignGate {
+    /// For the values of [`statistics`], then for those of the network's embedding.
+    pub weights: Vec<f32>,
+    /// Added to the weighted sum, which refuses a slice above 0.
+    pub bias: f32,
+}
+
 impl Gate {
     /// Fails unless the numbers fit each other, this version's [`STATISTICS`] and an embedding of `d` values.
     pub fn check(&self) -> Result<()> {
-        let Gate { statistics, embedding, .. } = self;
+        let Gate { statistics, embedding, foreign, .. } = self;
         let n = STATISTICS.len();
         if statistics.names != STATISTICS {
             return Err(Error::Model(format!("its gate knows other statistics ({})", statistics.names.join(", "))));
@@ -193,12 +269,39 @@ impl Gate {
         if embedding.mean.len() != embedding.std.len() || embedding.std.iter().any(|std| std.is_nan() || *std <= 0.0) {
             return Err(Error::Model("[gate.embedding] needs as many means as positive deviations".to_string()));
         }
+        let values = n + embedding.mean.len();
+        if foreign.weights.len() != values {
+            return Err(Error::Model(format!("[gate.foreign] needs {values} weights, {n} of them for the statistics")));
+        }
         let numbers = statistics.mean.iter().chain(statistics.precision.iter().flatten()).chain(&embedding.mean);
-        let limits = [&statistics.limit, &embedding.limit, &self.least_lung];
-        if !numbers.chain(&embedding.std).chain(limits).all(|value| value.is_finite()) {
+        let limits = [&statistics.limit, &embedding.limit, &foreign.bias, &self.least_lung, &self.most_black];
+        if !numbers.chain(&embedding.std).chain(&foreign.weights).chain(limits).all(|value| value.is_finite()) {
             return Err(Error::Model("a number of its gate is not finite".to_string()));
         }
         Ok(())
+    }
+
+    /// All that is asked of a picture and of what the network says of it, in order. `None` lets it pass.
+    ///
+    /// Whatever the reason, a picture whose lungs are plainly black is refused for that: it is what a person can mend.
+    pub fn check_picture(&self, scaled: &Scaled, origin: &Origin, outputs: &Outputs) -> Option<Refusal> {
+        let Outputs { lung, embedding, .. } = outputs;
+        let black = black_share(scaled, lung);
+        self.check_black(black, lung).or_else(|| {
+            let statistics = statistics(scaled, origin);
+            let refusal = self
+                .check_statistics(&statistics)
+                .or_else(|| self.check_lungs(lung))
+                .or_else(|| self.check_embedding(embedding))
+                .or_else(|| self.check_foreign(&statistics, embedding))?;
+            let are_black = shows_black_lungs(scaled) || (self.has_lungs(lung) && black > MOSTLY_BLACK);
+            Some(if are_black { not_visible() } else { refusal })
+        })
+    }
+
+    /// Whether the window leaves the lungs, where there are any, anything but black; `share` of them is. `None` lets it pass.
+    pub fn check_black(&self, share: f32, lung: &Map) -> Option<Refusal> {
+        (self.has_lungs(lung) && share > self.most_black).then(not_visible)
     }
 
     /// Whether the picture looks like a chest-CT slice. `None` lets it pass.
@@ -209,25 +312,22 @@ impl Gate {
             .zip(&self.statistics.precision)
             .map(|(a, row)| a * row.iter().zip(&off).map(|(p, b)| p * b).sum::<f32>())
             .sum();
-        is_beyond(distance, self.statistics.limit).then(|| Refusal {
-            code: "not_like_ct",
-            message: "The picture does not look like an axial chest-CT slice (gray levels, texture or layout). \
-                      Choose a slice that shows both lungs, without screenshots or photographs of a screen around it."
-                .to_string(),
-        })
+        is_beyond(distance, self.statistics.limit).then(not_like_ct)
     }
 
     /// Whether the network finds lungs. `None` lets it pass.
     pub fn check_lungs(&self, lung: &Map) -> Option<Refusal> {
-        let share = lung.values.iter().sum::<f32>() / lung.values.len() as f32;
-        // A share that is not a number is not enough.
-        let enough = share >= self.least_lung;
-        (!enough).then(|| Refusal {
+        (!self.has_lungs(lung)).then(|| Refusal {
             code: "no_lungs",
             message: "No lungs were found in this picture, or too little of them. \
                       Choose an axial slice of a chest CT that shows the lungs."
                 .to_string(),
         })
+    }
+
+    /// A share that is not a number is not enough.
+    fn has_lungs(&self, lung: &Map) -> bool {
+        lung.values.iter().sum::<f32>() / lung.values.len() as f32 >= self.least_lung
     }
 
     /// Whether the network knows the like of it. `None` lets it pass.
@@ -245,6 +345,31 @@ impl Gate {
                       Choose an axial slice of a chest CT that shows the lungs."
                 .to_string(),
         })
+    }
+
+    /// Whether it is told from foreign pictures. `None` lets it pass.
+    pub fn check_foreign(&self, statistics: &[f32; STATISTICS.len()], embedding: &[f32]) -> Option<Refusal> {
+        let ForeignGate { weights, bias } = &self.foreign;
+        let values = statistics.iter().chain(embedding);
+        let score = weights.iter().zip(values).map(|(weight, value)| weight * value).sum::<f32>() + bias;
+        (!score.is_finite() || score > 0.0).then(not_like_ct)
+    }
+}
+
+fn not_like_ct() -> Refusal {
+    Refusal {
+        code: "not_like_ct",
+        message: "The picture does not look like an axial chest-CT slice (gray levels, texture or layout). \
+                  Choose a slice that shows both lungs, without screenshots or photographs of a screen around it."
+            .to_string(),
+    }
+}
+
+fn not_visible() -> Refusal {
+    Refusal {
+        code: "lungs_not_visible",
+        message: "The window of this picture hides the lungs: export it in a lung window (center -600, width 1500)."
+            .to_string(),
     }
 }
 
@@ -311,10 +436,10 @@ mod tests {
         assert_eq!(check(400, 47), Some("too_small"));
     }
 
-    #[test]
-    fn what_is_not_a_number_is_refused() {
+    /// Statistics within 2 of 0, two values of an embedding likewise, and foreign where these and the first statistic sum up to over 3.
+    fn gate() -> Gate {
         let n = STATISTICS.len();
-        let gate = Gate {
+        Gate {
             statistics: StatisticsGate {
                 names: STATISTICS.map(String::from).to_vec(),
                 mean: vec![0.0; n],
@@ -322,12 +447,131 @@ mod tests {
                 limit: 4.0,
             },
             embedding: EmbeddingGate { mean: vec![0.0; 2], std: vec![1.0; 2], limit: 4.0 },
+            foreign: ForeignGate {
+                weights: (0..n + 2).map(|i| f32::from(u8::from(i == 0 || i >= n))).collect(),
+                bias: -3.0,
+            },
             least_lung: 0.25,
+            most_black: 0.9,
+        }
+    }
+
+    #[test]
+    fn numbers_that_do_not_fit_are_no_gate() {
+        gate().check().unwrap();
+        let spoilt: [fn(&mut Gate); 4] = [
+            |gate| gate.embedding.limit = f32::NAN,
+            |gate| gate.foreign.bias = f32::INFINITY,
+            |gate| gate.most_black = f32::NAN,
+            |gate| gate.foreign.weights.truncate(13),
+        ];
+        for spoil in spoilt {
+            let mut open = gate();
+            spoil(&mut open);
+            assert_eq!(open.check().unwrap_err().code(), "model");
+        }
+    }
+
+    #[test]
+    fn a_weighted_sum_above_0_is_foreign() {
+        let gate = gate();
+        let mut values = [0.0; 13];
+        values[0] = 1.0;
+        values[1] = 100.0;
+        assert!(gate.check_foreign(&values, &[1.0, 1.0]).is_none());
+        assert_eq!(gate.check_foreign(&values, &[1.0, 1.1]).unwrap().code, "not_like_ct");
+        assert_eq!(gate.check_foreign(&values, &[1.0, f32::NAN]).unwrap().code, "not_like_ct");
+        assert_eq!(gate.check_foreign(&values, &[f32::NEG_INFINITY, 0.0]).unwrap().code, "not_like_ct");
+    }
+
+    /// A picture of 40 x 40 pixels, and four cells of lung.
+    fn pair(level: impl Fn(usize, usize) -> f32, lung: [f32; 4]) -> (Scaled, Map) {
+        let inside = crate::preprocess::Inside { left: 0, top: 0, width: 40, height: 40 };
+        let gray = (0..1600).map(|at| level(at % 40, at / 40)).collect();
+        (Scaled { size: 40, gray, inside }, Map { width: 2, height: 2, values: lung.to_vec() })
+    }
+
+    #[test]
+    fn black_counts_by_the_lung_of_its_cell() {
+        // Of the upper left cell one quarter is black, of the upper right one all, and all below; levels of 3 and more are not.
+        let level = |x: usize, y: usize| if (x < 10 && y < 10) || x >= 20 || y >= 20 { 2.9 } else { 3.0 };
+        let (scaled, lung) = pair(level, [1.0, 0.5, 0.0, 0.0]);
+        assert_eq!(black_share(&scaled, &lung), 0.5);
+        let gate = gate();
+        assert!(gate.check_black(0.9, &lung).is_none());
+        assert_eq!(gate.check_black(0.91, &lung).unwrap().code, "lungs_not_visible");
+        let (scaled, none) = pair(level, [0.0; 4]);
+        assert!(black_share(&scaled, &none).is_nan());
+        assert!(gate.check_black(1.0, &none).is_none(), "what is no lung may be black");
+    }
+
+    #[test]
+    fn black_beside_a_mediastinum_is_lungs() {
+        let body = |mediastinum: f32, lungs: f32| {
+            move |x: usize, _: usize| {
+                if (17..23).contains(&x) {
+                    mediastinum
+                } else if (5..35).contains(&x) {
+                    lungs
+                } else {
+                    100.0
+                }
+            }
         };
-        gate.check().unwrap();
-        let mut open = gate.clone();
-        open.embedding.limit = f32::NAN;
-        assert_eq!(open.check().unwrap_err().code(), "model");
+        let shows = |mediastinum, lungs| shows_black_lungs(&pair(body(mediastinum, lungs), [0.0; 4]).0);
+        assert!(shows(120.0, 0.0) && shows(21.0, 2.0));
+        assert!(!shows(20.0, 0.0), "all of it is dark");
+        assert!(!shows(120.0, 3.0), "the lungs are not black");
+        let right = |x: usize, y: usize| if x > 23 && y < 20 { 100.0 } else { body(120.0, 0.0)(x, y) };
+        assert!(shows_black_lungs(&pair(right, [0.0; 4]).0), "three quarters are enough");
+        let less = |x: usize, y: usize| if x > 23 { 100.0 } else { body(120.0, 0.0)(x, y) };
+        assert!(!shows_black_lungs(&pair(less, [0.0; 4]).0), "half is not");
+    }
+
+    #[test]
+    fn black_lungs_are_the_reason_wherever_they_are_seen() {
+        let outputs = |lung: Map, embedding: Vec<f32>| {
+            let nothing = Map { values: vec![0.0; 4], ..lung.clone() };
+            let opacity = crate::outputs::OpacityMaps { ground_glass: nothing.clone(), consolidation: nothing.clone() };
+            Outputs { logit: 0.0, map: nothing, opacity, lung, embedding }
+        };
+        let mut gate = gate();
+        gate.statistics.limit = f32::MAX;
+        gate.foreign.bias = f32::MIN;
+        let code = |gate: &Gate, (scaled, lung): (Scaled, Map), embedding: [f32; 2]| {
+            let refusal = gate.check_picture(&scaled, &Origin::default(), &outputs(lung, embedding.to_vec()));
+            refusal.map(|refusal| refusal.code)
+        };
+        let chest = |lungs: f32| {
+            move |x: usize, y: usize| match x {
+                17..23 => 120.0,
+                5..35 if (8..32).contains(&y) => lungs,
+                _ => 100.0,
+            }
+        };
+        // What passes, for want of lung, what is unknown and what is foreign; then the same where the lungs are black.
+        let foreign = Gate { foreign: ForeignGate { bias: f32::MAX, ..gate.foreign.clone() }, ..gate.clone() };
+        let unlike = Gate { statistics: StatisticsGate { limit: 0.0, ..gate.statistics.clone() }, ..gate.clone() };
+        for (gate, lung, embedding, plain, black) in [
+            (&gate, 1.0, 0.0, None, None),
+            (&gate, 0.0, 0.0, Some("no_lungs"), Some("lungs_not_visible")),
+            (&gate, 1.0, 3.0, Some("unfamiliar"), Some("lungs_not_visible")),
+            (&foreign, 1.0, 0.0, Some("not_like_ct"), Some("lungs_not_visible")),
+            (&unlike, 1.0, 0.0, Some("not_like_ct"), Some("lungs_not_visible")),
+        ] {
+            assert_eq!(code(gate, pair(chest(60.0), [lung; 4]), [embedding, 0.0]), plain);
+            assert_eq!(code(gate, pair(chest(0.0), [lung; 4]), [embedding, 0.0]), black);
+        }
+        // Where the network finds lungs elsewhere than most slices have them, those count.
+        let low = |_: usize, y: usize| if y >= 20 { 0.0 } else { 100.0 };
+        assert_eq!(code(&gate, pair(low, [0.0, 0.0, 1.0, 1.0]), [0.0; 2]), Some("lungs_not_visible"));
+        assert_eq!(code(&gate, pair(low, [1.0, 1.0, 1.0, 0.5]), [3.0, 0.0]), Some("unfamiliar"));
+        assert_eq!(code(&gate, pair(low, [1.0, 0.5, 1.0, 1.0]), [3.0, 0.0]), Some("lungs_not_visible"));
+    }
+
+    #[test]
+    fn what_is_not_a_number_is_refused() {
+        let gate = gate();
         assert!(gate.check_statistics(&[0.5; 13]).is_none());
         assert_eq!(gate.check_statistics(&[1.0; 13]).unwrap().code, "not_like_ct");
         assert_eq!(gate.check_statistics(&[f32::NAN; 13]).unwrap().code, "not_like_ct");

@@ -31,6 +31,7 @@ pub mod gate;
 pub mod graph;
 pub mod hash;
 pub mod model;
+pub mod opacity;
 pub mod outputs;
 pub mod preprocess;
 pub mod reading;

@@ -24,8 +24,6 @@ pub struct Model {
     pub normalise: Normalise,
     /// For slices in Hounsfield units.
     pub window: Window,
-    /// Names of the network's findings, in the order of its output.
-    pub findings: Vec<String>,
     /// How a logit becomes a score.
     pub calibration: Calibration,
     /// How a score becomes a verdict.

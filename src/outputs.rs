@@ -9,8 +9,8 @@ pub struct Outputs {
     pub logit: f32,
     /// What each cell adds to the logit.
     pub map: Map,
-    /// A logit for each finding, in the order of model.toml.
-    pub findings: Vec<f32>,
+    /// On the cells of `lung`.
+    pub opacity: OpacityMaps,
     /// The share of each cell that the network takes for lung, 0..1.
     pub lung: Map,
     /// `d` values for the gate.
@@ -29,11 +29,20 @@ pub struct Map {
     pub values: Vec<f32>,
 }
 
+/// How likely the lung in each cell is opaque, 0..1, by the kind of opacity.
+#[derive(Debug, Clone, PartialEq)]
+pub struct OpacityMaps {
+    /// That it is ground glass.
+    pub ground_glass: Map,
+    /// That it is consolidation.
+    pub consolidation: Map,
+}
+
 impl Outputs {
     /// Whether every value is a finite number.
     pub fn are_finite(&self) -> bool {
-        let maps = self.map.values.iter().chain(&self.lung.values);
-        let others = self.findings.iter().chain(&self.embedding);
-        maps.chain(others).chain([&self.logit]).all(|value| value.is_finite())
+        let OpacityMaps { ground_glass, consolidation } = &self.opacity;
+        let maps = [&self.map, &self.lung, ground_glass, consolidation].into_iter().flat_map(|map| &map.values);
+        maps.chain(&self.embedding).chain([&self.logit]).all(|value| value.is_finite())
     }
 }

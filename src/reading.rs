@@ -1,13 +1,12 @@
 //! Outputs to a reading: calibrated score, verdict, refusal, map. Its JSON is the contract's line.
 
-use std::collections::BTreeMap;
-
 use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
 use crate::gate::Refusal;
 use crate::model::{Model, OperatingPoint};
-use crate::outputs::Map;
+use crate::opacity::Opacity;
+use crate::outputs::{Map, OpacityMaps};
 use crate::preprocess::Inside;
 use crate::slice::{Origin, Picture, Place};
 use crate::window::Window;
@@ -25,8 +24,10 @@ pub struct Reading {
     pub score: Option<f32>,
     /// Given for every slice that was decoded, refused ones too.
     pub logit: Option<f32>,
-    /// How clear each finding is, 0..1, by name; empty when refused or unreadable.
-    pub findings: BTreeMap<String, f32>,
+    /// Always empty.
+    pub findings: Findings,
+    /// `None` when refused or unreadable.
+    pub opacity: Option<Opacity>,
     /// Why it was not judged; given with [`Verdict::Refused`].
     pub refusal: Option<Refusal>,
     /// Why it could not be read; given with [`Verdict::Error`].
@@ -48,10 +49,17 @@ pub struct Reading {
     /// The share of each cell that is lung, 0..1; `None` when unreadable. Not part of the JSON line.
     #[serde(skip)]
     pub lung: Option<Map>,
+    /// Where the lungs are opaque; `None` when unreadable. Not part of the JSON line.
+    #[serde(skip)]
+    pub opacity_maps: Option<OpacityMaps>,
     /// The slice as it was windowed; `None` when unreadable. Not part of the JSON line.
     #[serde(skip)]
     pub picture: Option<Picture>,
 }
+
+/// What a slice shows beside its opacity: nothing that has been measured, so always `{}`. Programs that read the key find it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Findings {}
 
 /// The verdict on one slice; not a diagnosis.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -144,12 +152,7 @@ impl Verdict {
 
 /// The calibrated score of a logit, 0..1.
 pub fn score(logit: f32, temperature: f32) -> f32 {
-    sigmoid(logit / temperature)
-}
-
-/// The share that a logit stands for, 0..1.
-pub fn sigmoid(logit: f32) -> f32 {
-    1.0 / (1.0 + (-logit).exp())
+    1.0 / (1.0 + (-logit / temperature).exp())
 }
 
 impl Reading {
@@ -161,7 +164,8 @@ impl Reading {
             verdict: Verdict::Error,
             score: None,
             logit: None,
-            findings: BTreeMap::new(),
+            findings: Findings {},
+            opacity: None,
             refusal: None,
             error: Some(Failure { code: error.code(), message: error.to_string() }),
             source: None,
@@ -171,6 +175,7 @@ impl Reading {
             place: Place::default(),
             map: None,
             lung: None,
+            opacity_maps: None,
             picture: None,
         }
     }

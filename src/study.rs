@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use serde::{Deserialize, Serialize};
 
+use crate::opacity::Opacity;
 use crate::reading::{Reading, Verdict};
 
 /// What a study needs to know of one reading.
@@ -31,6 +32,9 @@ pub struct Item {
     pub verdict: Verdict,
     /// 0..1 for a slice that was judged.
     pub score: Option<f32>,
+    /// Of a slice that was judged.
+    #[serde(default)]
+    pub opacity: Option<Opacity>,
     /// Code of the refusal or error.
     pub reason: Option<String>,
 }
@@ -80,6 +84,8 @@ pub struct Study {
     pub positive_share: Option<f64>,
     /// `None` where no slice was judged.
     pub highest: Option<Highest>,
+    /// The means of the judged slices, each counting alike; `None` where none was.
+    pub opacity: Option<Opacity>,
     /// How many slices were set aside, by the code of their refusal.
     pub refusals: BTreeMap<String, usize>,
 }
@@ -127,6 +133,7 @@ impl Item {
             number: reading.place.number,
             verdict: reading.verdict,
             score: reading.score,
+            opacity: reading.opacity,
             reason: refusal.or(error).map(str::to_string),
         }
     }
@@ -187,11 +194,13 @@ impl Study {
         let scores = (1..).zip(&slices).filter_map(|(slice, at)| items[*at].score.map(|score| (slice, score)));
         let mut ranked: Vec<(usize, f32)> = scores.collect();
         ranked.sort_by(|(_, a), (_, b)| b.total_cmp(a));
+        let opacities: Vec<Opacity> = slices.iter().filter_map(|at| items[*at].opacity).collect();
         Study {
             kind,
             ordinal,
             name,
             order,
+            opacity: Opacity::mean(&opacities),
             slices,
             highest: ranked.first().map(|&(slice, score)| Highest { slice, score }),
             ranked: ranked.into_iter().map(|(slice, _)| slice).collect(),
@@ -239,12 +248,13 @@ mod tests {
             number: None,
             verdict: if score >= 0.5 { Verdict::Positive } else { Verdict::Negative },
             score: Some(score),
+            opacity: Some(Opacity { share: score / 2.0, ground_glass: score / 4.0, consolidation: 0.5 }),
             reason: None,
         }
     }
 
     fn set_aside(verdict: Verdict, reason: &str, of: Item) -> Item {
-        Item { verdict, score: None, reason: Some(reason.to_string()), ..of }
+        Item { verdict, score: None, opacity: None, reason: Some(reason.to_string()), ..of }
     }
 
     #[test]
@@ -266,6 +276,10 @@ mod tests {
         let counts = Counts { slices: 6, judged: 4, positive: 2, negative: 1, uncertain: 1, refused: 1, unreadable: 1 };
         assert_eq!(study.counts, counts);
         assert_eq!(study.positive_share, Some(0.5));
+        let opacity = study.opacity.unwrap();
+        // Of the scores 0.2, 0.7, 0.9 and 0.45.
+        assert!((opacity.share - 2.25 / 8.0).abs() < 1e-6 && (opacity.ground_glass - 2.25 / 16.0).abs() < 1e-6);
+        assert_eq!(opacity.consolidation, 0.5);
         assert_eq!(study.refusals, BTreeMap::from([("no_lungs".to_string(), 1)]));
     }
 
@@ -349,6 +363,7 @@ mod tests {
         let items = [set_aside(Verdict::Refused, "not_ct", judged(Some("a"), None, 0.0))];
         let study = &studies(&items)[0];
         assert_eq!((study.positive_share, study.highest, study.ranked.len()), (None, None, 0));
+        assert_eq!(study.opacity, None);
         assert!(studies(&[]).is_empty());
     }
 
@@ -362,6 +377,7 @@ mod tests {
             .prop_map(|((series, container, intake, frame), (height, number), (verdict, score))| {
                 use Verdict::*;
                 let verdict = [Positive, Negative, Uncertain, Refused, Error][verdict];
+                let is_judged = !matches!(verdict, Refused | Error);
                 Item {
                     file: "f".to_string(),
                     frame,
@@ -371,8 +387,9 @@ mod tests {
                     height,
                     number,
                     verdict,
-                    score: (!matches!(verdict, Refused | Error)).then_some(score),
-                    reason: matches!(verdict, Refused | Error).then(|| "code".to_string()),
+                    score: is_judged.then_some(score),
+                    opacity: is_judged.then_some(Opacity { share: score, ground_glass: score, consolidation: 0.0 }),
+                    reason: (!is_judged).then(|| "code".to_string()),
                 }
             })
     }
@@ -384,7 +401,7 @@ mod tests {
             let mut seen: Vec<_> = studies.iter().flat_map(|study| study.slices.clone()).collect();
             seen.sort_unstable();
             prop_assert_eq!(seen, (0..items.len()).collect::<Vec<_>>());
-            for Study { slices, ranked, counts, positive_share, highest, refusals, .. } in &studies {
+            for Study { slices, ranked, counts, positive_share, highest, opacity, refusals, .. } in &studies {
                 let score = |slice: &usize| items[slices[slice - 1]].score.unwrap();
                 prop_assert_eq!(counts.slices, slices.len());
                 prop_assert_eq!(counts.judged, ranked.len());
@@ -394,6 +411,8 @@ mod tests {
                 prop_assert!(ranked.is_sorted_by(|a, b| score(a) >= score(b)));
                 prop_assert_eq!(highest.map(|highest| highest.slice), ranked.first().copied());
                 prop_assert!(positive_share.is_none_or(|share| (0.0..=1.0).contains(&share)));
+                prop_assert_eq!(opacity.is_some(), counts.judged > 0);
+                prop_assert!(opacity.is_none_or(|opacity| (0.0..=1.0).contains(&opacity.share)));
             }
         }
 

@@ -12,6 +12,7 @@ use lungglass::graph::compile::compile;
 use lungglass::graph::cpu::{CpuGraph, Executor, Processor};
 use lungglass::graph::program::Program;
 use lungglass::model::Model;
+use lungglass::outputs::OpacityMaps;
 use lungglass::preprocess::Scaled;
 use tract_onnx::prelude::*;
 
@@ -116,10 +117,11 @@ fn the_kernels_compute_what_tract_computes() {
         let expected = tract.run(tvec!(tensor.into())).unwrap();
         for (name, expected) in names.iter().zip(&expected) {
             let expected = expected.try_as_plain_ram().unwrap().as_slice::<f32>().unwrap();
+            let OpacityMaps { ground_glass, consolidation } = &found.opacity;
             let found = match &name[..] {
                 "logit" => &[found.logit][..],
                 "map" => &found.map.values,
-                "findings" => &found.findings,
+                "opacity" => &[&ground_glass.values[..], &consolidation.values].concat(),
                 "lung" => &found.lung.values,
                 "embedding" => &found.embedding,
                 other => panic!("no output is called {other}"),

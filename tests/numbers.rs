@@ -9,6 +9,7 @@ use image::{DynamicImage, GrayImage, ImageFormat};
 use lungglass::classifier::Classifier;
 use lungglass::decode::{Limits, Source};
 use lungglass::error::Result;
+use lungglass::opacity::Opacity;
 use lungglass::preprocess::Scaled;
 use lungglass::reading::{Reading, Verdict};
 use lungglass::slice::{Picture, Pixels, Slice};
@@ -186,7 +187,10 @@ fn a_score_is_finite_or_the_slice_is_refused() {
     let sound = |reading: &Reading| {
         let finite = |value: Option<f32>| value.is_none_or(f32::is_finite);
         assert!(finite(reading.score) && finite(reading.logit), "{reading:?}");
-        assert!(reading.findings.values().all(|value| value.is_finite()), "{reading:?}");
+        let shares =
+            reading.opacity.map(|Opacity { share, ground_glass, consolidation }| [share, ground_glass, consolidation]);
+        assert!(shares.is_none_or(|shares| shares.iter().all(|share| (0.0..=1.0).contains(share))), "{reading:?}");
+        assert_eq!(shares.is_some(), reading.score.is_some());
         assert!(reading.map.as_ref().is_none_or(|map| map.values.iter().all(|value| value.is_finite())));
         match reading.verdict {
             Verdict::Refused => assert!(reading.score.is_none() && reading.refusal.is_some()),

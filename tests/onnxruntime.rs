@@ -125,12 +125,12 @@ fn what_a_program_cannot_say_tract_runs() {
     let Err(refused) = compile(&case.onnx, &case.shape) else { panic!("it was compiled") };
     assert!(refused.to_string().contains("(Erf): this function is not supported"), "{refused}");
     let graph = TractGraph::on_cpu(&case.onnx, size).unwrap();
-    let Outputs { logit, map, findings, lung, embedding } = graph.run(&case.input).unwrap();
+    let Outputs { logit, map, opacity, lung, embedding } = graph.run(&case.input).unwrap();
     assert_eq!((map.width, map.height), (4, 4));
     let found = [
         ("map", map.values),
         ("logit", vec![logit]),
-        ("findings", findings),
+        ("opacity", [opacity.ground_glass.values, opacity.consolidation.values].concat()),
         ("lung", lung.values),
         ("embedding", embedding),
     ];

@@ -347,8 +347,21 @@ enum Format {
     Text,
 }
 
-const CSV_HEADER: [&str; 10] =
-    ["file", "frame", "verdict", "score", "logit", "reason", "message", "model", "version", "sha256"];
+const CSV_HEADER: [&str; 13] = [
+    "file",
+    "frame",
+    "verdict",
+    "score",
+    "logit",
+    "reason",
+    "message",
+    "model",
+    "version",
+    "sha256",
+    "opacity_share",
+    "opacity_ground_glass",
+    "opacity_consolidation",
+];
 
 impl Format {
     fn write(self, out: &mut impl Write, reading: &Reading) -> io::Result<()> {
@@ -393,6 +406,9 @@ fn csv_cells(reading: &Reading) -> [String; CSV_HEADER.len()] {
         defuse(&reading.model.name),
         defuse(&reading.model.version),
         reading.model.sha256.clone(),
+        number(reading.opacity.map(|opacity| opacity.share)),
+        number(reading.opacity.map(|opacity| opacity.ground_glass)),
+        number(reading.opacity.map(|opacity| opacity.consolidation)),
     ]
 }
 

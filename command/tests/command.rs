@@ -55,7 +55,8 @@ fn a_line_holds_what_the_contract_names() {
     let mut found = keys(line);
     found.sort_unstable();
     let mut contract = [
-        "file", "frame", "verdict", "score", "logit", "findings", "refusal", "error", "source", "model", "device", "ms",
+        "file", "frame", "verdict", "score", "logit", "findings", "opacity", "refusal", "error", "source", "model",
+        "device", "ms",
     ];
     contract.sort_unstable();
     assert_eq!(found, contract);
@@ -64,6 +65,12 @@ fn a_line_holds_what_the_contract_names() {
     assert!(["positive", "negative", "uncertain"].contains(&line["verdict"].as_str().unwrap()));
     let score = line["score"].as_f64().unwrap();
     assert!((0.0..=1.0).contains(&score));
+    assert_eq!(line["findings"], json!({}), "nothing but the opacity is measured");
+    assert_eq!(keys(&line["opacity"]), ["consolidation", "ground_glass", "share"]);
+    let [share, ground_glass, consolidation] =
+        ["share", "ground_glass", "consolidation"].map(|part| line["opacity"][part].as_f64().unwrap());
+    assert!((0.0..=1.0).contains(&share) && share >= ground_glass.max(consolidation) - 1e-6, "{line}");
+    assert!(share <= ground_glass + consolidation + 1e-6, "a cell counts once: {line}");
     assert_eq!(line["source"]["format"], "DICOM");
     assert_eq!(line["source"]["transfer_syntax"], "1.2.840.10008.1.2.1");
     assert_eq!((&line["source"]["width"], &line["source"]["height"]), (&512.into(), &512.into()));
@@ -88,6 +95,7 @@ fn one_broken_file_stops_nothing_and_every_named_file_gets_a_line_in_order() {
     assert_eq!(codes, [None, Some("unreadable"), None, Some("io"), Some("not_an_image"), None]);
     let photo = &lines[2];
     assert_eq!((&photo["verdict"], &photo["score"]), (&"refused".into(), &Value::Null));
+    assert_eq!((&photo["findings"], &photo["opacity"]), (&json!({}), &Value::Null));
     assert!(photo["logit"].is_number() && photo["refusal"]["message"].is_string());
     let broken = &lines[1];
     assert_eq!(
@@ -202,8 +210,11 @@ fn csv_has_a_header_and_a_row_a_slice() {
         reader.headers().unwrap().iter().take(5).collect::<Vec<_>>(),
         ["file", "frame", "verdict", "score", "logit"]
     );
+    let opacity = ["opacity_share", "opacity_ground_glass", "opacity_consolidation"];
+    assert_eq!(reader.headers().unwrap().iter().skip(10).collect::<Vec<_>>(), opacity);
     let rows: Vec<_> = reader.records().map(Result::unwrap).collect();
     assert_eq!(rows.len(), 2);
+    assert!((10..13).all(|at| rows[0][at].parse::<f32>().is_ok() && rows[1][at].is_empty()), "{rows:?}");
     assert_eq!((&rows[0][0], &rows[1][2], &rows[1][5]), (SLICE, "error", "unreadable"));
 }
 

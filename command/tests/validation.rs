@@ -7,6 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use lungglass::gate::STATISTICS;
 use serde_json::Value;
 
 const SLICES: [&str; 6] = ["luna-1", "luna-2", "lidc-lung-window", "luna-3", "luna-6", "luna-7"];
@@ -363,6 +364,8 @@ fn settings(onnx: &[u8]) -> String {
             Some("mean") if section == "[gate.embedding]" => "mean = [0.0, 0.0, 0.0, 0.0]".to_string(),
             Some("std") if section == "[gate.embedding]" => "std = [1.0, 1.0, 1.0, 1.0]".to_string(),
             Some("limit") if section == "[gate.embedding]" => "limit = 1e9".to_string(),
+            Some("weights") if section == "[gate.foreign]" => format!("weights = {:?}", [0.0; STATISTICS.len() + 4]),
+            Some("bias") if section == "[gate.foreign]" => "bias = -1.0".to_string(),
             _ => line.to_string(),
         }
     });

@@ -3,7 +3,7 @@
 
 use super::program::{Program, Shape};
 use crate::error::{Error, Result};
-use crate::outputs::{Map, Outputs};
+use crate::outputs::{Map, OpacityMaps, Outputs};
 
 /// The values of an input are at most this far from 0. Preprocessing gives -1 to 1.
 const MAX_INPUT: f32 = 1000.0;
@@ -17,7 +17,7 @@ pub struct Contract {
     pub onnx: String,
     logit: Output,
     map: Output,
-    findings: Output,
+    opacity: Output,
     lung: Output,
     embedding: Output,
 }
@@ -65,9 +65,14 @@ impl Contract {
         let is_row = |shape: &[usize]| matches!(shape, [1, length] if *length > 0);
         let logit = output("logit", "[N, 1]", |shape| shape.iter().product::<usize>() == 1);
         let map = output("map", "[N, 1, h, w]", is_map);
-        let findings = output("findings", "[N, findings]", is_row);
+        let opacity = output("opacity", "[N, 2, h, w]", |shape| matches!(shape, [1, 2, h, w] if h * w > 0));
         let lung = output("lung", "[N, 1, h, w]", is_map);
         let embedding = output("embedding", "[N, d]", is_row);
+        if let ([1, 2, cells @ ..], [1, 1, others @ ..]) = (&opacity.shape[..], &lung.shape[..])
+            && cells != others
+        {
+            misfits.push(format!("its output \"opacity\" has {cells:?} cells and \"lung\" {others:?}"));
+        }
         if !missing.is_empty() {
             let names: Vec<&str> = outputs.iter().map(|(name, _)| &name[..]).collect();
             misfits.push(format!("it has no output {}, only {}", missing.join(", "), names.join(", ")));
@@ -75,7 +80,7 @@ impl Contract {
         if !misfits.is_empty() {
             return Err(Error::Model(misfits.join("; ")));
         }
-        Ok(Contract { size, onnx: onnx.to_string(), logit, map, findings, lung, embedding })
+        Ok(Contract { size, onnx: onnx.to_string(), logit, map, opacity, lung, embedding })
     }
 
     /// The contract of a program.
@@ -92,11 +97,6 @@ impl Contract {
     /// How many values one slice has.
     pub fn pixels(&self) -> usize {
         self.size * self.size
-    }
-
-    /// How many findings the network gives.
-    pub fn findings(&self) -> usize {
-        self.findings.shape.iter().product()
     }
 
     /// How many values its embedding has.
@@ -140,10 +140,15 @@ impl Contract {
             values(output.at)[slice * length..][..length].to_vec()
         };
         let map = |output: &Output| Map { width: output.shape[3], height: output.shape[2], values: own(output) };
+        let [ground_glass, consolidation] = {
+            let Map { width, height, values } = map(&self.opacity);
+            let (first, second) = values.split_at(width * height);
+            [first, second].map(|values| Map { width, height, values: values.to_vec() })
+        };
         let outputs = Outputs {
             logit: own(&self.logit)[0],
             map: map(&self.map),
-            findings: own(&self.findings),
+            opacity: OpacityMaps { ground_glass, consolidation },
             lung: map(&self.lung),
             embedding: own(&self.embedding),
         };
@@ -169,22 +174,30 @@ mod tests {
             ("embedding", &[1, 8]),
             ("logit", &[1, 1]),
             ("map", &[1, 1, 2, 3]),
-            ("findings", &[1, 5]),
+            ("opacity", &[1, 2, 4, 4]),
             ("lung", &[1, 1, 4, 4]),
         ]);
         let contract = Contract::new("", &[1, 1, 64, 64], &whole).unwrap();
-        assert_eq!((contract.size, contract.findings(), contract.embedding()), (64, 5, 8));
+        assert_eq!((contract.size, contract.embedding()), (64, 8));
 
-        let some = outputs(&[("logit", &[1, 2]), ("map", &[1, 6]), ("findings", &[1, 5]), ("score", &[1])]);
+        let some = outputs(&[("logit", &[1, 2]), ("map", &[1, 6]), ("opacity", &[1, 1, 4, 4]), ("score", &[1])]);
         let Err(Error::Model(problem)) = Contract::new("", &[1, 3, 64, 64], &some) else { panic!("it fits") };
         for part in [
             "[1, 3, 64, 64] instead of [N, 1, S, S]",
             "\"logit\" has the shape [1, 2]",
             "\"map\" has the shape [1, 6]",
-            "no output \"lung\", \"embedding\", only logit, map, findings, score",
+            "\"opacity\" has the shape [1, 1, 4, 4] instead of [N, 2, h, w]",
+            "no output \"lung\", \"embedding\", only logit, map, opacity, score",
         ] {
             assert!(problem.contains(part), "{part}: {problem}");
         }
+
+        let apart: Vec<_> = whole
+            .into_iter()
+            .map(|(name, shape)| if name == "lung" { (name, vec![1, 1, 8, 8]) } else { (name, shape) })
+            .collect();
+        let Err(Error::Model(problem)) = Contract::new("", &[1, 1, 64, 64], &apart) else { panic!("it fits") };
+        assert!(problem.contains("\"opacity\" has [4, 4] cells and \"lung\" [8, 8]"), "{problem}");
     }
 
     #[test]
@@ -192,18 +205,25 @@ mod tests {
         let list = outputs(&[
             ("logit", &[1, 1]),
             ("map", &[1, 1, 1, 2]),
-            ("findings", &[1, 3]),
+            ("opacity", &[1, 2, 1, 1]),
             ("lung", &[1, 1, 1, 1]),
             ("embedding", &[1, 1]),
         ]);
         let contract = Contract::new("", &[1, 1, 2, 2], &list).unwrap();
-        let values: [&[f32]; 5] = [&[1.0, 2.0], &[3.0, 4.0, 5.0, 6.0], &[0.0; 6], &[7.0, 8.0], &[9.0, 10.0]];
+        let values: [&[f32]; 5] =
+            [&[1.0, 2.0], &[3.0, 4.0, 5.0, 6.0], &[0.1, 0.2, 0.3, 0.4], &[7.0, 8.0], &[9.0, 10.0]];
         let second = contract.outputs(1, |at| values[at]).unwrap();
         assert_eq!((second.logit, second.map.values, second.map.width), (2.0, vec![5.0, 6.0], 2));
-        assert_eq!((second.lung.values, second.embedding, second.findings.len()), (vec![8.0], vec![10.0], 3));
-        let broken: [&[f32]; 5] = [values[0], values[1], values[2], values[3], &[9.0, f32::NAN]];
-        assert!(contract.outputs(0, |at| broken[at]).is_ok());
-        assert!(matches!(contract.outputs(1, |at| broken[at]), Err(Error::Argument(_))));
+        assert_eq!((second.lung.values, second.embedding), (vec![8.0], vec![10.0]));
+        let OpacityMaps { ground_glass, consolidation } = second.opacity;
+        assert_eq!((ground_glass.values, consolidation.values), (vec![0.3], vec![0.4]));
+        for at in [2, 4] {
+            let broken = |place: usize| {
+                if place == at { &[0.1, 0.2, 0.3, f32::NAN][4 - values[at].len()..] } else { values[place] }
+            };
+            assert!(contract.outputs(0, broken).is_ok());
+            assert!(matches!(contract.outputs(1, broken), Err(Error::Argument(_))), "output {at}");
+        }
         let slice: &[f32] = &[0.0; 4];
         assert!(contract.check(&[slice; 2], 2).is_ok());
         for wrong in [&[][..], &[slice; 3], &[slice, &slice[1..]]] {

@@ -250,7 +250,7 @@ def candidate(random):
     outputs = {
         "map": (cells, [1, "h", "w"]),
         "logit": (graph.node("ReduceMean", cells, axes=[2, 3], keepdims=0), [1]),
-        "findings": (row(5), [5]),
+        "opacity": (graph.node("Sigmoid", graph.node("Conv", features, graph.weights(2, 8, 1, 1))), [2, "h", "w"]),
         "lung": (graph.node("Sigmoid", cells), [1, "h", "w"]),
         "embedding": (row(4), [4]),
     }

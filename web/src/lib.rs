@@ -12,6 +12,7 @@ use lungglass::classifier::{self, SETTINGS};
 use lungglass::decode::{self, Archive, File, Limits};
 use lungglass::error::{self, Error};
 use lungglass::model::Model;
+use lungglass::outputs::OpacityMaps;
 use lungglass::preprocess::Scaled;
 use lungglass::reading::Reading;
 use lungglass::slice::Pixels;
@@ -312,7 +313,7 @@ fn hounsfield(hu: &[f32]) -> JsValue {
     }
 }
 
-/// The JSON line's object, with the map, the lungs and the picture as typed arrays, and the place of the slice.
+/// The JSON line's object, with the map, the lungs, the opacity and the picture as typed arrays, and the place of the slice.
 fn reading(reading: Reading, salt: &[u8]) -> Result<JsValue, JsValue> {
     #[derive(Serialize)]
     struct Place {
@@ -332,6 +333,16 @@ fn reading(reading: Reading, salt: &[u8]) -> Result<JsValue, JsValue> {
         Some(lung) => image(lung.width, lung.height, "values", Float32Array::from(&lung.values[..]).into())?,
         None => JsValue::NULL,
     };
+    let opacity_map = match &reading.opacity_maps {
+        Some(OpacityMaps { ground_glass, consolidation }) => {
+            let (width, height) = (ground_glass.width, ground_glass.height);
+            let object = image(width, height, "ground_glass", Float32Array::from(&ground_glass.values[..]).into())?;
+            let values = Float32Array::from(&consolidation.values[..]);
+            Reflect::set(&object, &"consolidation".into(), &values)?;
+            object
+        }
+        None => JsValue::NULL,
+    };
     let picture = match &reading.picture {
         Some(picture) => image(picture.width, picture.height, "gray", Uint8Array::from(&picture.gray[..]).into())?,
         None => JsValue::NULL,
@@ -339,6 +350,7 @@ fn reading(reading: Reading, salt: &[u8]) -> Result<JsValue, JsValue> {
     Reflect::set(&object, &"place".into(), &place)?;
     Reflect::set(&object, &"map".into(), &map)?;
     Reflect::set(&object, &"lung".into(), &lung)?;
+    Reflect::set(&object, &"opacity_map".into(), &opacity_map)?;
     Reflect::set(&object, &"picture".into(), &picture)?;
     Ok(object)
 }

@@ -310,7 +310,7 @@ fn networks() -> Vec<Vec<u8>> {
         constant(&[1, 8, 4, 5]),
         constant(&[1, 1, 1, 1]),
     ];
-    let steps: [(Op, Vec<usize>); 16] = [
+    let steps: [(Op, Vec<usize>); 17] = [
         (conv([1, 1], false), vec![0, 1, 2]),
         (conv([2, 2], true), vec![6, 1, 2]),
         (point.clone(), vec![7, 3, 2]),
@@ -327,6 +327,7 @@ fn networks() -> Vec<Vec<u8>> {
         (Op::Slice { axis: 3, start: 1, end: 4 }, vec![18]),
         (Op::Concat { axis: 1 }, vec![18, 18]),
         (Op::Unary(Unary::Exp), vec![19]),
+        (Op::Concat { axis: 1 }, vec![11, 11]),
     ];
     let steps: Vec<Step> = steps.into_iter().map(|(op, inputs)| Step { name: String::new(), op, inputs }).collect();
     let output = |name: &str, value| (name.to_string(), value);
@@ -338,7 +339,7 @@ fn networks() -> Vec<Vec<u8>> {
         outputs: vec![
             output("logit", 15),
             output("map", 11),
-            output("findings", 14),
+            output("opacity", 22),
             output("lung", 11),
             output("embedding", 21),
         ],
