@@ -81,7 +81,6 @@ const studyPanel = new StudyPanel(byId('studies'), byId('study-list'), (record) 
 const table = new Table(byId('table'), {
   results,
   studies,
-  measured: () => pool.model?.metrics?.findings ?? {},
   // What could not be read has nothing to look at.
   onOpen: (record) => (record.reading.source ? openViewer(record) : views.showCard(record)),
 });

@@ -325,6 +325,35 @@ test('the table is sorted and moved through by the keyboard alone', async () => 
   await visit.close();
 });
 
+test('opacity is told on the card and in a column that sorts', async () => {
+  const paths = [];
+  for (const one of [all.find(isRefused), ...all.filter(isJudged).slice(0, 3)]) paths.push(await files.putCase(one));
+  const visit = await readyVisit();
+  await visit.choose(paths);
+  const [refused] = await visit.results(4);
+  const { page } = visit;
+  const told = await page.$$eval(id('opacity'), (lines) => lines.map((line) => line.textContent));
+  assert.equal(told.length, 3, 'what was judged says it');
+  for (const line of told) assert.match(line, /^Opacity: \d+% of the lungs \(ground glass \d+%, consolidation \d+%\)$/);
+
+  await page.click(id('view-table'));
+  await page.waitForSelector(id('table'), { visible: true });
+  const column = () => page.$eval(id('table'), (table) => {
+    const place = [...table.tHead.rows[0].cells].findIndex((cell) => cell.querySelector('[data-key="opacity"]'));
+    return [...table.querySelectorAll('[data-testid="row"]')].map((row) => ({ file: row.dataset.file, text: row.cells[place].textContent }));
+  });
+  for (const sign of [1, -1]) {
+    await page.click(id('sort-opacity'));
+    const rows = await column();
+    assert.deepEqual(rows.at(-1), { file: refused.file, text: '' }, 'what was not judged stays last');
+    const shares = rows.slice(0, -1).map(({ text }) => Number(/^(\d+)%$/.exec(text)[1]));
+    assert.deepEqual(shares, [...shares].sort((a, b) => sign * (a - b)));
+    assert.deepEqual([...shares].sort(), told.map((line) => Number(/\d+/.exec(line)[0])).sort());
+  }
+  assert.deepEqual(visit.complaints(), []);
+  await visit.close();
+});
+
 test('readings are filtered by verdict, in both views', async () => {
   const chosen = [all.find(isRefused), ...all.filter(isJudged).slice(0, 2)];
   const paths = [];

@@ -69,15 +69,20 @@ test('what is saved holds all that makes a reading repeatable, and no UID', asyn
   assert.match(column('program_version')[0], /^\d+\.\d+\.\d+$/);
   assert.ok(column('browser').every((told) => told.includes('Chrome')));
   assert.ok(column('exported').every((time) => !Number.isNaN(Date.parse(time))));
-  assert.ok(column('finding_ground_glass').filter(Boolean).length >= 5, 'findings of the judged');
+  for (const name of ['opacity_share', 'opacity_ground_glass', 'opacity_consolidation']) {
+    const shares = column(name).filter((_, at) => column('score')[at] !== '');
+    assert.ok(shares.length >= 5 && shares.every((share) => share !== '' && share >= 0 && share <= 1), `${name} of the judged`);
+  }
 
   const readings = JSON.parse(json);
   assert.deepEqual(readings.map(({ file }) => file), results.map(({ file }) => file));
   for (const reading of readings) {
-    const fields = ['file', 'frame', 'verdict', 'score', 'logit', 'findings', 'refusal', 'error', 'source', 'model', 'device', 'ms'];
+    const fields = ['file', 'frame', 'verdict', 'score', 'logit', 'findings', 'opacity', 'refusal', 'error', 'source', 'model', 'device', 'ms'];
     assert.deepEqual(Object.keys(reading).sort(), [...fields, 'study', 'settings'].sort());
     assert.deepEqual(Object.keys(reading.settings).sort(), ['browser', 'exported', 'program', 'size', 'temperature', 'threshold', 'uncertain', 'window']);
     assert.equal(reading.settings.window.center, -600);
+    assert.deepEqual(reading.findings, {});
+    assert.equal(reading.opacity === null, reading.score === null);
   }
   assert.deepEqual(readings.map(({ study }) => [study.kind, study.ordinal, study.slice]).slice(1, 3), [['series', 1, 1], ['series', 2, 2]]);
   for (const text of [csv, json]) for (const series of [1, 2]) assert.ok(!text.includes(uid(series)));

@@ -44,6 +44,7 @@ const CALLS = {
   'batch.slices': [[[1], '1'], [[40], '40']],
   'batch.share': [[[12, 40, 3], '12', '40', '3'], [[1, 1, 0], '1', '0']],
   'batch.highest': [[[0.931, 23], '931', '23']],
+  'batch.opacity': [[[{ share: 0.12, ground_glass: 0.09, consolidation: 0.03 }], '12', '9', '3']],
   'batch.noneJudged': [[[5], '5']],
   'batch.aside': [[[2, 3], '2', '3']],
   'batch.chart': [[[40], '40']],
@@ -54,7 +55,7 @@ const CALLS = {
   'card.threshold': [[[0.336], '34']],
   'card.band': [[[[0.31, 0.52]], '31', '52']],
   'card.picture': [[['a.dcm'], 'a.dcm']],
-  'card.unmeasured': [[[0.25], '25']],
+  'card.opacity': [[[{ share: 0.12, ground_glass: 0.09, consolidation: 0.03 }], '12', '9', '3'], [[{ share: 0, ground_glass: 0, consolidation: 0 }], '0']],
   'card.windowOf': [[[-600, 1500], '\u2212600', '1500']],
   'refusals.not_ct': [[[{ modality: 'MR' }], 'MR']],
   'refusals.too_small': [[[{ width: 17, height: 300 }], '17', '300']],
@@ -223,7 +224,7 @@ test('every refusal and error of the library is told, a refusal in its words', a
 
 test('every measure of the model has a name', async () => {
   const toml = await read('model/model.toml');
-  const named = (name) => Object.hasOwn(en.measures, name) || Object.hasOwn(en.findings, name);
+  const named = (name) => Object.hasOwn(en.measures, name) || Object.hasOwn(en.opacity, name);
   const missing = new Set();
   let section = '';
   for (const line of toml.split('\n')) {

@@ -196,8 +196,8 @@ test('hostile names stay text, in the page and in the files it saves', async () 
   assert.deepEqual(json.map((reading) => String(reading.score ?? '')), results.map((result) => result.score));
   for (const reading of json) {
     assert.match(reading.model.sha256, /^[0-9a-f]{64}$/);
-    for (const field of ['frame', 'verdict', 'logit', 'findings', 'refusal', 'error', 'source', 'device', 'ms']) assert.ok(field in reading, field);
-    assert.ok(!('map' in reading) && !('lung' in reading) && !('picture' in reading), 'no image data is saved');
+    for (const field of ['frame', 'verdict', 'logit', 'findings', 'opacity', 'refusal', 'error', 'source', 'device', 'ms']) assert.ok(field in reading, field);
+    assert.ok(!('map' in reading) && !('lung' in reading) && !('opacity_map' in reading) && !('picture' in reading), 'no image data is saved');
   }
   assert.deepEqual(visit.complaints(), []);
   await visit.close();

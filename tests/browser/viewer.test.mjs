@@ -597,6 +597,55 @@ test('map and outline over the slice', async () => {
   await leave();
 });
 
+test('opacity has a colour for each kind, as strong as it is likely and lung', async () => {
+  const { page, leave } = await desktop([SAMPLE], 1);
+  const pixels = await page.evaluate(async () => {
+    const { paintOpacity } = await import('./common/heatmap.js');
+    const canvas = document.createElement('canvas');
+    const grid = (values) => Float32Array.from(values);
+    const opacity = { width: 5, height: 1, ground_glass: grid([1, 0, 0.4, 0.7, 1]), consolidation: grid([0, 1, 0.2, 0.8, 1]) };
+    paintOpacity(canvas, opacity, { width: 5, height: 1, values: grid([1, 1, 1, 0.6, 0]) }, 5, 1);
+    const { data } = canvas.getContext('2d').getImageData(0, 0, 5, 1);
+    return [0, 1, 2, 3, 4].map((at) => [...data.slice(4 * at, 4 * at + 4)]);
+  });
+  const isYellow = ([red, green, blue]) => red > 200 && green > 200 && blue < 120;
+  const isMagenta = ([red, green, blue]) => red > 200 && green < 90 && blue > 170;
+  assert.ok(isYellow(pixels[0]) && isMagenta(pixels[1]) && isYellow(pixels[2]) && isMagenta(pixels[3]), JSON.stringify(pixels));
+  assert.deepEqual(pixels.map((pixel) => pixel[3]), [255, 255, 153, 153, 0]);
+  await leave();
+});
+
+test('the map shows where the score comes from, or the opacity', async () => {
+  const { visit, page, open, decoded, press, leave } = await desktop([SAMPLE], 1);
+  await open();
+  await decoded();
+  const seen = () => page.$eval(id('viewer-map'), (canvas) => {
+    const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
+    const colours = new Set();
+    // What is faint is rounded on its way through the canvas.
+    for (let i = 0; i < data.length; i += 4) if (data[i + 3] > 127) colours.add(data[i + 1] > 200 ? 'yellow' : data[i + 2] > 150 ? 'magenta' : 'orange');
+    return { colours: [...colours].sort(), label: canvas.getAttribute('aria-label') };
+  });
+  const isKeyShown = () => page.$eval(id('viewer-opacity-key'), (key) => key.checkVisibility());
+  const score = await seen();
+  assert.deepEqual([score.label, await isKeyShown()], ['Map of what moved the score', false]);
+  assert.ok(score.colours.every((colour) => colour === 'orange'));
+  await press('o');
+  const opacity = await seen();
+  assert.deepEqual([opacity.label, await isKeyShown()], ['Map of the opacity', true]);
+  assert.ok(opacity.colours.every((colour) => colour !== 'orange'), opacity.colours.join());
+  assert.ok(await page.$eval(id('viewer-map-of-opacity'), (choice) => choice.checked));
+  await press('o');
+  assert.deepEqual(await seen(), score);
+  await page.click(id('viewer-map-of-opacity'));
+  assert.deepEqual(await seen(), opacity);
+  await press('m');
+  assert.ok(await page.$eval(id('viewer-map'), (canvas) => canvas.hidden));
+  assert.ok(await page.$$eval('[name="viewer-map-of"]', (choices) => choices.every((choice) => choice.disabled)));
+  assert.deepEqual(visit.complaints(), []);
+  await leave();
+});
+
 test('what the network was given is exactly that', async () => {
   const picture = await files.putCase(all.find(({ name }) => name === 'lidc-lung-window'));
   const { visit, page, open, decoded, press, gray, text, leave } = await desktop([SAMPLE, picture], 2);

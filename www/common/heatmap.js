@@ -1,10 +1,14 @@
-// The class activation map as colour and the lungs as an outline. Both are grids over the picture. Knows no reading and no card.
+// The class activation map and the opacity as colour, and the lungs as an outline. All are grids over the picture. Knows no reading and no card.
 
 import { paintImage } from './picture.js';
 
 // Light on dark anatomy and on white tissue alike.
 const WARM = [255, 126, 20];
 const OUTLINE = [64, 208, 255, 200];
+
+// Apart in lightness as well as in hue, for those who tell no red from green or no blue from yellow; viewer.css has the same.
+const GROUND_GLASS = [255, 225, 70];
+const CONSOLIDATION = [230, 60, 200];
 
 // What a cell must add to the logit, above the level outside the lungs, to be painted in full colour. A map that is weak everywhere stays
 // pale instead of being stretched.
@@ -37,6 +41,32 @@ export function paintMap(canvas, map, lung, width, height) {
     image.data[at * 4 + 3] = Math.round(255 * Math.min(1, strength) ** 0.9);
   });
   if (lung) paintOutline(image, lung);
+  paintImage(canvas, image);
+}
+
+/**
+ * Paints the opacity of the lungs on a canvas of width x height pixels: each pixel in the colour of the likelier kind, the stronger the
+ * likelier it is lung and opaque.
+ *
+ * @param {HTMLCanvasElement} canvas
+ * @param {OpacityGrid} opacity
+ * @param {Grid} lung
+ * @param {number} width
+ * @param {number} height
+ */
+export function paintOpacity(canvas, { width: columns, height: rows, ground_glass: ground, consolidation: dense }, lung, width, height) {
+  const image = new ImageData(width, height);
+  /** @type {(values: Float32Array) => Float32Array} */
+  const spread = (values) => {
+    const pixels = new Float32Array(width * height);
+    each({ width: columns, height: rows, values }, width, height, (at, value) => { pixels[at] = value; });
+    return pixels;
+  };
+  const [hazy, solid] = [spread(ground), spread(dense)];
+  each(lung, width, height, (at, share) => {
+    image.data.set(solid[at] > hazy[at] ? CONSOLIDATION : GROUND_GLASS, at * 4);
+    image.data[at * 4 + 3] = Math.round(255 * share * Math.min(1, solid[at] + hazy[at]));
+  });
   paintImage(canvas, image);
 }
 

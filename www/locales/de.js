@@ -58,6 +58,7 @@ export default {
     slices: (slices) => count(slices, { one: 'Schicht', other: 'Schichten' }),
     share: (positive, judged, uncertain) => `Von ${count(judged, { one: 'bewerteten Schicht', other: 'bewerteten Schichten' })} ${positive === 1 ? 'liegt' : 'liegen'} ${format.integer(positive)} mit dem Score über dem Schwellenwert und ${format.integer(uncertain)} im Unsicherheitsbereich.`,
     highest: (score, slice) => `Der höchste Score ist ${format.score(score)}, in Schicht ${format.integer(slice)}.`,
+    opacity: ({ share, ground_glass, consolidation }) => `Verschattung in den bewerteten Schichten im Mittel: ${percent(share)} der Lunge (Milchglastrübung ${percent(ground_glass)}, Konsolidierung ${percent(consolidation)}).`,
     noneJudged: (slices) => `Von ${count(slices, { one: 'Schicht', other: 'Schichten' })} wurde keine bewertet.`,
     aside: (refused, unreadable) => `Beiseitegelegt: ${format.integer(refused)} nicht bewertet, ${format.integer(unreadable)} nicht lesbar.`,
     chart: (judged) => `Scores von ${count(judged, { one: 'bewerteten Schicht', other: 'bewerteten Schichten' })} in der Reihenfolge der Schichten`,
@@ -71,7 +72,7 @@ export default {
     filter: 'Anzeigen',
     all: 'Alle Ergebnisse',
     table: 'Alle Ergebnisse; Pfeiltasten bewegen sich durch die Zeilen, die Eingabetaste öffnet eine',
-    columns: { number: 'Nr.', file: 'Datei', frame: 'Einzelbild', verdict: 'Einordnung', score: 'Modellscore', study: 'Untersuchung', slice: 'Schicht', reason: 'Grund' },
+    columns: { number: 'Nr.', file: 'Datei', frame: 'Einzelbild', verdict: 'Einordnung', score: 'Modellscore', opacity: 'Verschattung', study: 'Untersuchung', slice: 'Schicht', reason: 'Grund' },
 
     settings: 'Modell und Einstellungen',
     settingsOf: ({ name, version, threshold, uncertain: [low, high], temperature, program }) =>
@@ -236,9 +237,8 @@ export default {
     format: 'Format',
     window: 'Fenster',
     time: 'Dauer',
-    findings: 'CT-Zeichen',
-    unmeasured: (value) => `${percent(value)} (nie geprüft)`,
-    findingsHelp: 'Wie deutlich das Modell sieht, was Bildunterschriften solcher Schichten nennen. Nicht kalibriert.',
+    opacity: ({ share, ground_glass, consolidation }) => `Verschattung: ${percent(share)} der Lunge (Milchglastrübung ${percent(ground_glass)}, Konsolidierung ${percent(consolidation)})`,
+    opacityHelp: 'Anteile an der Lungenfläche dieser Schicht, wie das Netz sie sieht.',
     asStored: 'wie im Bild gespeichert',
     windowOf: (center, width) => `Zentrum ${format.hounsfield(center)}, Breite ${format.hounsfield(width)} HE`,
   },
@@ -268,6 +268,10 @@ export default {
     notNow: 'Ohne die Datei lässt sich das Fenster nicht ändern. Die Schicht wird gezeigt, wie das Netz sie gesehen hat.',
 
     overlays: 'Über der Schicht',
+    mapOf: 'Die Karte zeigt',
+    ofScore: 'woher der Score kommt',
+    ofOpacity: 'Verschattung der Lunge',
+    opacityMap: 'Karte der Verschattung',
     lungs: 'Lungenkontur',
     noMap: 'Keine Karte: Diese Schicht erhielt keinen Score.',
 
@@ -305,6 +309,7 @@ export default {
       window: 'Fenster einstellen: seitwärts die Breite, auf und ab das Zentrum',
       invert: 'invertieren',
       map: 'Karte ein- oder ausblenden',
+      turnMap: 'Karte des Scores oder der Verschattung',
       lungs: 'Lungenkontur ein- oder ausblenden',
       input: 'ein- oder ausblenden, was dem Netz gegeben wurde',
       reset: 'Fenster und Ansicht zurücksetzen',
@@ -325,6 +330,7 @@ export default {
     not_like_ct: 'Das Bild sieht nicht wie eine axiale Thorax-CT-Schicht aus (Grauwerte, Textur oder Aufbau). Wählen Sie eine Schicht, die beide Lungen zeigt, ohne Bildschirmfoto oder abfotografierten Monitor darum herum.',
     no_lungs: 'In diesem Bild wurde keine oder zu wenig Lunge gefunden. Wählen Sie eine axiale Schicht eines Thorax-CT, die die Lunge zeigt.',
     unfamiliar: 'Das Netz wurde mit nichts trainiert, was diesem Bild gleicht; ein Score wäre ohne Aussage. Wählen Sie eine axiale Schicht eines Thorax-CT, die die Lunge zeigt.',
+    lungs_not_visible: 'Das Fenster dieses Bildes verbirgt die Lunge: Exportieren Sie es im Lungenfenster (Zentrum −600, Breite 1500).',
   },
 
   errors: {
@@ -341,12 +347,9 @@ export default {
     crashed: 'Beim Lesen dieser Datei ist das Auswerteprogramm abgestürzt, vermutlich aus Mangel an Speicher. Es wurde neu gestartet und hat mit der nächsten Datei weitergemacht. Schließen Sie andere Tabs, oder exportieren Sie diese Schicht kleiner.',
   },
 
-  findings: {
+  opacity: {
     ground_glass: 'Milchglastrübung',
     consolidation: 'Konsolidierung',
-    crazy_paving: 'Crazy-Paving-Muster',
-    air_bronchogram: 'Pneumobronchogramm',
-    septal_thickening: 'Septenverdickung',
   },
 
   modelCard: {
@@ -463,5 +466,25 @@ export default {
     inverted_refused: 'Invertiert, abgelehnt',
     shuffled_refused: 'Vertauscht, abgelehnt',
     enlarged_refused: 'Vergrößert, abgelehnt',
+    folds: 'Nach Faltung zurückgehalten',
+    captions: 'Verschattung gegen Bildunterschriften',
+    opacity: 'Anteil der Verschattung',
+    screening: 'Nie trainierte Screening-CT',
+    gate_hidden: 'Eingangsprüfung: vom Fenster verborgene Lungen',
+    gate_not_chest: 'Eingangsprüfung: CT anderer Regionen',
+    refused_for_black_lungs: 'Abgelehnt wegen schwarzer Lunge',
+    refused_as_foreign: 'Abgelehnt als fremd',
+    positives: 'Mit COVID-19',
+    auc_gained: 'AUC-Gewinn gegenüber dem vorigen Netz',
+    mean_error: 'Mittlerer Fehler',
+    bias: 'Mittlere Abweichung',
+    mean_error_ground_glass: 'Mittlerer Fehler, Milchglas',
+    mean_error_consolidation: 'Mittlerer Fehler, Konsolidierung',
+    called_positive_in_a_bright_window: 'Über dem Schwellenwert in einem hellen Fenster',
+    gate_refuses_of_groups_not_seen: 'Was die Eingangsprüfung von nie gesehenen Gruppen ablehnt',
+    folds_val: 'Nach Faltung zurückgehalten, COVID-CT',
+    folds_sars: 'Nach Faltung zurückgehalten, SARS-CoV-2-CT',
+    folds_source: 'Nach Faltung zurückgehalten, 20 Quellen',
+    folds_slice: 'Nach Faltung zurückgehalten, eingezeichnete Volumen',
   },
 };

@@ -57,6 +57,7 @@ export default {
     slices: (/** @type {number} */ slices) => count(slices, { one: 'slice', other: 'slices' }),
     share: (/** @type {number} */ positive, /** @type {number} */ judged, /** @type {number} */ uncertain) => `${format.integer(positive)} of ${count(judged, { one: 'judged slice scores', other: 'judged slices score' })} above the operating point, and ${format.integer(uncertain)} in the uncertain band.`,
     highest: (/** @type {number} */ score, /** @type {number} */ slice) => `The highest score is ${format.score(score)}, in slice ${format.integer(slice)}.`,
+    opacity: (/** @type {Opacity} */ { share, ground_glass, consolidation }) => `Opacity in the judged slices, on average: ${percent(share)} of the lungs (ground glass ${percent(ground_glass)}, consolidation ${percent(consolidation)}).`,
     noneJudged: (/** @type {number} */ slices) => `None of ${count(slices, { one: 'slice', other: 'slices' })} was judged.`,
     aside: (/** @type {number} */ refused, /** @type {number} */ unreadable) => `Set aside: ${format.integer(refused)} not judged, ${format.integer(unreadable)} could not be read.`,
     chart: (/** @type {number} */ judged) => `Scores of ${count(judged, { one: 'judged slice', other: 'judged slices' })} in the order of the slices`,
@@ -70,7 +71,7 @@ export default {
     filter: 'Show',
     all: 'All readings',
     table: 'All readings; arrow keys move through the rows, Enter opens one',
-    columns: { number: 'No.', file: 'File', frame: 'Frame', verdict: 'Verdict', score: 'Score', study: 'Study', slice: 'Slice', reason: 'Reason' },
+    columns: { number: 'No.', file: 'File', frame: 'Frame', verdict: 'Verdict', score: 'Score', opacity: 'Opacity', study: 'Study', slice: 'Slice', reason: 'Reason' },
 
     settings: 'Model and settings',
     settingsOf: (/** @type {Model} */ { name, version, threshold, uncertain: [low, high], temperature, program }) =>
@@ -236,9 +237,8 @@ export default {
     format: 'Format',
     window: 'Window',
     time: 'Time',
-    findings: 'Findings',
-    unmeasured: (/** @type {number} */ value) => `${percent(value)} (never measured)`,
-    findingsHelp: 'How clearly the model sees what captions of such slices name. Not calibrated.',
+    opacity: (/** @type {Opacity} */ { share, ground_glass, consolidation }) => `Opacity: ${percent(share)} of the lungs (ground glass ${percent(ground_glass)}, consolidation ${percent(consolidation)})`,
+    opacityHelp: 'Shares of the lungs\' area in this slice, as the network sees it.',
     asStored: 'as stored in the picture',
     windowOf: (/** @type {number} */ center, /** @type {number} */ width) => `centre ${format.hounsfield(center)}, width ${format.hounsfield(width)} HU`,
   },
@@ -268,6 +268,10 @@ export default {
     notNow: 'Without the file the window cannot be changed. The slice is shown as the network saw it.',
 
     overlays: 'Over the slice',
+    mapOf: 'The map shows',
+    ofScore: 'where the score comes from',
+    ofOpacity: 'opacity of the lungs',
+    opacityMap: 'Map of the opacity',
     lungs: 'Lung outline',
     noMap: 'No map: this slice got no score.',
 
@@ -305,6 +309,7 @@ export default {
       window: 'set the window: width sideways, centre up and down',
       invert: 'invert',
       map: 'show or hide the map',
+      turnMap: 'map of the score or of the opacity',
       lungs: 'show or hide the lung outline',
       input: 'show or hide what the network was given',
       reset: 'reset window and view',
@@ -326,6 +331,7 @@ export default {
     not_like_ct: 'The picture does not look like an axial chest-CT slice (gray levels, texture or layout). Choose a slice that shows both lungs, without screenshots or photographs of a screen around it.',
     no_lungs: 'No lungs were found in this picture, or too little of them. Choose an axial slice of a chest CT that shows the lungs.',
     unfamiliar: 'The network was trained on nothing like this picture, so its score would mean nothing. Choose an axial slice of a chest CT that shows the lungs.',
+    lungs_not_visible: 'The window of this picture hides the lungs: export it in a lung window (center -600, width 1500).',
   },
 
   // By the codes of src/error.rs. In English the library's own message, which is more exact, stands in their place; they are what the
@@ -344,12 +350,10 @@ export default {
     crashed: 'Reading this file stopped the reader, most likely because it ran out of memory. The reader was started again and went on with the next file. Close other tabs, or try a smaller export of this slice.',
   },
 
-  findings: {
+  // Its kinds.
+  opacity: {
     ground_glass: 'ground glass',
     consolidation: 'consolidation',
-    crazy_paving: 'crazy paving',
-    air_bronchogram: 'air bronchogram',
-    septal_thickening: 'septal thickening',
   },
 
   modelCard: {
@@ -467,5 +471,25 @@ export default {
     inverted_refused: 'Inverted, refused',
     shuffled_refused: 'Shuffled, refused',
     enlarged_refused: 'Enlarged, refused',
+    folds: 'Held out by fold',
+    captions: 'Opacity against captions',
+    opacity: 'Share of opacity',
+    screening: 'Screening CT never trained on',
+    gate_hidden: 'Gate: lungs hidden by the window',
+    gate_not_chest: 'Gate: CT of other regions',
+    refused_for_black_lungs: 'Refused for black lungs',
+    refused_as_foreign: 'Refused as foreign',
+    positives: 'With COVID-19',
+    auc_gained: 'AUC gained over the network before',
+    mean_error: 'Mean error',
+    bias: 'Bias',
+    mean_error_ground_glass: 'Mean error, ground glass',
+    mean_error_consolidation: 'Mean error, consolidation',
+    called_positive_in_a_bright_window: 'Above the operating point in a bright window',
+    gate_refuses_of_groups_not_seen: 'What the gate refuses of groups not seen',
+    folds_val: 'Held out by fold, COVID-CT',
+    folds_sars: 'Held out by fold, SARS-CoV-2-CT',
+    folds_source: 'Held out by fold, 20 sources',
+    folds_slice: 'Held out by fold, drawn volumes',
   },
 };

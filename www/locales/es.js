@@ -58,6 +58,7 @@ export default {
     slices: (slices) => count(slices, { one: 'corte', other: 'cortes' }),
     share: (positive, judged, uncertain) => `De ${count(judged, { one: 'corte evaluado', other: 'cortes evaluados' })}, ${format.integer(positive)} ${positive === 1 ? 'tiene' : 'tienen'} una puntuación por encima del punto de corte y ${format.integer(uncertain)} en la zona de incertidumbre.`,
     highest: (score, slice) => `La puntuación más alta es ${format.score(score)}, en el corte ${format.integer(slice)}.`,
+    opacity: ({ share, ground_glass, consolidation }) => `Opacidad en los cortes valorados, en promedio: ${percent(share)} de los pulmones (vidrio deslustrado ${percent(ground_glass)}, consolidación ${percent(consolidation)}).`,
     noneJudged: (slices) => `De ${count(slices, { one: 'corte', other: 'cortes' })} no se evaluó ninguno.`,
     aside: (refused, unreadable) => `Apartados: ${format.integer(refused)} no evaluados, ${format.integer(unreadable)} ilegibles.`,
     chart: (judged) => `Puntuaciones de ${count(judged, { one: 'corte evaluado', other: 'cortes evaluados' })}, en el orden de los cortes`,
@@ -71,7 +72,7 @@ export default {
     filter: 'Mostrar',
     all: 'Todos los resultados',
     table: 'Todos los resultados; las flechas recorren las filas, Intro abre una',
-    columns: { number: 'N.º', file: 'Archivo', frame: 'Fotograma', verdict: 'Clasificación', score: 'Puntuación', study: 'Estudio', slice: 'Corte', reason: 'Motivo' },
+    columns: { number: 'N.º', file: 'Archivo', frame: 'Fotograma', verdict: 'Clasificación', score: 'Puntuación', opacity: 'Opacidad', study: 'Estudio', slice: 'Corte', reason: 'Motivo' },
 
     settings: 'Modelo y ajustes',
     settingsOf: ({ name, version, threshold, uncertain: [low, high], temperature, program }) =>
@@ -236,9 +237,8 @@ export default {
     format: 'Formato',
     window: 'Ventana',
     time: 'Tiempo',
-    findings: 'Signos en TC',
-    unmeasured: (value) => `${percent(value)} (nunca medido)`,
-    findingsHelp: 'Con qué claridad ve el modelo lo que nombran los pies de figura de cortes así. Sin calibrar.',
+    opacity: ({ share, ground_glass, consolidation }) => `Opacidad: ${percent(share)} de los pulmones (vidrio deslustrado ${percent(ground_glass)}, consolidación ${percent(consolidation)})`,
+    opacityHelp: 'Proporciones de la superficie pulmonar de este corte, tal como las ve la red.',
     asStored: 'tal como está en la imagen',
     windowOf: (center, width) => `centro ${format.hounsfield(center)}, anchura ${format.hounsfield(width)} UH`,
   },
@@ -268,6 +268,10 @@ export default {
     notNow: 'Sin el archivo no se puede cambiar la ventana. El corte se muestra como lo vio la red.',
 
     overlays: 'Sobre el corte',
+    mapOf: 'El mapa muestra',
+    ofScore: 'de dónde viene la puntuación',
+    ofOpacity: 'la opacidad de los pulmones',
+    opacityMap: 'Mapa de la opacidad',
     lungs: 'Contorno de los pulmones',
     noMap: 'Sin mapa: este corte no recibió puntuación.',
 
@@ -305,6 +309,7 @@ export default {
       window: 'ajustar la ventana: anchura en horizontal, centro en vertical',
       invert: 'invertir',
       map: 'mostrar u ocultar el mapa',
+      turnMap: 'mapa de la puntuación o de la opacidad',
       lungs: 'mostrar u ocultar el contorno de los pulmones',
       input: 'mostrar u ocultar lo que recibió la red',
       reset: 'restablecer la ventana y la vista',
@@ -325,6 +330,7 @@ export default {
     not_like_ct: 'La imagen no parece un corte axial de TC de tórax (niveles de gris, textura o disposición). Elija un corte que muestre ambos pulmones, sin capturas ni fotografías de una pantalla alrededor.',
     no_lungs: 'En esta imagen no se encontraron pulmones, o demasiado poco de ellos. Elija un corte axial de una TC de tórax que muestre los pulmones.',
     unfamiliar: 'La red no se entrenó con nada parecido a esta imagen, así que su puntuación no significaría nada. Elija un corte axial de una TC de tórax que muestre los pulmones.',
+    lungs_not_visible: 'La ventana de esta imagen oculta los pulmones: expórtela en ventana pulmonar (centro −600, anchura 1500).',
   },
 
   errors: {
@@ -341,12 +347,9 @@ export default {
     crashed: 'La lectura de este archivo detuvo el lector, muy probablemente por falta de memoria. El lector se reinició y siguió con el archivo siguiente. Cierre otras pestañas o pruebe con una exportación más pequeña de este corte.',
   },
 
-  findings: {
+  opacity: {
     ground_glass: 'vidrio deslustrado',
     consolidation: 'consolidación',
-    crazy_paving: 'patrón en empedrado',
-    air_bronchogram: 'broncograma aéreo',
-    septal_thickening: 'engrosamiento septal',
   },
 
   modelCard: {
@@ -463,5 +466,25 @@ export default {
     inverted_refused: 'Invertidos, rechazados',
     shuffled_refused: 'Mezclados, rechazados',
     enlarged_refused: 'Ampliados, rechazados',
+    folds: 'Apartados por pliegue',
+    captions: 'Opacidad frente a los pies de figura',
+    opacity: 'Proporción de opacidad',
+    screening: 'TC de cribado nunca vistas',
+    gate_hidden: 'Control de entrada: pulmones ocultos por la ventana',
+    gate_not_chest: 'Control de entrada: TC de otras regiones',
+    refused_for_black_lungs: 'Rechazados por pulmones negros',
+    refused_as_foreign: 'Rechazados por ajenos',
+    positives: 'Con COVID-19',
+    auc_gained: 'AUC ganada respecto a la red anterior',
+    mean_error: 'Error medio',
+    bias: 'Sesgo',
+    mean_error_ground_glass: 'Error medio, vidrio deslustrado',
+    mean_error_consolidation: 'Error medio, consolidación',
+    called_positive_in_a_bright_window: 'Por encima del punto de corte en una ventana clara',
+    gate_refuses_of_groups_not_seen: 'Lo que rechaza el control de entrada de grupos nunca vistos',
+    folds_val: 'Apartados por pliegue, COVID-CT',
+    folds_sars: 'Apartados por pliegue, SARS-CoV-2-CT',
+    folds_source: 'Apartados por pliegue, 20 fuentes',
+    folds_slice: 'Apartados por pliegue, volúmenes dibujados',
   },
 };

@@ -58,6 +58,7 @@ export default {
     slices: (slices) => count(slices, { one: 'coupe', other: 'coupes' }),
     share: (positive, judged, uncertain) => `Sur ${count(judged, { one: 'coupe évaluée', other: 'coupes évaluées' })}, ${format.integer(positive)} ${positive > 1 ? 'ont' : 'a'} un score au-dessus du seuil de décision et ${format.integer(uncertain)} dans la zone d’incertitude.`,
     highest: (score, slice) => `Le score le plus élevé est ${format.score(score)}, à la coupe ${format.integer(slice)}.`,
+    opacity: ({ share, ground_glass, consolidation }) => `Opacités dans les coupes évaluées, en moyenne\u00a0: ${percent(share)} des poumons (verre dépoli ${percent(ground_glass)}, condensation ${percent(consolidation)}).`,
     noneJudged: (slices) => `Sur ${count(slices, { one: 'coupe', other: 'coupes' })}, aucune n’a été évaluée.`,
     aside: (refused, unreadable) => `Mises de côté : ${format.integer(refused)} non évaluées, ${format.integer(unreadable)} illisibles.`,
     chart: (judged) => `Scores de ${count(judged, { one: 'coupe évaluée', other: 'coupes évaluées' })}, dans l’ordre des coupes`,
@@ -71,7 +72,7 @@ export default {
     filter: 'Afficher',
     all: 'Tous les résultats',
     table: 'Tous les résultats ; les flèches parcourent les lignes, Entrée en ouvre une',
-    columns: { number: 'N°', file: 'Fichier', frame: 'Image', verdict: 'Classement', score: 'Score du modèle', study: 'Examen', slice: 'Coupe', reason: 'Motif' },
+    columns: { number: 'N°', file: 'Fichier', frame: 'Image', verdict: 'Classement', score: 'Score du modèle', opacity: 'Opacités', study: 'Examen', slice: 'Coupe', reason: 'Motif' },
 
     settings: 'Modèle et réglages',
     settingsOf: ({ name, version, threshold, uncertain: [low, high], temperature, program }) =>
@@ -236,9 +237,8 @@ export default {
     format: 'Format',
     window: 'Fenêtre',
     time: 'Durée',
-    findings: 'Signes TDM',
-    unmeasured: (value) => `${percent(value)} (jamais mesuré)`,
-    findingsHelp: 'Avec quelle netteté le modèle voit ce que nomment les légendes de telles coupes. Non calibré.',
+    opacity: ({ share, ground_glass, consolidation }) => `Opacités\u00a0: ${percent(share)} des poumons (verre dépoli ${percent(ground_glass)}, condensation ${percent(consolidation)})`,
+    opacityHelp: 'Parts de la surface des poumons sur cette coupe, telles que le réseau les voit.',
     asStored: 'telle qu’enregistrée dans l’image',
     windowOf: (center, width) => `centre ${format.hounsfield(center)}, largeur ${format.hounsfield(width)} UH`,
   },
@@ -268,6 +268,10 @@ export default {
     notNow: 'Sans le fichier, la fenêtre ne peut pas être changée. La coupe est affichée telle que le réseau l’a vue.',
 
     overlays: 'Par-dessus la coupe',
+    mapOf: 'La carte montre',
+    ofScore: 'd’où vient le score',
+    ofOpacity: 'les opacités des poumons',
+    opacityMap: 'Carte des opacités',
     lungs: 'Contour des poumons',
     noMap: 'Pas de carte\u00a0: cette coupe n’a pas reçu de score.',
 
@@ -305,6 +309,7 @@ export default {
       window: 'régler la fenêtre\u00a0: largeur à l’horizontale, centre à la verticale',
       invert: 'inverser',
       map: 'afficher ou masquer la carte',
+      turnMap: 'carte du score ou des opacités',
       lungs: 'afficher ou masquer le contour des poumons',
       input: 'afficher ou masquer ce que le réseau a reçu',
       reset: 'réinitialiser la fenêtre et l’affichage',
@@ -325,6 +330,7 @@ export default {
     not_like_ct: 'L’image ne ressemble pas à une coupe axiale de scanner thoracique (niveaux de gris, texture ou disposition). Choisissez une coupe qui montre les deux poumons, sans capture ni photographie d’écran autour.',
     no_lungs: 'Aucun poumon, ou trop peu, n’a été trouvé dans cette image. Choisissez une coupe axiale d’un scanner thoracique qui montre les poumons.',
     unfamiliar: 'Le réseau n’a été entraîné sur rien de semblable à cette image\u202f; son score ne voudrait rien dire. Choisissez une coupe axiale d’un scanner thoracique qui montre les poumons.',
+    lungs_not_visible: 'La fenêtre de cette image cache les poumons\u00a0: exportez-la en fenêtre pulmonaire (centre −600, largeur 1500).',
   },
 
   errors: {
@@ -341,12 +347,9 @@ export default {
     crashed: 'La lecture de ce fichier a arrêté le lecteur, très probablement faute de mémoire. Il a été relancé et a continué avec le fichier suivant. Fermez d’autres onglets, ou essayez un export plus petit de cette coupe.',
   },
 
-  findings: {
+  opacity: {
     ground_glass: 'verre dépoli',
     consolidation: 'condensation',
-    crazy_paving: 'aspect de crazy paving',
-    air_bronchogram: 'bronchogramme aérien',
-    septal_thickening: 'épaississement septal',
   },
 
   modelCard: {
@@ -463,5 +466,25 @@ export default {
     inverted_refused: 'Inversées, refusées',
     shuffled_refused: 'Mélangées, refusées',
     enlarged_refused: 'Agrandies, refusées',
+    folds: 'Écartées par pli',
+    captions: 'Opacités comparées aux légendes',
+    opacity: 'Part d’opacité',
+    screening: 'Scanners LUNA16 jamais vus',
+    gate_hidden: 'Contrôle d’entrée\u00a0: poumons cachés par la fenêtre',
+    gate_not_chest: 'Contrôle d’entrée\u00a0: scanners d’autres régions',
+    refused_for_black_lungs: 'Refusées pour poumons noirs',
+    refused_as_foreign: 'Refusées comme étrangères',
+    positives: 'Avec COVID-19',
+    auc_gained: 'Gain d’AUC sur le réseau précédent',
+    mean_error: 'Erreur moyenne',
+    bias: 'Biais',
+    mean_error_ground_glass: 'Erreur moyenne, verre dépoli',
+    mean_error_consolidation: 'Erreur moyenne, condensation',
+    called_positive_in_a_bright_window: 'Au-dessus du seuil dans une fenêtre claire',
+    gate_refuses_of_groups_not_seen: 'Ce que refuse le contrôle d’entrée des groupes jamais vus',
+    folds_val: 'Écartées par pli, COVID-CT',
+    folds_sars: 'Écartées par pli, SARS-CoV-2-CT',
+    folds_source: 'Écartées par pli, 20 sources',
+    folds_slice: 'Écartées par pli, volumes annotés',
   },
 };

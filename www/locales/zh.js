@@ -58,6 +58,7 @@ export default {
     slices: (slices) => `${format.integer(slices)} 层`,
     share: (positive, judged, uncertain) => `已评估的 ${format.integer(judged)} 层中，${format.integer(positive)} 层的评分高于截断值，${format.integer(uncertain)} 层处于不确定区间。`,
     highest: (score, slice) => `最高评分为 ${format.score(score)}，位于第 ${format.integer(slice)} 层。`,
+    opacity: ({ share, ground_glass, consolidation }) => `已评判层面的平均肺部密度增高影：占肺的 ${percent(share)}（磨玻璃影 ${percent(ground_glass)}，实变 ${percent(consolidation)}）。`,
     noneJudged: (slices) => `${format.integer(slices)} 层中没有一层得到评估。`,
     aside: (refused, unreadable) => `另列：${format.integer(refused)} 层未评估，${format.integer(unreadable)} 层无法读取。`,
     chart: (judged) => `${format.integer(judged)} 个已评估层面的评分，按层面顺序排列`,
@@ -71,7 +72,7 @@ export default {
     filter: '显示',
     all: '全部结果',
     table: '全部结果；用方向键在各行间移动，按回车键打开',
-    columns: { number: '序号', file: '文件', frame: '帧', verdict: '判定', score: '评分', study: '检查', slice: '层面', reason: '原因' },
+    columns: { number: '序号', file: '文件', frame: '帧', verdict: '判定', score: '评分', opacity: '密度增高影', study: '检查', slice: '层面', reason: '原因' },
 
     settings: '模型与设置',
     settingsOf: ({ name, version, threshold, uncertain: [low, high], temperature, program }) =>
@@ -236,9 +237,8 @@ export default {
     format: '格式',
     window: '窗',
     time: '用时',
-    findings: 'CT征象',
-    unmeasured: (value) => `${percent(value)}（从未检验）`,
-    findingsHelp: '模型看到此类层面图注中所述征象的清晰程度。未经校准。',
+    opacity: ({ share, ground_glass, consolidation }) => `密度增高影：占肺的 ${percent(share)}（磨玻璃影 ${percent(ground_glass)}，实变 ${percent(consolidation)}）`,
+    opacityHelp: '网络所见的、占该层面肺面积的比例。',
     asStored: '与图片中存储的一致',
     windowOf: (center, width) => `窗位 ${format.hounsfield(center)}，窗宽 ${format.hounsfield(width)} HU`,
   },
@@ -268,6 +268,10 @@ export default {
     notNow: '没有该文件就无法调整窗宽窗位。现按网络所见显示此层面。',
 
     overlays: '叠加显示',
+    mapOf: '热图显示',
+    ofScore: '评分的来源',
+    ofOpacity: '肺部密度增高影',
+    opacityMap: '密度增高影的热图',
     lungs: '肺轮廓',
     noMap: '无热图：此层面没有评分。',
 
@@ -305,6 +309,7 @@ export default {
       window: '调整窗宽窗位：左右为窗宽，上下为窗位',
       invert: '反相',
       map: '显示或隐藏热图',
+      turnMap: '评分的热图或密度增高影的热图',
       lungs: '显示或隐藏肺轮廓',
       input: '显示或隐藏提供给网络的图像',
       reset: '重置窗宽窗位与视图',
@@ -325,6 +330,7 @@ export default {
     not_like_ct: '该图片看起来不像胸部CT轴位层面（灰度、纹理或布局）。请选择显示双肺的层面，周围不要带有屏幕截图或翻拍屏幕的内容。',
     no_lungs: '在该图片中未找到肺，或肺的部分太少。请选择胸部CT中显示肺的一个轴位层面。',
     unfamiliar: '网络未曾用与该图片相似的数据训练，其评分没有意义。请选择胸部CT中显示肺的一个轴位层面。',
+    lungs_not_visible: '该图片的窗宽窗位使肺不可见：请以肺窗导出（窗位 −600，窗宽 1500）。',
   },
 
   errors: {
@@ -341,12 +347,9 @@ export default {
     crashed: '读取该文件时读取程序停止了，很可能是内存不足。读取程序已重新启动，并继续读取下一个文件。请关闭其他标签页，或尝试以更小的尺寸导出该层面。',
   },
 
-  findings: {
+  opacity: {
     ground_glass: '磨玻璃影',
     consolidation: '实变',
-    crazy_paving: '铺路石征',
-    air_bronchogram: '空气支气管征',
-    septal_thickening: '小叶间隔增厚',
   },
 
   modelCard: {
@@ -463,5 +466,25 @@ export default {
     inverted_refused: '反转，拒绝',
     shuffled_refused: '打乱，拒绝',
     enlarged_refused: '放大，拒绝',
+    folds: '按折留出',
+    captions: '密度增高影与图注的比较',
+    opacity: '密度增高影的比例',
+    screening: '从未训练过的筛查CT',
+    gate_hidden: '准入检查：窗宽窗位使肺不可见',
+    gate_not_chest: '准入检查：其他部位的CT',
+    refused_for_black_lungs: '因肺全黑而拒绝',
+    refused_as_foreign: '因属异类而拒绝',
+    positives: '其中 COVID-19',
+    auc_gained: '比上一网络提高的 AUC',
+    mean_error: '平均误差',
+    bias: '偏差',
+    mean_error_ground_glass: '平均误差，磨玻璃影',
+    mean_error_consolidation: '平均误差，实变',
+    called_positive_in_a_bright_window: '亮窗下高于截断值',
+    gate_refuses_of_groups_not_seen: '准入检查对未见过组别的拒绝',
+    folds_val: '按折留出，COVID-CT',
+    folds_sars: '按折留出，SARS-CoV-2-CT',
+    folds_source: '按折留出，20 个来源',
+    folds_slice: '按折留出，勾画过的扫描',
   },
 };

@@ -66,6 +66,7 @@ export class Job {
       score: null,
       logit: null,
       findings: {},
+      opacity: null,
       refusal: null,
       error: { code, message: code === 'crashed' ? english.errors.crashed : message },
       source: null,
@@ -75,6 +76,7 @@ export class Job {
       place: { series: null, height: null, number: null },
       map: null,
       lung: null,
+      opacity_map: null,
       picture: null,
     };
   }

@@ -25,7 +25,9 @@ interface Reading {
   /** 0 to 1; null for a slice that was not judged. */
   score: number | null;
   logit: number | null;
-  findings: { [name: string]: number };
+  /** Always empty. */
+  findings: {};
+  opacity: Opacity | null;
   refusal: Coded | null;
   error: Coded | null;
   /** What was read; null where nothing could be. */
@@ -42,6 +44,13 @@ interface Reading {
   ms: { decode: number | null; preprocess: number | null; graph: number | null };
 }
 
+/** Shares of the lungs' area, 0 to 1: opaque in either way, and in each. */
+interface Opacity {
+  share: number;
+  ground_glass: number;
+  consolidation: number;
+}
+
 /** A gray picture, row by row. */
 interface Picture {
   width: number;
@@ -54,6 +63,14 @@ interface Grid {
   width: number;
   height: number;
   values: Float32Array;
+}
+
+/** How likely the lung is opaque, 0 to 1, over a picture, row by row. */
+interface OpacityGrid {
+  width: number;
+  height: number;
+  ground_glass: Float32Array;
+  consolidation: Float32Array;
 }
 
 /** Where a slice lies in its series, each part null where the file does not say it. */
@@ -71,6 +88,7 @@ interface FullReading extends Reading {
   place: SlicePlace;
   map: Grid | null;
   lung: Grid | null;
+  opacity_map: OpacityGrid | null;
   picture: Picture | null;
 }
 
@@ -79,6 +97,7 @@ interface SlicePixels {
   picture: Picture;
   map: Grid | null;
   lung: Grid | null;
+  opacity: OpacityGrid | null;
 }
 
 /** The pixels of a slice at their full size, as the library's Slices gives them; `input` is the square that the network gets. */
@@ -142,7 +161,7 @@ interface Model {
   uncertain: [number, number];
   window: DisplayWindow;
   training: Measures;
-  metrics: Measures & { findings?: Measures };
+  metrics: Measures;
 }
 
 /** The sections [training] and [metrics] of model.toml: texts and numbers, in groups. */
@@ -163,11 +182,13 @@ interface FoundStudy {
   counts: { slices: number; judged: number; positive: number; negative: number; uncertain: number; refused: number; unreadable: number };
   positive_share: number | null;
   highest: { slice: number; score: number } | null;
+  /** The means of the judged slices. */
+  opacity: Opacity | null;
   refusals: { [code: string]: number };
 }
 
 /** What the library needs to know of a reading to put studies together: `container` is a name, `reason` a code. */
-interface StudyItem extends Pick<Reading, 'file' | 'frame' | 'verdict' | 'score'>, SlicePlace {
+interface StudyItem extends Pick<Reading, 'file' | 'frame' | 'verdict' | 'score' | 'opacity'>, SlicePlace {
   container: string | null;
   intake: number | null;
   reason: string | null;

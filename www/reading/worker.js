@@ -17,7 +17,7 @@
 //   { id, type: 'done', value }
 //        load:    { model, module }; model is null without the network
 //        open:    { frames, skipped }; skipped is undefined where the worker only gives pixels
-//        read:    a FullReading; the buffers of its map, lungs and picture are transferred
+//        read:    a FullReading; the buffers of its maps, lungs and picture are transferred
 //        pixels:  FullPixels; the buffers are transferred
 //        close:   null
 //        studies: FoundStudy[]
@@ -120,6 +120,12 @@ function read({ frame }) {
     if (!grid) continue;
     grid.values = owned(grid.values);
     transfer.push(grid.values.buffer);
+  }
+  const { opacity_map: opacity } = reading;
+  if (opacity) {
+    opacity.ground_glass = owned(opacity.ground_glass);
+    opacity.consolidation = owned(opacity.consolidation);
+    transfer.push(opacity.ground_glass.buffer, opacity.consolidation.buffer);
   }
   return { value: reading, transfer };
 }

@@ -4,7 +4,7 @@ import { element, fill, icon, inEnglish, terms } from '../common/dom.js';
 import { paintMap } from '../common/heatmap.js';
 import { paintPicture } from '../common/picture.js';
 import { reason } from './reason.js';
-import { format, known, words } from '../locales/words.js';
+import { format, words } from '../locales/words.js';
 
 const SHAPES = {
   positive: 'M8 2.500 14.500 13.500H1.500z',
@@ -92,7 +92,7 @@ export class ResultCard {
       reading.score === null ? null : score(reading.score, this.#model),
       why(reading),
       again?.node ?? null,
-      reading.score === null ? null : findings(reading.findings, this.#model),
+      reading.opacity && opacity(reading.opacity),
       details(reading),
     ]);
   }
@@ -279,19 +279,11 @@ function why(reading) {
   return node;
 }
 
-/**
- * A finding whose figures stand in the model's metrics was measured; of the others the card says that they were not.
- *
- * @param {Reading['findings']} found
- * @param {Model} model
- */
-function findings(found, model) {
-  const entries = Object.entries(found ?? {}).filter(([, value]) => typeof value === 'number');
-  if (entries.length === 0) return null;
-  const measured = model.metrics?.findings ?? {};
-  /** @type {(entry: [string, number]) => import('../common/dom.js').Pair} */
-  const named = ([name, value]) => [known(words.findings, name) ?? inEnglish(name.replaceAll('_', ' ')), name in measured ? format.percent(value) : words.card.unmeasured(value)];
-  return element('div', element('h4', words.card.findings), terms('dl.findings', entries.map(named)), element('p.help', words.card.findingsHelp));
+/** @param {Opacity} shares */
+function opacity(shares) {
+  const line = element('p.opacity-line', words.card.opacity(shares));
+  line.dataset.testid = 'opacity';
+  return element('div', line, element('p.help', words.card.opacityHelp));
 }
 
 /** @param {Reading} reading */

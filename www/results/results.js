@@ -27,8 +27,8 @@ const MAX_WITH_PIXELS = 96;
  * @param {Whence} whence
  * @returns {SliceRecord}
  */
-function recordOf({ map, lung, picture, place, ...reading }, { handle, container }) {
-  return { reading, place, handle, container, pixels: picture ? { picture, map, lung } : null, waiting: false };
+function recordOf({ map, lung, opacity_map: opacity, picture, place, ...reading }, { handle, container }) {
+  return { reading, place, handle, container, pixels: picture ? { picture, map, lung, opacity } : null, waiting: false };
 }
 
 export class Results {
@@ -205,8 +205,8 @@ export class Results {
    */
   async pixels(record, wanted = () => true) {
     if (!record.pixels && record.reading.source) {
-      const { picture, map, lung } = await this.#again(record.handle, wanted);
-      if (picture && !record.pixels) this.#keep(/** @type {Listed} */ (record), { picture, map, lung });
+      const { picture, map, lung, opacity_map: opacity } = await this.#again(record.handle, wanted);
+      if (picture && !record.pixels) this.#keep(/** @type {Listed} */ (record), { picture, map, lung, opacity });
     }
     return record.pixels;
   }

@@ -4,7 +4,7 @@
 import { element } from '../common/dom.js';
 import { reason } from './reason.js';
 import { titleOf } from '../study/studies.js';
-import { format, known, words } from '../locales/words.js';
+import { format, words } from '../locales/words.js';
 
 // As in the stylesheet, in pixels.
 const ROW = 40;
@@ -47,23 +47,9 @@ const COLUMNS = [
   number('score', ({ reading }) => reading.score, (score) => format.score(score)),
   text('study', ({ member }) => member && titleOf(member.study)),
   number('slice', ({ member }) => member?.slice ?? null, (slice) => format.integer(slice)),
+  number('opacity', ({ reading }) => reading.opacity?.share ?? null, (share) => format.percent(share)),
   text('reason', ({ reading }) => (reading.refusal || reading.error ? whyOf(reading) : null)),
 ];
-
-/**
- * As on a card, what was never measured says so.
- *
- * @param {string} name
- * @param {boolean} isMeasured
- * @returns {Column}
- */
-const findingColumn = (name, isMeasured) => ({
-  key: name,
-  isNumber: true,
-  value: ({ reading }) => reading.findings?.[name] ?? null,
-  text: (value) => (isMeasured ? format.percent(Number(value)) : words.card.unmeasured(Number(value))),
-  label: () => known(words.findings, name) ?? name.replaceAll('_', ' '),
-});
 
 /** @param {Reading} reading */
 function whyOf(reading) {
@@ -78,9 +64,7 @@ export class Table {
   #body = element('tbody');
   #results;
   #studies;
-  #measured;
   #onOpen;
-  #columns = COLUMNS;
   /** @type {Row[]} */
   #rows = [];
   /** @type {Map<SliceRecord, { node: HTMLElement, told: string }>} Of the rows in sight, and what they say. */
@@ -97,14 +81,12 @@ export class Table {
    * @param {object} page
    * @param {import('./results.js').Results} page.results
    * @param {{ of: (record: SliceRecord) => Member | null }} page.studies
-   * @param {() => object} page.measured The figures of the findings that were measured, by name.
    * @param {(record: SliceRecord) => void} page.onOpen A person wants to see the slice.
    */
-  constructor(box, { results, studies, measured, onOpen }) {
+  constructor(box, { results, studies, onOpen }) {
     this.#box = box;
     this.#results = results;
     this.#studies = studies;
-    this.#measured = measured;
     this.#onOpen = onOpen;
     this.#table = element('table', element('thead', this.#head), this.#body);
     this.#table.setAttribute('role', 'grid');
@@ -139,9 +121,6 @@ export class Table {
   /** The results, their studies, or the language have changed. */
   update() {
     if (!this.#visible) return;
-    const names = [...new Set(this.#results.readings.flatMap((reading) => Object.keys(reading.findings ?? {})))];
-    const measured = this.#measured();
-    this.#columns = [...COLUMNS.slice(0, -1), ...names.map((name) => findingColumn(name, name in measured)), ...COLUMNS.slice(-1)];
     this.#sayHead();
     this.#sort();
   }
@@ -161,11 +140,11 @@ export class Table {
 
   #sayHead() {
     this.#table.setAttribute('aria-label', words.batch.table);
-    const told = this.#columns.map((column) => column.label()).join('\n');
+    const told = COLUMNS.map((column) => column.label()).join('\n');
     if (this.#head.dataset.told !== told) {
       this.#head.dataset.told = told;
       const { key: focused } = /** @type {HTMLElement | null} */ (this.#head.querySelector(':focus'))?.dataset ?? {};
-      this.#head.replaceChildren(...this.#columns.map(({ key, isNumber, label }) => {
+      this.#head.replaceChildren(...COLUMNS.map(({ key, isNumber, label }) => {
         const button = element('button', label());
         button.type = 'button';
         button.dataset.testid = `sort-${key}`;
@@ -189,7 +168,7 @@ export class Table {
   }
 
   #sort() {
-    const column = this.#columns.find(({ key }) => key === this.#sorted.key) ?? COLUMNS[0];
+    const column = COLUMNS.find(({ key }) => key === this.#sorted.key) ?? COLUMNS[0];
     const rows = this.#results.records.map((record, at) => {
       const row = { record, reading: record.reading, number: at + 1, member: this.#studies.of(record) };
       return { ...row, key: column.value(row) };
@@ -256,7 +235,7 @@ export class Table {
    */
   #row(at) {
     const row = this.#rows[at];
-    const texts = this.#columns.map((column) => {
+    const texts = COLUMNS.map((column) => {
       const value = column.value(row);
       return value === null || value === undefined ? '' : column.text(value);
     });
@@ -273,7 +252,7 @@ export class Table {
    * @param {string[]} texts
    */
   #make(at, { reading }, texts) {
-    const node = element('tr', ...this.#columns.map(({ key, isNumber }, i) => {
+    const node = element('tr', ...COLUMNS.map(({ key, isNumber }, i) => {
       const cell = element(isNumber && key !== 'verdict' ? 'td.number' : 'td', texts[i]);
       if (!isNumber) cell.title = texts[i];
       return cell;

@@ -18,6 +18,9 @@ const COLUMNS = {
   verdict: ({ reading }) => reading.verdict,
   score: ({ reading }) => reading.score,
   logit: ({ reading }) => reading.logit,
+  opacity_share: ({ reading }) => reading.opacity?.share,
+  opacity_ground_glass: ({ reading }) => reading.opacity?.ground_glass,
+  opacity_consolidation: ({ reading }) => reading.opacity?.consolidation,
   study: ({ study }) => study && `${study.kind} ${study.ordinal}`,
   slice: ({ slice }) => slice,
   refusal_code: ({ reading }) => reading.refusal?.code,
@@ -76,16 +79,13 @@ function cell(value) {
 }
 
 /**
- * RFC 4180, one row a reading; a column for each finding.
+ * RFC 4180, one row a reading.
  *
  * @param {Row[]} rows
  */
 export function toCsv(rows) {
-  const findings = [...new Set(rows.flatMap(({ reading }) => Object.keys(reading.findings ?? {})))].sort();
-  /** @type {typeof COLUMNS} */
-  const columns = { ...COLUMNS, ...Object.fromEntries(findings.map((name) => [`finding_${name}`, (/** @type {Row} */ { reading }) => reading.findings?.[name]])) };
-  const lines = rows.map((row) => Object.values(columns).map((of) => cell(of(row))).join(','));
-  return [Object.keys(columns).join(','), ...lines, ''].join('\r\n');
+  const lines = rows.map((row) => Object.values(COLUMNS).map((of) => cell(of(row))).join(','));
+  return [Object.keys(COLUMNS).join(','), ...lines, ''].join('\r\n');
 }
 
 /**

@@ -85,7 +85,7 @@ const isGroup = (value) => value instanceof Object && !Array.isArray(value);
 
 /** @param {string} name */
 function label(name) {
-  const named = known(words.measures, name) ?? known(words.findings, name);
+  const named = known(words.measures, name) ?? known(words.opacity, name);
   if (named) return element('span', ...prose(named));
   const spaced = name.replaceAll('_', ' ');
   return inEnglish(spaced.charAt(0).toUpperCase() + spaced.slice(1));

@@ -84,9 +84,9 @@ export class Studies {
  * @param {SliceRecord} record
  * @returns {StudyItem}
  */
-function item({ reading: { file, frame, verdict, score, refusal, error }, place, container }) {
+function item({ reading: { file, frame, verdict, score, opacity, refusal, error }, place, container }) {
   const { name = null, intake = null } = container ?? {};
-  return { file, frame, verdict, score, container: name, intake, reason: (refusal ?? error)?.code ?? null, ...place };
+  return { file, frame, verdict, score, opacity, container: name, intake, reason: (refusal ?? error)?.code ?? null, ...place };
 }
 
 /**
@@ -102,15 +102,16 @@ export function titleOf({ kind, ordinal, name }, nameless = false) {
 }
 
 /**
- * Its sentences: how many are positive and where the highest is, and how many were set aside.
+ * Its sentences: how many are positive and where the highest is, how opaque the lungs are, and how many slices were set aside.
  *
  * @param {Study} study
  */
-export function sentencesOf({ counts, highest }) {
+export function sentencesOf({ counts, highest, opacity }) {
   const { positive, uncertain, judged, slices, refused, unreadable } = counts;
   return [
     highest ? words.batch.share(positive, judged, uncertain) : words.batch.noneJudged(slices),
     highest ? words.batch.highest(highest.score, highest.slice) : null,
+    opacity && words.batch.opacity(opacity),
     refused + unreadable > 0 ? words.batch.aside(refused, unreadable) : null,
   ].filter((sentence) => sentence !== null);
 }

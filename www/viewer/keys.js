@@ -19,6 +19,7 @@ const ZOOM = 1.25;
  * @property {() => void} actual
  * @property {(name: string) => void} preset
  * @property {(name: string) => void} toggle
+ * @property {() => void} turnMap
  * @property {() => void} reset
  * @property {() => void} help
  */
@@ -47,6 +48,7 @@ const ACTIONS = {
   3: (on) => on.preset('bone'),
   i: (on) => on.toggle('invert'),
   m: (on) => on.toggle('map-shown'),
+  o: (on) => on.turnMap(),
   l: (on) => on.toggle('lungs-shown'),
   n: (on) => on.toggle('input-shown'),
   r: (on) => on.reset(),
@@ -66,6 +68,7 @@ const TOLD = [
   [['1', '2', '3'], 'presets'],
   [['I'], 'invert'],
   [['M'], 'map'],
+  [['O'], 'turnMap'],
   [['L'], 'lungs'],
   [['N'], 'input'],
   [['R'], 'reset'],

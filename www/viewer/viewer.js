@@ -3,7 +3,7 @@
 
 import { element, fill, inEnglish } from '../common/dom.js';
 import { byId } from '../common/page.js';
-import { paintLungs, paintMap } from '../common/heatmap.js';
+import { paintLungs, paintMap, paintOpacity } from '../common/heatmap.js';
 import { reason } from '../results/reason.js';
 import { score, verdict } from '../results/result-card.js';
 import { format, words } from '../locales/words.js';
@@ -132,6 +132,7 @@ export class Viewer {
       window: (right, down) => this.#windows.drag(right, down),
       preset: (name) => this.#windows.choose(name),
       toggle: (name) => this.#$(name).click(),
+      turnMap: () => this.#input(this.#isOpacity ? 'map-of-score' : 'map-of-opacity').click(),
       reset: () => {
         this.#reset();
         this.#show();
@@ -156,7 +157,7 @@ export class Viewer {
     click('actual', on.actual);
     click('reset', on.reset);
     this.#input('at').addEventListener('input', () => this.#turn(this.#input('at').valueAsNumber - 1));
-    for (const id of ['map-shown', 'lungs-shown', 'input-shown']) this.#$(id).addEventListener('change', () => this.#show());
+    for (const id of ['map-shown', 'map-of-score', 'map-of-opacity', 'lungs-shown', 'input-shown']) this.#$(id).addEventListener('change', () => this.#show());
     this.#input('strength').addEventListener('input', () => this.#showStrength());
     new ResizeObserver(() => this.#lay()).observe(this.#$('stage'));
   }
@@ -219,6 +220,9 @@ export class Viewer {
     }
     this.#loader.want(wanted.map((at) => this.#records[at]).filter((record) => record && isRead(record)).map((record) => record.handle));
   }
+
+  /** Whether the map that is chosen is that of the opacity. */
+  get #isOpacity() { return this.#input('map-of-opacity').checked; }
 
   get #answer() { return this.#loader.get(this.#record.handle); }
 
@@ -308,7 +312,7 @@ export class Viewer {
 
   #paintOverlays() {
     const { pixels, reading } = this.#record;
-    const { map, lung } = pixels ?? {};
+    const { map, lung, opacity } = pixels ?? {};
     /** @type {(id: string, draw: ((canvas: HTMLCanvasElement) => void) | null) => void} */
     const layer = (id, draw) => {
       const canvas = this.#canvas(id);
@@ -318,10 +322,18 @@ export class Viewer {
     };
     const mapShown = this.#input('map-shown').checked;
     const lungsShown = this.#input('lungs-shown').checked;
+    const isOpacity = this.#isOpacity;
     const judged = map && reading.score !== null ? this.#shown : null;
-    layer('map', judged && map && mapShown ? (canvas) => paintMap(canvas, map, null, ...sides(judged, MAP_SIDE)) : null);
+    /** @type {(canvas: HTMLCanvasElement, size: [number, number]) => void} */
+    const drawMap = (canvas, size) => {
+      if (!isOpacity && map) paintMap(canvas, map, null, ...size);
+      if (isOpacity && opacity && lung) paintOpacity(canvas, opacity, lung, ...size);
+    };
+    layer('map', judged && mapShown ? (canvas) => drawMap(canvas, sides(judged, MAP_SIDE)) : null);
+    this.#canvas('map').setAttribute('aria-label', isOpacity ? words.viewer.opacityMap : words.card.map);
+    this.#$('opacity-key').hidden = !isOpacity;
     layer('lungs', judged && lung && lungsShown ? (canvas) => paintLungs(canvas, lung, ...sides(judged, LUNGS_SIDE)) : null);
-    this.#input('strength').disabled = !mapShown;
+    for (const id of ['strength', 'map-of-score', 'map-of-opacity']) this.#input(id).disabled = !mapShown;
     this.#$('map-told').textContent = reading.score === null ? words.viewer.noMap : '';
     this.#showStrength();
   }
