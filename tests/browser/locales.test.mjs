@@ -214,9 +214,9 @@ test('every refusal and error of the library is told, a refusal in its words', a
   const failed = [...errors.matchAll(/Error::\w+(?:\(_\)| \{ \.\. \})? => "(\w+)"/g)].map(([, code]) => code);
   assert.deepEqual(Object.keys(en.errors).sort(), [...failed, 'crashed'].sort());
 
-  const [, side] = gate.match(/SHORTEST_SIDE: usize = (\d+)/);
+  const [, side] = gate.match(/MIN_SIDE: usize = (\d+)/);
   for (const told of Object.values(en.refusals)) {
-    const text = typeof told === 'string' ? told : told({ modality: '{modality}', width: '{}', height: '{}' }).replace(side, '{SHORTEST_SIDE}');
+    const text = typeof told === 'string' ? told : told({ modality: '{modality}', width: '{}', height: '{}' }).replace(side, '{MIN_SIDE}');
     assert.ok(gate.includes(text), `gate.rs says it otherwise: ${text}`);
   }
   for (const [code, { refusals }] of Object.entries(locales)) assert.ok(refusals.too_small({ width: 1, height: 2 }).includes(side), code);
