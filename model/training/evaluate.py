@@ -205,6 +205,8 @@ def held_metrics(held: Held, settings: dict, before: dict[str, float] | None = N
         found = figures(held.label[rows], score[rows], positive[rows])
         if before:
             found["auc_gained"] = found["auc"] - auc(held.label[rows], former[rows])
+        # What a class is missing for stays out of the table.
+        found = {name: value for name, value in found.items() if not np.isnan(value)} if len(np.unique(held.label)) < 2 else found
         return found
 
     if before:
@@ -413,7 +415,7 @@ def main() -> None:
     table = {"n": len(val.label)}
     for name, inputs in altered(val.inputs).items():
         changed = reader.judge(inputs, val.statistics).refused
-        table[f"{name}_refused"] = int((changed.lung | changed.embedding).sum())
+        table[f"{name}_refused"] = int((changed.lung | changed.embedding | changed.foreign).sum())
     metrics["gate_altered_validation"] = table
     settings["metrics"] = metrics
     model_settings.write(options.settings, settings)

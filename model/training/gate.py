@@ -33,7 +33,7 @@ LUNG_QUANTILE, LUNG_PART = 0.01, 0.25
 # Strength of the regression's prior, folds by group, and the share of any collection's slices that it may refuse.
 STRENGTH, FOLDS, LOST = 0.1, 5, 0.01
 # Of a lung whose window shows it plain black at least this share of pixels is black.
-BLACK = 0.9
+BLACK = 0.95
 
 
 def shows_lungs(arrays: Arrays) -> np.ndarray:
