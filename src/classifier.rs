@@ -1,8 +1,8 @@
-//! The pipeline in one place: source, slice, input, graph, reading. Every host calls this and nothing beside it.
+//! The pipeline in one place: image, slice, input, graph, reading. Every host calls this and nothing beside it.
 
 use std::sync::Arc;
 
-use crate::decode::Source;
+use crate::decode::{Image, Pending};
 use crate::error::{Error, Result};
 use crate::gate;
 use crate::graph::Runtime;
@@ -80,17 +80,25 @@ impl Classifier {
         Ok(Classifier { model, graph, device, clock })
     }
 
-    /// Reads one frame of a source. A frame that cannot be read gives a reading with the verdict "error".
-    pub fn read(&self, source: &Source, frame: usize, file: &str) -> Reading {
-        let number = source.is_multi_frame().then_some(frame);
-        let reading = self
-            .try_read(source, frame, file, number)
-            .unwrap_or_else(|error| Reading::unreadable(file, number, &error, &self.model, self.device));
-        Reading { place: source.place(), ..reading }
+    /// Reads a slice of a file. One that cannot be read gives a reading with the verdict "error".
+    pub fn read_pending(&self, slice: &Pending, file: &str) -> Reading {
+        match &slice.image {
+            Ok(image) => self.read(image, slice.frame.unwrap_or(0), file),
+            Err(error) => Reading::unreadable(file, slice.frame, error, &self.model, self.device),
+        }
     }
 
-    fn try_read(&self, source: &Source, frame: usize, file: &str, number: Option<usize>) -> Result<Reading> {
-        let prepared = self.prepare(source, frame)?;
+    /// Reads one frame of an image. A frame that cannot be read gives a reading with the verdict "error".
+    pub fn read(&self, image: &Image, frame: usize, file: &str) -> Reading {
+        let number = image.is_multi_frame().then_some(frame);
+        let reading = self
+            .try_read(image, frame, file, number)
+            .unwrap_or_else(|error| Reading::unreadable(file, number, &error, &self.model, self.device));
+        Reading { place: image.place(), ..reading }
+    }
+
+    fn try_read(&self, image: &Image, frame: usize, file: &str, number: Option<usize>) -> Result<Reading> {
+        let prepared = self.prepare(image, frame)?;
         let start = (self.clock)();
         let outputs = self.graph.run(&prepared.input)?;
         let graph = (self.clock)() - start;
@@ -101,9 +109,9 @@ impl Classifier {
     ///
     /// # Errors
     /// What decoding says of a frame that cannot be read.
-    pub fn prepare(&self, source: &Source, frame: usize) -> Result<Prepared> {
+    pub fn prepare(&self, image: &Image, frame: usize) -> Result<Prepared> {
         let start = (self.clock)();
-        let slice = source.slice(frame)?;
+        let slice = image.slice(frame)?;
         let decoded = (self.clock)();
         let origin = slice.origin.clone();
         let window = slice.window(self.model.window);

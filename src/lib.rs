@@ -12,12 +12,12 @@
 //!
 //! ```
 //! use lungglass::classifier::Classifier;
-//! use lungglass::decode::{Limits, Source};
+//! use lungglass::decode::{Image, Limits};
 //!
 //! let bytes = std::fs::read("tests/cases/lidc-lung-window/input.png").expect("it lies in the repository");
 //! let classifier = Classifier::built_in("cpu", || 0.0)?;
-//! let source = Source::open(bytes, Limits::default())?;
-//! let reading = classifier.read(&source, 0, "slice.png");
+//! let image = Image::open(bytes, Limits::default())?;
+//! let reading = classifier.read(&image, 0, "slice.png");
 //! assert!(reading.error.is_none());
 //! println!("{}: {:?}", reading.verdict.word(), reading.score);
 //! # Ok::<(), lungglass::error::Error>(())

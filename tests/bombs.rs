@@ -33,13 +33,7 @@ const MAX_READING: usize = 512 << 20;
 
 /// Reads all that a file holds, to the first error.
 fn read(bytes: Vec<u8>, limits: Limits) -> Result<()> {
-    match File::open(bytes, limits)? {
-        File::Image(source) => (0..source.frames()).try_for_each(|frame| source.slice(frame).map(drop)),
-        File::Archive(archive) => (0..archive.entries().len()).try_for_each(|entry| {
-            let source = archive.source(entry)?;
-            (0..source.frames()).try_for_each(|frame| source.slice(frame).map(drop))
-        }),
-    }
+    File::open(bytes, limits)?.slices().try_for_each(|slice| slice.decode().map(drop))
 }
 
 fn refused(name: &str, bytes: Vec<u8>, code: &str) {

@@ -7,7 +7,7 @@ use std::cell::LazyCell;
 
 use include_dir::{Dir, include_dir};
 use lungglass::classifier::Classifier;
-use lungglass::decode::{Limits, Source};
+use lungglass::decode::{File, Limits};
 use lungglass::reading::Reading;
 use serde::{Deserialize, Serialize};
 #[cfg(target_arch = "wasm32")]
@@ -61,8 +61,8 @@ fn classifier() -> Classifier {
 }
 
 fn read(classifier: &Classifier, bytes: &[u8], name: &str) -> Vec<Reading> {
-    match Source::open(bytes.to_vec(), Limits::default()) {
-        Ok(source) => (0..source.frames()).map(|frame| classifier.read(&source, frame, name)).collect(),
+    match File::open(bytes.to_vec(), Limits::default()) {
+        Ok(file) => file.slices().map(|slice| classifier.read_pending(&slice, name)).collect(),
         Err(error) => vec![Reading::unreadable(name, None, &error, &classifier.model, classifier.device)],
     }
 }

@@ -4,7 +4,7 @@
 mod samples;
 
 use include_dir::{Dir, include_dir};
-use lungglass::decode::{Limits, Source};
+use lungglass::decode::{Image, Limits};
 use lungglass::slice::Pixels;
 use samples::{Expected, Lossy};
 use sha2::{Digest, Sha256};
@@ -22,12 +22,12 @@ fn bytes(name: &str) -> Vec<u8> {
 
 /// The values of all frames, one behind the other.
 fn values(name: &str) -> Vec<f32> {
-    let source = Source::open(bytes(name), Limits::default()).unwrap_or_else(|error| panic!("{name}: {error}"));
-    let frame = |frame| match source.slice(frame).unwrap_or_else(|error| panic!("{name}: {error}")).pixels {
+    let image = Image::open(bytes(name), Limits::default()).unwrap_or_else(|error| panic!("{name}: {error}"));
+    let frame = |frame| match image.slice(frame).unwrap_or_else(|error| panic!("{name}: {error}")).pixels {
         Pixels::Hu(values) => values,
         Pixels::Gray(_) => panic!("{name} has no Hounsfield units"),
     };
-    (0..source.frames()).flat_map(frame).collect()
+    (0..image.frames()).flat_map(frame).collect()
 }
 
 #[test]

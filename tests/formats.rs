@@ -32,10 +32,8 @@ fn tests(path: &str) -> PathBuf {
 
 /// Decodes the first frame.
 fn decode(bytes: Vec<u8>) -> Result<Origin, Error> {
-    match File::open(bytes, Limits::default())? {
-        File::Image(source) => source.slice(0).map(|slice| slice.origin),
-        File::Archive(archive) => archive.source(0)?.slice(0).map(|slice| slice.origin),
-    }
+    let first = File::open(bytes, Limits::default())?.slices().next().expect("a file has a slice");
+    first.decode().map(|slice| slice.origin)
 }
 
 fn names(folder: &Path) -> Vec<String> {

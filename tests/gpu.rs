@@ -10,7 +10,7 @@ use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
 use lungglass::classifier::{Classifier, NETWORK, SETTINGS};
-use lungglass::decode::{Limits, Source};
+use lungglass::decode::{Image, Limits};
 use lungglass::error::Error;
 use lungglass::graph::Runtime;
 use lungglass::graph::cpu::{self, CpuGraph, Processor};
@@ -219,8 +219,8 @@ fn the_network_reads_slices_as_on_the_cpu() {
     let waiting: Vec<_> = CASES
         .iter()
         .map(|name| {
-            let source = Source::open(fs::read(folder.join(name)).unwrap(), Limits::default()).unwrap();
-            (name, cpu.read(&source, 0, ""), on_gpu.prepare(&source, 0).unwrap())
+            let image = Image::open(fs::read(folder.join(name)).unwrap(), Limits::default()).unwrap();
+            (name, cpu.read(&image, 0, ""), on_gpu.prepare(&image, 0).unwrap())
         })
         .collect();
     for cases in waiting.chunks(batch) {

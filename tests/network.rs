@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use lungglass::classifier::{NETWORK, SETTINGS};
-use lungglass::decode::{Limits, Source};
+use lungglass::decode::{Image, Limits};
 use lungglass::graph::Runtime;
 use lungglass::graph::compile::compile;
 use lungglass::graph::cpu::{CpuGraph, Executor, Processor};
@@ -109,7 +109,7 @@ fn the_kernels_compute_what_tract_computes() {
     let mut compared = 0;
     for case in fs::read_dir("tests/cases").unwrap() {
         let Ok(bytes) = fs::read(case.unwrap().path().join("input.png")) else { continue };
-        let Ok(slice) = Source::open(bytes, Limits::default()).and_then(|source| source.slice(0)) else { continue };
+        let Ok(slice) = Image::open(bytes, Limits::default()).and_then(|image| image.slice(0)) else { continue };
         let input = Scaled::new(&slice.into_picture(model.window), model.size).input(model.normalise);
         let found = graph.run(&input).unwrap();
         let has_lungs = found.lung.values.iter().sum::<f32>() >= model.gate.least_lung * found.lung.values.len() as f32;

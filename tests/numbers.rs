@@ -7,7 +7,7 @@ use flate2::Compression;
 use flate2::write::DeflateEncoder;
 use image::{DynamicImage, GrayImage, ImageFormat};
 use lungglass::classifier::Classifier;
-use lungglass::decode::{Limits, Source};
+use lungglass::decode::{Image, Limits};
 use lungglass::error::Result;
 use lungglass::opacity::Opacity;
 use lungglass::preprocess::Scaled;
@@ -46,7 +46,7 @@ fn turned<T: Copy>(values: &[T], width: usize) -> Vec<T> {
 }
 
 fn open(bytes: Vec<u8>) -> Result<Slice> {
-    Source::open(bytes, Limits::default())?.slice(0)
+    Image::open(bytes, Limits::default())?.slice(0)
 }
 
 fn encoded(picture: &Picture, format: ImageFormat) -> Vec<u8> {
@@ -180,8 +180,8 @@ fn the_network_gives_finite_numbers_or_an_error() {
 #[test]
 fn a_score_is_finite_or_the_slice_is_refused() {
     let classifier = Classifier::built_in("test", || 0.0).unwrap();
-    let read = |bytes: Vec<u8>| match Source::open(bytes, Limits::default()) {
-        Ok(source) => classifier.read(&source, 0, "slice"),
+    let read = |bytes: Vec<u8>| match Image::open(bytes, Limits::default()) {
+        Ok(image) => classifier.read(&image, 0, "slice"),
         Err(error) => Reading::unreadable("slice", None, &error, &classifier.model, "test"),
     };
     let sound = |reading: &Reading| {

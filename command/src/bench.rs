@@ -8,7 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use lungglass::classifier::Classifier;
-use lungglass::decode::{Limits, Source};
+use lungglass::decode::{Image, Limits};
 use lungglass::error;
 use lungglass::graph::Cost;
 use serde::Serialize;
@@ -76,8 +76,8 @@ fn measure(classifier: &Classifier, load: f64, arguments: &Bench) -> error::Resu
     let mut input = Vec::new();
     for round in 0..WARM_UP + rounds {
         let start = Instant::now();
-        let source = Source::open(SLICE.to_vec(), Limits::default())?;
-        let prepared = classifier.prepare(&source, 0)?;
+        let image = Image::open(SLICE.to_vec(), Limits::default())?;
+        let prepared = classifier.prepare(&image, 0)?;
         let parts = prepared.ms();
         input.clone_from(&prepared.input);
         let network = Instant::now();

@@ -5,12 +5,12 @@ use std::fs;
 use std::io::{self, Write};
 use std::panic::{self, AssertUnwindSafe};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, mpsc};
+use std::sync::mpsc;
 
 use image::imageops::{self, FilterType};
 use image::{GrayImage, ImageBuffer, Luma};
 use lungglass::classifier::Classifier;
-use lungglass::decode::{Archive, File, Limits, Source};
+use lungglass::decode::{File, Limits, Pending, Slices};
 use lungglass::error::Error;
 use lungglass::outputs::Map;
 use lungglass::reading::{Reading, Verdict};
@@ -131,7 +131,7 @@ fn write_lines(
         writeln!(out, "{}", CSV_HEADER.join(","))?;
     }
     let most = AHEAD * rayon::current_num_threads();
-    let mut slices = Slices::new(inputs, limits);
+    let mut queue = Queue::new(inputs, limits);
     let result = rayon::in_place_scope(|scope| {
         let (sender, receiver) = mpsc::channel();
         // Readings that came before their turn, by the number of their slice.
@@ -139,7 +139,7 @@ fn write_lines(
         let (mut started, mut written) = (0, 0);
         loop {
             while started - written < most {
-                let Some(slice) = slices.next() else { break };
+                let Some(slice) = queue.next() else { break };
                 let (number, sender) = (started, sender.clone());
                 started += 1;
                 scope.spawn(move |_| {
@@ -166,130 +166,86 @@ fn write_lines(
             }
         }
     });
-    (counts.skipped, counts.nested) = (slices.skipped, slices.nested);
+    (counts.skipped, counts.nested) = (queue.skipped, queue.nested);
     result
 }
 
-/// A slice that is still to be read: a frame of `source`, or why there is none.
-struct Slice {
+/// A slice of an input that is still to be read.
+struct Queued {
     file: String,
     /// What the names of the files that are made of it start with.
     stem: String,
     /// The archive or the folder that it came in.
     container: Option<String>,
-    frame: usize,
-    source: Result<Arc<Source>, Error>,
+    slice: Pending,
 }
 
-impl Slice {
+impl Queued {
+    fn new(input: &Input, slice: Pending) -> Queued {
+        let name = &input.name;
+        match &slice.entry {
+            Some(entry) => {
+                let (file, stem) = (format!("{name}!{entry}"), inputs::stem(Path::new(entry)));
+                Queued { file, stem, container: Some(name.clone()), slice }
+            }
+            None => Queued { file: name.clone(), stem: input.stem(), container: input.folder.clone(), slice },
+        }
+    }
+
     /// Its reading, without the picture.
     fn read(&self, classifier: &Classifier) -> Reading {
-        let unreadable =
-            |frame, error: &Error| Reading::unreadable(&self.file, frame, error, &classifier.model, classifier.device);
-        match &self.source {
-            Ok(source) => {
-                // A fault of ours costs this slice, and no line that waits behind it.
-                let read = || classifier.read(source, self.frame, &self.file);
-                panic::catch_unwind(AssertUnwindSafe(read)).map_or_else(
-                    |_| {
-                        let frame = source.is_multi_frame().then_some(self.frame);
-                        unreadable(frame, &Error::Internal("reading the slice panicked".to_string()))
-                    },
-                    |reading| Reading { picture: None, ..reading },
-                )
-            }
-            Err(error) => unreadable(None, error),
-        }
+        // A fault of ours costs this slice, and no line that waits behind it.
+        let read = || classifier.read_pending(&self.slice, &self.file);
+        panic::catch_unwind(AssertUnwindSafe(read)).map_or_else(
+            |_| {
+                let error = Error::Internal("reading the slice panicked".to_string());
+                Reading::unreadable(&self.file, self.slice.frame, &error, &classifier.model, classifier.device)
+            },
+            |reading| Reading { picture: None, ..reading },
+        )
     }
 }
 
-/// The slices of all inputs in order. An input is opened when its turn comes, and so is an entry of an archive.
-struct Slices<'a> {
+/// The slices of all inputs in order. An input is opened when its turn comes.
+struct Queue<'a> {
     inputs: std::slice::Iter<'a, Input>,
     limits: Limits,
-    /// The archive that is being read: its name, and the number of its next entry.
-    archive: Option<(&'a str, Archive, usize)>,
-    /// The image that is being read.
-    image: Option<Image>,
+    /// The input that is being read, and its slices.
+    file: Option<(&'a Input, Slices)>,
     skipped: usize,
     nested: usize,
 }
 
-struct Image {
-    file: String,
-    stem: String,
-    container: Option<String>,
-    source: Arc<Source>,
-    next_frame: usize,
-}
-
-impl<'a> Slices<'a> {
-    fn new(inputs: &'a [Input], limits: Limits) -> Slices<'a> {
-        Slices { inputs: inputs.iter(), limits, archive: None, image: None, skipped: 0, nested: 0 }
-    }
-
-    /// Goes on with an image, or gives the slice that stands for one that cannot be opened.
-    fn start(
-        &mut self,
-        file: String,
-        stem: String,
-        container: Option<String>,
-        source: Result<Source, Error>,
-    ) -> Option<Slice> {
-        match source {
-            Ok(source) => {
-                self.image = Some(Image { file, stem, container, source: Arc::new(source), next_frame: 0 });
-                None
-            }
-            Err(error) => Some(Slice { file, stem, container, frame: 0, source: Err(error) }),
-        }
+impl<'a> Queue<'a> {
+    fn new(inputs: &'a [Input], limits: Limits) -> Queue<'a> {
+        Queue { inputs: inputs.iter(), limits, file: None, skipped: 0, nested: 0 }
     }
 }
 
-impl Iterator for Slices<'_> {
-    type Item = Slice;
+impl Iterator for Queue<'_> {
+    type Item = Queued;
 
-    fn next(&mut self) -> Option<Slice> {
+    fn next(&mut self) -> Option<Queued> {
         loop {
-            if let Some(Image { file, stem, container, source, next_frame }) = &mut self.image {
-                if *next_frame < source.frames() {
-                    let frame = *next_frame;
-                    *next_frame += 1;
-                    let (file, stem, container) = (file.clone(), stem.clone(), container.clone());
-                    return Some(Slice { file, stem, container, frame, source: Ok(source.clone()) });
-                }
-                self.image = None;
+            if let Some((input, slices)) = &mut self.file
+                && let Some(slice) = slices.next()
+            {
+                return Some(Queued::new(input, slice));
             }
-            let unreadable = if let Some((name, archive, number)) = &mut self.archive {
-                let Some(entry) = archive.entries().get(*number) else {
-                    self.archive = None;
-                    continue;
-                };
-                let (file, stem) = (format!("{name}!{}", entry.name), inputs::stem(Path::new(&entry.name)));
-                let (name, source) = (*name, archive.source(*number));
-                *number += 1;
-                self.start(file, stem, Some(name.to_string()), source)
-            } else {
-                let input = self.inputs.next()?;
-                match input.bytes(&self.limits).and_then(|bytes| File::open(bytes, self.limits)) {
-                    Ok(File::Archive(archive)) => {
-                        self.skipped += archive.skipped();
-                        self.nested += archive.nested();
-                        self.archive = Some((&input.name, archive, 0));
-                        None
-                    }
-                    Ok(File::Image(source)) => {
-                        self.start(input.name.clone(), input.stem(), input.folder.clone(), Ok(source))
-                    }
-                    Err(Error::NotAnImage | Error::NoPixels | Error::NoImages { .. }) if input.folder.is_some() => {
-                        self.skipped += 1;
-                        None
-                    }
-                    Err(error) => self.start(input.name.clone(), input.stem(), input.folder.clone(), Err(error)),
+            // Two files at once might be too much for the memory.
+            self.file = None;
+            let input = self.inputs.next()?;
+            match input.bytes(&self.limits).and_then(|bytes| File::open(bytes, self.limits)) {
+                Ok(file) => {
+                    let slices = file.slices();
+                    self.skipped += slices.skipped();
+                    self.nested += slices.nested();
+                    self.file = Some((input, slices));
                 }
-            };
-            if unreadable.is_some() {
-                return unreadable;
+                Err(Error::NotAnImage | Error::NoPixels | Error::NoImages { .. }) if input.folder.is_some() => {
+                    self.skipped += 1;
+                }
+                Err(error) => return Some(Queued::new(input, Pending::unreadable(error))),
             }
         }
     }

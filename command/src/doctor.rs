@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::io::{self, Write};
 
 use lungglass::classifier::Classifier;
-use lungglass::decode::{Limits, Source};
+use lungglass::decode::{Image, Limits};
 
 use crate::args::Network;
 use crate::failure::{Failure, Outcome};
@@ -93,8 +93,8 @@ fn of(classifier: &Classifier) -> String {
 
 /// Reads a slice that is known. What another network should say of it is not.
 fn self_test(classifier: &Classifier, other: bool) -> Result<String, Failure> {
-    let source = Source::open(SLICE.to_vec(), Limits::default()).map_err(|error| Failure(error.to_string()))?;
-    let reading = classifier.read(&source, 0, "the sample slice");
+    let image = Image::open(SLICE.to_vec(), Limits::default()).map_err(|error| Failure(error.to_string()))?;
+    let reading = classifier.read(&image, 0, "the sample slice");
     let logit = match (reading.logit, reading.error) {
         (Some(logit), _) => f64::from(logit),
         (None, error) => {

@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::io::BufWriter;
 
 use lungglass::classifier::SETTINGS;
-use lungglass::decode::{Limits, Source};
+use lungglass::decode::{Image, Limits};
 use lungglass::gate::{self, STATISTICS};
 use lungglass::model::Model;
 use lungglass::preprocess::{Inside, Scaled};
@@ -58,10 +58,10 @@ pub fn run(arguments: &Preprocess) -> Result<Outcome, Failure> {
 }
 
 fn slices(path: &str, bytes: Vec<u8>, model: &Model, size: usize) -> lungglass::error::Result<Vec<Row>> {
-    let source = Source::open(bytes, Limits::default())?;
-    (0..source.frames())
+    let image = Image::open(bytes, Limits::default())?;
+    (0..image.frames())
         .map(|frame| {
-            let slice = source.slice(frame)?;
+            let slice = image.slice(frame)?;
             let origin = slice.origin.clone();
             let picture = slice.into_picture(model.window);
             let scaled = Scaled::new(&picture, size);

@@ -6,7 +6,7 @@ use std::sync::mpsc;
 use std::thread;
 
 use lungglass::classifier::{Classifier, Prepared};
-use lungglass::decode::{Limits, Source};
+use lungglass::decode::{Image, Limits};
 use lungglass::error::{self, Error};
 use lungglass::graph::Running;
 use lungglass::reading::Reading;
@@ -34,7 +34,7 @@ pub fn read(classifier: &Classifier, slices: &[Labelled], wanted: &[usize], fini
     // Each core takes the next slice all the way.
     let whole = |at: usize| {
         let slice = &slices[at];
-        let reading = open(slice).map(|source| classifier.read(&source, 0, &slice.path));
+        let reading = open(slice).map(|image| classifier.read(&image, 0, &slice.path));
         prediction(classifier, slice, reading)
     };
     ahead(wanted, rayon::current_num_threads(), whole, finished)
@@ -66,7 +66,7 @@ fn in_batches(
     };
     let mut waiting: Members = Vec::new();
     let mut running: VecDeque<Started> = VecDeque::new();
-    let prepare = |at: usize| open(&slices[at]).and_then(|source| classifier.prepare(&source, 0));
+    let prepare = |at: usize| open(&slices[at]).and_then(|image| classifier.prepare(&image, 0));
     ahead(wanted, 2 * graph.batch(), prepare, &mut |at, prepared| {
         match prepared {
             Ok(prepared) => waiting.push((at, prepared)),
@@ -115,16 +115,16 @@ fn ahead<T: Send>(
 }
 
 /// The image of a slice, of one frame.
-pub fn open(slice: &Labelled) -> error::Result<Source> {
+pub fn open(slice: &Labelled) -> error::Result<Image> {
     let limits = Limits::default();
-    let source = inputs::read(&slice.file, &limits).and_then(|bytes| Source::open(bytes, limits))?;
-    if source.is_multi_frame() {
+    let image = inputs::read(&slice.file, &limits).and_then(|bytes| Image::open(bytes, limits))?;
+    if image.is_multi_frame() {
         return Err(Error::Unsupported {
-            what: format!("a file of {} frames in a manifest", source.frames()),
+            what: format!("a file of {} frames in a manifest", image.frames()),
             advice: "give each slice a file and a row of its own",
         });
     }
-    Ok(source)
+    Ok(image)
 }
 
 fn prediction(classifier: &Classifier, slice: &Labelled, reading: error::Result<Reading>) -> Prediction {

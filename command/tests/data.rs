@@ -11,7 +11,7 @@ use image::codecs::jpeg::JpegEncoder;
 use image::imageops::{self, FilterType};
 use image::{DynamicImage, GrayImage, ImageFormat};
 use lungglass::classifier::{Classifier, SETTINGS};
-use lungglass::decode::{Limits, Source};
+use lungglass::decode::{Image, Limits};
 use lungglass::model::Model;
 use lungglass::reading::{Reading, Verdict};
 use lungglass::slice::Pixels;
@@ -54,11 +54,11 @@ fn hounsfield_units_are_those_of_the_samples_list() {
         }
         let syntax = sample.transfer_syntax.as_deref().unwrap();
         let bytes = fs::read(data.join("dicom").join(name)).unwrap();
-        let source = Source::open(bytes, Limits::default()).unwrap_or_else(|error| panic!("{name}: {error}"));
+        let image = Image::open(bytes, Limits::default()).unwrap_or_else(|error| panic!("{name}: {error}"));
         let mut hash = Sha256::new();
         let (mut least, mut greatest) = (f32::INFINITY, f32::NEG_INFINITY);
-        for frame in 0..source.frames() {
-            let slice = source.slice(frame).unwrap_or_else(|error| panic!("{name}: {error}"));
+        for frame in 0..image.frames() {
+            let slice = image.slice(frame).unwrap_or_else(|error| panic!("{name}: {error}"));
             let Pixels::Hu(values) = slice.pixels else { panic!("{name} has no Hounsfield units") };
             for value in values {
                 hash.update((value as i32).to_le_bytes());
@@ -227,7 +227,7 @@ fn classifier() -> Classifier {
 }
 
 fn read(classifier: &Classifier, bytes: Vec<u8>) -> Reading {
-    classifier.read(&Source::open(bytes, Limits::default()).unwrap(), 0, "")
+    classifier.read(&Image::open(bytes, Limits::default()).unwrap(), 0, "")
 }
 
 fn jpeg(picture: &GrayImage, quality: u8) -> Vec<u8> {

@@ -6,7 +6,7 @@ use std::ops::Range;
 use rawzip::path::ZipFilePath;
 use rawzip::{CompressionMethod, ZipArchive, ZipFileHeaderRecord, ZipSliceArchive};
 
-use super::{Content, Limits, Source, dicom, inflate};
+use super::{Content, Image, Limits, dicom, inflate};
 use crate::error::{Error, Result};
 
 const FORMAT: &str = "ZIP";
@@ -132,11 +132,11 @@ impl Archive {
     /// Opens an image, `entry < self.entries().len()`.
     ///
     /// # Errors
-    /// Those of [`Source::open`], [`Error::Unsupported`] for an encrypted entry or another compression than DEFLATE, and
+    /// Those of [`Image::open`], [`Error::Unsupported`] for an encrypted entry or another compression than DEFLATE, and
     /// [`Error::Unreadable`] for one that is not what the directory says.
-    pub fn source(&self, entry: usize) -> Result<Source> {
+    pub fn image(&self, entry: usize) -> Result<Image> {
         let packed = self.entries[entry].packed.as_ref().map_err(Error::clone)?;
-        Source::open(packed.read(&self.bytes)?, self.limits)
+        Image::open(packed.read(&self.bytes)?, self.limits)
     }
 }
 
@@ -258,7 +258,8 @@ pub(super) mod tests {
         bytes
     }
 
-    fn png(side: u32) -> Vec<u8> {
+    /// A picture.
+    pub fn png(side: u32) -> Vec<u8> {
         let mut bytes = std::io::Cursor::new(Vec::new());
         image::GrayImage::new(side, side).write_to(&mut bytes, image::ImageFormat::Png).unwrap();
         bytes.into_inner()
@@ -290,8 +291,8 @@ pub(super) mod tests {
         assert_eq!((archive.skipped(), archive.nested(), archive.frames()), (2, 1, 4));
         let places: Vec<_> = (0..5).map(|frame| archive.locate(frame)).collect();
         assert_eq!(places, [Some((0, 0)), Some((0, 1)), Some((0, 2)), Some((1, 0)), None]);
-        assert_eq!(archive.source(0).unwrap().frames(), 3);
-        assert_eq!(archive.source(1).unwrap().slice(0).unwrap().width, 4);
+        assert_eq!(archive.image(0).unwrap().frames(), 3);
+        assert_eq!(archive.image(1).unwrap().slice(0).unwrap().width, 4);
         let none = open(zip(&[("notes.txt", b"notes"), ("inner.zip", &inner)])).unwrap_err();
         assert_eq!(none, Error::NoImages { others: 2 });
     }
@@ -301,7 +302,7 @@ pub(super) mod tests {
         let dicom = dicom::fixture::frames_behind(FIRST_PEEK as usize * 3, 2);
         let archive = open(zip(&[("scan", &dicom)])).unwrap();
         assert_eq!(archive.entries()[0].frames, 2);
-        assert_eq!(archive.source(0).unwrap().frames(), 2);
+        assert_eq!(archive.image(0).unwrap().frames(), 2);
     }
 
     #[test]
@@ -338,8 +339,8 @@ pub(super) mod tests {
         let files = zip(&[("scan", &large), ("a.png", &png(4))]);
         let limits = Limits { entry: 1000, ..Limits::default() };
         let archive = Archive::open(files, limits).unwrap();
-        assert_eq!(archive.source(0).err().map(|error| error.code()), Some("too_large"));
-        assert!(archive.source(1).is_ok());
+        assert_eq!(archive.image(0).err().map(|error| error.code()), Some("too_large"));
+        assert!(archive.image(1).is_ok());
     }
 
     #[test]
@@ -348,7 +349,7 @@ pub(super) mod tests {
         let mut bytes = zip(&[("a.png", &image)]);
         let at = record(&bytes) + 24;
         bytes[at..at + 4].copy_from_slice(&(image.len() as u32 - 1).to_le_bytes());
-        let error = open(bytes).unwrap().source(0).err().unwrap();
+        let error = open(bytes).unwrap().image(0).err().unwrap();
         assert!(error.to_string().contains("longer than its directory says"), "{error}");
     }
 
@@ -377,17 +378,17 @@ pub(super) mod tests {
         let at = record(&bytes);
         bytes[at + 8] |= 1;
         let archive = open(bytes.clone()).unwrap();
-        let error = archive.source(0).err().unwrap();
+        let error = archive.image(0).err().unwrap();
         assert!(error.to_string().contains("encrypted") && error.to_string().contains("password"), "{error}");
-        assert!(archive.source(1).is_ok());
+        assert!(archive.image(1).is_ok());
 
         bytes[at + 8] &= !1;
         bytes[at + 10] = 93;
-        let error = open(bytes.clone()).unwrap().source(0).err().unwrap();
+        let error = open(bytes.clone()).unwrap().image(0).err().unwrap();
         assert_eq!(error.code(), "unsupported");
         bytes[at + 10] = 8;
         bytes[at + 16] ^= 1;
-        let error = open(bytes.clone()).unwrap().source(0).err().unwrap();
+        let error = open(bytes.clone()).unwrap().image(0).err().unwrap();
         assert!(error.to_string().contains("not what its directory says"), "{error}");
         let cut = bytes[..bytes.len() - 10].to_vec();
         assert_eq!(open(cut).unwrap_err().code(), "unreadable");
@@ -409,7 +410,7 @@ pub(super) mod tests {
             for bytes in [bytes, [b"PK\x05\x06", &tail[..]].concat()] {
                 if let Ok(archive) = open(bytes) {
                     for entry in 0..archive.entries().len() {
-                        let _ = archive.source(entry).map(|source| source.slice(0));
+                        let _ = archive.image(entry).map(|image| image.slice(0));
                     }
                 }
             }

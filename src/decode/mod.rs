@@ -5,11 +5,13 @@ mod dicom;
 mod inflate;
 mod limits;
 mod raster;
+mod slices;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 pub use self::archive::{Archive, Entry};
 pub use self::limits::Limits;
+pub use self::slices::{Pending, Slices};
 use crate::error::{Error, Result};
 use crate::slice::{Place, Slice};
 
@@ -23,7 +25,7 @@ fn guarded<T>(read: impl FnOnce() -> Result<T>) -> Result<T> {
 /// A file that was recognised.
 pub enum File {
     /// One image, of one frame or several.
-    Image(Source),
+    Image(Image),
     /// A ZIP archive of images.
     Archive(Archive),
 }
@@ -32,24 +34,29 @@ impl File {
     /// Recognises an image or an archive of images.
     ///
     /// # Errors
-    /// Those of [`Source::open`]; for an archive [`Error::Unreadable`], [`Error::TooLarge`] and [`Error::NoImages`].
+    /// Those of [`Image::open`]; for an archive [`Error::Unreadable`], [`Error::TooLarge`] and [`Error::NoImages`].
     pub fn open(bytes: Vec<u8>, limits: Limits) -> Result<File> {
         if archive::sniff(&bytes) {
             Limits::check("the file's size in bytes", bytes.len() as u64, limits.bytes)?;
             return guarded(|| Archive::open(bytes, limits)).map(File::Archive);
         }
-        Source::open(bytes, limits).map(File::Image)
+        Image::open(bytes, limits).map(File::Image)
+    }
+
+    /// The slices of its images, to be decoded one at a time.
+    pub fn slices(self) -> Slices {
+        Slices::new(self)
     }
 }
 
 /// An image that was recognised, whose frames can be read one at a time.
-pub struct Source {
+pub struct Image {
     bytes: Vec<u8>,
-    image: Image,
+    kind: Kind,
     limits: Limits,
 }
 
-enum Image {
+enum Kind {
     Raster(image::ImageFormat),
     Dicom(Box<dicom::Header>),
 }
@@ -66,33 +73,33 @@ impl Content {
     }
 }
 
-impl Source {
+impl Image {
     /// Recognises a file and reads its header.
     ///
     /// # Errors
     /// [`Error::NotAnImage`] for unknown content, [`Error::TooLarge`] over `limits`, [`Error::Unreadable`] and
     /// [`Error::Unsupported`] for what the header tells, the latter for an archive too.
-    pub fn open(mut bytes: Vec<u8>, limits: Limits) -> Result<Source> {
+    pub fn open(mut bytes: Vec<u8>, limits: Limits) -> Result<Image> {
         Limits::check("the file's size in bytes", bytes.len() as u64, limits.bytes)?;
-        let image = match guarded(|| Ok(Content::sniff(&bytes)))? {
+        let kind = match guarded(|| Ok(Content::sniff(&bytes)))? {
             Some(Content::Dicom(start)) => {
-                Image::Dicom(Box::new(guarded(|| dicom::Header::read(&mut bytes, start, &limits))?))
+                Kind::Dicom(Box::new(guarded(|| dicom::Header::read(&mut bytes, start, &limits))?))
             }
-            Some(Content::Raster(format)) => Image::Raster(format),
+            Some(Content::Raster(format)) => Kind::Raster(format),
             None if archive::sniff(&bytes) => {
                 let what = "a ZIP archive in this place".to_string();
                 return Err(Error::Unsupported { what, advice: "unpack it first" });
             }
             None => return Err(Error::NotAnImage),
         };
-        Ok(Source { bytes, image, limits })
+        Ok(Image { bytes, kind, limits })
     }
 
     /// The number of frames, at least 1.
     pub fn frames(&self) -> usize {
-        match &self.image {
-            Image::Raster(_) => 1,
-            Image::Dicom(header) => header.frames,
+        match &self.kind {
+            Kind::Raster(_) => 1,
+            Kind::Dicom(header) => header.frames,
         }
     }
 
@@ -103,9 +110,9 @@ impl Source {
 
     /// Where its slices belong, as far as the file says it.
     pub fn place(&self) -> Place {
-        match &self.image {
-            Image::Raster(_) => Place::default(),
-            Image::Dicom(header) => header.place,
+        match &self.kind {
+            Kind::Raster(_) => Place::default(),
+            Kind::Dicom(header) => header.place,
         }
     }
 
@@ -114,9 +121,9 @@ impl Source {
     /// # Errors
     /// [`Error::Unreadable`], [`Error::TooLarge`] and [`Error::Unsupported`] for this frame alone.
     pub fn slice(&self, frame: usize) -> Result<Slice> {
-        guarded(|| match &self.image {
-            Image::Raster(format) => raster::read(&self.bytes, *format, &self.limits),
-            Image::Dicom(header) => header.slice(&self.bytes, frame),
+        guarded(|| match &self.kind {
+            Kind::Raster(format) => raster::read(&self.bytes, *format, &self.limits),
+            Kind::Dicom(header) => header.slice(&self.bytes, frame),
         })
     }
 }

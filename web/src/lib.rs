@@ -9,8 +9,8 @@ use serde::Serialize;
 use wasm_bindgen::prelude::*;
 
 use lungglass::classifier::{self, SETTINGS};
-use lungglass::decode::{self, Archive, File, Limits};
-use lungglass::error::{self, Error};
+use lungglass::decode::{self, File, Limits};
+use lungglass::error::Error;
 use lungglass::model::Model;
 use lungglass::outputs::OpacityMaps;
 use lungglass::preprocess::Scaled;
@@ -59,7 +59,7 @@ impl Classifier {
     ///
     /// @throws Error with a `code` when the file cannot be read at all
     pub fn open(&self, bytes: Vec<u8>, name: String) -> Result<Source, JsValue> {
-        Ok(Source { classifier: self.classifier.clone(), salt: self.salt.clone(), images: Images::open(bytes)?, name })
+        Ok(Source { classifier: self.classifier.clone(), salt: self.salt.clone(), slices: walk(bytes)?, name })
     }
 
     /// Reads every frame of a small file.
@@ -127,7 +127,7 @@ impl Classifier {
 pub struct Source {
     classifier: Rc<classifier::Classifier>,
     salt: Rc<RefCell<Vec<u8>>>,
-    images: Images,
+    slices: RefCell<decode::Slices>,
     name: String,
 }
 
@@ -136,16 +136,14 @@ impl Source {
     /// The number of frames, at least 1; in an archive those of all its images.
     #[wasm_bindgen(getter)]
     pub fn length(&self) -> usize {
-        self.images.frames()
+        self.slices.borrow().promised()
     }
 
     /// The number of entries of an archive that were left out: no images, or archives themselves.
     #[wasm_bindgen(getter)]
     pub fn skipped(&self) -> usize {
-        match &self.images.file {
-            File::Image(_) => 0,
-            File::Archive(archive) => archive.skipped() + archive.nested(),
-        }
+        let slices = self.slices.borrow();
+        slices.skipped() + slices.nested()
     }
 
     /// Reads frame `index`, from 0; one that cannot be read gives a reading with the verdict "error". In an archive the reading's
@@ -154,20 +152,12 @@ impl Source {
     /// @returns Reading
     /// @throws Error with a `code` for an index out of range
     pub fn read(&self, index: usize) -> Result<JsValue, JsValue> {
-        let (name, number) = match &self.images.file {
-            File::Image(_) => (self.name.clone(), None),
-            File::Archive(archive) => {
-                let (number, frame) = archive.locate(index).ok_or_else(|| throw(missing(index)))?;
-                let entry = &archive.entries()[number];
-                (format!("{}!{}", self.name, entry.name), (entry.frames > 1).then_some(frame))
-            }
+        let slice = self.slices.borrow_mut().get(index).ok_or_else(|| throw(missing(index)))?;
+        let name = match &slice.entry {
+            Some(entry) => format!("{}!{entry}", self.name),
+            None => self.name.clone(),
         };
-        let read = match self.images.with(index, |source, frame| Ok(self.classifier.read(source, frame, &name))) {
-            Err(error @ Error::Argument(_)) => return Err(throw(error)),
-            Err(error) => Reading::unreadable(&name, number, &error, &self.classifier.model, self.classifier.device),
-            Ok(reading) => reading,
-        };
-        reading(read, &self.salt.borrow())
+        reading(self.classifier.read_pending(&slice, &name), &self.salt.borrow())
     }
 }
 
@@ -191,7 +181,7 @@ pub fn studies(items: JsValue) -> Result<Vec<JsValue>, JsValue> {
 #[wasm_bindgen]
 pub struct Slices {
     model: Model,
-    images: Images,
+    slices: RefCell<decode::Slices>,
 }
 
 #[wasm_bindgen]
@@ -202,13 +192,13 @@ impl Slices {
     #[wasm_bindgen(constructor)]
     pub fn new(bytes: Vec<u8>) -> Result<Slices, JsValue> {
         let model = Model::parse(SETTINGS).map_err(throw)?;
-        Ok(Slices { model, images: Images::open(bytes)? })
+        Ok(Slices { model, slices: walk(bytes)? })
     }
 
     /// The number of frames, counted as [`Source`] counts them.
     #[wasm_bindgen(getter)]
     pub fn length(&self) -> usize {
-        self.images.frames()
+        self.slices.borrow().promised()
     }
 
     /// Decodes frame `index`, from 0: `{ width, height, kind, values, input }`.
@@ -220,7 +210,8 @@ impl Slices {
     ///
     /// @throws Error with a `code` for a frame that cannot be decoded or an index out of range
     pub fn pixels(&self, index: usize) -> Result<JsValue, JsValue> {
-        let slice = self.images.with(index, |source, frame| source.slice(frame)).map_err(throw)?;
+        let slice = self.slices.borrow_mut().get(index).ok_or_else(|| throw(missing(index)))?;
+        let slice = slice.decode().map_err(throw)?;
         let (kind, values): (&str, JsValue) = match &slice.pixels {
             Pixels::Gray(gray) => ("gray", Uint8Array::from(&gray[..]).into()),
             Pixels::Hu(hu) => ("hu", hounsfield(hu)),
@@ -236,67 +227,9 @@ impl Slices {
     }
 }
 
-/// The images of a file.
-struct Images {
-    file: File,
-    /// The entry of an archive that was asked for last, by its number: its next frame is likely to be asked for next.
-    opened: RefCell<Option<(usize, decode::Source)>>,
-}
-
-impl Images {
-    fn open(bytes: Vec<u8>) -> Result<Images, JsValue> {
-        let file = File::open(bytes, Limits::default()).map_err(throw)?;
-        Ok(Images { file, opened: RefCell::new(None) })
-    }
-
-    fn frames(&self) -> usize {
-        match &self.file {
-            File::Image(source) => source.frames(),
-            File::Archive(archive) => archive.frames(),
-        }
-    }
-
-    /// Gives `take` the image that holds frame `index` of all, and which of its frames that is.
-    ///
-    /// # Errors
-    /// [`Error::Argument`] for an index out of range, those of `take`, and those of opening an entry.
-    fn with<T>(&self, index: usize, take: impl FnOnce(&decode::Source, usize) -> error::Result<T>) -> error::Result<T> {
-        match &self.file {
-            File::Image(source) if index < source.frames() => take(source, index),
-            File::Image(_) => Err(missing(index)),
-            File::Archive(archive) => {
-                let (number, frame) = archive.locate(index).ok_or_else(|| missing(index))?;
-                self.with_entry(archive, number, |source| {
-                    // What its first bytes said may not hold for the whole.
-                    if frame >= source.frames() {
-                        let (found, said) = (source.frames(), archive.entries()[number].frames);
-                        let reason = format!("it has {found} frames instead of {said}");
-                        return Err(Error::Unreadable { format: "DICOM", reason });
-                    }
-                    take(source, frame)
-                })
-            }
-        }
-    }
-
-    fn with_entry<T>(
-        &self,
-        archive: &Archive,
-        number: usize,
-        take: impl FnOnce(&decode::Source) -> error::Result<T>,
-    ) -> error::Result<T> {
-        let mut opened = self.opened.borrow_mut();
-        let source = match opened.take_if(|(last, _)| *last == number) {
-            Some((_, source)) => source,
-            None => {
-                // Two entries at once might be too much for the memory.
-                *opened = None;
-                archive.source(number)?
-            }
-        };
-        let (_, source) = opened.insert((number, source));
-        take(source)
-    }
+fn walk(bytes: Vec<u8>) -> Result<RefCell<decode::Slices>, JsValue> {
+    let file = File::open(bytes, Limits::default()).map_err(throw)?;
+    Ok(RefCell::new(file.slices()))
 }
 
 fn missing(index: usize) -> Error {
@@ -394,14 +327,14 @@ mod tests {
     #[wasm_bindgen_test]
     fn slices_give_the_values_of_each_frame() {
         let slices = Slices::new(FRAMES.to_vec()).unwrap();
-        let source = decode::Source::open(FRAMES.to_vec(), Limits::default()).unwrap();
+        let image = decode::Image::open(FRAMES.to_vec(), Limits::default()).unwrap();
         assert_eq!(slices.length(), 3);
         for frame in 0..3 {
             let pixels = slices.pixels(frame).unwrap();
             assert_eq!(get(&pixels, "kind"), "hu");
             assert_eq!((get(&pixels, "width"), get(&pixels, "height")), (61.into(), 45.into()));
             let values = get(&pixels, "values").dyn_into::<Int16Array>().unwrap().to_vec();
-            let Pixels::Hu(expected) = source.slice(frame).unwrap().pixels else { panic!("no Hounsfield units") };
+            let Pixels::Hu(expected) = image.slice(frame).unwrap().pixels else { panic!("no Hounsfield units") };
             assert!(values.iter().map(|&value| f32::from(value)).eq(expected));
         }
         assert_eq!(get(&slices.pixels(3).unwrap_err(), "code"), "argument");
@@ -413,7 +346,7 @@ mod tests {
         let model = Model::parse(SETTINGS).unwrap();
         let pixels = Slices::new(PICTURE.to_vec()).unwrap().pixels(0).unwrap();
         assert_eq!(get(&pixels, "kind"), "gray");
-        let slice = decode::Source::open(PICTURE.to_vec(), Limits::default()).unwrap().slice(0).unwrap();
+        let slice = decode::Image::open(PICTURE.to_vec(), Limits::default()).unwrap().slice(0).unwrap();
         let picture = slice.into_picture(model.window);
         assert_eq!(get(&pixels, "values").dyn_into::<Uint8Array>().unwrap().to_vec(), picture.gray);
         let (input, scaled) = (get(&pixels, "input"), Scaled::new(&picture, model.size));

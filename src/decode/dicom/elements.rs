@@ -242,12 +242,12 @@ mod tests {
     use super::super::fixture::{EXPLICIT, File, Writer, values};
     use super::super::start::{MAGIC, PREAMBLE};
     use super::*;
-    use crate::decode::Source;
+    use crate::decode::Image;
 
     #[test]
     fn a_modality_that_is_no_code_is_not_shown() {
         let bytes = File { modality: "Doe^John 19700101", ..File::default() }.bytes();
-        let slice = Source::open(bytes, Limits::default()).unwrap().slice(0).unwrap();
+        let slice = Image::open(bytes, Limits::default()).unwrap().slice(0).unwrap();
         assert_eq!(slice.origin.modality.as_deref(), Some("unknown"));
     }
 

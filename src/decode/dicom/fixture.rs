@@ -5,7 +5,7 @@ use dicom_dictionary_std::{tags, uids};
 
 use super::start::{MAGIC, PREAMBLE};
 use super::syntax::EXPLICIT_VR_BIG_ENDIAN;
-use crate::decode::{Limits, Source};
+use crate::decode::{Image, Limits};
 use crate::error::Result;
 use crate::slice::Pixels;
 
@@ -161,10 +161,10 @@ impl File<'_> {
 }
 
 pub fn values(bytes: Vec<u8>) -> Result<Vec<Vec<f32>>> {
-    let source = Source::open(bytes, Limits::default())?;
-    (0..source.frames())
+    let image = Image::open(bytes, Limits::default())?;
+    (0..image.frames())
         .map(|frame| {
-            Ok(match source.slice(frame)?.pixels {
+            Ok(match image.slice(frame)?.pixels {
                 Pixels::Hu(values) => values,
                 Pixels::Gray(levels) => levels.into_iter().map(f32::from).collect(),
             })

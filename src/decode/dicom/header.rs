@@ -208,13 +208,13 @@ mod tests {
     use super::super::start::{MAGIC, PREAMBLE, sniff};
     use super::super::syntax::EXPLICIT_VR_BIG_ENDIAN;
     use super::*;
-    use crate::decode::Source;
+    use crate::decode::Image;
     use crate::slice::Series;
     use dicom_dictionary_std::tags;
 
     #[test]
     fn the_header_says_where_a_slice_belongs() {
-        let place = |file: File| Source::open(file.bytes(), Limits::default()).unwrap().place();
+        let place = |file: File| Image::open(file.bytes(), Limits::default()).unwrap().place();
         let given = Some(["1.2.3", "17", "-125\\-130.5\\ -42.25"]);
         let found = place(File { place: given, ..File::default() });
         assert_eq!((found.series, found.height, found.number), (Some(Series::of("1.2.3")), Some(-42.25), Some(17)));
@@ -244,7 +244,7 @@ mod tests {
     fn headers_say_what_is_not_axial_and_not_in_hounsfield_units() {
         let oblique = |orientation| {
             let bytes = File { orientation: Some(orientation), ..File::default() }.bytes();
-            Source::open(bytes, Limits::default()).unwrap().slice(0).unwrap().origin.oblique
+            Image::open(bytes, Limits::default()).unwrap().slice(0).unwrap().origin.oblique
         };
         assert!(!oblique("1\\0\\0\\0\\1\\0"), "axial");
         assert!(!oblique("1\\0\\0\\0\\0.9\\0.43"), "a tilted gantry");
@@ -274,7 +274,7 @@ mod tests {
         let start = sniff(&bytes).unwrap();
         assert_eq!(peek(&bytes, start, true, &Limits::default()), Peek::Frames(2));
         let limits = Limits { entry: 5000, ..Limits::default() };
-        assert_eq!(Source::open(bytes.clone(), limits).err().map(|error| error.code()), Some("too_large"));
+        assert_eq!(Image::open(bytes.clone(), limits).err().map(|error| error.code()), Some("too_large"));
         let cut = bytes[..bytes.len() - 8].to_vec();
         assert!(values(cut).unwrap_err().to_string().contains("deflated data set is damaged"));
     }

@@ -9,7 +9,7 @@ use flate2::Compression;
 use flate2::write::DeflateEncoder;
 use image::{DynamicImage, ImageFormat, Rgba, RgbaImage};
 use include_dir::Dir;
-use lungglass::decode::{File, Limits, Source};
+use lungglass::decode::{File, Image, Limits};
 use lungglass::graph::cpu::{CpuGraph, Executor, Processor};
 use lungglass::graph::program::Program;
 use lungglass::model::Model;
@@ -64,16 +64,8 @@ fn picture(magic: &[u8], bytes: &[u8]) {
 }
 
 fn image(bytes: &[u8]) {
-    if let Ok(source) = Source::open(bytes.to_vec(), Limits::default()) {
-        frames(&source);
-    }
-}
-
-fn frames(source: &Source) {
-    for frame in 0..source.frames().min(MAX_PARTS) {
-        if let Ok(slice) = source.slice(frame) {
-            check(slice);
-        }
+    if let Ok(image) = Image::open(bytes.to_vec(), Limits::default()) {
+        (0..image.frames().min(MAX_PARTS)).flat_map(|frame| image.slice(frame)).for_each(check);
     }
 }
 
@@ -93,16 +85,8 @@ fn frame(syntax: &str, bytes: &[u8]) {
 }
 
 fn archive(bytes: &[u8]) {
-    match File::open(bytes.to_vec(), Limits::default()) {
-        Ok(File::Archive(archive)) => {
-            for entry in 0..archive.entries().len().min(MAX_PARTS) {
-                if let Ok(source) = archive.source(entry) {
-                    frames(&source);
-                }
-            }
-        }
-        Ok(File::Image(source)) => frames(&source),
-        Err(_) => {}
+    if let Ok(file) = File::open(bytes.to_vec(), Limits::default()) {
+        file.slices().take(MAX_PARTS * MAX_PARTS).flat_map(|slice| slice.decode()).for_each(check);
     }
 }
 

@@ -1,0 +1,206 @@
+//! The slices of a file, one behind the other: the frames of its image, or those of all images in its archive.
+
+use std::sync::Arc;
+
+use super::{Archive, File, Image};
+use crate::error::{Error, Result};
+use crate::slice::Slice;
+
+/// A slice that is still to be decoded.
+#[derive(Clone)]
+pub struct Pending {
+    /// The name of the archive's entry that it is in.
+    pub entry: Option<String>,
+    /// Which frame of its image it is, from 0; `None` for the only one.
+    pub frame: Option<usize>,
+    /// Its image, or why that cannot be opened.
+    pub image: Result<Arc<Image>>,
+}
+
+impl Pending {
+    /// What stands for a file that cannot be opened.
+    pub fn unreadable(error: Error) -> Pending {
+        Pending { entry: None, frame: None, image: Err(error) }
+    }
+
+    /// Decodes it.
+    ///
+    /// # Errors
+    /// Those of opening its image and of [`Image::slice`].
+    pub fn decode(&self) -> Result<Slice> {
+        self.image.as_ref().map_err(Error::clone)?.slice(self.frame.unwrap_or(0))
+    }
+}
+
+/// The slices of a file in its order. An entry of an archive is opened when its turn comes, and only the last one is kept; one that cannot
+/// be opened is one slice.
+pub struct Slices {
+    images: Images,
+    /// The image and the frame that come next.
+    next: (usize, usize),
+}
+
+enum Images {
+    One(Arc<Image>),
+    /// An archive, and the entry that was opened last, by its number: its next frame is likely to be asked for next.
+    Archive(Archive, Option<(usize, Arc<Image>)>),
+}
+
+impl Slices {
+    pub(super) fn new(file: File) -> Slices {
+        let images = match file {
+            File::Image(image) => Images::One(Arc::new(image)),
+            File::Archive(archive) => Images::Archive(archive, None),
+        };
+        Slices { images, next: (0, 0) }
+    }
+
+    /// The number of slices, at least 1; in an archive as many as the first bytes of its images promise.
+    pub fn promised(&self) -> usize {
+        match &self.images {
+            Images::One(image) => image.frames(),
+            Images::Archive(archive, _) => archive.frames(),
+        }
+    }
+
+    /// The number of an archive's entries that are no image.
+    pub fn skipped(&self) -> usize {
+        match &self.images {
+            Images::One(_) => 0,
+            Images::Archive(archive, _) => archive.skipped(),
+        }
+    }
+
+    /// The number of an archive's entries that are archives themselves, which are not opened.
+    pub fn nested(&self) -> usize {
+        match &self.images {
+            Images::One(_) => 0,
+            Images::Archive(archive, _) => archive.nested(),
+        }
+    }
+
+    /// Slice `index` of those that are [promised](Slices::promised), `None` if there are not so many. One that its image lacks in the end
+    /// says so when it is decoded.
+    pub fn get(&mut self, index: usize) -> Option<Pending> {
+        let (number, frame) = match &self.images {
+            Images::One(image) => (index < image.frames()).then_some((0, index))?,
+            Images::Archive(archive, _) => archive.locate(index)?,
+        };
+        let (entry, promised) = self.images.entry(number)?;
+        let image = self.images.open(number).and_then(|image| match image.frames() {
+            frames if frame < frames => Ok(image),
+            frames => {
+                let reason = format!("it has {frames} frames instead of {promised}");
+                Err(Error::Unreadable { format: "DICOM", reason })
+            }
+        });
+        let is_multi_frame = image.as_ref().map_or(promised > 1, |image| image.is_multi_frame());
+        Some(Pending { entry, frame: is_multi_frame.then_some(frame), image })
+    }
+}
+
+impl Iterator for Slices {
+    type Item = Pending;
+
+    fn next(&mut self) -> Option<Pending> {
+        loop {
+            let (number, frame) = self.next;
+            let (entry, _) = self.images.entry(number)?;
+            match self.images.open(number) {
+                Ok(image) if frame < image.frames() => {
+                    self.next = (number, frame + 1);
+                    return Some(Pending { entry, frame: image.is_multi_frame().then_some(frame), image: Ok(image) });
+                }
+                Ok(_) => self.next = (number + 1, 0),
+                Err(error) => {
+                    self.next = (number + 1, 0);
+                    return Some(Pending { entry, ..Pending::unreadable(error) });
+                }
+            }
+        }
+    }
+}
+
+impl Images {
+    /// The name of image `number`, and how many frames it promises; `None` if there are not so many images.
+    fn entry(&self, number: usize) -> Option<(Option<String>, usize)> {
+        match self {
+            Images::One(image) => (number == 0).then(|| (None, image.frames())),
+            Images::Archive(archive, _) => {
+                archive.entries().get(number).map(|entry| (Some(entry.name.clone()), entry.frames))
+            }
+        }
+    }
+
+    /// Opens image `number`, which must be there.
+    fn open(&mut self, number: usize) -> Result<Arc<Image>> {
+        match self {
+            Images::One(image) => Ok(image.clone()),
+            Images::Archive(_, Some((last, image))) if *last == number => Ok(image.clone()),
+            Images::Archive(archive, opened) => {
+                // Two entries at once might be too much for the memory.
+                *opened = None;
+                let image = Arc::new(archive.image(number)?);
+                *opened = Some((number, image.clone()));
+                Ok(image)
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::archive::tests::{png, zip};
+    use super::super::dicom::fixture;
+    use super::*;
+    use crate::decode::Limits;
+
+    fn slices(bytes: Vec<u8>) -> Slices {
+        File::open(bytes, Limits::default()).unwrap().slices()
+    }
+
+    /// Entry, frame and whether it is decoded.
+    fn told(slice: &Pending) -> (Option<&str>, Option<usize>, bool) {
+        (slice.entry.as_deref(), slice.frame, slice.decode().is_ok())
+    }
+
+    #[test]
+    fn the_frames_of_an_image_come_one_behind_the_other() {
+        let found: Vec<Pending> = slices(fixture::frames(2)).collect();
+        assert_eq!(found.iter().map(told).collect::<Vec<_>>(), [(None, Some(0), true), (None, Some(1), true)]);
+        let found: Vec<Pending> = slices(png(4)).collect();
+        assert_eq!(found.iter().map(told).collect::<Vec<_>>(), [(None, None, true)]);
+    }
+
+    #[test]
+    fn an_archive_is_walked_and_looked_up_alike() {
+        let dicom = fixture::frames(3);
+        let archive = zip(&[("a.png", &png(4)), ("notes.txt", b"none"), ("b/scan", &dicom), ("c.png", &png(4))]);
+        let mut walked = slices(archive.clone());
+        assert_eq!((walked.promised(), walked.skipped(), walked.nested()), (5, 1, 0));
+        let mut looked_up = slices(archive);
+        // From behind: each entry is opened anew.
+        let found: Vec<Pending> = (0..5).rev().map(|index| looked_up.get(index).unwrap()).collect();
+        assert!(looked_up.get(5).is_none());
+        for slice in found.iter().rev() {
+            assert_eq!(told(&walked.next().unwrap()), told(slice));
+        }
+        assert!(walked.next().is_none());
+        let scan: Vec<_> = found.iter().filter(|slice| slice.entry.as_deref() == Some("b/scan")).map(told).collect();
+        assert_eq!(scan.iter().map(|(_, frame, _)| *frame).collect::<Vec<_>>(), [Some(2), Some(1), Some(0)]);
+    }
+
+    #[test]
+    fn an_entry_that_cannot_be_opened_is_one_slice_and_each_that_it_promised() {
+        let mut dicom = fixture::frames(3);
+        dicom.truncate(dicom.len() - 1);
+        let archive = zip(&[("scan", &dicom), ("a.png", &png(4))]);
+        let walked: Vec<Pending> = slices(archive.clone()).collect();
+        let told_of: Vec<_> = walked.iter().map(told).collect();
+        assert_eq!(told_of, [(Some("scan"), None, false), (Some("a.png"), None, true)]);
+        let mut looked_up = slices(archive);
+        assert_eq!(looked_up.promised(), 4);
+        assert_eq!(told(&looked_up.get(2).unwrap()), (Some("scan"), Some(2), false));
+        assert_eq!(told(&looked_up.get(3).unwrap()), (Some("a.png"), None, true));
+    }
+}
