@@ -75,7 +75,7 @@ impl Part {
     }
 }
 
-/// What the file says: modality, scout view, orientation, size. `None` lets the slice pass.
+/// What the file says: modality, scout view, orientation, Hounsfield scale, size. `None` lets the slice pass.
 pub fn check_origin(origin: &Origin, picture: &Picture) -> Option<Refusal> {
     let (code, message) = match origin.modality.as_deref() {
         Some(modality) if modality != "CT" => (
@@ -91,6 +91,12 @@ pub fn check_origin(origin: &Origin, picture: &Picture) -> Option<Refusal> {
         _ if origin.oblique => (
             "not_axial",
             "The file says that this slice does not lie across the body. Choose an axial slice.".to_string(),
+        ),
+        _ if origin.unscaled => (
+            "no_scale",
+            "The file does not say how its values become Hounsfield units (it has no rescale slope and intercept). \
+             Choose the original CT series."
+                .to_string(),
         ),
         _ if picture.width.min(picture.height) < MIN_SIDE => (
             "too_small",

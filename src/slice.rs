@@ -25,8 +25,23 @@ pub struct Slice {
 pub enum Pixels {
     /// Gray levels of a picture that somebody has windowed already.
     Gray(Vec<u8>),
-    /// Hounsfield units.
+    /// Hounsfield units as the file has them, but for padding, which is [`AIR`] or below.
     Hu(Vec<f32>),
+}
+
+/// Air, in Hounsfield units. What lies below was not measured, and counts as air too.
+pub const AIR: f32 = -1024.0;
+/// The greatest number of Hounsfield units that 12 bits hold beside [`AIR`]: what lies above is metal, and counts as much.
+pub const METAL: f32 = 3071.0;
+
+impl Pixels {
+    /// Hounsfield units between [`AIR`] and [`METAL`], whatever a scanner put around its circle; gray levels as they are.
+    pub fn clipped(self) -> Pixels {
+        match self {
+            Pixels::Hu(units) => Pixels::Hu(units.into_iter().map(|value| value.clamp(AIR, METAL)).collect()),
+            gray => gray,
+        }
+    }
 }
 
 /// What a file says of its slice. Holds no name, id or date of a patient.
@@ -42,6 +57,8 @@ pub struct Origin {
     pub localizer: bool,
     /// DICOM (0020,0037) says that the slice is not across the body.
     pub oblique: bool,
+    /// A CT image that does not say how its values become Hounsfield units: DICOM (0028,1052) and (0028,1053) are missing.
+    pub unscaled: bool,
     /// Share of the pixels whose channels differ by more than [`COLOURED`] levels, 0..1.
     pub colour: f32,
 }
@@ -95,9 +112,9 @@ pub struct Picture {
 }
 
 impl Slice {
-    /// The slice as a picture: Hounsfield units through `window`, gray levels as they are.
+    /// The slice as a picture: Hounsfield units, [clipped](Pixels::clipped), through `window`, gray levels as they are.
     pub fn into_picture(self, window: Window) -> Picture {
-        let gray = match self.pixels {
+        let gray = match self.pixels.clipped() {
             Pixels::Gray(gray) => gray,
             Pixels::Hu(hu) => hu.into_iter().map(|value| window.level(value)).collect(),
         };
@@ -113,6 +130,14 @@ impl Slice {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_lies_beyond_air_and_metal_is_air_and_metal() {
+        let Pixels::Hu(units) = Pixels::Hu(vec![-3024.0, -1024.0, 40.5, 3071.0, 32_767.0]).clipped() else {
+            panic!("they stay Hounsfield units")
+        };
+        assert_eq!(units, [-1024.0, -1024.0, 40.5, 3071.0, 3071.0]);
+    }
 
     #[test]
     fn a_series_has_one_key_a_salt_and_never_shows_its_uid() {

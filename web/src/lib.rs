@@ -203,15 +203,16 @@ impl Slices {
 
     /// Decodes frame `index`, from 0: `{ width, height, kind, values, input }`.
     ///
-    /// `kind` is "hu" or "gray". `values` are row by row: of "hu" the Hounsfield units as an Int16Array, or as a Float32Array where some
-    /// are no whole numbers of that range; of "gray" the levels as a Uint8Array. `input { width, height, gray, values }` is what the
-    /// network is given of the frame: gray levels 0..255 that need not be whole numbers, and the values of `Classifier.logits` that
-    /// they become.
+    /// `kind` is "hu" or "gray". `values` are row by row: of "hu" the Hounsfield units, between -1024 and 3071, as an Int16Array, or as a
+    /// Float32Array where some are no whole numbers; of "gray" the levels as a Uint8Array. `input { width, height, gray, values }` is
+    /// what the network is given of the frame: gray levels 0..255 that need not be whole numbers, and the values of `Classifier.logits`
+    /// that they become.
     ///
     /// @throws Error with a `code` for a frame that cannot be decoded or an index out of range
     pub fn pixels(&self, index: usize) -> Result<JsValue, JsValue> {
         let slice = self.slices.borrow_mut().get(index).ok_or_else(|| throw(missing(index)))?;
-        let slice = slice.decode().map_err(throw)?;
+        let mut slice = slice.decode().map_err(throw)?;
+        slice.pixels = slice.pixels.clipped();
         let (kind, values): (&str, JsValue) = match &slice.pixels {
             Pixels::Gray(gray) => ("gray", Uint8Array::from(&gray[..]).into()),
             Pixels::Hu(hu) => ("hu", hounsfield(hu)),
@@ -334,7 +335,9 @@ mod tests {
             assert_eq!(get(&pixels, "kind"), "hu");
             assert_eq!((get(&pixels, "width"), get(&pixels, "height")), (61.into(), 45.into()));
             let values = get(&pixels, "values").dyn_into::<Int16Array>().unwrap().to_vec();
-            let Pixels::Hu(expected) = image.slice(frame).unwrap().pixels else { panic!("no Hounsfield units") };
+            let Pixels::Hu(expected) = image.slice(frame).unwrap().pixels.clipped() else {
+                panic!("no Hounsfield units")
+            };
             assert!(values.iter().map(|&value| f32::from(value)).eq(expected));
         }
         assert_eq!(get(&slices.pixels(3).unwrap_err(), "code"), "argument");

@@ -22,6 +22,7 @@ use crate::slice::Series;
 #[derive(Debug, Default)]
 pub(super) struct Elements {
     pub(super) transfer_syntax: Option<String>,
+    pub(super) sop_class: Option<String>,
     pub(super) modality: Option<String>,
     pub(super) image_type: Option<String>,
     pub(super) photometric: Option<String>,
@@ -33,6 +34,8 @@ pub(super) struct Elements {
     pub(super) bits_stored: Option<u16>,
     pub(super) high_bit: Option<u16>,
     pub(super) representation: Option<u16>,
+    pub(super) padding: Option<u16>,
+    pub(super) padding_limit: Option<u16>,
     pub(super) slope: Option<String>,
     pub(super) intercept: Option<String>,
     pub(super) rescale_type: Option<String>,
@@ -43,10 +46,13 @@ pub(super) struct Elements {
     /// The walk ended inside a sequence.
     is_open: bool,
     pub(super) has_modality_lut: bool,
-    pub(super) has_functional_groups: bool,
+    /// Functional groups give a scale, for all frames or for each.
+    pub(super) has_scale_by_frame: bool,
     /// Where the value of the Extended Offset Table lies.
     pub(super) offsets: Option<Range<usize>>,
     pub(super) pixels: Option<PixelData>,
+    /// The name of the element that holds the pixels as floating-point numbers.
+    pub(super) floats: Option<&'static str>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -61,13 +67,17 @@ pub(super) enum PixelData {
     },
 }
 
+const FLOATS: [(Tag, &str); 2] =
+    [(tags::FLOAT_PIXEL_DATA, "Float Pixel Data"), (tags::DOUBLE_FLOAT_PIXEL_DATA, "Double Float Pixel Data")];
+
 /// What becomes of the value of an element.
 type Take = fn(&mut Elements, Value);
 
 /// The elements that are read, each outside of all sequences; every other one is skipped.
-const READ: [(Tag, Take); 19] = [
+const READ: [(Tag, Take); 22] = [
     (tags::TRANSFER_SYNTAX_UID, |elements, value| elements.transfer_syntax = value.text()),
     (tags::IMAGE_TYPE, |elements, value| elements.image_type = value.text()),
+    (tags::SOP_CLASS_UID, |elements, value| elements.sop_class = value.text()),
     // Users see it as it stands: what is no code word may be anything, a name too.
     (tags::MODALITY, |elements, value| {
         elements.modality = value.text().map(|text| if is_code(&text) { text } else { "unknown".to_string() })
@@ -85,6 +95,8 @@ const READ: [(Tag, Take); 19] = [
     (tags::BITS_STORED, |elements, value| elements.bits_stored = value.number()),
     (tags::HIGH_BIT, |elements, value| elements.high_bit = value.number()),
     (tags::PIXEL_REPRESENTATION, |elements, value| elements.representation = value.number()),
+    (tags::PIXEL_PADDING_VALUE, |elements, value| elements.padding = value.number()),
+    (tags::PIXEL_PADDING_RANGE_LIMIT, |elements, value| elements.padding_limit = value.number()),
     (tags::RESCALE_INTERCEPT, |elements, value| elements.intercept = value.text()),
     (tags::RESCALE_SLOPE, |elements, value| elements.slope = value.text()),
     (tags::RESCALE_TYPE, |elements, value| elements.rescale_type = value.text()),
@@ -172,9 +184,8 @@ impl Elements {
                 LazyDataToken::SequenceStart { tag, .. } => {
                     if open.is_empty() {
                         self.has_modality_lut |= tag == tags::MODALITY_LUT_SEQUENCE;
-                        self.has_functional_groups |= tag == tags::SHARED_FUNCTIONAL_GROUPS_SEQUENCE
-                            || tag == tags::PER_FRAME_FUNCTIONAL_GROUPS_SEQUENCE;
                     }
+                    self.has_scale_by_frame |= tag == tags::PIXEL_VALUE_TRANSFORMATION_SEQUENCE;
                     open.push(Open::Sequence);
                     // Every other one is an item.
                     Limits::check("the number of sequences within each other", open.len() as u64 / 2, limits.nesting)?;
@@ -186,6 +197,11 @@ impl Elements {
                 LazyDataToken::LazyValue { header, decoder } => {
                     let length = header.len.get().ok_or_else(|| damaged("an element has no length"))?;
                     let position = decoder.position();
+                    let float = FLOATS.into_iter().find(|(tag, _)| open.is_empty() && *tag == header.tag);
+                    if let Some((_, name)) = float {
+                        self.floats = Some(name);
+                        return Ok(position);
+                    }
                     if open.is_empty() && header.tag == tags::PIXEL_DATA {
                         self.pixels = Some(PixelData::Native { at: position, length });
                         return Ok(position);

@@ -8,7 +8,7 @@ use super::fault::{FORMAT, damaged};
 use super::fragments::Frames;
 use super::start::Start;
 use super::syntax::{UNCOMPRESSED, unsupported_syntax};
-use super::values::{Layout, Meaning};
+use super::values::{Layout, Meaning, Padding};
 use crate::decode::{Limits, inflate};
 use crate::error::{Error, Result};
 use crate::slice::{Origin, Place, Slice};
@@ -24,6 +24,7 @@ pub struct Header {
     pub(super) height: usize,
     pub(super) layout: Layout,
     meaning: Meaning,
+    padding: Option<Padding>,
     pub(super) storage: Storage,
     origin: Origin,
     pub place: Place,
@@ -66,6 +67,12 @@ impl Header {
 
     fn new(elements: Elements, bytes: &[u8], limits: &Limits) -> Result<Header> {
         let syntax = elements.transfer_syntax.clone().unwrap_or_default();
+        if let Some(name) = elements.floats {
+            return Err(Error::Unsupported {
+                what: format!("an image of floating-point numbers ({name})"),
+                advice: "export it as ordinary CT images",
+            });
+        }
         let Some(pixels) = elements.pixels else {
             return Err(if elements.is_cut() { damaged("it ends before the pixel data") } else { Error::NoPixels });
         };
@@ -110,6 +117,7 @@ impl Header {
             }
         };
         let meaning = Meaning::of(&elements, &photometric)?;
+        let padding = Padding::of(&elements, layout);
         let localizer = elements
             .image_type
             .as_deref()
@@ -117,13 +125,14 @@ impl Header {
         let place = place(&elements, frames);
         let origin = Origin {
             format: FORMAT,
+            unscaled: matches!(meaning, Meaning::Unscaled { .. }),
             oblique: elements.orientation.as_deref().is_some_and(is_oblique),
             modality: elements.modality,
             transfer_syntax: Some(syntax),
             localizer,
             colour: 0.0,
         };
-        Ok(Header { frames, width, height, layout, meaning, storage, origin, place })
+        Ok(Header { frames, width, height, layout, meaning, padding, storage, origin, place })
     }
 
     /// Decodes one frame, `frame < self.frames`.
@@ -135,13 +144,14 @@ impl Header {
                 let at = at + frame * length;
                 let stored =
                     bytes.get(at..at + length).ok_or_else(|| damaged(&format!("it ends inside frame {frame}")))?;
-                self.meaning.pixels(stored.chunks_exact(layout.bytes).map(|value| layout.value(layout.raw(value))))
+                let raw = stored.chunks_exact(layout.bytes).map(|value| layout.raw(value));
+                self.meaning.pixels(raw, layout, self.padding)
             }
             Storage::Encapsulated { codec, frames } => {
                 let size = Frame { width, height, bytes: layout.bytes };
                 let samples = codec.decode(&frames.bytes(bytes, frame), size)?;
                 let layout = layout.of_codestream(samples.precision);
-                self.meaning.pixels(samples.values.iter().map(|value| layout.value(u32::from(*value))))
+                self.meaning.pixels(samples.values.iter().map(|value| u32::from(*value)), layout, self.padding)
             }
         };
         Ok(Slice { width, height, pixels, origin: self.origin.clone() })
@@ -194,6 +204,8 @@ pub fn peek(bytes: &[u8], start: Start, is_whole: bool, limits: &Limits) -> Peek
     };
     let walked = elements.walk(bytes, at, &syntax, Part::DataSet, limits);
     match (walked, &elements.pixels) {
+        // That they are no pixels which can be read is said when it is read.
+        (Ok(_), _) if elements.floats.is_some() => Peek::Frames(1),
         (Ok(_), Some(_)) => {
             Peek::Frames(elements.frame_count().ok().filter(|frames| *frames as u64 <= limits.frames).unwrap_or(1))
         }

@@ -1,10 +1,12 @@
 //! Stored values: how they lie in the file, and what they mean.
 
+use dicom_dictionary_std::uids;
+
 use super::elements::{Elements, is_code};
 use super::fault::damaged;
 use super::syntax::EXPLICIT_VR_BIG_ENDIAN;
 use crate::error::{Error, Result};
-use crate::slice::Pixels;
+use crate::slice::{AIR, Pixels};
 
 /// How a stored value lies in the file.
 #[derive(Debug, Clone, Copy)]
@@ -21,9 +23,26 @@ pub(super) struct Layout {
 pub(super) enum Meaning {
     /// Hounsfield units: `value * slope + intercept`.
     Hu { slope: f32, intercept: f32 },
-    /// Anything else: gray from the frame's least to its greatest value.
+    /// Levels of a picture that was windowed before it was stored: from 0 to the greatest value of the bits that the frame uses, which
+    /// are at least 8.
+    Levels { inverted: bool },
+    /// A CT image that does not say how its values become Hounsfield units: gray from the frame's least to its greatest value, to be seen
+    /// and not judged.
+    Unscaled { inverted: bool },
+    /// Anything else, alike.
     Gray { inverted: bool },
 }
+
+/// The stored values that stand for nothing measured (PS3.3 C.7.5.1.1.2).
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Padding {
+    least: i32,
+    greatest: i32,
+}
+
+/// The fewest Hounsfield units that an image must be able to hold, from air to soft tissue. Eight bits of a scale that is copied from the
+/// original series hold 255.
+const MIN_RANGE: f32 = 1000.0;
 
 impl Layout {
     /// What the elements say of it.
@@ -77,19 +96,15 @@ impl Meaning {
     /// What the elements say of it.
     pub(super) fn of(elements: &Elements, photometric: &str) -> Result<Meaning> {
         let is_ct = elements.modality.as_deref().is_none_or(|modality| modality == "CT");
-        let gray = Meaning::Gray { inverted: photometric == "MONOCHROME1" };
+        let inverted = photometric == "MONOCHROME1";
         if !is_ct {
-            return Ok(gray);
+            return Ok(Meaning::Gray { inverted });
         }
-        let rescaled = elements.slope.is_some() || elements.intercept.is_some();
+        let is_scaled = elements.slope.is_some() || elements.intercept.is_some();
         let slope = number(&elements.slope, 1.0, "rescale slope")?;
         let intercept = number(&elements.intercept, 0.0, "rescale intercept")?;
         if !(f32::from(u16::MAX) * slope.abs() + intercept.abs()).is_finite() {
             return Err(damaged("its Hounsfield scale goes beyond all numbers"));
-        }
-        // Eight bits as they stand are levels of a picture that was windowed before it was stored.
-        if elements.bits_stored.is_some_and(|bits| bits <= 8) && (slope, intercept) == (1.0, 0.0) {
-            return Ok(gray);
         }
         // "US" is unspecified, which in CT means Hounsfield units.
         if let Some(unit) = elements.rescale_type.as_deref().filter(|unit| !["HU", "US"].contains(unit)) {
@@ -99,34 +114,120 @@ impl Meaning {
                 advice: "choose the series in Hounsfield units",
             });
         }
-        if !rescaled && (elements.has_modality_lut || elements.has_functional_groups) {
+        if elements.has_scale_by_frame {
             return Err(Error::Unsupported {
-                what: "a DICOM image whose Hounsfield scale stands in a table or in functional groups".to_string(),
+                what: "a CT image whose Hounsfield scale stands in functional groups (Pixel Value Transformation Sequence)"
+                    .to_string(),
                 advice: "export it as ordinary CT images, one a slice",
             });
+        }
+        if !is_scaled && elements.has_modality_lut {
+            return Err(Error::Unsupported {
+                what: "a CT image whose Hounsfield scale is a table (Modality LUT Sequence)".to_string(),
+                advice: "export it as ordinary CT images, with rescale slope and intercept",
+            });
+        }
+        let bits = elements.bits_stored.or(elements.bits_allocated).unwrap_or(16);
+        if bits <= 8 && 255.0 * slope.abs() < MIN_RANGE {
+            return Ok(Meaning::Levels { inverted });
+        }
+        if !is_scaled {
+            let is_capture = elements.sop_class.as_deref().is_some_and(is_secondary_capture);
+            return Ok(if is_capture { Meaning::Levels { inverted } } else { Meaning::Unscaled { inverted } });
+        }
+        if slope == 0.0 {
+            return Err(damaged("its rescale slope is 0, which makes one Hounsfield unit of all values"));
         }
         // MONOCHROME1 turns the display over, not the Hounsfield scale.
         Ok(Meaning::Hu { slope, intercept })
     }
 
-    pub(super) fn pixels(self, values: impl Iterator<Item = i32> + Clone) -> Pixels {
-        let values = values.map(|value| value as f32);
+    /// The pixels of a frame, whose stored values are `raw`. What is padding is air: black in a picture.
+    pub(super) fn pixels(
+        self,
+        raw: impl Iterator<Item = u32> + Clone,
+        layout: Layout,
+        padding: Option<Padding>,
+    ) -> Pixels {
+        let values = raw.map(|raw| {
+            let is_padding = padding.is_some_and(|padding| padding.holds(layout, raw));
+            (layout.value(raw) as f32, is_padding)
+        });
         match self {
-            Meaning::Hu { slope, intercept } => Pixels::Hu(values.map(|value| value * slope + intercept).collect()),
-            Meaning::Gray { inverted } => Pixels::Gray(stretch(values, inverted)),
+            Meaning::Hu { slope, intercept } => {
+                let units = values.map(|(value, is_padding)| {
+                    let units = value * slope + intercept;
+                    // What scanners put around their circle lies below air, and is kept.
+                    if is_padding { units.min(AIR) } else { units }
+                });
+                Pixels::Hu(units.collect())
+            }
+            Meaning::Levels { inverted } => Pixels::Gray(levels(values, inverted)),
+            Meaning::Unscaled { inverted } | Meaning::Gray { inverted } => Pixels::Gray(stretch(values, inverted)),
         }
     }
 }
 
+impl Padding {
+    /// What the elements say of it.
+    pub(super) fn of(elements: &Elements, layout: Layout) -> Option<Padding> {
+        // US or SS, as the pixels are.
+        let signed = |bits: u16| if layout.signed { i32::from(bits as i16) } else { i32::from(bits) };
+        let value = signed(elements.padding?);
+        let limit = elements.padding_limit.map_or(value, signed);
+        Some(Padding { least: value.min(limit), greatest: value.max(limit) })
+    }
+
+    /// Whether the stored bits, or all that are allocated to the pixel, are in its range: padding may lie beyond the stored bits.
+    fn holds(self, layout: Layout, raw: u32) -> bool {
+        let all = Layout { shift: 0, bits: 8 * layout.bytes as u32, ..layout };
+        [layout.value(raw), all.value(raw)].iter().any(|value| (self.least..=self.greatest).contains(value))
+    }
+}
+
+/// Secondary Capture Image Storage, of one frame and of several.
+fn is_secondary_capture(sop_class: &str) -> bool {
+    sop_class
+        .strip_prefix(uids::SECONDARY_CAPTURE_IMAGE_STORAGE)
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+}
+
+/// Gray levels of a picture of 8 bits or more, as many as its greatest value needs.
+fn levels(values: impl Iterator<Item = (f32, bool)> + Clone, inverted: bool) -> Vec<u8> {
+    let (least, greatest) = range(values.clone());
+    if least < 0.0 {
+        return stretch(values, inverted);
+    }
+    let bits = (greatest as u32).checked_ilog2().map_or(8, |last| (last + 1).max(8));
+    scale(values, 0.0, ((1u32 << bits) - 1) as f32, inverted)
+}
+
 /// Gray levels from the least to the greatest value.
-fn stretch(values: impl Iterator<Item = f32> + Clone, inverted: bool) -> Vec<u8> {
-    let least = values.clone().fold(f32::INFINITY, f32::min);
-    let greatest = values.clone().fold(f32::NEG_INFINITY, f32::max);
-    let range = (greatest - least).max(1.0);
+fn stretch(values: impl Iterator<Item = (f32, bool)> + Clone, inverted: bool) -> Vec<u8> {
+    let (least, greatest) = range(values.clone());
+    scale(values, least, greatest, inverted)
+}
+
+/// The least and the greatest value that is no padding.
+fn range(values: impl Iterator<Item = (f32, bool)>) -> (f32, f32) {
     values
-        .map(|value| {
-            let level = ((value - least) / range * 255.0).round() as u8;
-            if inverted { 255 - level } else { level }
+        .filter(|(_, is_padding)| !is_padding)
+        .fold((f32::INFINITY, f32::NEG_INFINITY), |(least, greatest), (value, _)| {
+            (least.min(value), greatest.max(value))
+        })
+}
+
+/// Gray levels of values from `black` to `white`; padding is black.
+fn scale(values: impl Iterator<Item = (f32, bool)>, black: f32, white: f32, inverted: bool) -> Vec<u8> {
+    let range = (white - black).max(1.0);
+    values
+        .map(|(value, is_padding)| {
+            let level = ((value - black) / range * 255.0).round() as u8;
+            match (is_padding, inverted) {
+                (true, _) => 0,
+                (false, true) => 255 - level,
+                (false, false) => level,
+            }
         })
         .collect()
 }
