@@ -95,6 +95,9 @@ pub struct SourceInfo {
     pub modality: Option<String>,
     /// The UID; `None` where the file is no DICOM.
     pub transfer_syntax: Option<String>,
+    /// Where rows and columns run to in the patient, as the slice is read and shown: "L\\P" for every axial slice whose file says how it
+    /// lies; `None` where it does not say it.
+    pub orientation: Option<String>,
     /// The window that made gray levels of Hounsfield units; `None` where the file had gray levels.
     pub window: Option<Window>,
     /// Of the slice, in pixels.
@@ -188,6 +191,7 @@ impl SourceInfo {
             format: origin.format,
             modality: origin.modality.clone(),
             transfer_syntax: origin.transfer_syntax.clone(),
+            orientation: origin.orientation.clone(),
             window,
             width: picture.width,
             height: picture.height,

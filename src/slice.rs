@@ -55,8 +55,11 @@ pub struct Origin {
     pub transfer_syntax: Option<String>,
     /// DICOM (0008,0008) says that this is a scout view.
     pub localizer: bool,
-    /// DICOM (0020,0037) says that the slice is not across the body.
+    /// DICOM (0020,0037) or (0020,0020) says that the slice is not across the body.
     pub oblique: bool,
+    /// Where the rows and the columns of the slice run to, as it stands here: "L\\P" for an axial one, whose front is up and whose right is
+    /// at the left. `None` where the file does not say it.
+    pub orientation: Option<String>,
     /// A CT image that does not say how its values become Hounsfield units: DICOM (0028,1052) and (0028,1053) are missing.
     pub unscaled: bool,
     /// Share of the pixels whose channels differ by more than [`COLOURED`] levels, 0..1.

@@ -25,6 +25,8 @@ const LUNG: Window = Window { center: -600.0, width: 1500.0 };
 
 /// A tag, as group and number.
 type Tag = [u16; 2];
+const PATIENT_ORIENTATION: Tag = [0x0020, 0x0020];
+const ORIENTATION: Tag = [0x0020, 0x0037];
 const PADDING: Tag = [0x0028, 0x0120];
 const PADDING_LIMIT: Tag = [0x0028, 0x0121];
 const INTERCEPT: Tag = [0x0028, 0x1052];
@@ -161,11 +163,14 @@ fn item(tag: Tag, vr: &str, value: &[u8]) -> Vec<u8> {
     [&[0xFE, 0xFF, 0x00, 0xE0][..], &(element.len() as u32).to_le_bytes(), &element].concat()
 }
 
+fn units(slice: Slice) -> Vec<i32> {
+    let Pixels::Hu(units) = slice.pixels else { panic!("it has no Hounsfield units") };
+    units.into_iter().map(|value| value as i32).collect()
+}
+
 /// The base slice in Hounsfield units.
 fn base() -> Vec<i32> {
-    let slice = Image::open(BASE.to_vec(), Limits::default()).unwrap().slice(0).unwrap();
-    let Pixels::Hu(units) = slice.pixels else { panic!("it is a CT slice") };
-    units.into_iter().map(|value| value as i32).collect()
+    units(Image::open(BASE.to_vec(), Limits::default()).unwrap().slice(0).unwrap())
 }
 
 /// The base slice with `outside` where its scanner measured nothing, beyond its circle, and the rest no more than 3071.
@@ -292,5 +297,67 @@ fn scales_and_units_that_are_not_read_are_named() {
         let error = file.slice().map(|slice| slice.origin).unwrap_err();
         assert_eq!(error.code(), "unsupported", "{name}: {error}");
         assert!(error.to_string().contains(name), "{error}");
+    }
+}
+
+const NONSENSE: [&str; 5] =
+    ["0\\0\\0\\0\\0\\0", "1\\0\\0\\1\\0\\0", "-1\\0\\0\\0\\-1", "NaN\\0\\0\\0\\-1\\0", "-9\\0\\0\\0\\-9\\0"];
+
+/// The pixel at (x, y) of a slice that was stored otherwise.
+type Stored = fn(usize, usize) -> (usize, usize);
+
+#[cfg_attr(not(target_arch = "wasm32"), test)]
+#[cfg_attr(target_arch = "wasm32", wasm_bindgen_test)]
+fn a_slice_is_turned_as_its_header_says() {
+    const LAST: usize = SIDE - 1;
+    let classifier = classifier();
+    let values = filled(-1024);
+    let plain = units(File::original(values.clone()).slice().unwrap());
+    let ways: [(&str, &str, Stored); 9] = [
+        ("1\\0\\0\\0\\1\\0", "L\\P", |x, y| (x, y)),
+        ("-1\\0\\0\\0\\1\\0", "R\\P", |x, y| (LAST - x, y)),
+        ("1\\0\\0\\0\\-1\\0", "L\\A", |x, y| (x, LAST - y)),
+        // Prone, or turned by half.
+        ("-1\\0\\0\\0\\-1\\0", "R\\A", |x, y| (LAST - x, LAST - y)),
+        ("0\\1\\0\\1\\0\\0", "P\\L", |x, y| (y, x)),
+        ("0\\1\\0\\-1\\0\\0", "P\\R", |x, y| (LAST - y, x)),
+        ("0\\-1\\0\\1\\0\\0", "A\\L", |x, y| (y, LAST - x)),
+        ("0\\-1\\0\\-1\\0\\0", "A\\R", |x, y| (LAST - y, LAST - x)),
+        // A gantry that is tilted by 25 degrees.
+        ("-1\\0\\0\\0\\0.9063\\0.4226", "R\\PH", |x, y| (LAST - x, y)),
+    ];
+    for (cosines, letters, stored) in ways {
+        let pixel = |at: usize| {
+            let (x, y) = stored(at % SIDE, at / SIDE);
+            values[y * SIDE + x]
+        };
+        let file = || File::original((0..SIDE * SIDE).map(pixel));
+        for file in [
+            file().with(ORIENTATION, "DS", cosines.as_bytes()),
+            file().with(PATIENT_ORIENTATION, "CS", letters.as_bytes()),
+            // Zeros and nonsense say nothing, and what else is known counts.
+            file().with(PATIENT_ORIENTATION, "CS", letters.as_bytes()).with(ORIENTATION, "DS", b"0\\0\\0\\0\\0\\0"),
+            file().with(PATIENT_ORIENTATION, "CS", b"A\\F").with(ORIENTATION, "DS", cosines.as_bytes()),
+        ] {
+            let slice = file.slice().unwrap();
+            assert_eq!((slice.width, slice.height), (SIDE, SIDE));
+            assert_eq!(slice.origin.orientation.as_deref(), Some("L\\P"), "{cosines}");
+            assert!(units(slice) == plain, "{cosines}");
+        }
+    }
+    for nonsense in NONSENSE {
+        let slice = File::original(values.clone()).with(ORIENTATION, "DS", nonsense.as_bytes()).slice().unwrap();
+        assert_eq!((slice.origin.orientation.as_deref(), slice.origin.oblique), (None, false), "{nonsense}");
+        assert!(units(slice) == plain, "{nonsense}");
+    }
+    let prone = File::original(values.iter().rev().copied()).with(ORIENTATION, "DS", b"-1\\0\\0\\0\\-1\\0");
+    let (prone, supine) = (prone.reading(&classifier), File::original(values.clone()).reading(&classifier));
+    assert_eq!(prone.logit, supine.logit);
+    assert!(prone.picture == supine.picture && prone.map == supine.map);
+    let known = |reading: Reading| reading.source.unwrap().orientation;
+    assert_eq!((known(prone).as_deref(), known(supine)), (Some("L\\P"), None));
+    for across in ["1\\0\\0\\0\\0\\-1", "0\\1\\0\\0\\0\\-1", "1\\0\\0\\0\\0.7\\0.714"] {
+        let reading = File::original(values.clone()).with(ORIENTATION, "DS", across.as_bytes()).reading(&classifier);
+        assert_eq!(reading.refusal.map(|refusal| refusal.code), Some("not_axial"), "{across}");
     }
 }

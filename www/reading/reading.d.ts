@@ -35,6 +35,7 @@ interface Reading {
     format: string;
     modality: string | null;
     transfer_syntax: string | null;
+    orientation: string | null;
     window: DisplayWindow | null;
     width: number;
     height: number;

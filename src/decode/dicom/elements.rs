@@ -40,6 +40,7 @@ pub(super) struct Elements {
     pub(super) intercept: Option<String>,
     pub(super) rescale_type: Option<String>,
     pub(super) orientation: Option<String>,
+    pub(super) patient_orientation: Option<String>,
     pub(super) series: Option<Series>,
     pub(super) position: Option<String>,
     pub(super) instance: Option<String>,
@@ -74,7 +75,7 @@ const FLOATS: [(Tag, &str); 2] =
 type Take = fn(&mut Elements, Value);
 
 /// The elements that are read, each outside of all sequences; every other one is skipped.
-const READ: [(Tag, Take); 22] = [
+const READ: [(Tag, Take); 23] = [
     (tags::TRANSFER_SYNTAX_UID, |elements, value| elements.transfer_syntax = value.text()),
     (tags::IMAGE_TYPE, |elements, value| elements.image_type = value.text()),
     (tags::SOP_CLASS_UID, |elements, value| elements.sop_class = value.text()),
@@ -84,6 +85,7 @@ const READ: [(Tag, Take); 22] = [
     }),
     (tags::SERIES_INSTANCE_UID, |elements, value| elements.series = value.text().map(|uid| Series::of(&uid))),
     (tags::INSTANCE_NUMBER, |elements, value| elements.instance = value.text()),
+    (tags::PATIENT_ORIENTATION, |elements, value| elements.patient_orientation = value.text()),
     (tags::IMAGE_POSITION_PATIENT, |elements, value| elements.position = value.text()),
     (tags::IMAGE_ORIENTATION_PATIENT, |elements, value| elements.orientation = value.text()),
     (tags::SAMPLES_PER_PIXEL, |elements, value| elements.samples = value.number()),

@@ -6,6 +6,7 @@ use super::codec::{Codec, Frame};
 use super::elements::{Elements, Part, PixelData};
 use super::fault::{FORMAT, damaged};
 use super::fragments::Frames;
+use super::orientation::Orientation;
 use super::start::Start;
 use super::syntax::{UNCOMPRESSED, unsupported_syntax};
 use super::values::{Layout, Meaning, Padding};
@@ -25,6 +26,7 @@ pub struct Header {
     pub(super) layout: Layout,
     meaning: Meaning,
     padding: Option<Padding>,
+    orientation: Option<Orientation>,
     pub(super) storage: Storage,
     origin: Origin,
     pub place: Place,
@@ -118,6 +120,7 @@ impl Header {
         };
         let meaning = Meaning::of(&elements, &photometric)?;
         let padding = Padding::of(&elements, layout);
+        let orientation = Orientation::of(&elements);
         let localizer = elements
             .image_type
             .as_deref()
@@ -126,13 +129,14 @@ impl Header {
         let origin = Origin {
             format: FORMAT,
             unscaled: matches!(meaning, Meaning::Unscaled { .. }),
-            oblique: elements.orientation.as_deref().is_some_and(is_oblique),
+            oblique: orientation.is_some_and(|orientation| !orientation.is_axial()),
+            orientation: orientation.map(Orientation::shown),
             modality: elements.modality,
             transfer_syntax: Some(syntax),
             localizer,
             colour: 0.0,
         };
-        Ok(Header { frames, width, height, layout, meaning, padding, storage, origin, place })
+        Ok(Header { frames, width, height, layout, meaning, padding, orientation, storage, origin, place })
     }
 
     /// Decodes one frame, `frame < self.frames`.
@@ -154,6 +158,10 @@ impl Header {
                 self.meaning.pixels(samples.values.iter().map(|value| u32::from(*value)), layout, self.padding)
             }
         };
+        let (pixels, width, height) = match self.orientation {
+            Some(orientation) => orientation.turn(pixels, width, height),
+            None => (pixels, width, height),
+        };
         Ok(Slice { width, height, pixels, origin: self.origin.clone() })
     }
 }
@@ -167,14 +175,6 @@ fn place(elements: &Elements, frames: usize) -> Place {
     });
     let number = single(&elements.instance).and_then(|number| number.parse().ok());
     Place { series: elements.series, height, number }
-}
-
-/// Whether the plane of rows and columns, given by their direction cosines, is more than 37 degrees off the axial one. A gantry
-/// tilts by 30 at most.
-fn is_oblique(orientation: &str) -> bool {
-    let cosines: Vec<f32> = orientation.split('\\').filter_map(|text| text.trim().parse().ok()).collect();
-    let [rx, ry, _, cx, cy, _] = cosines[..] else { return false };
-    (rx * cy - ry * cx).abs() < 0.8
 }
 
 /// The number of frames, as far as the first bytes of a file tell.

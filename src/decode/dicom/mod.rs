@@ -20,6 +20,7 @@ mod fault;
 pub(super) mod fixture;
 mod fragments;
 mod header;
+mod orientation;
 mod start;
 mod syntax;
 mod values;
