@@ -9,7 +9,7 @@ use std::process::Command;
 
 use image::codecs::jpeg::JpegEncoder;
 use image::imageops::{self, FilterType};
-use image::{DynamicImage, GrayImage, ImageFormat};
+use image::{DynamicImage, GrayImage, ImageFormat, Luma};
 use lungglass::classifier::{Classifier, SETTINGS};
 use lungglass::decode::{Image, Limits};
 use lungglass::model::Model;
@@ -200,7 +200,7 @@ fn decisions_survive_new_encodings() {
         .map(|path| {
             let bytes = fs::read(path).unwrap();
             let picture = image::load_from_memory(&bytes).unwrap();
-            let (gray, before) = (picture.to_luma8(), decision(bytes));
+            let (gray, before) = (gray(&picture), decision(bytes));
             let sized = |share: f64| {
                 let side = |pixels: u32| (f64::from(pixels) * share).round() as u32;
                 png(&imageops::resize(&gray, side(gray.width()), side(gray.height()), FilterType::CatmullRom).into())
@@ -211,7 +211,7 @@ fn decisions_survive_new_encodings() {
                 jpeg(&gray, 95),
                 png(&picture.to_rgb8().into()),
                 png(&gray.clone().into()),
-                png(&picture.to_luma16().into()),
+                png(&DynamicImage::from(gray.clone()).to_luma16().into()),
                 sized(0.5),
                 sized(0.75),
                 sized(1.5),
@@ -235,6 +235,15 @@ fn classifier() -> Classifier {
 
 fn read(classifier: &Classifier, bytes: Vec<u8>) -> Reading {
     classifier.read(&Image::open(bytes, Limits::default()).unwrap(), 0, "")
+}
+
+/// A picture as the decoder makes it gray: by Rec. 601, over black. The image crate's own gray is another for coloured markings.
+fn gray(picture: &DynamicImage) -> GrayImage {
+    let colour = picture.to_rgba8();
+    GrayImage::from_fn(colour.width(), colour.height(), |x, y| {
+        let [r, g, b, a] = colour.get_pixel(x, y).0.map(f32::from);
+        Luma([((0.299 * r + 0.587 * g + 0.114 * b) * a / 255.0).round() as u8])
+    })
 }
 
 fn jpeg(picture: &GrayImage, quality: u8) -> Vec<u8> {
