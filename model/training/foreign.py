@@ -3,7 +3,8 @@
 Real ones are few (the shared foreign pictures and DICOM files), so each is also cropped, turned and shown in other windows. The
 volumes with masks, cut and summed along other axes, give coronal and sagittal slices and what an X-ray would show; ellipses
 drawn at random give phantoms and drawings of a chest. Chest slices with shuffled tiles, inverted or enlarged stand for
-pictures that have the gray levels and textures of one but not its layout. A picture's group is its kind.
+pictures that have the gray levels and textures of one but not its layout, and slices in a window that begins above most of their
+lungs for chest slices that cannot be judged. A picture's group is its kind, or the slice that it was made of.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import csv
 from pathlib import Path
 
 import numpy as np
+import onnxruntime
 from PIL import Image, ImageDraw, ImageFilter
 
 import data
@@ -20,8 +22,9 @@ import data
 SEED = 11
 # Pictures of each kind, and copies of each real foreign picture.
 EACH, COPIES = 60, 10
-# Real slices that are altered until they are none.
+# Real slices that are altered until they are none, and slices whose lungs are made black, of each collection.
 ALTERED = 60
+DARKENED = {"train": 50, "sars": 60, "source": 40, "luna_fit": 50}
 
 
 def window(levels: np.ndarray, random: np.random.Generator) -> np.ndarray:
@@ -131,10 +134,20 @@ def altered(levels: np.ndarray, kind: str, random: np.random.Generator) -> Image
     return picture(levels, size, size)
 
 
+def darkened(levels: np.ndarray, lung: np.ndarray, random: np.random.Generator) -> Image.Image:
+    """A chest slice [S,S] with shares of lung [h,w] in a window that begins above most of the lungs' levels, as a soft-tissue one does."""
+    size = len(levels)
+    share = np.kron(lung, np.ones((size // len(lung),) * 2))
+    low = np.quantile(levels[share > 0.7], random.uniform(0.6, 0.9))
+    high = max(np.quantile(levels[share < 0.05], 0.9), low + 0.15)
+    return picture(((levels - low) / (high - low)).clip(0, 1), size, size)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--manifest", type=Path, required=True)
     parser.add_argument("--arrays", type=Path, required=True, help="arrays at 336")
+    parser.add_argument("--start", type=Path, required=True, help="exported file whose segmenter finds the lungs")
     parser.add_argument("--out", type=Path, required=True, help="folder for foreign.csv and the pictures")
     options = parser.parse_args()
 
@@ -157,6 +170,16 @@ def main() -> None:
     for kind in ("shuffled", "inverted", "enlarged"):
         for row in random.choice(chest, ALTERED, replace=False):
             made.append((kind, altered((arrays.inputs[row, 0] * 128 + 127).clip(0, 255) / 255, kind, random)))
+    session = onnxruntime.InferenceSession(str(options.start), providers=["CPUExecutionProvider"])
+    for split, count in DARKENED.items():
+        rows = random.permutation(np.flatnonzero(arrays.clean & (arrays.split == split)))
+        for row in rows[: 2 * count]:
+            lung = session.run(["lung"], {"slice": arrays.inputs[row : row + 1]})[0][0, 0]
+            # Slices above or below the lungs have nothing to hide.
+            if count > 0 and (lung > 0.7).mean() > 0.05:
+                levels = (arrays.inputs[row, 0] * 128 + 127).clip(0, 255) / 255
+                made.append((f"darkened {arrays.group[row]}", darkened(levels, lung, random)))
+                count -= 1
     with open(options.out / "foreign.csv", "w", newline="") as file:
         writer = csv.DictWriter(file, data.COLUMNS, lineterminator="\n")
         writer.writeheader()

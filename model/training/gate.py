@@ -31,7 +31,7 @@ LUNG = 0.03
 # The least share of lung is this part of that of the labelled slice with least, but for one in a hundred.
 LUNG_QUANTILE, LUNG_PART = 0.01, 0.25
 # Strength of the regression's prior, folds by group, and the share of any collection's slices that it may refuse.
-STRENGTH, FOLDS, LOST = 0.1, 5, 0.01
+STRENGTH, FOLDS, LOST = 1.0, 5, 0.01
 # Of a lung whose window shows it plain black at least this share of pixels is black.
 BLACK = 0.95
 
