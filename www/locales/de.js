@@ -486,6 +486,7 @@ export default {
     left_out_sars_sars: 'Ganz zurückgehalten: SARS-CoV-2-CT',
     left_out_sources_slice: 'Ganz zurückgehalten: eingezeichnete Volumen',
     left_out_sources_source: 'Ganz zurückgehalten: 20 Quellen',
+    foreign_darkened: 'Schichten in einem Fenster, das die Lungen verbirgt',
     foreign_drawing: 'Zeichnungen',
     foreign_enlarged: 'Vergrößerte Schichtmitten',
     foreign_hidden: 'Vom Fenster verborgene Lungen',

@@ -491,6 +491,7 @@ export default {
     left_out_sars_sars: 'Left out whole: SARS-CoV-2-CT',
     left_out_sources_slice: 'Left out whole: drawn volumes',
     left_out_sources_source: 'Left out whole: 20 sources',
+    foreign_darkened: 'Slices put into a window that hides the lungs',
     foreign_drawing: 'Drawings',
     foreign_enlarged: 'Enlarged middles of slices',
     foreign_hidden: 'Lungs hidden by the window',

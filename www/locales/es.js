@@ -486,6 +486,7 @@ export default {
     left_out_sars_sars: 'Apartados por completo: SARS-CoV-2-CT',
     left_out_sources_slice: 'Apartados por completo: volúmenes dibujados',
     left_out_sources_source: 'Apartados por completo: 20 fuentes',
+    foreign_darkened: 'Cortes en una ventana que oculta los pulmones',
     foreign_drawing: 'Dibujos',
     foreign_enlarged: 'Centros de cortes ampliados',
     foreign_hidden: 'Pulmones ocultos por la ventana',

@@ -486,6 +486,7 @@ export default {
     left_out_sars_sars: 'Entièrement écartés: SARS-CoV-2-CT',
     left_out_sources_slice: 'Entièrement écartés: volumes annotés',
     left_out_sources_source: 'Entièrement écartés: 20 sources',
+    foreign_darkened: 'Coupes mises dans une fenêtre qui cache les poumons',
     foreign_drawing: 'Dessins',
     foreign_enlarged: 'Centres de coupes agrandis',
     foreign_hidden: 'Poumons cachés par la fenêtre',

@@ -486,6 +486,7 @@ export default {
     left_out_sars_sars: '整体留出：SARS-CoV-2-CT',
     left_out_sources_slice: '整体留出：勾画过的扫描',
     left_out_sources_source: '整体留出：20 个来源',
+    foreign_darkened: '换成使肺不可见窗位的层面',
     foreign_drawing: '绘图',
     foreign_enlarged: '放大的层面中部',
     foreign_hidden: '窗宽窗位使肺不可见',
