@@ -1,4 +1,4 @@
-"""Random views of input batches: geometry, display window, resolution, noise, holes, mixup.
+"""Random views of input batches: geometry, kernel, display window, noise, resolution.
 
 All functions take and give float tensors [N,1,H,W] of input values (gray - 127) / 128 and draw from
 a torch.Generator on the tensors' device, so that a run is repeatable. The display window is varied because in COVID-CT it
@@ -140,23 +140,6 @@ def noise(x: Tensor, generator: Generator) -> Tensor:
     count = len(x)
     amount = uniform(generator, count, 0, 8 / 128).view(-1, 1, 1, 1) * chosen(generator, count, 0.5)
     return x + amount * torch.randn(x.shape, generator=generator, device=x.device)
-
-
-def mixup(tensors: list[Tensor], generator: Generator) -> list[Tensor]:
-    """Half of the batches are blended with a shuffled copy (Zhang et al. 2018, arXiv 1710.09412).
-
-    The share of the copy is uniform in 0 to 0.3; all tensors [N,...] are blended alike.
-    """
-    if uniform(generator, 1, 0, 1).item() < 0.5:
-        return tensors
-    count = len(tensors[0])
-    order = torch.randperm(count, generator=generator, device=generator.device)
-    share = uniform(generator, count, 0, 0.3)
-    blended = []
-    for x in tensors:
-        part = share.view(-1, *[1] * (x.dim() - 1))
-        blended.append((1 - part) * x + part * x[order])
-    return blended
 
 
 def shade(x: Tensor, generator: Generator, dark: Tensor | None = None, softened: float = 0.4) -> Tensor:

@@ -19,7 +19,6 @@ import numpy as np
 COLUMNS = ("path", "label", "split", "group", "clean", "collection", "source", "findings")
 # The lesion labels of covid-ct/lesions.csv.
 FINDINGS = ("ground_glass", "consolidation", "crazy_paving", "air_bronchogram", "septal_thickening")
-FOLDS = 5
 # Folders of ood that hold renderings of a real chest-CT slice.
 REFERENCES = ("chest-ct-reference", "formats")
 # One LUNA16 series in ten is kept from the gate's fit.
@@ -246,34 +245,6 @@ def inside_of(entry: dict) -> list[float]:
         int(entry[name]) for name in ("width", "height", "left", "top", "inside_width", "inside_height")
     )
     return [top / height, (top + down) / height, left / width, (left + across) / width]
-
-
-def folds(arrays: Arrays) -> np.ndarray:
-    """Folds [N] of cross-validation over the audited training and validation slices, -1 for the others.
-
-    Slices of one source, be it by paper or by group, stay together; each fold gets about as many slices of each class.
-    """
-    usable = np.flatnonzero(arrays.clean & np.isin(arrays.split, ("train", "val")))
-    bond = {}
-
-    def root(name: str) -> str:
-        while bond.setdefault(name, name) != name:
-            name = bond[name]
-        return name
-
-    for row in usable:
-        bond[root("group " + arrays.group[row])] = root("source " + arrays.source[row])
-    together = np.array([root("source " + arrays.source[row]) for row in usable])
-    fold = np.full(len(arrays.label), -1)
-    counts = np.zeros((FOLDS, 2))
-    names, sizes = np.unique(together, return_counts=True)
-    for name in names[np.argsort(-sizes, kind="stable")]:
-        rows = usable[together == name]
-        added = np.bincount(arrays.label[rows], minlength=2)
-        best = int(np.argmin(counts @ added + 1e-3 * counts.sum(1)))
-        fold[rows] = best
-        counts[best] += added
-    return fold
 
 
 def main() -> None:
