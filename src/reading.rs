@@ -98,6 +98,8 @@ pub struct SourceInfo {
     /// Where rows and columns run to in the patient, as the slice is read and shown: "L\\P" for every axial slice whose file says how it
     /// lies; `None` where it does not say it.
     pub orientation: Option<String>,
+    /// What was read against the letter of the file; empty where the file is as it should be.
+    pub notes: Vec<String>,
     /// The window that made gray levels of Hounsfield units; `None` where the file had gray levels.
     pub window: Option<Window>,
     /// Of the slice, in pixels.
@@ -192,6 +194,7 @@ impl SourceInfo {
             modality: origin.modality.clone(),
             transfer_syntax: origin.transfer_syntax.clone(),
             orientation: origin.orientation.clone(),
+            notes: origin.notes.clone(),
             window,
             width: picture.width,
             height: picture.height,

@@ -62,6 +62,8 @@ pub struct Origin {
     pub orientation: Option<String>,
     /// A CT image that does not say how its values become Hounsfield units: DICOM (0028,1052) and (0028,1053) are missing.
     pub unscaled: bool,
+    /// What was read against the letter of the file, each a sentence without its full stop. Holds no text of the file's.
+    pub notes: Vec<String>,
     /// Share of the pixels whose channels differ by more than [`COLOURED`] levels, 0..1.
     pub colour: f32,
 }

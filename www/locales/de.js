@@ -236,6 +236,7 @@ export default {
     size: 'Größe',
     format: 'Format',
     window: 'Fenster',
+    notes: 'Hinweise zum Lesen',
     time: 'Dauer',
     opacity: ({ share, ground_glass, consolidation }) => `Verschattung: ${percent(share)} der Lunge (Milchglastrübung ${percent(ground_glass)}, Konsolidierung ${percent(consolidation)})`,
     opacityHelp: 'Anteile an der Lungenfläche dieser Schicht, wie das Netz sie sieht.',

@@ -236,6 +236,7 @@ export default {
     size: 'Size',
     format: 'Format',
     window: 'Window',
+    notes: 'Notes on reading',
     time: 'Time',
     opacity: (/** @type {Opacity} */ { share, ground_glass, consolidation }) => `Opacity: ${percent(share)} of the lungs (ground glass ${percent(ground_glass)}, consolidation ${percent(consolidation)})`,
     opacityHelp: 'Shares of the lungs\' area in this slice, as the network sees it.',

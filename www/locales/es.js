@@ -236,6 +236,7 @@ export default {
     size: 'Tamaño',
     format: 'Formato',
     window: 'Ventana',
+    notes: 'Notas de lectura',
     time: 'Tiempo',
     opacity: ({ share, ground_glass, consolidation }) => `Opacidad: ${percent(share)} de los pulmones (vidrio deslustrado ${percent(ground_glass)}, consolidación ${percent(consolidation)})`,
     opacityHelp: 'Proporciones de la superficie pulmonar de este corte, tal como las ve la red.',

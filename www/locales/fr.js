@@ -236,6 +236,7 @@ export default {
     size: 'Taille',
     format: 'Format',
     window: 'Fenêtre',
+    notes: 'Remarques de lecture',
     time: 'Durée',
     opacity: ({ share, ground_glass, consolidation }) => `Opacités\u00a0: ${percent(share)} des poumons (verre dépoli ${percent(ground_glass)}, condensation ${percent(consolidation)})`,
     opacityHelp: 'Parts de la surface des poumons sur cette coupe, telles que le réseau les voit.',

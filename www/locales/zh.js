@@ -236,6 +236,7 @@ export default {
     size: '尺寸',
     format: '格式',
     window: '窗',
+    notes: '读取说明',
     time: '用时',
     opacity: ({ share, ground_glass, consolidation }) => `密度增高影：占肺的 ${percent(share)}（磨玻璃影 ${percent(ground_glass)}，实变 ${percent(consolidation)}）`,
     opacityHelp: '网络所见的、占该层面肺面积的比例。',

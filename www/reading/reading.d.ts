@@ -36,6 +36,8 @@ interface Reading {
     modality: string | null;
     transfer_syntax: string | null;
     orientation: string | null;
+    /** What was read against the letter of the file, in English. */
+    notes: string[];
     window: DisplayWindow | null;
     width: number;
     height: number;

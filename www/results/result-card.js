@@ -294,6 +294,7 @@ function details({ source, ms }) {
     [words.card.size, source.width && source.height ? `${source.width} × ${source.height}` : null],
     [words.card.format, [source.format?.toUpperCase(), source.modality].filter(Boolean).join(', ') || null],
     [words.card.window, source.window ? words.card.windowOf(source.window.center, source.window.width) : words.card.asStored],
+    [words.card.notes, source.notes.length > 0 ? inEnglish(`${source.notes.join('; ')}.`) : null],
     [words.card.time, spent.length > 0 ? format.ms(spent.reduce((sum, part) => sum + part, 0)) : null],
   ]);
 }

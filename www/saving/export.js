@@ -30,6 +30,7 @@ const COLUMNS = {
   format: ({ reading }) => reading.source?.format,
   modality: ({ reading }) => reading.source?.modality,
   transfer_syntax: ({ reading }) => reading.source?.transfer_syntax,
+  notes: ({ reading }) => reading.source?.notes.join('; '),
   window_center: ({ reading }) => reading.source?.window?.center,
   window_width: ({ reading }) => reading.source?.window?.width,
   width: ({ reading }) => reading.source?.width,

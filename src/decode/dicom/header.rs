@@ -134,6 +134,7 @@ impl Header {
             modality: elements.modality,
             transfer_syntax: Some(syntax),
             localizer,
+            notes: Vec::new(),
             colour: 0.0,
         };
         Ok(Header { frames, width, height, layout, meaning, padding, orientation, storage, origin, place })
