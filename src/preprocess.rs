@@ -40,7 +40,7 @@ pub struct Inside {
 
 impl Inside {
     /// Takes rows and columns off each side as long as they are of one level, and again, for margins in margins. With a margin over
-    /// [`MAX_MARGIN`] the picture stays whole.
+    /// 15 % of a side the picture stays whole.
     pub fn of(picture: &Picture) -> Inside {
         let Picture { width, height, gray } = picture;
         let whole = Inside { left: 0, top: 0, width: *width, height: *height };

@@ -123,6 +123,13 @@ impl Run {
                 process::run(&mut cargo)
             })
         })?;
+        self.step("documentation", |_| {
+            [PRODUCT, TOOLS].iter().try_for_each(|packages| {
+                let mut cargo = process::cargo();
+                cargo.args(["doc", "--release", "--no-deps"]).args(*packages).env("RUSTDOCFLAGS", "-D warnings");
+                process::run(&mut cargo)
+            })
+        })?;
         let linted = self.step("lints for wasm32", |_| {
             for variant in Variant::ALL {
                 let Some(mut clippy) = toolchain.clippy()? else {
