@@ -3,6 +3,9 @@
 //!
 //! The slice is that of cases/lidc-explicit-le.
 
+#[path = "reports/archives.rs"]
+mod archives;
+
 use std::cell::LazyCell;
 
 use lungglass::classifier::Classifier;

@@ -1,21 +1,52 @@
-//! ZIP archives: which entries are images, and the bytes of one at a time. Nothing is written, and no name leads out of the archive.
+//! ZIP and tar archives: which entries are images, and the bytes of one at a time. Nothing is written, no name leads out of the archive,
+//! and no two entries have one name.
+
+mod name;
+mod tar;
+mod zip;
 
 use std::borrow::Cow;
 use std::ops::Range;
 
-use rawzip::path::ZipFilePath;
-use rawzip::{CompressionMethod, ZipArchive, ZipFileHeaderRecord, ZipSliceArchive};
-
-use super::{Content, Image, Limits, dicom, inflate};
+use super::{Content, Image, Limits, dicom, gzip, inflate};
 use crate::error::{Error, Result};
 
-const FORMAT: &str = "ZIP";
 /// Bytes of an entry that are looked at first to see what it is.
 const FIRST_PEEK: u64 = 64 << 10;
 
-/// Recognises an archive by its first entry, or by its end where there is none.
-pub(super) fn sniff(bytes: &[u8]) -> bool {
-    bytes.starts_with(b"PK\x03\x04") || bytes.starts_with(b"PK\x05\x06")
+/// The starts of archives and packed files that are not read, and what they are called.
+const FOREIGN: [(&[u8], &str); 6] = [
+    (b"7z\xBC\xAF\x27\x1C", "a 7z archive"),
+    (b"Rar!\x1A\x07", "a RAR archive"),
+    (b"\xFD7zXZ\0", "an xz file"),
+    (b"BZh", "a bzip2 file"),
+    (b"\x28\xB5\x2F\xFD", "a Zstandard file"),
+    (b"MSCF\0\0\0\0", "a cabinet archive"),
+];
+
+/// What a file is as an archive.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Kind {
+    Zip,
+    Tar,
+    /// One of [`FOREIGN`], by its name.
+    Foreign(&'static str),
+}
+
+/// Recognises an archive by its first bytes.
+pub(super) fn sniff(bytes: &[u8]) -> Option<Kind> {
+    if zip::sniff(bytes) {
+        return Some(Kind::Zip);
+    }
+    if tar::sniff(bytes) {
+        return Some(Kind::Tar);
+    }
+    FOREIGN.iter().find(|(start, _)| bytes.starts_with(start)).map(|(_, name)| Kind::Foreign(name))
+}
+
+/// Recognises an archive in a whole file that is no image: a ZIP archive may have any bytes in front.
+pub(super) fn sniff_whole(bytes: &[u8]) -> Option<Kind> {
+    sniff(bytes).or_else(|| zip::is_behind(bytes).then_some(Kind::Zip))
 }
 
 /// An archive that was recognised, whose images can be read one at a time.
@@ -31,7 +62,7 @@ pub struct Archive {
 /// An image in an archive.
 #[derive(Debug)]
 pub struct Entry {
-    /// Its path in the archive, with `/` and without `..`.
+    /// Its path in the archive, with `/` and without `..`. A second entry of one name is called `name (2)`, before its extension.
     pub name: String,
     /// The number of frames, at least 1. One that cannot be opened stands for one frame.
     pub frames: usize,
@@ -45,7 +76,16 @@ struct Packed {
     is_deflated: bool,
     /// Bytes, as the directory says.
     size: u64,
-    crc: u32,
+    /// `None` in a format that has none.
+    crc: Option<u32>,
+    /// The archive's, for errors.
+    format: &'static str,
+}
+
+/// A file in an archive, not yet looked at.
+struct Found {
+    name: String,
+    packed: Result<Packed>,
 }
 
 impl Archive {
@@ -53,26 +93,17 @@ impl Archive {
     ///
     /// # Errors
     /// [`Error::Unreadable`] for a damaged directory or entries that share their bytes, [`Error::TooLarge`] for more than `limits`,
-    /// [`Error::NoImages`] if no entry is an image.
-    pub(super) fn open(bytes: Vec<u8>, limits: Limits) -> Result<Archive> {
+    /// [`Error::NoImages`] if no entry is an image, [`Error::Unsupported`] for an archive that is known by name alone.
+    pub(super) fn open(mut bytes: Vec<u8>, kind: Kind, limits: Limits) -> Result<Archive> {
+        let files = match kind {
+            Kind::Zip => zip::files(&mut bytes, &limits)?,
+            Kind::Tar => tar::files(&bytes, &limits)?,
+            Kind::Foreign(what) => {
+                return Err(Error::Unsupported { what: what.to_string(), advice: "unpack it first" });
+            }
+        };
         let (mut entries, mut skipped, mut nested) = (Vec::new(), 0, 0);
-        let archive = ZipArchive::from_slice(&bytes[..]).map_err(damaged)?;
-        Limits::check("the number of entries", archive.entries_hint(), limits.entries)?;
-        let (mut count, mut compressed, mut expanded) = (0u64, 0u64, 0u64);
-        let mut records = archive.entries();
-        while let Some(record) = records.next_entry().map_err(damaged)? {
-            count += 1;
-            Limits::check("the number of entries", count, limits.entries)?;
-            if record.is_dir() {
-                continue;
-            }
-            compressed = compressed.saturating_add(record.compressed_size_hint());
-            expanded = expanded.saturating_add(record.uncompressed_size_hint());
-            Limits::check("the size of all entries in bytes", expanded, limits.unpacked(bytes.len() as u64))?;
-            if compressed > bytes.len() as u64 {
-                return Err(unreadable("its entries share their bytes"));
-            }
-            let packed = Packed::of(&archive, &record, &limits);
+        for Found { name, packed } in files {
             let frames = match &packed {
                 Ok(packed) => match packed.peek(&bytes, &limits) {
                     Peek::Image(frames) => frames,
@@ -87,13 +118,12 @@ impl Archive {
                 },
                 Err(_) => 1,
             };
-            let raw = record.file_path();
-            let name = String::from_utf8_lossy(raw.as_bytes());
-            entries.push(Entry { name: ZipFilePath::from_str(&name).as_str().to_string(), frames, packed });
+            entries.push(Entry { name, frames, packed });
         }
         if entries.is_empty() {
             return Err(Error::NoImages { others: skipped + nested });
         }
+        name::tell_apart(entries.iter_mut().map(|entry| &mut entry.name).collect());
         Ok(Archive { bytes, entries, skipped, nested, limits })
     }
 
@@ -148,28 +178,6 @@ enum Peek {
 }
 
 impl Packed {
-    /// Finds an entry, if it can be read within `limits`.
-    fn of(archive: &ZipSliceArchive<&[u8]>, record: &ZipFileHeaderRecord, limits: &Limits) -> Result<Packed> {
-        let flags = record.flags();
-        if flags.is_encrypted() || flags.has_strong_encryption() {
-            let advice = "unpack the archive with its password first";
-            return Err(Error::Unsupported { what: "an encrypted entry".to_string(), advice });
-        }
-        let is_deflated = match record.compression_method() {
-            CompressionMethod::STORE => false,
-            CompressionMethod::DEFLATE => true,
-            method => {
-                let method = method.name().map_or_else(|| method.as_u16().to_string(), str::to_string);
-                let what = format!("the compression method {method} of an entry");
-                return Err(Error::Unsupported { what, advice: "unpack the archive first" });
-            }
-        };
-        let (start, end) = archive.get_entry(record.wayfinder()).map_err(damaged)?.compressed_data_range();
-        let size = record.uncompressed_size_hint();
-        Limits::check("the size of the entry in bytes", size, limits.inflated(end - start))?;
-        Ok(Packed { data: start as usize..end as usize, is_deflated, size, crc: record.crc32() })
-    }
-
     /// Its first bytes, at most `limit`.
     fn start<'a>(&self, bytes: &'a [u8], limit: u64) -> Cow<'a, [u8]> {
         let data = &bytes[self.data.clone()];
@@ -185,13 +193,18 @@ impl Packed {
         loop {
             let first = self.start(bytes, limit.min(self.size));
             let is_whole = (first.len() as u64) < limit || limit >= self.size;
-            if sniff(&first) {
+            let unpacked = gzip::sniff(&first).then(|| gzip::start(&first, limit));
+            let (first, is_whole) = match &unpacked {
+                Some(unpacked) => (&unpacked[..], false),
+                None => (&first[..], is_whole),
+            };
+            if sniff(first).is_some() {
                 return Peek::Archive;
             }
-            match Content::sniff(&first) {
+            match Content::sniff(first) {
                 None => return Peek::Other,
                 Some(Content::Raster(_)) => return Peek::Image(1),
-                Some(Content::Dicom(start)) => match dicom::peek(&first, start, is_whole, limits) {
+                Some(Content::Dicom(start)) => match dicom::peek(first, start, is_whole, limits) {
                     dicom::Peek::Frames(frames) => return Peek::Image(frames),
                     dicom::Peek::NoPixels => return Peek::Other,
                     // What is wrong with so long a header is said when it is read.
@@ -207,27 +220,23 @@ impl Packed {
         let data = &bytes[self.data.clone()];
         let content = if self.is_deflated {
             inflate::all(data, self.size).map_err(|fault| match fault {
-                inflate::Fault::TooLong => unreadable("an entry is longer than its directory says"),
-                inflate::Fault::Damaged(error) => unreadable(&format!("an entry is damaged ({error})")),
+                inflate::Fault::TooLong => self.unreadable("an entry is longer than its directory says"),
+                inflate::Fault::Damaged(error) => self.unreadable(&format!("an entry is damaged ({error})")),
             })?
         } else {
             data.to_vec()
         };
         let mut crc = flate2::Crc::new();
         crc.update(&content);
-        if content.len() as u64 != self.size || crc.sum() != self.crc {
-            return Err(unreadable("an entry is not what its directory says"));
+        if content.len() as u64 != self.size || self.crc.is_some_and(|expected| expected != crc.sum()) {
+            return Err(self.unreadable("an entry is not what its directory says"));
         }
         Ok(content)
     }
-}
 
-fn unreadable(reason: &str) -> Error {
-    Error::Unreadable { format: FORMAT, reason: reason.to_string() }
-}
-
-fn damaged(error: rawzip::Error) -> Error {
-    unreadable(&error.to_string())
+    fn unreadable(&self, reason: &str) -> Error {
+        Error::Unreadable { format: self.format, reason: reason.to_string() }
+    }
 }
 
 #[cfg(test)]
@@ -237,8 +246,8 @@ pub(super) mod tests {
 
     use flate2::Compression;
     use flate2::write::DeflateEncoder;
-    use rawzip::ZipArchiveWriter;
     use rawzip::path::EntryPath;
+    use rawzip::{CompressionMethod, ZipArchiveWriter};
 
     /// An archive of deflated files.
     pub fn zip(files: &[(&str, &[u8])]) -> Vec<u8> {
@@ -266,7 +275,12 @@ pub(super) mod tests {
     }
 
     fn open(bytes: Vec<u8>) -> Result<Archive> {
-        Archive::open(bytes, Limits::default())
+        within(bytes, Limits::default())
+    }
+
+    fn within(bytes: Vec<u8>, limits: Limits) -> Result<Archive> {
+        let kind = sniff_whole(&bytes).expect("an archive");
+        Archive::open(bytes, kind, limits)
     }
 
     /// The place of the record of the first entry in the directory.
@@ -325,9 +339,9 @@ pub(super) mod tests {
         let zeros = vec![0; 10 << 20];
         let bytes = zip(&[("zeros", &zeros)]);
         let limits = Limits { expanded: 10 << 20, ..Limits::default() };
-        assert_eq!(Archive::open(bytes.clone(), limits).unwrap_err(), Error::NoImages { others: 1 });
+        assert_eq!(within(bytes.clone(), limits).unwrap_err(), Error::NoImages { others: 1 });
         let limits = Limits { expanded: (10 << 20) - 1, ..limits };
-        assert_eq!(Archive::open(bytes.clone(), limits).unwrap_err().code(), "too_large");
+        assert_eq!(within(bytes.clone(), limits).unwrap_err().code(), "too_large");
 
         // A directory that declares four gibibytes for them.
         let mut bomb = bytes;
@@ -338,7 +352,7 @@ pub(super) mod tests {
         let large = dicom::fixture::frames_behind(5000, 1);
         let files = zip(&[("scan", &large), ("a.png", &png(4))]);
         let limits = Limits { entry: 1000, ..Limits::default() };
-        let archive = Archive::open(files, limits).unwrap();
+        let archive = within(files, limits).unwrap();
         assert_eq!(archive.image(0).err().map(|error| error.code()), Some("too_large"));
         assert!(archive.image(1).is_ok());
     }
@@ -367,7 +381,7 @@ pub(super) mod tests {
     fn too_many_entries_are_refused() {
         let limits = Limits { entries: 2, ..Limits::default() };
         let files = [("a", &b"a"[..]), ("b", b"b"), ("c", b"c")];
-        let error = Archive::open(zip(&files), limits).unwrap_err();
+        let error = within(zip(&files), limits).unwrap_err();
         assert_eq!(error, Error::TooLarge { what: "the number of entries", value: Some(3), limit: 2 });
     }
 
@@ -408,6 +422,9 @@ pub(super) mod tests {
             }
             bytes.truncate(length - cut);
             for bytes in [bytes, [b"PK\x05\x06", &tail[..]].concat()] {
+                if sniff_whole(&bytes).is_none() {
+                    continue;
+                }
                 if let Ok(archive) = open(bytes) {
                     for entry in 0..archive.entries().len() {
                         let _ = archive.image(entry).map(|image| image.slice(0));

@@ -1,8 +1,8 @@
-//! DEFLATE (RFC 1951), for as long as the result stays within its limit.
+//! DEFLATE (RFC 1951) by itself and in gzip files (RFC 1952), for as long as the result stays within its limit.
 
 use std::io::{self, Read};
 
-use flate2::bufread::DeflateDecoder;
+use flate2::bufread::{DeflateDecoder, GzDecoder};
 
 /// Why there is no result.
 #[derive(Debug)]
@@ -14,36 +14,79 @@ pub(super) enum Fault {
 
 /// Inflates `compressed` into at most `limit` bytes; what follows the stream is ignored.
 ///
-/// What is long is measured first, so that no more memory is taken than it needs: a vector that grows holds up to three times as much.
+/// # Errors
+/// [`Fault`]
 pub(super) fn all(compressed: &[u8], limit: u64) -> Result<Vec<u8>, Fault> {
-    let bytes = up_to(compressed, limit.min(SHORT).saturating_add(1), 0)?;
+    whole(|| DeflateDecoder::new(compressed), limit)
+}
+
+/// As [`all`], of a gzip file, which may have several members; what follows them is ignored.
+pub(super) fn all_members(compressed: &[u8], limit: u64) -> Result<Vec<u8>, Fault> {
+    whole(|| Members::new(compressed), limit)
+}
+
+/// What is long is measured first, so that no more memory is taken than it needs: a vector that grows holds up to three times as much.
+fn whole<R: Read>(stream: impl Fn() -> R, limit: u64) -> Result<Vec<u8>, Fault> {
+    let bytes = up_to(stream(), limit.min(SHORT).saturating_add(1), 0)?;
     if bytes.len() as u64 <= limit.min(SHORT) {
         return Ok(bytes);
     }
     drop(bytes);
-    let mut stream = DeflateDecoder::new(compressed).take(limit.saturating_add(1));
-    let length = io::copy(&mut stream, &mut io::sink()).map_err(Fault::Damaged)?;
+    let length = io::copy(&mut stream().take(limit.saturating_add(1)), &mut io::sink()).map_err(Fault::Damaged)?;
     if length > limit {
         return Err(Fault::TooLong);
     }
-    up_to(compressed, length, length as usize)
+    up_to(stream(), length, length as usize)
 }
 
 /// Bytes that are inflated without measuring them first.
 const SHORT: u64 = 4 << 20;
 
-fn up_to(compressed: &[u8], limit: u64, capacity: usize) -> Result<Vec<u8>, Fault> {
+fn up_to(stream: impl Read, limit: u64, capacity: usize) -> Result<Vec<u8>, Fault> {
     let mut bytes = Vec::with_capacity(capacity);
-    DeflateDecoder::new(compressed).take(limit).read_to_end(&mut bytes).map_err(Fault::Damaged)?;
+    stream.take(limit).read_to_end(&mut bytes).map_err(Fault::Damaged)?;
     Ok(bytes)
 }
 
 /// The first bytes, at most `limit`: fewer where the stream ends or is damaged before.
 pub(super) fn start(compressed: &[u8], limit: u64) -> Vec<u8> {
+    start_of(DeflateDecoder::new(compressed), limit)
+}
+
+/// As [`start`], of a gzip file.
+pub(super) fn start_of_members(compressed: &[u8], limit: u64) -> Vec<u8> {
+    start_of(Members::new(compressed), limit)
+}
+
+fn start_of(stream: impl Read, limit: u64) -> Vec<u8> {
     let mut bytes = Vec::new();
     // `read_to_end` leaves what came before an error.
-    let _ = DeflateDecoder::new(compressed).take(limit).read_to_end(&mut bytes);
+    let _ = stream.take(limit).read_to_end(&mut bytes);
     bytes
+}
+
+/// The members of a gzip file, one behind the other, each held against its checksum.
+struct Members<'a>(Option<GzDecoder<&'a [u8]>>);
+
+impl<'a> Members<'a> {
+    fn new(compressed: &'a [u8]) -> Members<'a> {
+        Members(Some(GzDecoder::new(compressed)))
+    }
+}
+
+impl Read for Members<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        while let Some(member) = &mut self.0 {
+            let count = member.read(buffer)?;
+            if count > 0 || buffer.is_empty() {
+                return Ok(count);
+            }
+            let rest = self.0.take().map(GzDecoder::into_inner).unwrap_or_default();
+            // Zeros of a padding, say, are no member.
+            self.0 = rest.starts_with(b"\x1F\x8B").then(|| GzDecoder::new(rest));
+        }
+        Ok(0)
+    }
 }
 
 #[cfg(test)]
@@ -52,7 +95,7 @@ mod tests {
     use std::io::Write;
 
     use flate2::Compression;
-    use flate2::write::DeflateEncoder;
+    use flate2::write::{DeflateEncoder, GzEncoder};
 
     fn deflate(bytes: &[u8]) -> Vec<u8> {
         let mut encoder = DeflateEncoder::new(Vec::new(), Compression::best());
@@ -73,6 +116,23 @@ mod tests {
         assert!(inflated == long && inflated.capacity() == long.len());
         assert!(matches!(all(&compressed, limit - 1), Err(Fault::TooLong)));
         assert!(matches!(all(&compressed[..compressed.len() - 2], limit), Err(Fault::Damaged(_))));
+    }
+
+    #[test]
+    fn a_gzip_file_is_inflated_with_all_its_members() {
+        let member = |bytes: &[u8]| {
+            let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+            encoder.write_all(bytes).unwrap();
+            encoder.finish().unwrap()
+        };
+        let two = [member(b"one "), member(b""), member(b"and two"), vec![0; 100]].concat();
+        assert_eq!(all_members(&two, 11).unwrap(), b"one and two");
+        assert!(matches!(all_members(&two, 10), Err(Fault::TooLong)));
+        assert_eq!(start_of_members(&two[..40], 6), b"one an"[..start_of_members(&two[..40], 6).len()]);
+        let mut broken = member(b"text");
+        let checksum = broken.len() - 8;
+        broken[checksum] ^= 1;
+        assert!(matches!(all_members(&broken, 100), Err(Fault::Damaged(_))));
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 mod archive;
 mod dicom;
+mod gzip;
 mod inflate;
 mod limits;
 mod raster;
@@ -26,27 +27,39 @@ fn guarded<T>(read: impl FnOnce() -> Result<T>) -> Result<T> {
 pub enum File {
     /// One image, of one frame or several.
     Image(Image),
-    /// A ZIP archive of images.
+    /// A ZIP or tar archive of images.
     Archive(Archive),
 }
 
 impl File {
-    /// Recognises an image or an archive of images.
+    /// Recognises an image or an archive of images, which gzip may have packed.
     ///
     /// # Errors
     /// Those of [`Image::open`]; for an archive [`Error::Unreadable`], [`Error::TooLarge`] and [`Error::NoImages`].
     pub fn open(bytes: Vec<u8>, limits: Limits) -> Result<File> {
-        if archive::sniff(&bytes) {
-            Limits::check("the file's size in bytes", bytes.len() as u64, limits.bytes)?;
-            return guarded(|| Archive::open(bytes, limits)).map(File::Archive);
+        let bytes = unpacked(bytes, &limits)?;
+        match guarded(|| Ok(archive_kind(&bytes)))? {
+            Some(kind) => guarded(|| Archive::open(bytes, kind, limits)).map(File::Archive),
+            None => Image::recognise(bytes, limits).map(File::Image),
         }
-        Image::open(bytes, limits).map(File::Image)
     }
 
     /// The slices of its images, to be decoded one at a time.
     pub fn slices(self) -> Slices {
         Slices::new(self)
     }
+}
+
+/// The bytes of a file, or what is in it if gzip packed it.
+fn unpacked(bytes: Vec<u8>, limits: &Limits) -> Result<Vec<u8>> {
+    Limits::check("the file's size in bytes", bytes.len() as u64, limits.bytes)?;
+    guarded(|| gzip::unpacked(bytes, limits))
+}
+
+/// What kind of archive a file is. An image may have anything behind it, an archive too.
+fn archive_kind(bytes: &[u8]) -> Option<archive::Kind> {
+    let behind = || if Content::sniff(bytes).is_none() { archive::sniff_whole(bytes) } else { None };
+    archive::sniff(bytes).or_else(behind)
 }
 
 /// An image that was recognised, whose frames can be read one at a time.
@@ -74,23 +87,30 @@ impl Content {
 }
 
 impl Image {
-    /// Recognises a file and reads its header.
+    /// Recognises a file, which gzip may have packed, and reads its header.
     ///
     /// # Errors
     /// [`Error::NotAnImage`] for unknown content, [`Error::TooLarge`] over `limits`, [`Error::Unreadable`] and
     /// [`Error::Unsupported`] for what the header tells, the latter for an archive too.
-    pub fn open(mut bytes: Vec<u8>, limits: Limits) -> Result<Image> {
-        Limits::check("the file's size in bytes", bytes.len() as u64, limits.bytes)?;
+    pub fn open(bytes: Vec<u8>, limits: Limits) -> Result<Image> {
+        Image::recognise(unpacked(bytes, &limits)?, limits)
+    }
+
+    fn recognise(mut bytes: Vec<u8>, limits: Limits) -> Result<Image> {
         let kind = match guarded(|| Ok(Content::sniff(&bytes)))? {
             Some(Content::Dicom(start)) => {
                 Kind::Dicom(Box::new(guarded(|| dicom::Header::read(&mut bytes, start, &limits))?))
             }
             Some(Content::Raster(format)) => Kind::Raster(format),
-            None if archive::sniff(&bytes) => {
-                let what = "a ZIP archive in this place".to_string();
-                return Err(Error::Unsupported { what, advice: "unpack it first" });
+            None => {
+                let what = match guarded(|| Ok(archive_kind(&bytes)))? {
+                    Some(archive::Kind::Zip) => "a ZIP archive in this place",
+                    Some(archive::Kind::Tar) => "a tar archive in this place",
+                    Some(archive::Kind::Foreign(what)) => what,
+                    None => return Err(Error::NotAnImage),
+                };
+                return Err(Error::Unsupported { what: what.to_string(), advice: "unpack it first" });
             }
-            None => return Err(Error::NotAnImage),
         };
         Ok(Image { bytes, kind, limits })
     }
