@@ -4,12 +4,13 @@
 //! It binds to 127.0.0.1, answers GET and HEAD for its own files to its own pages, and writes nothing. A page of another site cannot use
 //! it, also not one whose name was made to point to the loopback (DNS rebinding).
 
+use std::collections::VecDeque;
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -21,12 +22,22 @@ const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self' 'wa
     connect-src 'self'; img-src 'self'; style-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'none'; \
     frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types lungglass";
 
+/// Features of the browser that the page has no use for; it copies diagnostics when it is asked to, and nothing else.
+const PERMISSIONS_POLICY: &str = "accelerometer=(), autoplay=(), bluetooth=(), camera=(), clipboard-read=(), \
+    clipboard-write=(self), display-capture=(), encrypted-media=(), fullscreen=(self), gamepad=(), geolocation=(), \
+    gyroscope=(), hid=(), identity-credentials-get=(), idle-detection=(), local-fonts=(), magnetometer=(), \
+    microphone=(), midi=(), payment=(), picture-in-picture=(), publickey-credentials-get=(), screen-wake-lock=(), \
+    serial=(), storage-access=(), usb=(), web-share=(), window-management=(), xr-spatial-tracking=()";
+
 /// Sent with every answer, errors too.
-const HEADERS: [(&str, &str); 5] = [
+const HEADERS: [(&str, &str); 8] = [
     ("Content-Security-Policy", CONTENT_SECURITY_POLICY),
     ("X-Content-Type-Options", "nosniff"),
     ("Referrer-Policy", "no-referrer"),
     ("Cross-Origin-Resource-Policy", "same-origin"),
+    ("Cross-Origin-Opener-Policy", "same-origin"),
+    ("Cross-Origin-Embedder-Policy", "require-corp"),
+    ("Permissions-Policy", PERMISSIONS_POLICY),
     ("Cache-Control", "no-cache"),
 ];
 
@@ -34,8 +45,11 @@ const HEADERS: [(&str, &str); 5] = [
 const MAX_HEAD: usize = 16 * 1024;
 /// How long a client may take for the head of its request, and how long it may leave an answer untaken.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// How many clients may be connected at once; more are turned away.
+/// How many clients may be connected at once. One more takes the place of the one that has been there longest, if that has had
+/// [`MIN_TIME`]; else it is turned away.
 const MAX_CONNECTIONS: usize = 256;
+/// How long a client may stay where others wait: on the loopback all of the page takes less.
+const MIN_TIME: Duration = Duration::from_secs(2);
 
 /// Where the files come from.
 pub trait Files: Send + Sync + 'static {
@@ -87,7 +101,7 @@ impl Server {
     pub fn start(listener: TcpListener, files: impl Files) -> io::Result<Server> {
         let address = listener.local_addr()?;
         let files: Arc<dyn Files> = Arc::new(files);
-        let connections = Arc::new(AtomicUsize::new(0));
+        let connections = Connections::default();
         let stopped = Arc::new(AtomicBool::new(false));
         let stop = stopped.clone();
         let thread = thread::spawn(move || {
@@ -97,10 +111,7 @@ impl Server {
                 }
                 // A connection that broke before it was taken is no concern of the others.
                 let Ok(stream) = stream else { continue };
-                let connection = Connection::new(&connections);
-                if connections.load(Ordering::Relaxed) > MAX_CONNECTIONS {
-                    continue;
-                }
+                let Some(connection) = connections.add(&stream) else { continue };
                 let files = files.clone();
                 let work = move || {
                     // A client that has gone away is no concern of the server.
@@ -139,19 +150,44 @@ impl Drop for Server {
     }
 }
 
-/// Counts a client as long as it lives.
-struct Connection(Arc<AtomicUsize>);
+/// The clients that are connected, the one that has been there longest first.
+#[derive(Clone, Default)]
+struct Connections(Arc<Mutex<VecDeque<Client>>>);
 
-impl Connection {
-    fn new(count: &Arc<AtomicUsize>) -> Connection {
-        count.fetch_add(1, Ordering::Relaxed);
-        Connection(count.clone())
+struct Client {
+    since: Instant,
+    stream: Arc<TcpStream>,
+}
+
+impl Connections {
+    /// Takes a client in; `None` where there is no place for it.
+    fn add(&self, stream: &TcpStream) -> Option<Connection> {
+        let stream = Arc::new(stream.try_clone().ok()?);
+        let mut clients = self.clients();
+        if clients.len() >= MAX_CONNECTIONS {
+            clients.front().filter(|oldest| oldest.since.elapsed() >= MIN_TIME)?;
+            let oldest = clients.pop_front()?;
+            // Its thread ends by that; where it has ended already, nothing is lost.
+            let _ = oldest.stream.shutdown(Shutdown::Both);
+        }
+        clients.push_back(Client { since: Instant::now(), stream: stream.clone() });
+        Some(Connection { connections: self.clone(), stream })
     }
+
+    fn clients(&self) -> MutexGuard<'_, VecDeque<Client>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A client's place, for as long as its thread runs.
+struct Connection {
+    connections: Connections,
+    stream: Arc<TcpStream>,
 }
 
 impl Drop for Connection {
     fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
+        self.connections.clients().retain(|client| !Arc::ptr_eq(&client.stream, &self.stream));
     }
 }
 
@@ -591,6 +627,32 @@ mod tests {
             exchange(server.address, request.as_bytes()).starts_with("HTTP/1.1 200 ")
         });
         assert!(served);
+    }
+
+    /// Clients that ask for a file and take none of it hold all places, and are not waited for.
+    #[test]
+    fn slow_readers_keep_nobody_waiting_for_long() {
+        let site = Site::new("slow");
+        fs::write(site.folder.join("large.bin"), vec![0; 16 << 20]).unwrap();
+        let server = site.serve();
+        let ask = |file: &str| format!("GET /{file} HTTP/1.1\r\nHost: {}\r\n\r\n", server.address);
+        let slow: Vec<_> = (0..MAX_CONNECTIONS)
+            .map(|_| {
+                let mut stream = TcpStream::connect(server.address).unwrap();
+                stream.write_all(ask("large.bin").as_bytes()).unwrap();
+                stream
+            })
+            .collect();
+        let start = Instant::now();
+        while !exchange(server.address, ask("").as_bytes()).starts_with("HTTP/1.1 200 ") {
+            assert!(start.elapsed() < PATIENCE / 2, "nobody is answered");
+            thread::sleep(Duration::from_millis(50));
+        }
+        // The next ones take the places of other slow readers.
+        for _ in 0..20 {
+            assert!(exchange(server.address, ask("").as_bytes()).starts_with("HTTP/1.1 200 "));
+        }
+        drop(slow);
     }
 
     #[test]
