@@ -17,8 +17,10 @@ export async function saved(folder, extension) {
   throw new Error(`no ${extension} was saved`);
 }
 
-/** The rows of a CSV with their cells. */
-export function parseCsv(text) {
+/** The rows of a CSV with their cells. It begins with the mark by which a spreadsheet knows it as UTF-8. */
+export function parseCsv(marked) {
+  if (!marked.startsWith('\uFEFF')) throw new Error('the table has no mark of UTF-8');
+  const text = marked.slice(1);
   const rows = [];
   let row = [];
   for (const [, quoted, plain, end] of text.matchAll(/(?:"((?:[^"]|"")*)"|([^",\r\n]*))(,|\r\n|$)/g)) {

@@ -84,3 +84,11 @@ export function icon(path) {
   svg.append(shape);
   return svg;
 }
+
+/**
+ * A name without the characters that turn others around or are not seen: those are written out, as `\u{202e}`. For texts in which a name
+ * cannot be set apart as an element.
+ *
+ * @param {string} name
+ */
+export const plain = (name) => name.replace(/[\p{Cf}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]/gu, (c) => `\\u{${/** @type {number} */ (c.codePointAt(0)).toString(16)}}`);

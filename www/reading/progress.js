@@ -1,6 +1,6 @@
 // The progress of the queue: how far it is, which files wait, and what is lost by leaving now. Owns these elements.
 
-import { element } from '../common/dom.js';
+import { element, plain } from '../common/dom.js';
 import { byId, say } from '../common/page.js';
 import { words } from '../locales/words.js';
 
@@ -33,7 +33,7 @@ export class Progress {
       if (cancelled) return words.progress.cancelled(done, total);
       if (!busy) return words.progress.done(total);
       if (!reading) return words.progress.waiting(files);
-      return words.progress.reading(done, total, waiting[0]) + (secondsLeft === null ? '' : words.progress.left(secondsLeft));
+      return words.progress.reading(done, total, plain(waiting[0])) + (secondsLeft === null ? '' : words.progress.left(secondsLeft));
     };
     say('queue-text', told);
     // Told of every slice, a screen reader would come to nothing else: it says the start, each tenth and the end.

@@ -225,7 +225,7 @@ function canvas() {
 
 /** @param {Reading} reading */
 function title({ file, frame }) {
-  return element('h3', element('span.name', file), frame === null ? null : element('span.frame-number', words.card.frame(frame)));
+  return element('h3', element('bdi.name', file), frame === null ? null : element('span.frame-number', words.card.frame(frame)));
 }
 
 /**

@@ -1,6 +1,8 @@
 // Readings as files: CSV and JSON, with what makes them repeatable. Pictures and maps stay out. Knows no element of the page but the
 // link that saves.
 
+import { plain } from '../common/dom.js';
+
 /**
  * @typedef {object} Row
  * @property {Reading} reading
@@ -73,20 +75,20 @@ export const renamed = (reading, file) => ({ ...reading, file });
 function cell(value) {
   if (value === null || value === undefined) return '';
   if (typeof value === 'number') return String(value);
-  let text = String(value);
-  // A spreadsheet runs a text that begins like this as a formula.
-  if (/^[=+\-@\t\r]/.test(text)) text = `'${text}`;
+  let text = plain(String(value));
+  // A spreadsheet runs a text that begins like this as a formula; East Asian versions know the wide signs too.
+  if (/^[=+\-@＝＋－＠\t\r\n]/.test(text)) text = `'${text}`;
   return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }
 
 /**
- * RFC 4180, one row a reading.
+ * RFC 4180, one row a reading, behind the mark by which spreadsheets know UTF-8.
  *
  * @param {Row[]} rows
  */
 export function toCsv(rows) {
   const lines = rows.map((row) => Object.values(COLUMNS).map((of) => cell(of(row))).join(','));
-  return [Object.keys(COLUMNS).join(','), ...lines, ''].join('\r\n');
+  return `\uFEFF${[Object.keys(COLUMNS).join(','), ...lines, ''].join('\r\n')}`;
 }
 
 /**

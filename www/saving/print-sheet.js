@@ -102,7 +102,7 @@ function pictures(study, nameOf, pixelsOf) {
     const frame = element('div.frame', below, above);
     frame.style.setProperty('--width', String(Math.min(1, picture.width / picture.height)));
     frame.style.setProperty('--ratio', String(picture.width / picture.height));
-    return element('figure', element('div.stage', frame), element('figcaption', element('strong', `${words.batch.slice(slice)}: ${format.score(/** @type {number} */ (record.reading.score))}`), nameOf && element('span', nameOf(record))));
+    return element('figure', element('div.stage', frame), element('figcaption', element('strong', `${words.batch.slice(slice)}: ${format.score(/** @type {number} */ (record.reading.score))}`), nameOf && element('bdi', nameOf(record))));
   }));
 }
 

@@ -1,7 +1,7 @@
 // The viewer: one slice at its full size, and the stack that it stands in. Owns the dialog and all that it shows; what was read comes as
 // records, pixels come from the loader.
 
-import { element, fill, inEnglish } from '../common/dom.js';
+import { element, fill, inEnglish, plain } from '../common/dom.js';
 import { byId } from '../common/page.js';
 import { paintLungs, paintMap, paintOpacity } from '../common/heatmap.js';
 import { reason } from '../results/reason.js';
@@ -259,8 +259,9 @@ export class Viewer {
   #showReading() {
     const { reading } = this.#record;
     const [number, total] = [this.#at + 1, this.#records.length];
-    const name = reading.frame === null ? reading.file : `${reading.file} · ${words.card.frame(reading.frame)}`;
-    this.#$('file').textContent = [this.#title, name].filter(Boolean).join(' · ');
+    const frame = reading.frame === null ? null : ` · ${words.card.frame(reading.frame)}`;
+    const name = `${plain(reading.file)}${frame ?? ''}`;
+    fill(this.#$('file'), [this.#title && `${this.#title} · `, element('bdi', reading.file), frame]);
     this.#$('stack').classList.toggle('single', total === 1);
     Object.assign(this.#input('at'), { max: total, value: number });
     this.#input('at').setAttribute('aria-valuetext', words.viewer.position(number, total));
