@@ -2,7 +2,6 @@
 //! xtask bench` compares.
 
 use std::fmt::Write as _;
-use std::io::{self, Write};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -16,6 +15,7 @@ use serde::Serialize;
 use crate::args::Bench;
 use crate::failure::{Failure, Outcome, failed};
 use crate::network;
+use crate::tell;
 
 /// The sample slice of the page, as a picture.
 const SLICE: &[u8] = include_bytes!("../../tests/cases/lidc-lung-window/input.png");
@@ -65,8 +65,7 @@ pub fn run(arguments: &Bench) -> Result<Outcome, Failure> {
     } else {
         table(&report, arguments.layers)
     };
-    // Nobody need be there to read it.
-    let _ = io::stdout().write_all(text.as_bytes());
+    tell::print(&text)?;
     Ok(Outcome::AllRead)
 }
 

@@ -1,14 +1,15 @@
 //! `lungglass classify`: a line a slice as soon as it is read, in the order of the inputs.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::ffi::{OsStr, OsString};
 use std::fs;
-use std::io::{self, Write};
+use std::io::{self, Cursor, Write};
 use std::panic::{self, AssertUnwindSafe};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 
 use image::imageops::{self, FilterType};
-use image::{GrayImage, ImageBuffer, Luma};
+use image::{GrayImage, ImageBuffer, ImageFormat, Luma};
 use lungglass::classifier::Classifier;
 use lungglass::decode::{File, Limits, Pending, Slices};
 use lungglass::error::Error;
@@ -18,9 +19,9 @@ use lungglass::reading::{Reading, Verdict};
 use crate::args::Classify;
 use crate::failure::{Failure, Outcome, failed};
 use crate::inputs::{self, Input, Inputs};
-use crate::network;
 use crate::summary::{self, Summary};
 use crate::tell::{plain, tell};
+use crate::{network, output};
 
 /// Slices that are on their way at once, for each core: one is read, and the others may wait for a slower one before them.
 const AHEAD: usize = 4;
@@ -91,6 +92,10 @@ fn can_hold_summary(path: &Path, inputs: &[Input]) -> Result<(), Failure> {
         let what = if path.is_dir() { "it is a folder" } else { "its folder is not there" };
         return Err(Failure(format!("{}: {what}; --summary takes the name of a file", path.display())));
     }
+    if path.is_symlink() {
+        return Err(Failure(format!("{} is a link: name the file that it leads to", path.display())));
+    }
+    output::can_be_replaced(path).map_err(failed(path.display()))?;
     Ok(())
 }
 
@@ -174,7 +179,7 @@ fn write_lines(
 struct Queued {
     file: String,
     /// What the names of the files that are made of it start with.
-    stem: String,
+    stem: OsString,
     /// The archive or the folder that it came in.
     container: Option<String>,
     slice: Pending,
@@ -265,9 +270,10 @@ impl Maps {
         Ok(Maps { folder, inputs: files(inputs).collect(), written: HashMap::new() })
     }
 
-    fn write(&mut self, stem: &str, reading: &Reading) -> Result<(), String> {
+    fn write(&mut self, stem: &OsStr, reading: &Reading) -> Result<(), String> {
         let (Some(map), Some(source)) = (&reading.map, &reading.source) else { return Ok(()) };
-        let name = reading.frame.map_or_else(|| format!("{stem}.png"), |frame| format!("{stem}_{frame}.png"));
+        let mut name = stem.to_os_string();
+        name.push(reading.frame.map_or_else(|| ".png".to_string(), |frame| format!("_{frame}.png")));
         let path = self.folder.join(name);
         if let Some(other) = self.written.get(&path) {
             return Err(format!("{} is the map of {other}", path.display()));
@@ -275,9 +281,12 @@ impl Maps {
         if fs::canonicalize(&path).is_ok_and(|path| self.inputs.contains(&path)) {
             return Err(format!("{} is an input", path.display()));
         }
+        let mut picture = Cursor::new(Vec::new());
         map_picture(map, source.width as u32, source.height as u32)
-            .save(&path)
+            .write_to(&mut picture, ImageFormat::Png)
             .map_err(|error| format!("{}: {error}", path.display()))?;
+        output::write(&path, |file| file.write_all(picture.get_ref()).map_err(failed(path.display())))
+            .map_err(|failure| failure.0)?;
         self.written.insert(path, reading.file.clone());
         Ok(())
     }
@@ -368,9 +377,9 @@ fn csv_cells(reading: &Reading) -> [String; CSV_HEADER.len()] {
     ]
 }
 
-/// Keeps a spreadsheet from taking text for a formula, and a terminal from obeying it.
+/// Keeps a spreadsheet from taking text for a formula, in East Asian versions too, and a terminal from obeying it.
 fn defuse(text: &str) -> String {
-    let is_formula = text.starts_with(['=', '+', '-', '@', '\t', '\r']);
+    let is_formula = text.starts_with(['=', '+', '-', '@', '＝', '＋', '－', '＠', '\t', '\r', '\n']);
     format!("{}{}", if is_formula { "'" } else { "" }, plain(text))
 }
 

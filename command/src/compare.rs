@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 use std::fs;
-use std::io::{self, Write};
 use std::path::Path;
 
 use crate::metrics::{self, Case, McNemar, Paired};
@@ -11,6 +10,7 @@ use serde::Deserialize;
 use crate::args::Compare;
 use crate::failure::{Failure, Outcome, failed};
 use crate::predictions::{self, Prediction};
+use crate::tell::{self, plain};
 
 /// Two runtimes, or with `--models` two networks.
 pub fn run(arguments: &Compare) -> Result<Outcome, Failure> {
@@ -62,8 +62,8 @@ fn networks(arguments: &Compare) -> Result<Outcome, Failure> {
     let mcnemar = McNemar::of(count(|pair| pair.0 && !pair.1), count(|pair| !pair.0 && pair.1));
     let accuracy = |rights: usize| rights as f64 / decisions.len() as f64;
     let [lo, hi] = paired.interval();
-    let groups =
-        metrics::auc_difference(&a, &b).map_or("not defined".to_string(), |[lo, hi]| format!("{lo:+.3} to {hi:+.3}"));
+    let groups = metrics::auc_difference(&a, &b)
+        .map_or_else(|why| format!("none ({why})"), |[lo, hi]| format!("{lo:+.3} to {hi:+.3}"));
     let auc = |auc: metrics::Auc| {
         let [lo, hi] = auc.interval();
         format!("{:.3} ({lo:.3} to {hi:.3})", auc.value)
@@ -75,10 +75,10 @@ fn networks(arguments: &Compare) -> Result<Outcome, Failure> {
          accuracy  A {:.3}, B {:.3}; A alone is right on {}, B alone on {}\n\
          \x20         McNemar p = {:.3} exact, {:.3} corrected for continuity\n\
          DeLong and McNemar take slices for independent of each other; where they come in groups, go by the bootstrap.\n",
-        run_a.model.name,
-        run_a.model.version,
-        run_b.model.name,
-        run_b.model.version,
+        plain(&run_a.model.name),
+        plain(&run_a.model.version),
+        plain(&run_b.model.name),
+        plain(&run_b.model.version),
         decisions.len(),
         auc(paired.a),
         auc(paired.b),
@@ -91,8 +91,7 @@ fn networks(arguments: &Compare) -> Result<Outcome, Failure> {
         mcnemar.exact,
         mcnemar.corrected,
     );
-    // Nobody need be there to read it.
-    let _ = io::stdout().write_all(text.as_bytes());
+    tell::print(&text)?;
     Ok(Outcome::AllRead)
 }
 
@@ -114,16 +113,16 @@ fn runtimes(arguments: &Compare) -> Result<Outcome, Failure> {
     let mean = gaps.iter().map(|(gap, _)| f64::from(*gap)).sum::<f64>() / gaps.len().max(1) as f64;
     let changed: Vec<_> = pairs.iter().filter(|(a, b)| a.verdict != b.verdict).collect();
     let mut text = format!(
-        "{} slices in both, {alone} in one only\nlogits: mean difference {mean:.2e}, largest {largest:.2e} ({at})\nverdicts: {} differ\n",
+        "{} slices in both, {alone} in one only\nlogits: mean difference {mean:.2e}, largest {largest:.2e} ({})\nverdicts: {} differ\n",
         pairs.len(),
+        plain(at),
         changed.len()
     );
     for (a, b) in &changed {
-        text += &format!("  {}: {} and {}\n", a.path, a.verdict, b.verdict);
+        text += &format!("  {}: {} and {}\n", plain(&a.path), a.verdict.word(), b.verdict.word());
     }
-    // Nobody need be there to read it.
-    let _ = io::stdout().write_all(text.as_bytes());
-    if largest.is_nan() || largest > arguments.bound {
+    tell::print(&text)?;
+    if largest > arguments.bound {
         return Err(Failure(format!(
             "the largest difference, {largest:.2e}, is over the bound of {:.2e}",
             arguments.bound

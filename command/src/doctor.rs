@@ -1,7 +1,6 @@
 //! `lungglass doctor`: what this machine can do and whether the network reads here as it should. Holds nothing of any patient.
 
 use std::fmt::Write as _;
-use std::io::{self, Write};
 
 use lungglass::classifier::Classifier;
 use lungglass::decode::{Image, Limits};
@@ -9,6 +8,7 @@ use lungglass::decode::{Image, Limits};
 use crate::args::Network;
 use crate::failure::{Failure, Outcome};
 use crate::network;
+use crate::tell;
 
 /// The sample slice of the page, with the logit that the network was published with.
 const SLICE: &[u8] = include_bytes!("../../tests/cases/lidc-lung-window/input.png");
@@ -29,8 +29,7 @@ pub fn run(arguments: &Network) -> Result<Outcome, Failure> {
             let _ = writeln!(text, "self-test  FAILED: {problem}");
         }
     }
-    // Nobody need be there to read it.
-    let _ = io::stdout().write_all(text.as_bytes());
+    tell::print(&text)?;
     tested.map(|_| Outcome::AllRead)
 }
 

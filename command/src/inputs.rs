@@ -1,16 +1,23 @@
 //! The command's inputs: files, folders and standard input, in the order given.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
+use std::ffi::OsString;
 use std::fs;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+#[cfg(unix)]
+use std::sync::mpsc;
+#[cfg(unix)]
+use std::thread;
+#[cfg(unix)]
+use std::time::Duration;
 
 use lungglass::decode::Limits;
 use lungglass::error::{Error, Result};
 
 /// One file to read.
 pub struct Input {
-    /// As the user gave it; below a folder, the folder as given and the path in it.
+    /// As the user gave it; below a folder, the folder as given and the path in it. No two files have one name: see [`shown`].
     pub name: String,
     place: Place,
     /// The folder that the user named, if it lies in one; else it gets a line even if it is no image.
@@ -40,22 +47,80 @@ impl Input {
     }
 
     /// The last part of its name without the extension, for the files that are made of it.
-    pub fn stem(&self) -> String {
+    pub fn stem(&self) -> OsString {
         match &self.place {
-            Place::StandardInput => "stdin".to_string(),
+            Place::StandardInput => "stdin".into(),
             Place::File(path) => stem(path),
         }
     }
 }
 
 /// The last part of a path without the extension.
-pub fn stem(path: &Path) -> String {
-    path.file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into_owned())
+pub fn stem(path: &Path) -> OsString {
+    path.file_stem().unwrap_or_default().to_os_string()
+}
+
+/// A path as text. What of it is no Unicode is written out by its bytes, as `\xE9`.
+pub fn shown(path: &Path) -> String {
+    let mut text = String::new();
+    for chunk in path.as_os_str().as_encoded_bytes().utf8_chunks() {
+        text.push_str(chunk.valid());
+        text.extend(chunk.invalid().iter().map(|byte| format!("\\x{byte:02X}")));
+    }
+    text
+}
+
+/// How long a pipe may take that is read as a file.
+#[cfg(unix)]
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Refuses what is no file: a pipe, a socket or a device might never end, or wait for a program that never comes. A folder is refused
+/// by whoever reads it.
+pub fn is_file(path: &Path) -> io::Result<()> {
+    let kind = fs::metadata(path)?.file_type();
+    if kind.is_file() || kind.is_dir() {
+        return Ok(());
+    }
+    let what = if is_pipe(kind) { "a pipe" } else { "a socket or a device" };
+    let advice = format!("it is {what}, which might never end; give it the name of a file");
+    Err(io::Error::new(io::ErrorKind::InvalidInput, advice))
+}
+
+#[cfg(unix)]
+fn is_pipe(kind: fs::FileType) -> bool {
+    std::os::unix::fs::FileTypeExt::is_fifo(&kind)
+}
+
+#[cfg(not(unix))]
+fn is_pipe(_: fs::FileType) -> bool {
+    false
+}
+
+/// What is written into a pipe within [`PATIENCE`]. Where nobody writes, a thread waits on, for as long as the program runs.
+#[cfg(unix)]
+fn read_pipe(path: &Path, limits: Limits) -> Result<Vec<u8>> {
+    let (sender, receiver) = mpsc::channel();
+    let path = path.to_path_buf();
+    let work = move || {
+        let opened = fs::File::open(path).map_err(|error| Error::Io(error.to_string()));
+        // Nobody waits any more if it took too long.
+        let _ = sender.send(opened.and_then(|file| within_limit(file, &limits)));
+    };
+    thread::Builder::new().spawn(work).map_err(|error| Error::Io(error.to_string()))?;
+    receiver.recv_timeout(PATIENCE).unwrap_or_else(|_| {
+        let (seconds, advice) = (PATIENCE.as_secs(), "give it a file, or - for standard input");
+        Err(Error::Io(format!("nothing was written into this pipe to its end in {seconds} seconds; {advice}")))
+    })
 }
 
 /// The bytes of a file. One over the limit is not read.
 pub fn read(path: &Path, limits: &Limits) -> Result<Vec<u8>> {
     let unopened = |error: io::Error| Error::Io(error.to_string());
+    #[cfg(unix)]
+    if fs::metadata(path).is_ok_and(|found| is_pipe(found.file_type())) {
+        return read_pipe(path, *limits);
+    }
+    is_file(path).map_err(unopened)?;
     let file = fs::File::open(path).map_err(unopened)?;
     let (length, limit) = (file.metadata().map_err(unopened)?.len(), limits.bytes);
     if length > limit {
@@ -85,7 +150,7 @@ impl Inputs {
     pub fn of(arguments: &[PathBuf]) -> Inputs {
         let mut inputs = Inputs::default();
         for argument in arguments {
-            let name = argument.display().to_string();
+            let name = shown(argument);
             if argument.as_os_str() == "-" {
                 inputs.files.push(Input { name, place: Place::StandardInput, folder: None });
             } else if argument.is_dir() {
@@ -96,13 +161,33 @@ impl Inputs {
                 inputs.files.push(Input { name, place: Place::File(argument.clone()), folder: None });
             }
         }
+        inputs.tell_apart();
         inputs
+    }
+
+    /// A name that was written out may be that of another file: then it is numbered. What is Unicode keeps its name.
+    fn tell_apart(&mut self) {
+        let is_exact = |input: &Input| input.file().is_none_or(|path| path.to_str().is_some());
+        if self.files.iter().all(is_exact) {
+            return;
+        }
+        let mut owners: HashMap<String, Option<PathBuf>> =
+            self.files.iter().filter(|input| is_exact(input)).map(|input| (input.name.clone(), None)).collect();
+        for input in self.files.iter_mut().filter(|input| !is_exact(input)) {
+            let path = input.file().map(Path::to_path_buf);
+            let own = std::mem::take(&mut input.name);
+            let names = std::iter::once(own.clone()).chain((2..).map(|number| format!("{own} ({number})")));
+            // The same file may be given twice.
+            let is_free = |name: &String| owners.get(name).is_none_or(|owner| owner.is_some() && *owner == path);
+            input.name = names.into_iter().find(is_free).unwrap_or(own);
+            owners.insert(input.name.clone(), path);
+        }
     }
 
     /// Every file below `folder`, which the user named `named`. Links to folders are followed, but to none of those in `read`.
     fn walk(&mut self, folder: &Path, named: &str, read: &mut HashSet<PathBuf>) {
         let Ok(entries) = fs::read_dir(folder) else {
-            let name = folder.display().to_string();
+            let name = shown(folder);
             self.files.push(Input { name, place: Place::File(folder.to_path_buf()), folder: None });
             return;
         };
@@ -112,7 +197,7 @@ impl Inputs {
             let path = entry.path();
             let is_link = entry.file_type().is_ok_and(|kind| kind.is_symlink());
             if path.is_file() {
-                let name = path.display().to_string();
+                let name = shown(&path);
                 self.files.push(Input { name, place: Place::File(path), folder: Some(named.to_string()) });
             } else if path.is_dir() && (!is_link || fs::canonicalize(&path).is_ok_and(|to| read.insert(to))) {
                 self.walk(&path, named, read);
@@ -131,5 +216,23 @@ fn folders(folder: &Path, found: &mut HashSet<PathBuf>) {
         if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
             folders(&entry.path(), found);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[cfg(unix)]
+    fn names_that_are_no_unicode_stay_apart() {
+        use std::os::unix::ffi::OsStringExt;
+
+        let path = |bytes: &[u8]| PathBuf::from(OsString::from_vec(bytes.to_vec()));
+        let given = [&b"lung\xE9.png"[..], b"lung\xE8.png", b"lung\\xE9.png", b"lung\xE8.png", "lungé.png".as_bytes()];
+        let inputs = Inputs::of(&given.map(path));
+        let names: Vec<&str> = inputs.files.iter().map(|input| input.name.as_str()).collect();
+        assert_eq!(names, ["lung\\xE9.png (2)", "lung\\xE8.png", "lung\\xE9.png", "lung\\xE8.png", "lungé.png"]);
+        assert_eq!(inputs.files[0].stem(), path(b"lung\xE9"));
     }
 }

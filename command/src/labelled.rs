@@ -6,9 +6,10 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
-use crate::args::Validate;
+use crate::args::{Shard, Validate};
 use crate::failure::{Failure, failed};
 use crate::manifest::{Manifest, Row};
+use crate::tell::plain;
 
 /// One labelled slice, not yet read.
 #[derive(Debug, Clone, PartialEq)]
@@ -29,71 +30,213 @@ pub struct Labelled {
 const CLASSES: [(&str, u8); 2] = [("COVID", 1), ("NonCOVID", 0)];
 const SPLITS: [&str; 3] = ["train", "val", "test"];
 
-/// The slices that the command line asks for.
-pub fn slices(arguments: &Validate) -> Result<Vec<Labelled>, Failure> {
-    let (source, all) = match (&arguments.manifest, &arguments.covid_ct) {
-        (Some(path), _) => (path, manifest(path, &arguments.subgroups)?),
-        (None, Some(folder)) => (folder, covid_ct(folder, arguments.split.as_deref())?),
-        (None, None) => return Err(Failure("give it --manifest or --covid-ct".to_string())),
-    };
-    let own: Vec<Labelled> =
-        all.into_iter().filter(|slice| arguments.split.as_deref().is_none_or(|split| slice.split == split)).collect();
-    let mut seen = HashSet::new();
-    if let Some(twice) = own.iter().find(|slice| !seen.insert(&slice.path)) {
-        return Err(Failure(format!("{}: {} is there twice; it would count twice", source.display(), twice.path)));
-    }
-    let slices: Vec<Labelled> = own
-        .into_iter()
-        .enumerate()
-        .filter(|(at, _)| arguments.shard.is_none_or(|shard| shard.holds(*at)))
-        .map(|(_, slice)| slice)
-        .collect();
-    if slices.is_empty() {
-        let split = arguments.split.as_deref().map(|split| format!(" of split \"{split}\"")).unwrap_or_default();
-        let shard = arguments.shard.map(|shard| format!(" in shard {shard}")).unwrap_or_default();
-        return Err(Failure(format!("{}: there are no rows{split}{shard}", source.display())));
-    }
-    Ok(slices)
+/// The slices that the command line asks for. Those of a manifest are read from it each time they are gone through, and not held.
+pub struct Selection {
+    source: Source,
+    split: Option<String>,
+    shard: Option<Shard>,
+    /// How many slices there are.
+    pub count: usize,
+    /// What stands for these very slices, in this order, with these labels.
+    pub fingerprint: String,
 }
 
-/// What stands for these very slices, in this order, with these labels.
-pub fn fingerprint(slices: &[Labelled]) -> String {
-    let mut hash = Sha256::new();
-    for Labelled { path, label, split, group, .. } in slices {
+enum Source {
+    Manifest {
+        path: PathBuf,
+        subgroups: Vec<String>,
+    },
+    /// COVID-CT, which is small.
+    Listed(PathBuf, Vec<Labelled>),
+}
+
+impl Selection {
+    /// Goes through all slices once.
+    ///
+    /// # Errors
+    /// A failure that names what is wrong with the manifest: a row that is none, a slice that is there twice, no slice at all.
+    pub fn of(arguments: &Validate) -> Result<Selection, Failure> {
+        let source = match (&arguments.manifest, &arguments.covid_ct) {
+            (Some(path), _) => Source::Manifest { path: path.clone(), subgroups: arguments.subgroups.clone() },
+            (None, Some(folder)) => Source::Listed(folder.clone(), covid_ct(folder, arguments.split.as_deref())?),
+            (None, None) => return Err(Failure("give it --manifest or --covid-ct".to_string())),
+        };
+        let (split, shard) = (arguments.split.clone(), arguments.shard);
+        let mut selection = Selection { source, split, shard, count: 0, fingerprint: String::new() };
+        let mut fingerprint = Fingerprint::default();
+        // Half of a hash is enough to know a path by, and shorter.
+        let mut seen: HashSet<[u8; 16]> = HashSet::new();
+        let mut slices = selection.rows()?;
+        while let Some(row) = slices.next() {
+            let slice = row?;
+            let hash = Sha256::digest(&slice.path);
+            if !seen.insert(hash[..16].try_into().expect("a hash of 32 bytes")) {
+                let source = selection.name();
+                return Err(Failure(format!("{source}: {} is there twice; it would count twice", slice.path)));
+            }
+            if slices.is_of_shard() {
+                fingerprint.add(&slice);
+            }
+        }
+        selection.count = fingerprint.count;
+        selection.fingerprint = fingerprint.text();
+        if selection.count == 0 {
+            let split = arguments.split.as_deref().map(|split| format!(" of split \"{split}\"")).unwrap_or_default();
+            let shard = arguments.shard.map(|shard| format!(" in shard {shard}")).unwrap_or_default();
+            return Err(Failure(format!("{}: there are no rows{split}{shard}", selection.name())));
+        }
+        Ok(selection)
+    }
+
+    fn name(&self) -> String {
+        match &self.source {
+            Source::Manifest { path, .. } | Source::Listed(path, _) => path.display().to_string(),
+        }
+    }
+
+    /// The rows of the split, whatever shard they are of.
+    fn rows(&self) -> Result<Rows<'_>, Failure> {
+        let origin = match &self.source {
+            Source::Manifest { path, subgroups } => {
+                let columns: Vec<&str> = COLUMNS.into_iter().chain(subgroups.iter().map(String::as_str)).collect();
+                Origin::Manifest(Box::new(Manifest::open(path, &columns)?), subgroups.len())
+            }
+            Source::Listed(_, slices) => Origin::Listed(slices.iter()),
+        };
+        Ok(Rows { origin, split: self.split.as_deref(), shard: self.shard, at: 0 })
+    }
+
+    /// The slices with their numbers, from 0.
+    ///
+    /// # Errors
+    /// A manifest that cannot be read any more; each item may fail too, and the last one does where the slices are not those that there
+    /// were at first.
+    pub fn slices(&self) -> Result<impl Iterator<Item = Result<(usize, Labelled), Failure>> + Send + '_, Failure> {
+        let mut rows = self.rows()?;
+        let mut fingerprint = Fingerprint::default();
+        let changed = move || Failure(format!("{} was changed while it was read: start again", self.name()));
+        let mut is_over = false;
+        Ok(std::iter::from_fn(move || {
+            while !is_over {
+                let slice = match rows.next() {
+                    Some(Ok(slice)) => slice,
+                    Some(Err(failure)) => {
+                        is_over = true;
+                        return Some(Err(failure));
+                    }
+                    None => {
+                        is_over = true;
+                        let is_same = fingerprint.text() == self.fingerprint;
+                        return (!is_same).then(|| Err(changed()));
+                    }
+                };
+                if rows.is_of_shard() {
+                    let at = fingerprint.count;
+                    fingerprint.add(&slice);
+                    if fingerprint.count > self.count {
+                        is_over = true;
+                        return Some(Err(changed()));
+                    }
+                    return Some(Ok((at, slice)));
+                }
+            }
+            None
+        }))
+    }
+
+    /// Where the file of a slice is.
+    pub fn file(&self, path: &str) -> PathBuf {
+        match &self.source {
+            Source::Manifest { path: manifest, .. } => manifest.parent().unwrap_or(Path::new("")).join(path),
+            Source::Listed(folder, _) => folder.join(path),
+        }
+    }
+}
+
+/// Rows of a split, one behind the other.
+struct Rows<'a> {
+    origin: Origin<'a>,
+    split: Option<&'a str>,
+    shard: Option<Shard>,
+    /// How many rows of the split there were.
+    at: usize,
+}
+
+enum Origin<'a> {
+    /// With how many subgroups.
+    Manifest(Box<Manifest>, usize),
+    Listed(std::slice::Iter<'a, Labelled>),
+}
+
+impl Rows<'_> {
+    /// Whether the last row is of the shard.
+    fn is_of_shard(&self) -> bool {
+        self.shard.is_none_or(|shard| shard.holds(self.at - 1))
+    }
+}
+
+impl Iterator for Rows<'_> {
+    type Item = Result<Labelled, Failure>;
+
+    fn next(&mut self) -> Option<Result<Labelled, Failure>> {
+        loop {
+            let slice = match &mut self.origin {
+                Origin::Manifest(manifest, subgroups) => {
+                    manifest.next_row()?.and_then(|row| labelled(&row, *subgroups))
+                }
+                Origin::Listed(slices) => Ok(slices.next()?.clone()),
+            };
+            if slice.as_ref().is_ok_and(|slice| self.split.is_some_and(|split| slice.split != split)) {
+                continue;
+            }
+            self.at += 1;
+            return Some(slice);
+        }
+    }
+}
+
+/// What stands for slices, in their order, with their labels.
+#[derive(Default)]
+struct Fingerprint {
+    hash: Sha256,
+    count: usize,
+}
+
+impl Fingerprint {
+    fn add(&mut self, slice: &Labelled) {
+        let Labelled { path, label, split, group, .. } = slice;
         // Lengths keep one field from running into the next.
         for field in [path, split, group] {
-            hash.update((field.len() as u64).to_le_bytes());
-            hash.update(field);
+            self.hash.update((field.len() as u64).to_le_bytes());
+            self.hash.update(field);
         }
-        hash.update([*label]);
+        self.hash.update([*label]);
+        self.count += 1;
     }
-    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+
+    fn text(&self) -> String {
+        self.hash.clone().finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    }
 }
 
-fn manifest(path: &Path, subgroups: &[String]) -> Result<Vec<Labelled>, Failure> {
-    let columns = ["path", "label", "split", "group"].into_iter().chain(subgroups.iter().map(String::as_str));
-    let manifest = Manifest::read(path, &columns.collect::<Vec<_>>())?;
-    manifest
-        .rows()
-        .map(|row| {
-            Ok(Labelled {
-                path: row.value("path").to_string(),
-                file: row.path(),
-                label: label(row)?,
-                split: row.value("split").to_string(),
-                group: row.value("group").to_string(),
-                subgroups: subgroups.iter().map(|column| row.value(column).to_string()).collect(),
-            })
-        })
-        .collect()
-}
+/// The columns of every manifest, in this order.
+const COLUMNS: [&str; 4] = ["path", "label", "split", "group"];
 
-fn label(row: Row) -> Result<u8, Failure> {
-    match row.value("label") {
-        "1" => Ok(1),
-        "0" => Ok(0),
-        other => Err(row.failure(&format!("the label is \"{other}\"; it must be 1 (COVID-19) or 0"))),
-    }
+fn labelled(row: &Row, subgroups: usize) -> Result<Labelled, Failure> {
+    let [path, label, split, group] = [0, 1, 2, 3].map(|at| row.value(at));
+    let label = match label {
+        "1" => 1,
+        "0" => 0,
+        other => return Err(row.failure(&format!("the label is \"{}\"; it must be 1 (COVID-19) or 0", plain(other)))),
+    };
+    Ok(Labelled {
+        path: path.to_string(),
+        file: row.file(path),
+        label,
+        split: split.to_string(),
+        group: group.to_string(),
+        subgroups: (0..subgroups).map(|at| row.value(COLUMNS.len() + at).to_string()).collect(),
+    })
 }
 
 /// `Images-processed/CT_COVID`, `Images-processed/CT_NonCOVID` and `Data-split/COVID/testCT_COVID.txt` and so on, as a clone of the
@@ -155,6 +298,11 @@ mod tests {
             split: String::new(),
             group: String::new(),
             subgroups: Vec::new(),
+        };
+        let fingerprint = |slices: &[Labelled]| {
+            let mut fingerprint = Fingerprint::default();
+            slices.iter().for_each(|slice| fingerprint.add(slice));
+            fingerprint.text()
         };
         let first = fingerprint(&[slice("a", 0), slice("b", 1)]);
         assert_eq!(first, fingerprint(&[slice("a", 0), slice("b", 1)]));

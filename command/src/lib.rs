@@ -15,6 +15,7 @@ mod manifest;
 mod merge;
 mod metrics;
 mod network;
+mod output;
 mod partial;
 mod predictions;
 mod preprocess;
@@ -22,6 +23,7 @@ mod reading;
 mod report;
 mod serve;
 mod summary;
+mod table;
 mod tell;
 mod validate;
 

@@ -1,64 +1,59 @@
-//! Manifests: CSV files that name slices, and what is known of them.
+//! Manifests: tables that name slices, and what is known of them.
 
-use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use csv::StringRecord;
 
-use crate::failure::{Failure, failed};
+use crate::failure::Failure;
+use crate::table::Table;
 
-/// A manifest, row by row.
+/// A manifest whose rows come one behind the other.
 pub struct Manifest {
+    table: Table,
     folder: PathBuf,
-    name: String,
-    columns: StringRecord,
-    rows: Vec<StringRecord>,
+    /// Where the required columns are, in their order.
+    columns: Vec<usize>,
 }
 
 impl Manifest {
-    /// Reads the whole file; `required` columns must be there.
-    pub fn read(path: &Path, required: &[&str]) -> Result<Manifest, Failure> {
-        let name = path.display().to_string();
-        let file = File::open(path).map_err(failed(&name))?;
-        let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::Headers).from_reader(file);
-        let malformed = |error: csv::Error| Failure(format!("{name}: {error}"));
-        let columns = reader.headers().map_err(malformed)?.clone();
-        if let Some(missing) = required.iter().find(|column| !columns.iter().any(|known| known == **column)) {
-            return Err(Failure(format!("{name}: there is no column \"{missing}\"; it needs {}", required.join(","))));
-        }
-        let rows = reader.records().collect::<Result<Vec<_>, _>>().map_err(malformed)?;
-        let folder = path.parent().unwrap_or(Path::new("")).to_path_buf();
-        Ok(Manifest { folder, name, columns, rows })
+    /// Reads its head; `required` columns must be there.
+    pub fn open(path: &Path, required: &[&str]) -> Result<Manifest, Failure> {
+        let table = Table::open(path, required)?;
+        let columns = required.iter().map(|name| table.column(name)).collect::<Result<_, _>>()?;
+        Ok(Manifest { table, folder: path.parent().unwrap_or(Path::new("")).to_path_buf(), columns })
     }
 
-    /// Its rows, in order.
-    pub fn rows(&self) -> impl Iterator<Item = Row<'_>> {
-        self.rows.iter().map(|values| Row { manifest: self, values })
+    /// The next row; `None` behind the last.
+    pub fn next_row(&mut self) -> Option<Result<Row<'_>, Failure>> {
+        let values = self.table.next()?;
+        Some(values.map(|values| Row { manifest: self, values }))
+    }
+
+    /// Where the file is that the column `path` of a row says.
+    pub fn file(&self, path: &str) -> PathBuf {
+        self.folder.join(path)
     }
 }
 
 /// One row of a manifest.
-#[derive(Clone, Copy)]
 pub struct Row<'a> {
     manifest: &'a Manifest,
-    values: &'a StringRecord,
+    values: StringRecord,
 }
 
-impl<'a> Row<'a> {
-    /// The value of a required column, verbatim.
-    pub fn value(self, column: &str) -> &'a str {
-        let at = self.manifest.columns.iter().position(|known| known == column);
-        at.and_then(|at| self.values.get(at)).unwrap_or("")
+impl Row<'_> {
+    /// The value of required column `at`, verbatim.
+    pub fn value(&self, at: usize) -> &str {
+        self.values.get(self.manifest.columns[at]).unwrap_or("")
     }
 
-    /// Where the slice's file is.
-    pub fn path(self) -> PathBuf {
-        self.manifest.folder.join(self.value("path"))
+    /// Where the file is that a value names.
+    pub fn file(&self, path: &str) -> PathBuf {
+        self.manifest.file(path)
     }
 
     /// A failure that names the manifest and the line.
-    pub fn failure(self, what: &str) -> Failure {
-        let line = self.values.position().map_or(0, |position| position.line());
-        Failure(format!("{}, line {line}: {what}", self.manifest.name))
+    pub fn failure(&self, what: &str) -> Failure {
+        self.manifest.table.failure(&self.values, what)
     }
 }

@@ -8,7 +8,8 @@ use serde::Deserialize;
 
 use crate::args::{Merge, Shard};
 use crate::failure::{Failure, Outcome, failed};
-use crate::predictions::{self, Prediction};
+use crate::output::Lock;
+use crate::predictions::{self, Each, Prediction, Rows};
 use crate::report::{self, ModelRun, Unanswered, Wishes};
 
 /// A failure names at most this many missing shards.
@@ -69,13 +70,26 @@ pub fn run(arguments: &Merge) -> Result<Outcome, Failure> {
     if let Some(twice) = rows.iter().find(|row| !seen.insert(&row.path)) {
         return Err(Failure(format!("{} is in more than one shard", twice.path)));
     }
-    let column = |at: usize| values.iter().map(|values| values[at].clone()).collect();
-    let wishes = Wishes {
-        thresholds: arguments.thresholds.clone(),
-        subgroups: arguments.subgroups.iter().enumerate().map(|(at, name)| (name.clone(), column(at))).collect(),
-        pictures: None,
-    };
-    report::write(run, &rows, &wishes, &arguments.out)
+    let wishes =
+        Wishes { thresholds: arguments.thresholds.clone(), subgroups: arguments.subgroups.clone(), pictures: None };
+    let _lock = Lock::take(&arguments.out)?;
+    report::write(run, &Merged { rows, values }, &wishes, &arguments.out)
+}
+
+/// The rows of the whole, each with its value in each column of `--subgroup`.
+struct Merged {
+    rows: Vec<Prediction>,
+    values: Vec<Vec<String>>,
+}
+
+impl Rows for Merged {
+    fn count(&self) -> usize {
+        self.rows.len()
+    }
+
+    fn walk(&self, each: Each) -> Result<(), Failure> {
+        self.rows.iter().zip(&self.values).try_for_each(|(row, values)| each(row.clone(), values))
+    }
 }
 
 fn is_same(one: &Path, other: &Path) -> bool {
@@ -87,7 +101,7 @@ fn part<'a>(folder: &'a Path, subgroups: &[String]) -> Result<Part<'a>, Failure>
     let text = fs::read(&path).map_err(failed(path.display()))?;
     let run: Run = serde_json::from_slice(&text).map_err(|error| Failure(format!("{}: {error}", path.display())))?;
     let path = folder.join("predictions.csv");
-    let mut rows = predictions::read(&path)?;
+    let (mut rows, values) = predictions::read_with(&path, subgroups)?;
     if rows.len() != run.n {
         let (n, folder) = (rows.len(), folder.display());
         return Err(Failure(format!("{folder}: predictions.csv has {n} rows, metrics.json says {}", run.n)));
@@ -97,9 +111,6 @@ fn part<'a>(folder: &'a Path, subgroups: &[String]) -> Result<Part<'a>, Failure>
     for row in &mut rows {
         row.reason = reasons.get(row.path.as_str()).map(|reason| (*reason).to_string());
     }
-    let columns: Vec<Vec<String>> =
-        subgroups.iter().map(|name| predictions::column(&path, name)).collect::<Result<_, _>>()?;
-    let values = (0..rows.len()).map(|row| columns.iter().map(|column| column[row].clone()).collect()).collect();
     Ok(Part { folder, run, rows, values })
 }
 

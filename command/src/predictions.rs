@@ -1,19 +1,25 @@
 //! predictions.csv: what became of each labelled slice. What `validate` writes, `merge` and `compare` read.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashSet;
+use std::io::Write;
 use std::path::Path;
 
-use crate::metrics::{Answer, Case};
-use serde::{Deserialize, Serialize};
+use lungglass::reading::Verdict;
+use serde::Serialize;
 
-use crate::failure::{Failure, failed};
+use crate::failure::Failure;
 use crate::labelled::Labelled;
+use crate::metrics::{Answer, Case};
+use crate::table::Table;
+use crate::tell::plain;
 
 /// The columns of every predictions.csv, as [`Prediction`] has them.
 const COLUMNS: [&str; 7] = ["path", "label", "split", "group", "verdict", "score", "logit"];
+const VERDICTS: [Verdict; 5] =
+    [Verdict::Positive, Verdict::Negative, Verdict::Uncertain, Verdict::Refused, Verdict::Error];
 
 /// One row; empty where there is no value.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Prediction {
     /// As the manifest has it.
     pub path: String,
@@ -21,7 +27,7 @@ pub struct Prediction {
     pub label: u8,
     pub split: String,
     pub group: String,
-    pub verdict: String,
+    pub verdict: Verdict,
     pub score: Option<f32>,
     pub logit: Option<f32>,
     /// Why there is no score; not part of the file.
@@ -37,7 +43,7 @@ impl Prediction {
             label: slice.label,
             split: slice.split.clone(),
             group: slice.group.clone(),
-            verdict: String::new(),
+            verdict: Verdict::Error,
             score: None,
             logit: None,
             reason: None,
@@ -45,67 +51,178 @@ impl Prediction {
     }
 }
 
+/// Takes a row and its value in each column of the subgroups.
+pub type Each<'a> = &'a mut dyn FnMut(Prediction, &[String]) -> Result<(), Failure>;
+
+/// Rows that can be gone through more than once, and need not be held.
+pub trait Rows {
+    /// How many there are.
+    fn count(&self) -> usize;
+
+    /// Hands each row to `each`, in order, with its value in each column of the subgroups.
+    ///
+    /// # Errors
+    /// What `each` says, and what keeps the rows from being read.
+    fn walk(&self, each: Each) -> Result<(), Failure>;
+}
+
 /// Reads a predictions.csv.
 ///
 /// # Errors
-/// A failure that names the file and the line.
+/// A failure that names the file, and the line of a row whose label, score or logit is none.
 pub fn read(path: &Path) -> Result<Vec<Prediction>, Failure> {
-    let malformed = |error: csv::Error| Failure(format!("{}: {error}", path.display()));
-    let predictions: Vec<Prediction> =
-        csv::Reader::from_path(path).map_err(malformed)?.deserialize().collect::<Result<_, _>>().map_err(malformed)?;
-    match predictions.iter().find(|prediction| prediction.label > 1) {
-        Some(row) => {
-            Err(Failure(format!("{}: the label of {} is {}; it must be 1 or 0", path.display(), row.path, row.label)))
-        }
-        None => Ok(predictions),
-    }
+    Ok(read_with(path, &[])?.0)
 }
 
-/// The values of a column of a predictions.csv, row by row.
+/// Reads a predictions.csv, and the value of each row in each of more columns.
 ///
 /// # Errors
-/// A failure that names the file, and the column if it is not there.
-pub fn column(path: &Path, name: &str) -> Result<Vec<String>, Failure> {
-    let malformed = |error: csv::Error| Failure(format!("{}: {error}", path.display()));
-    let mut reader = csv::Reader::from_path(path).map_err(malformed)?;
-    let found = reader.headers().map_err(malformed)?.iter().position(|known| known == name);
-    let at = found.ok_or_else(|| {
-        Failure(format!("{}: there is no column \"{name}\"; validate with --subgroup {name}", path.display()))
-    })?;
-    reader.records().map(|row| Ok(row.map_err(malformed)?.get(at).unwrap_or_default().to_string())).collect()
-}
-
-/// Writes a predictions.csv; `subgroups` that are no column yet follow the others.
-pub fn write(path: &Path, predictions: &[Prediction], subgroups: &[(String, Vec<String>)]) -> Result<(), Failure> {
-    let malformed = |error: csv::Error| Failure(format!("{}: {error}", path.display()));
-    let more: Vec<&(String, Vec<String>)> =
-        subgroups.iter().filter(|(name, _)| !COLUMNS.contains(&name.as_str())).collect();
-    let mut writer = csv::WriterBuilder::new().has_headers(false).from_path(path).map_err(malformed)?;
-    let names = COLUMNS.into_iter().chain(more.iter().map(|(name, _)| name.as_str()));
-    writer.write_record(names).map_err(malformed)?;
-    for (at, prediction) in predictions.iter().enumerate() {
-        let values: Vec<&String> = more.iter().map(|(_, values)| &values[at]).collect();
-        writer.serialize((prediction, values)).map_err(malformed)?;
-    }
-    writer.flush().map_err(failed(path.display()))
-}
-
-/// The rows as the metrics take them. Rows without a group are groups of their own.
-///
-/// Groups are numbered by name, so that the same rows in another order have the same intervals.
-pub fn cases(predictions: &[Prediction]) -> Vec<Case> {
-    let key = |row: &Prediction| match row.group.as_str() {
-        "" => (true, row.path.clone()),
-        group => (false, group.to_string()),
+/// Those of [`read`], and one that names a column that is not there.
+pub fn read_with(path: &Path, more: &[String]) -> Result<(Vec<Prediction>, Vec<Vec<String>>), Failure> {
+    let mut table = Table::open(path, &COLUMNS)?;
+    let columns: Vec<usize> = COLUMNS.iter().map(|name| table.column(name)).collect::<Result<_, _>>()?;
+    let advised = |name: &String| {
+        table.column(name).map_err(|failure| Failure(format!("{failure}; validate with --subgroup {name}")))
     };
-    let names: BTreeSet<_> = predictions.iter().map(key).collect();
-    let numbers: HashMap<_, usize> = names.into_iter().zip(0..).collect();
-    predictions
-        .iter()
-        .map(|row| {
-            let answer =
-                row.score.zip(row.logit).map(|(score, logit)| Answer { logit: logit.into(), score: score.into() });
-            Case { positive: row.label == 1, group: numbers[&key(row)], answer }
-        })
-        .collect()
+    let more: Vec<usize> = more.iter().map(advised).collect::<Result<_, _>>()?;
+    let (mut rows, mut values, mut seen) = (Vec::new(), Vec::new(), HashSet::new());
+    while let Some(row) = table.next() {
+        let row = row?;
+        let cells = columns.iter().map(|at| row.get(*at).unwrap_or_default()).collect::<Vec<_>>();
+        let prediction = prediction(&cells).map_err(|what| table.failure(&row, &what))?;
+        if !seen.insert(prediction.path.clone()) {
+            return Err(table.failure(&row, &format!("{} is there twice", plain(&prediction.path))));
+        }
+        rows.push(prediction);
+        values.push(more.iter().map(|at| row.get(*at).unwrap_or_default().to_string()).collect());
+    }
+    Ok((rows, values))
+}
+
+/// The row with these cells, in the order of [`COLUMNS`]; else what is wrong with it.
+fn prediction(cells: &[&str]) -> Result<Prediction, String> {
+    let [path, label, split, group, verdict, score, logit] = cells else {
+        return Err(format!("it has {} cells", cells.len()));
+    };
+    let number = |name: &str, text: &str| match text.parse::<f32>() {
+        _ if text.is_empty() => Ok(None),
+        Ok(value) if value.is_finite() => Ok(Some(value)),
+        _ => Err(format!("the {name} is \"{}\"; it must be empty or a finite number", plain(text))),
+    };
+    let (score, logit) = (number("score", score)?, number("logit", logit)?);
+    if let Some(score) = score.filter(|score| !(0.0..=1.0).contains(score)) {
+        return Err(format!("the score is {score}; it must be 0 to 1"));
+    }
+    if score.is_some() && logit.is_none() {
+        return Err("it has a score and no logit".to_string());
+    }
+    let label = match *label {
+        "1" => 1,
+        "0" => 0,
+        other => return Err(format!("the label is \"{}\"; it must be 1 or 0", plain(other))),
+    };
+    let known = VERDICTS.into_iter().find(|known| known.word() == *verdict);
+    let verdict = known.ok_or_else(|| {
+        format!("the verdict is \"{}\"; it must be {}", plain(verdict), VERDICTS.map(Verdict::word).join(", "))
+    })?;
+    let [path, split, group] = [path, split, group].map(|text| (*text).to_string());
+    Ok(Prediction { path, label, split, group, verdict, score, logit, reason: None })
+}
+
+/// Writes a predictions.csv row by row.
+pub struct Writer<'a> {
+    csv: csv::Writer<&'a mut dyn Write>,
+    /// Which subgroups are no column yet: those follow the others.
+    more: Vec<usize>,
+}
+
+impl<'a> Writer<'a> {
+    /// Writes the head.
+    pub fn new(out: &'a mut dyn Write, subgroups: &[String]) -> csv::Result<Writer<'a>> {
+        let more: Vec<usize> = (0..subgroups.len()).filter(|at| !COLUMNS.contains(&subgroups[*at].as_str())).collect();
+        let mut csv = csv::WriterBuilder::new().has_headers(false).from_writer(out);
+        csv.write_record(COLUMNS.into_iter().chain(more.iter().map(|at| subgroups[*at].as_str())))?;
+        Ok(Writer { csv, more })
+    }
+
+    /// Writes a row with its value in each of the subgroups.
+    pub fn write(&mut self, row: &Prediction, values: &[String]) -> csv::Result<()> {
+        let more: Vec<&String> = self.more.iter().map(|at| &values[*at]).collect();
+        self.csv.serialize((row, more))
+    }
+
+    pub fn finish(mut self) -> csv::Result<()> {
+        Ok(self.csv.flush()?)
+    }
+}
+
+/// Rows as the metrics take them, gathered one at a time. Rows without a group are groups of their own.
+#[derive(Default)]
+pub struct Cases {
+    cases: Vec<Case>,
+    /// All names of groups, one behind the other.
+    names: String,
+    /// Of each row: whether it has no group, and where its name ends.
+    ends: Vec<(bool, usize)>,
+}
+
+impl Cases {
+    /// Adds a row.
+    pub fn add(&mut self, row: &Prediction) {
+        let is_alone = row.group.is_empty();
+        self.names += if is_alone { &row.path } else { &row.group };
+        self.ends.push((is_alone, self.names.len()));
+        let answer = row.score.zip(row.logit).map(|(score, logit)| Answer { logit: logit.into(), score: score.into() });
+        self.cases.push(Case { positive: row.label == 1, group: 0, answer });
+    }
+
+    /// All rows. Groups are numbered by name, so that the same rows in another order have the same intervals.
+    pub fn finish(mut self) -> Vec<Case> {
+        let name = |at: usize| {
+            let start = at.checked_sub(1).map_or(0, |before| self.ends[before].1);
+            (self.ends[at].0, &self.names[start..self.ends[at].1])
+        };
+        let mut order: Vec<usize> = (0..self.ends.len()).collect();
+        order.sort_unstable_by_key(|at| name(*at));
+        let mut number = 0;
+        for (place, &at) in order.iter().enumerate() {
+            if place > 0 && name(order[place - 1]) != name(at) {
+                number += 1;
+            }
+            self.cases[at].group = number;
+        }
+        self.cases
+    }
+}
+
+/// The rows as the metrics take them.
+pub fn cases(predictions: &[Prediction]) -> Vec<Case> {
+    let mut cases = Cases::default();
+    predictions.iter().for_each(|row| cases.add(row));
+    cases.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_number_is_named() {
+        let row = |score, logit| prediction(&["a", "1", "test", "", "positive", score, logit]);
+        assert!(row("0.5", "0").is_ok() && row("", "-2").is_ok() && row("", "").is_ok());
+        for (score, logit, part) in [
+            ("NaN", "0", "the score is \"NaN\""),
+            ("0.5", "nan", "the logit is \"nan\""),
+            ("0.5", "-inf", "the logit is \"-inf\""),
+            ("infinity", "0", "the score is \"infinity\""),
+            ("0.5", "1e39", "the logit is \"1e39\""),
+            ("0,5", "0", "the score is \"0,5\""),
+            ("1.5", "0", "the score is 1.5"),
+            ("0.5", "", "no logit"),
+        ] {
+            let problem = row(score, logit).unwrap_err();
+            assert!(problem.contains(part), "{problem}");
+        }
+        assert!(prediction(&["a", "2", "", "", "positive", "", ""]).unwrap_err().contains("the label is \"2\""));
+    }
 }

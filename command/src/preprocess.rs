@@ -1,7 +1,6 @@
 //! `lungglass preprocess`: the very inputs that the network will get, as arrays, so that training cannot drift from the browser.
 
-use std::fs::{self, File};
-use std::io::BufWriter;
+use std::fs;
 
 use lungglass::classifier::SETTINGS;
 use lungglass::decode::{Image, Limits};
@@ -15,6 +14,7 @@ use crate::args::Preprocess;
 use crate::failure::{Failure, Outcome, failed};
 use crate::inputs;
 use crate::manifest::Manifest;
+use crate::output;
 use crate::tell::tell;
 
 /// One slice of the array.
@@ -33,10 +33,14 @@ struct Row {
 pub fn run(arguments: &Preprocess) -> Result<Outcome, Failure> {
     let model = Model::parse(SETTINGS).map_err(|error| Failure(error.to_string()))?;
     let size = arguments.size.map_or(model.size, |size| size as usize);
-    let manifest = Manifest::read(&arguments.manifest, &["path"])?;
+    let mut manifest = Manifest::open(&arguments.manifest, &["path"])?;
     // Before the work, so that it is not lost on a folder that cannot be written.
     fs::create_dir_all(&arguments.out).map_err(failed(arguments.out.display()))?;
-    let files: Vec<_> = manifest.rows().map(|row| (row.value("path").to_string(), row.path())).collect();
+    let mut files = Vec::new();
+    while let Some(row) = manifest.next_row() {
+        let row = row?;
+        files.push((row.value(0).to_string(), row.file(row.value(0))));
+    }
     let read: Vec<Result<Vec<Row>, (String, String)>> = files
         .into_par_iter()
         .map(|(name, path)| {
@@ -85,27 +89,26 @@ fn slices(path: &str, bytes: Vec<u8>, model: &Model, size: usize) -> lungglass::
 fn write(arguments: &Preprocess, size: usize, rows: &[Row], errors: &[(String, String)]) -> Result<(), Failure> {
     let out = &arguments.out;
     let array = out.join("inputs.npy");
-    let file = BufWriter::new(File::create(&array).map_err(failed(array.display()))?);
     let shape = [rows.len() as u64, 1, size as u64, size as u64];
-    let mut npy = npyz::WriteOptions::new()
-        .default_dtype()
-        .shape(&shape)
-        .writer(file)
-        .begin_nd()
-        .map_err(failed(array.display()))?;
-    for row in rows {
-        npy.extend(row.input.iter().copied()).map_err(failed(array.display()))?;
-    }
-    npy.finish().map_err(failed(array.display()))?;
+    output::write(&array, |file| {
+        let options = npyz::WriteOptions::new().default_dtype().shape(&shape).writer(file);
+        let mut npy = options.begin_nd().map_err(failed(array.display()))?;
+        for row in rows {
+            npy.extend(row.input.iter().copied()).map_err(failed(array.display()))?;
+        }
+        npy.finish().map_err(failed(array.display()))
+    })?;
 
     let table = |name: &str, header: Vec<String>, lines: &mut dyn Iterator<Item = Vec<String>>| {
         let path = out.join(name);
-        let mut writer =
-            csv::Writer::from_path(&path).map_err(|error| Failure(format!("{}: {error}", path.display())))?;
-        for line in std::iter::once(header).chain(lines) {
-            writer.write_record(line).map_err(|error| Failure(format!("{}: {error}", path.display())))?;
-        }
-        writer.flush().map_err(failed(path.display()))
+        output::write(&path, |file| {
+            let malformed = |error: csv::Error| failed(path.display())(error);
+            let mut writer = csv::Writer::from_writer(file);
+            for line in std::iter::once(header).chain(lines) {
+                writer.write_record(line).map_err(malformed)?;
+            }
+            writer.flush().map_err(failed(path.display()))
+        })
     };
     let columns = ["row", "path", "frame", "width", "height", "format", "left", "top", "inside_width", "inside_height"]
         .map(String::from)

@@ -1,8 +1,8 @@
 //! Reads many labelled slices: all cores decode ahead of the device, and results come as they are finished.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc;
+use std::path::Path;
+use std::sync::{Mutex, mpsc};
 use std::thread;
 
 use lungglass::classifier::{Classifier, Prepared};
@@ -16,35 +16,39 @@ use crate::inputs;
 use crate::labelled::Labelled;
 use crate::predictions::Prediction;
 
-/// Slices that wait for the network, with their numbers.
-type Members = Vec<(usize, Prepared)>;
+/// Slices that wait for the network.
+type Members = Vec<(Wanted, Prepared)>;
 /// Slices that the network reads.
 type Started<'a> = (Box<dyn Running + 'a>, Members);
+/// A slice with its number.
+type Wanted = (usize, Labelled);
 /// What becomes of a slice, or why there is nothing to be done with it.
 type Finished<'a> = &'a mut dyn FnMut(usize, Prediction) -> Result<(), Failure>;
 
-/// Reads the slices with the numbers `wanted`, and hands each to `finished` with its number, in any order.
+/// Reads slices, and hands each to `finished` with its number, in any order.
 ///
 /// # Errors
-/// What `finished` says; a slice that cannot be read is a prediction like any other. A GPU that fails stops everything.
-pub fn read(classifier: &Classifier, slices: &[Labelled], wanted: &[usize], finished: Finished) -> Result<(), Failure> {
+/// What `slices` and `finished` say; a slice that cannot be read is a prediction like any other. A GPU that fails stops everything.
+pub fn read(
+    classifier: &Classifier,
+    slices: impl Iterator<Item = Result<Wanted, Failure>> + Send,
+    finished: Finished,
+) -> Result<(), Failure> {
     if classifier.graph.batch() > 1 {
-        return in_batches(classifier, slices, wanted, finished);
+        return in_batches(classifier, slices, finished);
     }
     // Each core takes the next slice all the way.
-    let whole = |at: usize| {
-        let slice = &slices[at];
-        let reading = open(slice).map(|image| classifier.read(&image, 0, &slice.path));
-        prediction(classifier, slice, reading)
+    let whole = |(at, slice): Wanted| {
+        let reading = open(&slice.file).map(|image| classifier.read(&image, 0, &slice.path));
+        (at, prediction(classifier, &slice, reading))
     };
-    ahead(wanted, rayon::current_num_threads(), whole, finished)
+    ahead(slices, rayon::current_num_threads(), whole, &mut |(at, prediction)| finished(at, prediction))
 }
 
 /// The cores prepare slices, and this thread keeps two batches on the device: one that is read back while the other runs.
 fn in_batches(
     classifier: &Classifier,
-    slices: &[Labelled],
-    wanted: &[usize],
+    slices: impl Iterator<Item = Result<Wanted, Failure>> + Send,
     finished: Finished,
 ) -> Result<(), Failure> {
     let graph = &classifier.graph;
@@ -58,19 +62,21 @@ fn in_batches(
         let start = (classifier.clock)();
         let outputs = running.wait().map_err(stopped)?;
         let each = ((classifier.clock)() - start) / outputs.len() as f64;
-        members.into_iter().zip(outputs).try_for_each(|((at, prepared), outputs)| {
-            let slice = &slices[at];
+        members.into_iter().zip(outputs).try_for_each(|(((at, slice), prepared), outputs)| {
             let reading = outputs.map(|outputs| classifier.finish(prepared, outputs, each, &slice.path, None));
-            finished(at, prediction(classifier, slice, reading))
+            finished(at, prediction(classifier, &slice, reading))
         })
     };
     let mut waiting: Members = Vec::new();
     let mut running: VecDeque<Started> = VecDeque::new();
-    let prepare = |at: usize| open(&slices[at]).and_then(|image| classifier.prepare(&image, 0));
-    ahead(wanted, 2 * graph.batch(), prepare, &mut |at, prepared| {
+    let prepare = |wanted: Wanted| {
+        let prepared = open(&wanted.1.file).and_then(|image| classifier.prepare(&image, 0));
+        (wanted, prepared)
+    };
+    ahead(slices, 2 * graph.batch(), prepare, &mut |((at, slice), prepared)| {
         match prepared {
-            Ok(prepared) => waiting.push((at, prepared)),
-            Err(error) => return finished(at, prediction(classifier, &slices[at], Err(error))),
+            Ok(prepared) => waiting.push(((at, slice), prepared)),
+            Err(error) => return finished(at, prediction(classifier, &slice, Err(error))),
         }
         if waiting.len() == graph.batch() {
             running.push_back(submit(std::mem::take(&mut waiting))?);
@@ -90,34 +96,36 @@ fn in_batches(
 
 /// Does `work` on all cores, with at most `limit` results waiting, and hands each result to `done` on this thread.
 fn ahead<T: Send>(
-    wanted: &[usize],
+    slices: impl Iterator<Item = Result<Wanted, Failure>> + Send,
     limit: usize,
-    work: impl Fn(usize) -> T + Sync,
-    done: &mut dyn FnMut(usize, T) -> Result<(), Failure>,
+    work: impl Fn(Wanted) -> T + Sync,
+    done: &mut dyn FnMut(T) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
     let (sender, receiver) = mpsc::sync_channel(limit);
-    let next = AtomicUsize::new(0);
+    let slices = Mutex::new(slices);
+    // Nothing can panic while it is held.
+    let next = || slices.lock().ok()?.next();
     thread::scope(|scope| {
         for _ in 0..rayon::current_num_threads() {
             let (sender, next, work) = (sender.clone(), &next, &work);
             scope.spawn(move || {
-                while let Some(&at) = wanted.get(next.fetch_add(1, Ordering::Relaxed)) {
+                while let Some(slice) = next() {
                     // Nobody waits any more if something failed.
-                    if sender.send((at, work(at))).is_err() {
+                    if sender.send(slice.map(work)).is_err() {
                         return;
                     }
                 }
             });
         }
         drop(sender);
-        receiver.into_iter().try_for_each(|(at, result)| done(at, result))
+        receiver.into_iter().try_for_each(|result| done(result?))
     })
 }
 
-/// The image of a slice, of one frame.
-pub fn open(slice: &Labelled) -> error::Result<Image> {
+/// The image of a slice's file, of one frame.
+pub fn open(file: &Path) -> error::Result<Image> {
     let limits = Limits::default();
-    let image = inputs::read(&slice.file, &limits).and_then(|bytes| Image::open(bytes, limits))?;
+    let image = inputs::read(file, &limits).and_then(|bytes| Image::open(bytes, limits))?;
     if image.is_multi_frame() {
         return Err(Error::Unsupported {
             what: format!("a file of {} frames in a manifest", image.frames()),
@@ -133,7 +141,7 @@ fn prediction(classifier: &Classifier, slice: &Labelled, reading: error::Result<
     let refusal = reading.refusal.map(|refusal| format!("{}: {}", refusal.code, refusal.message));
     let error = reading.error.map(|error| format!("{}: {}", error.code, error.message));
     Prediction {
-        verdict: reading.verdict.word().to_string(),
+        verdict: reading.verdict,
         score: reading.score,
         logit: reading.logit,
         reason: refusal.or(error),

@@ -1,6 +1,5 @@
 //! The studies among the slices that `classify` read: a sentence each for people, and a JSON file for programs.
 
-use std::fs;
 use std::path::Path;
 
 use lungglass::model::Model;
@@ -10,6 +9,7 @@ use lungglass::study::{self, Item, Kind, Order, Study};
 use serde_json::json;
 
 use crate::failure::{Failure, failed};
+use crate::output;
 
 /// What every summary says of itself.
 pub const NOTE: &str = "The network judges single slices. Counts and ranks over several slices have not been validated; none is a diagnosis.";
@@ -64,7 +64,7 @@ impl Summary {
             "program": env!("CARGO_PKG_VERSION"),
             "note": NOTE,
         });
-        fs::write(path, format!("{file:#}\n")).map_err(failed(path.display()))
+        output::write(path, |out| out.write_all(format!("{file:#}\n").as_bytes()).map_err(failed(path.display())))
     }
 }
 

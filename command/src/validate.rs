@@ -8,9 +8,10 @@ use lungglass::hash::sha256;
 
 use crate::args::Validate;
 use crate::failure::{Failure, Outcome};
-use crate::labelled::{self, Labelled};
-use crate::partial::{Partial, Run};
-use crate::predictions::Prediction;
+use crate::labelled::Selection;
+use crate::output::Lock;
+use crate::partial::{Kept, Partial, Run};
+use crate::predictions::{Each, Prediction, Rows};
 use crate::report::{self, ModelRun, Wishes};
 use crate::tell::tell;
 use crate::{network, reading};
@@ -20,48 +21,77 @@ const BETWEEN_LINES: Duration = Duration::from_secs(30);
 
 /// Reads every slice. One that cannot be read counts as a wrong decision and is listed.
 pub fn run(arguments: &Validate) -> Result<Outcome, Failure> {
-    let slices = labelled::slices(arguments)?;
+    let selection = Selection::of(arguments)?;
     let classifier = network::load(&arguments.network, arguments.batch)?;
+    let lock = Lock::take(&arguments.out)?;
     let settings = serde_json::to_vec(&classifier.model).map_err(|error| Failure(error.to_string()))?;
     let run = Run {
+        program: env!("CARGO_PKG_VERSION").to_string(),
         model: classifier.model.sha256.clone(),
         device: classifier.device.to_string(),
-        slices: labelled::fingerprint(&slices),
+        slices: selection.fingerprint.clone(),
         settings: sha256(&settings),
+        options: options(arguments),
     };
-    let (mut partial, mut done) = Partial::open(&arguments.out, &run, arguments.resume, &slices)?;
-    let wanted: Vec<usize> = (0..slices.len()).filter(|at| !done.contains_key(at)).collect();
+    let mut partial = Partial::open(&arguments.out, &run, arguments.resume, selection.count)?;
+    let before: Vec<bool> = (0..selection.count).map(|at| partial.has(at)).collect();
+    let wanted = selection.count - partial.count();
 
     let start = Instant::now();
-    let mut progress = Progress::new(wanted.len(), slices.len());
-    reading::read(&classifier, &slices, &wanted, &mut |at, prediction| {
+    let mut progress = Progress::new(wanted, selection.count);
+    let slices = selection.slices()?.filter(|slice| !slice.as_ref().is_ok_and(|(at, _)| before[*at]));
+    reading::read(&classifier, slices, &mut |at, prediction| {
         partial.add(at, &prediction)?;
-        done.insert(at, prediction);
         progress.advance();
         Ok(())
     })?;
-    let rate = wanted.len() as f64 / start.elapsed().as_secs_f64();
+    let rate = wanted as f64 / start.elapsed().as_secs_f64();
     progress.finish();
-    let predictions: Vec<Prediction> = (0..slices.len()).filter_map(|at| done.remove(&at)).collect();
-    let picture = |at: usize| {
-        let source = reading::open(&slices[at]).ok()?;
-        Some(source.slice(0).ok()?.into_picture(classifier.model.window))
+    let picture = |row: &Prediction| {
+        let image = reading::open(&selection.file(&row.path)).ok()?;
+        Some(image.slice(0).ok()?.into_picture(classifier.model.window))
     };
     let wishes = Wishes {
         thresholds: arguments.thresholds.clone(),
-        subgroups: subgroups(arguments, &slices),
+        subgroups: arguments.subgroups.clone(),
         pictures: if arguments.thumbnails { Some(&picture) } else { None },
     };
-    let outcome =
-        report::write(ModelRun::new(&classifier, rate, arguments.shard), &predictions, &wishes, &arguments.out)?;
+    let rows = Read { selection: &selection, partial: &partial };
+    let outcome = report::write(ModelRun::new(&classifier, rate, arguments.shard), &rows, &wishes, &arguments.out)?;
     partial.finish()?;
+    drop(lock);
     Ok(outcome)
 }
 
-/// Each column that was asked for, with the value of each slice.
-fn subgroups(arguments: &Validate, slices: &[Labelled]) -> Vec<(String, Vec<String>)> {
-    let values = |at: usize| slices.iter().map(|slice| slice.subgroups[at].clone()).collect();
-    arguments.subgroups.iter().enumerate().map(|(at, column)| (column.clone(), values(at))).collect()
+/// The options that a run that goes on must have as it had them.
+fn options(arguments: &Validate) -> Vec<(String, String)> {
+    let one = |name: &str, value: Option<String>| value.map(|value| (name.to_string(), value));
+    let thresholds = arguments.thresholds.iter().map(|score| ("--threshold".to_string(), score.to_string()));
+    let subgroups = arguments.subgroups.iter().map(|column| ("--subgroup".to_string(), column.clone()));
+    let split = one("--split", arguments.split.clone());
+    let shard = one("--shard", arguments.shard.map(|shard| shard.to_string()));
+    split.into_iter().chain(shard).chain(thresholds).chain(subgroups).collect()
+}
+
+/// The slices with what became of each.
+struct Read<'a> {
+    selection: &'a Selection,
+    partial: &'a Partial,
+}
+
+impl Rows for Read<'_> {
+    fn count(&self) -> usize {
+        self.selection.count
+    }
+
+    fn walk(&self, each: Each) -> Result<(), Failure> {
+        for slice in self.selection.slices()? {
+            let (at, slice) = slice?;
+            let (Kept { verdict, score, logit, .. }, reason) = self.partial.get(at)?;
+            each(Prediction { verdict, score, logit, reason, ..Prediction::unread(&slice) }, &slice.subgroups)?;
+        }
+        Ok(())
+    }
 }
 
 /// How far the run is: a bar on a terminal, a line now and then elsewhere.

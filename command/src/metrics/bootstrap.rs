@@ -4,51 +4,142 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
 use rayon::prelude::*;
 
-use super::{Case, Measures, Ranked};
+use super::{Case, Measures, Ranked, exact};
 
 /// How many samples of groups are drawn.
 pub const DRAWS: u64 = 2000;
 /// Each draw's generator starts from this and the draw's number.
 pub const SEED: u64 = 20_260_101;
 
-/// The 95 % interval of each measure, `None` where more than one draw in twenty leaves it undefined.
+/// A 95 % interval, and where it comes from or why there is none.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Interval {
+    pub ends: Option<[f64; 2]>,
+    pub method: String,
+}
+
+/// The 95 % interval of each measure. The groups of `cases` are numbered from 0, each with a case.
 ///
-/// Groups are drawn with replacement, as many as there are; a draw that leaves a measure undefined does not count for it.
-pub fn intervals(cases: &[Case], threshold: f64) -> Measures<Option<[f64; 2]>> {
+/// Groups are drawn with replacement, as many as there are; a draw that leaves a measure undefined does not count for it. Where more than
+/// one draw in twenty is such, or all draws are alike, the bootstrap says nothing: a proportion then has the limits of [`exact`] over
+/// groups, which suppose the least that slices of a group may tell, and an AUC of 0 or 1 those of pairs of groups, one of each class,
+/// which are all ranked alike.
+pub fn intervals(cases: &[Case], threshold: f64) -> Measures<Interval> {
     let ranked = Ranked::new(cases, threshold);
+    let values = ranked.measure(&vec![1.0; cases.len()]);
     let groups = groups(cases);
+    if groups < 2 {
+        let why = if groups == 0 { "there are no slices" } else { ONE_GROUP };
+        return values.map(|_| Interval::none(why));
+    }
+    let has = |class: bool| cases.iter().any(|case| case.positive == class);
     let draws: Vec<Measures<Option<f64>>> =
         (0..DRAWS).into_par_iter().map(|draw| ranked.measure(&weights(cases, groups, draw))).collect();
-    let empty = Measures {
-        auc: (),
-        f1: (),
-        accuracy: (),
-        sensitivity: (),
-        specificity: (),
-        ppv: (),
-        npv: (),
-        brier: (),
-        ece: (),
-    };
-    let collected = draws.into_iter().fold(empty.map(|()| Vec::new()), |collected, draw| {
+    let collected = draws.into_iter().fold(values.map(|_| Vec::new()), |collected, draw| {
         collected.zip(draw).map(|(mut values, value)| {
             values.extend(value);
             values
         })
     });
-    collected.map(interval)
+    let others = others(cases, threshold, &values, groups);
+    let undefined = || Interval::none(&format!("it is not defined on these slices of {groups} groups"));
+    let all = collected.zip(values).zip(others).map(|((draws, value), other)| match (value, interval(draws)) {
+        (None, _) => undefined(),
+        (_, Some([lo, hi])) if lo < hi => Interval {
+            ends: Some([lo, hi]),
+            method: format!("percentile bootstrap over {groups} groups, {DRAWS} draws, seed {SEED}"),
+        },
+        _ => other,
+    });
+    if has(true) && has(false) {
+        return all;
+    }
+    // What compares the classes says nothing of one.
+    let none = || Interval::none(&format!("all slices, of {groups} groups, are of one class"));
+    Measures { auc: none(), f1: none(), ppv: none(), npv: none(), ..all }
 }
 
-/// The 95 % interval of the AUC of `a` less that of `b`, which are the same slices in the same order; groups are drawn as for [`intervals`].
-pub fn auc_difference(a: &[Case], b: &[Case]) -> Option<[f64; 2]> {
+/// Why one group has no interval.
+pub const ONE_GROUP: &str = "all slices are of one group";
+
+impl Interval {
+    /// None, with the reason.
+    pub fn none(why: &str) -> Interval {
+        Interval { ends: None, method: format!("no interval: {why}") }
+    }
+}
+
+/// What stands in where the bootstrap says nothing.
+fn others(cases: &[Case], threshold: f64, values: &Measures<Option<f64>>, groups: usize) -> Measures<Interval> {
+    let why =
+        format!("all draws of the bootstrap over {groups} groups are alike, or too many of them leave it undefined");
+    let called = |case: &Case| case.called_positive(threshold);
+    let share = |value: Option<f64>, member: &dyn Fn(&Case) -> bool| over_groups(value, distinct(cases, member), &why);
+    // F1 grows with the share of hits among all that are positive or called so: twice that share, by one more than it.
+    let hits = share(values.f1.map(|f1| f1 / (2.0 - f1)), &|case| case.positive || called(case));
+    let f1 = Interval { ends: hits.ends.map(|ends| ends.map(|share| 2.0 * share / (1.0 + share))), ..hits };
+    let none = || Interval::none(&why);
+    Measures {
+        auc: match values.auc {
+            Some(auc) if auc == 0.0 || auc == 1.0 => ranked_alike(auc, cases, groups),
+            _ => none(),
+        },
+        f1,
+        accuracy: share(values.accuracy, &|_| true),
+        sensitivity: share(values.sensitivity, &|case| case.positive),
+        specificity: share(values.specificity, &|case| !case.positive),
+        ppv: share(values.ppv, &called),
+        npv: share(values.npv, &|case| !called(case)),
+        brier: none(),
+        ece: none(),
+    }
+}
+
+/// The limits of a proportion in so many groups.
+fn over_groups(value: Option<f64>, groups: usize, why: &str) -> Interval {
+    match value {
+        Some(_) if groups < 2 => Interval::none(&format!("all slices that it counts are of one group, and {why}")),
+        Some(value) => Interval {
+            ends: Some(exact(value, groups)),
+            method: format!("Clopper-Pearson over {groups} groups, as {why}"),
+        },
+        None => Interval::none("it is not defined on these slices"),
+    }
+}
+
+/// The limits of an AUC of 0 or 1: as many pairs of a positive and a negative group are independent as can be made with no group in two.
+fn ranked_alike(auc: f64, cases: &[Case], groups: usize) -> Interval {
+    let [all, positives, negatives] =
+        [distinct(cases, |_| true), distinct(cases, |case| case.positive), distinct(cases, |case| !case.positive)];
+    let pairs = positives.min(negatives).min(all / 2);
+    let method = format!(
+        "Clopper-Pearson over {pairs} pairs of groups, one of each class, as all slices of {groups} groups are ranked alike"
+    );
+    Interval { ends: Some(exact(auc, pairs)), method }
+}
+
+/// How many groups have a case of this kind.
+pub fn distinct(cases: &[Case], kind: impl Fn(&Case) -> bool) -> usize {
+    let mut groups: Vec<usize> = cases.iter().filter(|case| kind(case)).map(|case| case.group).collect();
+    groups.sort_unstable();
+    groups.dedup();
+    groups.len()
+}
+
+/// The 95 % interval of the AUC of `a` less that of `b`, which are the same slices in the same order; groups are drawn as for
+/// [`intervals`]. Else why there is none.
+pub fn auc_difference(a: &[Case], b: &[Case]) -> Result<[f64; 2], &'static str> {
     let groups = groups(a);
+    if groups < 2 {
+        return Err(ONE_GROUP);
+    }
     // The threshold plays no part in the AUC.
     let (ranked_a, ranked_b) = (Ranked::new(a, 0.5), Ranked::new(b, 0.5));
     let differences = (0..DRAWS).into_par_iter().filter_map(|draw| {
         let weights = weights(a, groups, draw);
         Some(ranked_a.auc(&weights)? - ranked_b.auc(&weights)?)
     });
-    interval(differences.collect())
+    interval(differences.collect()).ok_or("too many draws of the bootstrap have slices of one class only")
 }
 
 /// One more than the highest group.
@@ -91,7 +182,7 @@ mod tests {
     fn is_the_binomial_interval_where_every_slice_is_a_group() {
         // 80 of 100 right: the normal approximation gives 0.8 +- 0.0784.
         let slices: Vec<_> = (0..100).map(|i| (1, Some(if i < 80 { 0.9 } else { 0.1 }))).collect();
-        let [lo, hi] = intervals(&cases(&slices), 0.5).accuracy.unwrap();
+        let [lo, hi] = intervals(&cases(&slices), 0.5).accuracy.ends.unwrap();
         assert!((lo - 0.7216).abs() < 0.02 && (hi - 0.8784).abs() < 0.02, "{lo} to {hi}");
     }
 
@@ -101,7 +192,7 @@ mod tests {
         let alone = cases(&slices);
         let grouped: Vec<_> = alone.iter().map(|case| Case { group: case.group / 10, ..case.clone() }).collect();
         let width = |cases: &[Case]| {
-            let [lo, hi] = intervals(cases, 0.5).accuracy.unwrap();
+            let [lo, hi] = intervals(cases, 0.5).accuracy.ends.unwrap();
             hi - lo
         };
         assert!(width(&grouped) > 2.0 * width(&alone));
@@ -113,5 +204,71 @@ mod tests {
             (0..40).map(|i| (i % 2, Some(f64::from(i) / 41.0 + 0.01))).map(|(l, s)| (l as u8, s)).collect();
         let cases = cases(&slices);
         assert_eq!(intervals(&cases, 0.5), intervals(&cases, 0.5));
+    }
+
+    /// All of them, with what each says.
+    fn told(cases: &[Case]) -> Vec<(&'static str, Option<[f64; 2]>, String)> {
+        let all = intervals(cases, 0.5);
+        all.named().map(|(name, interval)| (name, interval.ends, interval.method.clone())).to_vec()
+    }
+
+    #[test]
+    fn one_group_has_no_interval_and_that_is_said() {
+        let mut slices = cases(&[(1, Some(0.9)), (0, Some(0.1)), (1, Some(0.2)), (0, Some(0.7))]);
+        slices.iter_mut().for_each(|case| case.group = 0);
+        for (name, ends, method) in told(&slices) {
+            assert_eq!((ends, &*method), (None, "no interval: all slices are of one group"), "{name}");
+        }
+        assert_eq!(auc_difference(&slices, &slices), Err(ONE_GROUP));
+        assert!(told(&[]).iter().all(|(_, ends, method)| ends.is_none() && method.contains("there are no slices")));
+    }
+
+    #[test]
+    fn one_class_has_no_interval_of_what_compares_two() {
+        let slices = cases(&[(1, Some(0.9)), (1, Some(0.2)), (1, Some(0.7)), (1, Some(0.4))]);
+        for (name, ends, method) in told(&slices) {
+            match name {
+                "AUC" | "F1" | "PPV" | "NPV" => {
+                    assert_eq!(
+                        (ends, &*method),
+                        (None, "no interval: all slices, of 4 groups, are of one class"),
+                        "{name}"
+                    );
+                }
+                "specificity" => assert!(ends.is_none() && method.contains("not defined"), "{method}"),
+                _ => assert!(ends.is_some_and(|[lo, hi]| lo < hi), "{name}: {method}"),
+            }
+        }
+    }
+
+    #[test]
+    fn where_all_draws_are_alike_the_limits_are_exact() {
+        let near = |found: Option<[f64; 2]>, expected: [f64; 2]| {
+            let found = found.unwrap();
+            assert!(found.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-6), "{found:?} is not {expected:?}");
+        };
+        // None of four positives is found, and none of six negatives is called positive.
+        let missed: Vec<_> = (0..10).map(|i| (u8::from(i < 4), Some(0.01 * f64::from(i)))).collect();
+        let found = intervals(&cases(&missed), 0.5);
+        // scipy.stats.binomtest(0, 4).proportion_ci(method="exact") and (6, 6).
+        near(found.sensitivity.ends, [0.0, 0.602_364_635_616_474_9]);
+        near(found.specificity.ends, [0.540_741_874_150_346_6, 1.0]);
+        assert!(found.sensitivity.method.contains("Clopper-Pearson over 4 groups"), "{}", found.sensitivity.method);
+        // Every positive lies below every negative: as 0 of 4 pairs.
+        near(found.auc.ends, [0.0, 0.602_364_635_616_474_9]);
+        assert!(found.auc.method.contains("4 pairs"), "{}", found.auc.method);
+        near(found.f1.ends, [0.0, 2.0 * 0.602_364_635_616_474_9 / 1.602_364_635_616_475]);
+        assert!(found.ppv.ends.is_none() && found.ppv.method.contains("not defined"));
+        assert!(found.accuracy.method.contains("bootstrap over 10 groups"));
+
+        // Slices of one patient count once.
+        let patients: Vec<Case> =
+            cases(&missed).into_iter().map(|case| Case { group: case.group / 2, ..case }).collect();
+        let found = intervals(&patients, 0.5);
+        // scipy.stats.binomtest(0, 2).proportion_ci(method="exact")
+        near(found.sensitivity.ends, [0.0, 0.841_886_116_991_581_1]);
+        // All scores are the same: nothing is drawn but 0.5.
+        let tied = intervals(&cases(&[(0, Some(0.4)), (1, Some(0.4)), (0, Some(0.4)), (1, Some(0.4))]), 0.5);
+        assert!(tied.auc.ends.is_none() && tied.auc.method.contains("no interval"), "{}", tied.auc.method);
     }
 }

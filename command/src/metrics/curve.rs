@@ -5,13 +5,13 @@ use serde::Serialize;
 
 use super::{BINS, Case, DRAWS, bootstrap};
 
-/// A curve on an even grid over 0..1, with the 95 % band of each point (percentile bootstrap over groups).
+/// A curve on an even grid over 0..1.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Band {
     pub across: Vec<f64>,
     pub value: Vec<f64>,
-    pub low: Vec<f64>,
-    pub high: Vec<f64>,
+    /// The lower and the upper end of each point's 95 % interval (percentile bootstrap over groups); `None` of one group.
+    pub ends: Option<[Vec<f64>; 2]>,
 }
 
 /// Accepted slices whose score lies in one of [`BINS`] bins.
@@ -104,6 +104,9 @@ pub fn band(cases: &[Case], precision: bool) -> Option<Band> {
     let across: Vec<f64> = (0..=STEPS).map(|step| step as f64 / STEPS as f64).collect();
     let value = on_grid(&points(cases, &order, &vec![1.0; cases.len()], precision)?, &across, precision);
     let groups = bootstrap::groups(cases);
+    if groups < 2 {
+        return Some(Band { across, value, ends: None });
+    }
     let draws: Vec<Vec<f64>> = (0..DRAWS)
         .into_par_iter()
         .filter_map(|draw| points(cases, &order, &bootstrap::weights(cases, groups, draw), precision))
@@ -121,8 +124,8 @@ pub fn band(cases: &[Case], precision: bool) -> Option<Band> {
             })
             .collect()
     };
-    let (low, high) = (quantile(0.025), quantile(0.975));
-    Some(Band { across, value, low, high })
+    let ends = Some([quantile(0.025), quantile(0.975)]);
+    Some(Band { across, value, ends })
 }
 
 /// The curve's points, from the strictest threshold to the mildest.

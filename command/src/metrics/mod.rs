@@ -9,10 +9,10 @@ mod proportion;
 
 use serde::Serialize;
 
-pub use bootstrap::{DRAWS, SEED, auc_difference, intervals};
+pub use bootstrap::{DRAWS, ONE_GROUP, auc_difference, distinct, intervals};
 pub use curve::{Band, Bin, Confusion, band, bins};
 pub use delong::{Auc, Paired};
-pub use proportion::{McNemar, NetBenefit, Predictive, wilson};
+pub use proportion::{McNemar, NetBenefit, Predictive, exact, wilson};
 
 /// One labelled slice and what became of it.
 #[derive(Debug, Clone, PartialEq)]
@@ -25,7 +25,7 @@ pub struct Case {
     pub answer: Option<Answer>,
 }
 
-/// The network's answer to a slice that the gate accepted.
+/// The network's answer to a slice that the gate accepted, in finite numbers.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Answer {
     /// Ranks the slices in the AUC.

@@ -1,7 +1,7 @@
 //! Proportions: how sure a share of decisions is, and what shares mean where the disease is rarer than in the data.
 
 use serde::Serialize;
-use statrs::distribution::{Binomial, ChiSquared, ContinuousCDF, DiscreteCDF, Normal};
+use statrs::distribution::{Beta, Binomial, ChiSquared, ContinuousCDF, DiscreteCDF, Normal};
 
 use super::Confusion;
 
@@ -16,6 +16,15 @@ pub fn wilson(part: usize, whole: usize) -> Option<[f64; 2]> {
     let reach = z * (share * (1.0 - share) / n + z * z / (4.0 * n * n)).sqrt();
     let scale = 1.0 + z * z / n;
     Some([((centre - reach) / scale).max(0.0), ((centre + reach) / scale).min(1.0)])
+}
+
+/// The 95 % interval of a share of `whole`, at least 1, by the binomial distribution (Clopper and Pearson 1934). The share need not be of
+/// whole ones: `whole` may count groups of which each tells as much as one slice (Korn and Graubard 1998).
+pub fn exact(share: f64, whole: usize) -> [f64; 2] {
+    let n = whole as f64;
+    let x = share * n;
+    let beta = |a: f64, b: f64, at: f64| Beta::new(a, b).map_or(at.round(), |beta| beta.inverse_cdf(at));
+    [if x > 0.0 { beta(x, n - x + 1.0, 0.025) } else { 0.0 }, if x < n { beta(x + 1.0, n - x, 0.975) } else { 1.0 }]
 }
 
 /// What a verdict means where so many of the examined have the disease.
@@ -112,6 +121,27 @@ mod tests {
         }
         assert_eq!(wilson(0, 0), None);
         assert_eq!(wilson(20, 20).unwrap()[1], 1.0);
+    }
+
+    #[test]
+    fn exact_intervals_are_those_of_scipy() {
+        // scipy.stats.binomtest(part, whole).proportion_ci(method="exact"); the last, which is of no whole number,
+        // scipy.stats.beta.ppf(0.025, 3.75, 2.25) and beta.ppf(0.975, 4.75, 1.25).
+        for (share, whole, [lo, hi]) in [
+            (0.0, 4, [0.0, 0.602_364_635_616_485_8]),
+            (1.0, 4, [0.397_635_364_383_514_2, 1.0]),
+            (1.0, 1, [0.025_000_000_000_000_022, 1.0]),
+            (0.0, 1, [0.0, 0.975]),
+            (81.0 / 263.0, 263, [0.252_736_745_585_042_67, 0.367_621_922_601_347_46]),
+            (15.0 / 148.0, 148, [0.057_844_010_083_448_01, 0.161_650_490_349_478_95]),
+            (0.0, 20, [0.0, 0.168_433_470_983_085_48]),
+            (1.0 / 29.0, 29, [0.000_872_646_883_597_107_2, 0.177_644_295_488_414_65]),
+            (0.75, 5, [0.244_979_855_118_481_86, 0.987_895_113_409_203_6]),
+        ] {
+            let found = exact(share, whole);
+            near(found[0], lo, 1e-6);
+            near(found[1], hi, 1e-6);
+        }
     }
 
     #[test]

@@ -8,33 +8,31 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use image::imageops::{self, FilterType};
 use image::{GrayImage, ImageFormat};
-use lungglass::reading::Verdict;
 use lungglass::slice::Picture;
 
-use super::{Decision, Estimate, Report, plots};
-use crate::predictions::Prediction;
+use super::{Decision, Estimate, Pictures, Report, Shown, plots};
+use crate::tell::plain;
 
 /// The most confident mistakes listed.
-const MISTAKES: usize = 20;
+pub const MISTAKES: usize = 20;
+/// The most rows without a score that are listed; metrics.json has them all.
+pub const LOST: usize = 1000;
 /// The longer side of their pictures, in pixels.
 const THUMBNAIL: u32 = 128;
-
-/// Gives the picture of a row.
-type Pictures<'a> = Option<&'a dyn Fn(usize) -> Option<Picture>>;
 
 const STYLE: &str = "
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 62rem; margin: 2rem auto; padding: 0 1rem; color: #1c2429; background: #fff; }
 h1 { font-size: 1.6rem; } h2 { margin-top: 2.2rem; font-size: 1.2rem; }
 table { border-collapse: collapse; } th, td { text-align: left; padding: .3rem .9rem .3rem 0; border-bottom: 1px solid #d5dde1; vertical-align: top; }
 td.number { font-variant-numeric: tabular-nums; white-space: nowrap; } .plots { display: flex; flex-wrap: wrap; gap: 1rem; } figure { margin: 0; width: 420px; max-width: 100%; } svg { max-width: 100%; height: auto; }
-.wide { overflow-x: auto; } .wide td.text { min-width: 14rem; } figcaption, .help { color: #50606a; font-size: .9rem; } code { overflow-wrap: anywhere; }
+code, td, th { unicode-bidi: isolate; } .wide { overflow-x: auto; } .wide td.text { min-width: 14rem; } figcaption, .help { color: #50606a; font-size: .9rem; } code { overflow-wrap: anywhere; }
 @media print { body { margin: 0; max-width: none; } }";
 
-/// The page. `rows` belong to `cases`, one to one; `command` is the line that was run.
+/// The page. `command` is the line that was run.
 pub fn html(
     report: &Report,
     cases: &[Case],
-    rows: &[Prediction],
+    shown: &Shown,
     pictures: Pictures,
     command: &str,
 ) -> Result<String, Box<dyn Error>> {
@@ -53,7 +51,7 @@ pub fn html(
         report.groups,
         report.positives,
         100.0 * report.coverage,
-        rows.iter().filter(|row| row.verdict != Verdict::Error.word()).count()
+        shown.read
     )?;
     figures(&mut page, report)?;
     curves(&mut page, cases, threshold)?;
@@ -61,7 +59,7 @@ pub fn html(
     prevalences(&mut page, report)?;
     benefit(&mut page, report)?;
     subgroups(&mut page, report)?;
-    mistakes(&mut page, cases, rows, pictures, threshold)?;
+    mistakes(&mut page, shown, pictures)?;
     run(&mut page, report, command)?;
     page.push_str("</body></html>\n");
     Ok(page)
@@ -75,14 +73,27 @@ fn figures(page: &mut String, report: &Report) -> std::fmt::Result {
         let (all, accepted) = (cell(all), cell(accepted));
         writeln!(page, "<tr><th>{name}</th><td class=\"number\">{all}</td><td class=\"number\">{accepted}</td></tr>")?;
     }
-    let method = escaped(&report.all.auc.method);
+    let methods = escaped(&methods(&report.all));
     writeln!(
         page,
-        "</table></div>\n<p class=\"help\">In brackets the 95 % interval: {method}. Over all slices, one that was refused or could not be \
+        "</table></div>\n<p class=\"help\">In brackets the 95 % interval. Of all slices: {methods}. Over all slices, one that was refused or could not be \
          read counts as a wrong decision, and in the AUC as the worst rank. For comparison, the AUC of all slices with DeLong's interval, \
          which takes slices for independent: {}.</p>",
         cell(&report.auc_delong)
     )
+}
+
+/// How the measures have their intervals, or why they have none.
+fn methods(measures: &Measures<Estimate>) -> String {
+    let mut methods: Vec<(&str, Vec<&str>)> = Vec::new();
+    for (name, estimate) in measures.named() {
+        match methods.iter_mut().find(|(method, _)| *method == estimate.method) {
+            Some((_, names)) => names.push(name),
+            None => methods.push((&estimate.method, vec![name])),
+        }
+    }
+    let each = methods.iter().map(|(method, names)| format!("{}: {method}", names.join(", ")));
+    each.collect::<Vec<_>>().join("; ")
 }
 
 fn cell(estimate: &Estimate) -> String {
@@ -96,9 +107,10 @@ fn curves(page: &mut String, cases: &[Case], threshold: f64) -> Result<(), Box<d
         |svg: String, caption: &str| writeln!(page, "<figure>{svg}<figcaption>{caption}</figcaption></figure>");
     let share = cases.iter().filter(|case| case.positive).count() as f64 / cases.len() as f64;
     if let (Some(roc), Some(precision)) = (metrics::band(cases, false), metrics::band(cases, true)) {
-        figure(plots::curve(&roc, "1 - specificity", "sensitivity", |x| x)?, "ROC with its 95 % band; all slices")?;
-        let caption = "Precision and recall with the 95 % band; all slices. The gray line is the share with COVID-19.";
-        figure(plots::curve(&precision, "sensitivity", "PPV", |_| share)?, caption)?;
+        let with = if roc.ends.is_some() { "with its 95 % band" } else { "(no band: all slices are of one group)" };
+        figure(plots::curve(&roc, "1 - specificity", "sensitivity", |x| x)?, &format!("ROC curve {with}; all slices"))?;
+        let caption = format!("Precision and recall {with}; all slices. The gray line is the share with COVID-19.");
+        figure(plots::curve(&precision, "sensitivity", "PPV", |_| share)?, &caption)?;
     }
     let bins = metrics::bins(cases);
     figure(
@@ -190,32 +202,16 @@ fn subgroups(page: &mut String, report: &Report) -> std::fmt::Result {
 }
 
 /// The wrong decisions that the score was surest of, then the slices without a score.
-fn mistakes(
-    page: &mut String,
-    cases: &[Case],
-    rows: &[Prediction],
-    pictures: Pictures,
-    threshold: f64,
-) -> std::fmt::Result {
-    let mut wrong: Vec<(f64, usize)> = cases
-        .iter()
-        .enumerate()
-        .filter_map(|(at, case)| {
-            let score = case.answer?.score;
-            ((score >= threshold) != case.positive).then_some((score, at))
-        })
-        .collect();
-    wrong.sort_by(|a, b| (b.0 - threshold).abs().total_cmp(&(a.0 - threshold).abs()));
-    writeln!(page, "<h2>Most confident mistakes</h2>\n<p>{} wrong decisions on accepted slices.</p>", wrong.len())?;
+fn mistakes(page: &mut String, shown: &Shown, pictures: Pictures) -> std::fmt::Result {
+    writeln!(page, "<h2>Most confident mistakes</h2>\n<p>{} wrong decisions on accepted slices.</p>", shown.wrong)?;
     if pictures.is_some() {
         page.push_str("<p><strong>This page holds images of patients. Treat it as you treat the images themselves.</strong></p>\n");
     }
     page.push_str("<div class=\"wide\"><table><tr><th>file</th><th>score</th><th>label</th></tr>\n");
-    for &(score, at) in wrong.iter().take(MISTAKES) {
-        let row = &rows[at];
+    for (score, row) in &shown.mistakes {
         let label = if row.label == 1 { "COVID-19" } else { "other" };
         let picture =
-            pictures.and_then(|picture| picture(at)).and_then(|picture| thumbnail(&picture)).unwrap_or_default();
+            pictures.and_then(|picture| picture(row)).and_then(|picture| thumbnail(&picture)).unwrap_or_default();
         writeln!(
             page,
             "<tr><td class=\"text\">{picture}<code>{}</code></td><td class=\"number\">{score:.3}</td><td class=\"number\">{label}</td></tr>",
@@ -223,13 +219,12 @@ fn mistakes(
         )?;
     }
     page.push_str("</table></div>\n");
-    let lost: Vec<&Prediction> = rows.iter().filter(|row| row.score.is_none()).collect();
-    if lost.is_empty() {
+    if shown.lost.is_empty() {
         return Ok(());
     }
     page.push_str("<h2>Without a score</h2>\n<div class=\"wide\"><table><tr><th>file</th><th>why</th></tr>\n");
-    for row in lost {
-        let why = row.reason.as_deref().unwrap_or(&row.verdict);
+    for row in &shown.lost {
+        let why = row.reason.as_deref().unwrap_or(row.verdict.word());
         writeln!(
             page,
             "<tr><td class=\"text\"><code>{}</code></td><td class=\"text\">{}</td></tr>",
@@ -238,6 +233,10 @@ fn mistakes(
         )?;
     }
     page.push_str("</table></div>\n");
+    let more = shown.without_score - shown.lost.len();
+    if more > 0 {
+        writeln!(page, "<p>{more} more are in metrics.json.</p>")?;
+    }
     Ok(())
 }
 
@@ -268,9 +267,9 @@ fn thumbnail(picture: &Picture) -> Option<String> {
     Some(format!("<img alt=\"\" src=\"data:image/png;base64,{}\"><br>", STANDARD.encode(bytes.into_inner())))
 }
 
-/// Text as HTML.
+/// Text as HTML, without characters that mislead.
 fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+    plain(text).replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 
 #[cfg(test)]

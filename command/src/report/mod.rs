@@ -3,21 +3,22 @@
 mod html;
 mod plots;
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs;
-use std::io::{self, Write};
 use std::path::Path;
 
 use crate::metrics::{self, Auc, Case, Confusion, Measures, NetBenefit, Predictive, Ranked};
 use lungglass::classifier::Classifier;
 use lungglass::reading::{ModelName, Verdict};
 use lungglass::slice::Picture;
-use serde::{Deserialize, Serialize};
+use serde::ser::{Error as _, SerializeSeq};
+use serde::{Deserialize, Serialize, Serializer};
 
 use crate::args::Shard;
 use crate::failure::{Failure, Outcome, failed};
-use crate::predictions::{self, Prediction};
-use crate::tell::{plain, tell};
+use crate::output;
+use crate::predictions::{self, Cases, Prediction, Rows};
+use crate::tell::{self, plain, tell};
 
 /// What read the slices, and how fast.
 pub struct ModelRun {
@@ -32,15 +33,18 @@ pub struct ModelRun {
     pub shard: Option<Shard>,
 }
 
+/// Gives the picture of a row.
+pub type Pictures<'a> = Option<&'a dyn Fn(&Prediction) -> Option<Picture>>;
+
 /// What a report is to hold beside what every report holds.
 #[derive(Default)]
 pub struct Wishes<'a> {
     /// Decisions at these scores too.
     pub thresholds: Vec<f64>,
-    /// Columns of the manifest with the value of each row.
-    pub subgroups: Vec<(String, Vec<String>)>,
-    /// Gives the picture of a row; only where the report may hold images.
-    pub pictures: Option<&'a dyn Fn(usize) -> Option<Picture>>,
+    /// Columns of the manifest, whose values the rows have.
+    pub subgroups: Vec<String>,
+    /// Only where the report may hold images.
+    pub pictures: Pictures<'a>,
 }
 
 /// Where the disease is rarer or more common than in the data.
@@ -48,7 +52,7 @@ const PREVALENCES: [f64; 4] = [0.01, 0.05, 0.2, 0.5];
 
 /// metrics.json.
 #[derive(Serialize)]
-pub struct Report {
+pub struct Report<'a> {
     /// All rows.
     pub n: usize,
     pub positives: usize,
@@ -76,7 +80,25 @@ pub struct Report {
     pub decision_curve: Vec<NetBenefit>,
     pub subgroups: Vec<Subgroup>,
     /// The rows without a score, and why they have none.
-    pub without_score: Vec<Unanswered>,
+    pub without_score: WithoutScore<'a>,
+}
+
+/// Rows of which those that have a reason are written as [`Unanswered`].
+pub struct WithoutScore<'a>(&'a dyn Rows);
+
+impl Serialize for WithoutScore<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut list = serializer.serialize_seq(None)?;
+        let mut each = |row: Prediction, _: &[String]| match row.reason {
+            None => Ok(()),
+            Some(reason) => {
+                let path = row.path;
+                list.serialize_element(&Unanswered { path, reason }).map_err(|error| Failure(error.to_string()))
+            }
+        };
+        self.0.walk(&mut each).map_err(S::Error::custom)?;
+        list.end()
+    }
 }
 
 /// A row that was refused or could not be read.
@@ -146,30 +168,110 @@ impl ModelRun {
     }
 }
 
-/// Measures the rows, writes the three files into `out`, names on stderr what could not be read, and prints a summary.
-pub fn write(run: ModelRun, rows: &[Prediction], wishes: &Wishes, out: &Path) -> Result<Outcome, Failure> {
-    fs::create_dir_all(out).map_err(failed(out.display()))?;
-    let cases = predictions::cases(rows);
-    let report = measured(run, &cases, rows, wishes);
-    predictions::write(&out.join("predictions.csv"), rows, &wishes.subgroups)?;
-    let path = out.join("metrics.json");
-    let json = serde_json::to_string_pretty(&report).map_err(|error| Failure(error.to_string()))?;
-    fs::write(&path, json + "\n").map_err(failed(path.display()))?;
-    let path = out.join("report.html");
-    let page = html::html(&report, &cases, rows, wishes.pictures, &command_line())
-        .map_err(|error| Failure(format!("{}: {error}", path.display())))?;
-    fs::write(&path, page).map_err(failed(path.display()))?;
-
-    let unreadable: Vec<_> = rows.iter().filter(|row| row.verdict == Verdict::Error.word()).collect();
-    for row in &unreadable {
-        tell!("{}: {}", plain(&row.path), plain(row.reason.as_deref().unwrap_or("it could not be read")));
-    }
-    // The report is written; nobody need be there to read this.
-    let _ = io::stdout().write_all(summary(&report, rows.len() - unreadable.len(), out).as_bytes());
-    Ok(if unreadable.is_empty() { Outcome::AllRead } else { Outcome::SomeUnreadable })
+/// Which rows have which value in a column of the manifest.
+struct Column {
+    /// The values, and the number that stands for each.
+    numbers: BTreeMap<String, usize>,
+    /// The number of each row's value.
+    rows: Vec<usize>,
 }
 
-fn measured(run: ModelRun, cases: &[Case], rows: &[Prediction], wishes: &Wishes) -> Report {
+/// The rows that report.html shows by themselves.
+#[derive(Default)]
+pub struct Shown {
+    /// Wrong decisions with their scores, the surest first: [`html::MISTAKES`] of them.
+    pub mistakes: Vec<(f64, Prediction)>,
+    /// How many wrong decisions on accepted slices there are.
+    pub wrong: usize,
+    /// The first [`html::LOST`] rows without a score.
+    pub lost: Vec<Prediction>,
+    /// How many rows have no score.
+    pub without_score: usize,
+    /// How many rows could be read.
+    pub read: usize,
+}
+
+/// Measures the rows, writes the three files into `out`, names on stderr what could not be read, and prints a summary. The rows are gone
+/// through more than once, and not held.
+pub fn write(run: ModelRun, rows: &dyn Rows, wishes: &Wishes, out: &Path) -> Result<Outcome, Failure> {
+    fs::create_dir_all(out).map_err(failed(out.display()))?;
+    let mut cases = Cases::default();
+    let mut columns: Vec<Column> =
+        wishes.subgroups.iter().map(|_| Column { numbers: BTreeMap::new(), rows: Vec::new() }).collect();
+    rows.walk(&mut |row, values| {
+        cases.add(&row);
+        for (column, value) in columns.iter_mut().zip(values) {
+            let next = column.numbers.len();
+            let number = match column.numbers.get(value) {
+                Some(number) => *number,
+                None => *column.numbers.entry(value.clone()).or_insert(next),
+            };
+            column.rows.push(number);
+        }
+        Ok(())
+    })?;
+    let cases = cases.finish();
+    let report = measured(run, &cases, rows, wishes, &columns);
+
+    let mistakes = mistakes(&cases, f64::from(report.threshold));
+    let mut shown = Shown { wrong: mistakes.len(), ..Shown::default() };
+    let mistakes = &mistakes[..mistakes.len().min(html::MISTAKES)];
+    let path = out.join("predictions.csv");
+    output::write(&path, |file| {
+        let malformed = |error: csv::Error| failed(path.display())(error);
+        let mut writer = predictions::Writer::new(file, &wishes.subgroups).map_err(malformed)?;
+        let mut at = 0;
+        rows.walk(&mut |row, values| {
+            writer.write(&row, values).map_err(malformed)?;
+            if row.verdict == Verdict::Error {
+                tell!("{}: {}", plain(&row.path), plain(row.reason.as_deref().unwrap_or("it could not be read")));
+            } else {
+                shown.read += 1;
+            }
+            if let Some((score, _)) = mistakes.iter().find(|(_, mistake)| *mistake == at) {
+                shown.mistakes.push((*score, row));
+            } else if row.score.is_none() {
+                shown.without_score += 1;
+                if shown.lost.len() < html::LOST {
+                    shown.lost.push(row);
+                }
+            }
+            at += 1;
+            Ok(())
+        })?;
+        writer.finish().map_err(malformed)
+    })?;
+    let order = |score: f64| (score - f64::from(report.threshold)).abs();
+    shown.mistakes.sort_by(|a, b| order(b.0).total_cmp(&order(a.0)));
+
+    let path = out.join("metrics.json");
+    output::write(&path, |file| {
+        serde_json::to_writer_pretty(&mut *file, &report).map_err(failed(path.display()))?;
+        file.write_all(b"\n").map_err(failed(path.display()))
+    })?;
+    let path = out.join("report.html");
+    let page = html::html(&report, &cases, &shown, wishes.pictures, &command_line())
+        .map_err(|error| Failure(format!("{}: {error}", path.display())))?;
+    output::write(&path, |file| file.write_all(page.as_bytes()).map_err(failed(path.display())))?;
+    tell::print(&summary(&report, shown.read, out))?;
+    Ok(if shown.read == rows.count() { Outcome::AllRead } else { Outcome::SomeUnreadable })
+}
+
+/// The wrong decisions on accepted slices: score and row, the surest first.
+fn mistakes(cases: &[Case], threshold: f64) -> Vec<(f64, usize)> {
+    let mut wrong: Vec<(f64, usize)> = cases
+        .iter()
+        .enumerate()
+        .filter_map(|(at, case)| {
+            let score = case.answer?.score;
+            ((score >= threshold) != case.positive).then_some((score, at))
+        })
+        .collect();
+    wrong.sort_by(|a, b| (b.0 - threshold).abs().total_cmp(&(a.0 - threshold).abs()));
+    wrong
+}
+
+fn measured<'a>(run: ModelRun, cases: &[Case], rows: &'a dyn Rows, wishes: &Wishes, columns: &[Column]) -> Report<'a> {
     let accepted: Vec<Case> = cases.iter().filter(|case| case.answer.is_some()).cloned().collect();
     let threshold = f64::from(run.threshold);
     let shipped = Confusion::at(cases, threshold);
@@ -207,12 +309,10 @@ fn measured(run: ModelRun, cases: &[Case], rows: &[Prediction], wishes: &Wishes)
         subgroups: wishes
             .subgroups
             .iter()
-            .flat_map(|(column, values)| subgroups(column, values, cases, threshold))
+            .zip(columns)
+            .flat_map(|(name, column)| subgroups(name, column, cases, threshold))
             .collect(),
-        without_score: rows
-            .iter()
-            .filter_map(|row| Some(Unanswered { path: row.path.clone(), reason: row.reason.clone()? }))
-            .collect(),
+        without_score: WithoutScore(rows),
     }
 }
 
@@ -222,19 +322,27 @@ fn positives(cases: &[Case]) -> usize {
 
 fn delong(cases: &[Case]) -> Estimate {
     let auc = Auc::of(cases);
-    Estimate {
-        value: auc.map(|auc| auc.value),
-        ci95: auc.map(|auc| auc.interval()),
-        method: "DeLong, slices taken for independent".to_string(),
-    }
+    let none = |why: &str| (None, format!("no interval: {why}"));
+    let (ci95, method) = match auc {
+        None => none("DeLong's takes two slices of each class"),
+        Some(_) if groups(cases) < 2 => none(metrics::ONE_GROUP),
+        Some(auc) if auc.error == 0.0 => none("DeLong's variance is 0, as all slices of a class are ranked alike"),
+        Some(auc) => (Some(auc.interval()), "DeLong, slices taken for independent".to_string()),
+    };
+    Estimate { value: auc.map(|auc| auc.value), ci95, method }
 }
 
 fn decision(name: &'static str, threshold: f64, cases: &[Case]) -> Decision {
     let counts = Confusion::at(cases, threshold);
+    let is_one_group = groups(cases) < 2;
     let estimate = |(part, whole): (usize, usize)| Estimate {
         value: (whole > 0).then(|| part as f64 / whole as f64),
-        ci95: metrics::wilson(part, whole),
-        method: format!("Wilson, {part} of {whole}, slices taken for independent"),
+        ci95: metrics::wilson(part, whole).filter(|_| !is_one_group),
+        method: match whole {
+            0 => "no interval: it is not defined on these slices".to_string(),
+            _ if is_one_group => format!("no interval: {part} of {whole}, and {}", metrics::ONE_GROUP),
+            _ => format!("Wilson, {part} of {whole}, slices taken for independent"),
+        },
     };
     Decision {
         name,
@@ -249,15 +357,19 @@ fn decision(name: &'static str, threshold: f64, cases: &[Case]) -> Decision {
     }
 }
 
-fn subgroups(column: &str, values: &[String], cases: &[Case], threshold: f64) -> Vec<Subgroup> {
-    let distinct: BTreeSet<&String> = values.iter().collect();
-    distinct
-        .into_iter()
-        .map(|value| {
-            let own: Vec<Case> =
-                cases.iter().zip(values).filter(|(_, other)| *other == value).map(|(case, _)| case.clone()).collect();
+fn subgroups(name: &str, column: &Column, cases: &[Case], threshold: f64) -> Vec<Subgroup> {
+    column
+        .numbers
+        .iter()
+        .map(|(value, number)| {
+            let own: Vec<Case> = cases
+                .iter()
+                .zip(&column.rows)
+                .filter(|(_, own)| *own == number)
+                .map(|(case, _)| case.clone())
+                .collect();
             Subgroup {
-                column: column.to_string(),
+                column: name.to_string(),
                 value: value.clone(),
                 n: own.len(),
                 positives: positives(&own),
@@ -268,10 +380,7 @@ fn subgroups(column: &str, values: &[String], cases: &[Case], threshold: f64) ->
 }
 
 fn groups(cases: &[Case]) -> usize {
-    let mut groups: Vec<usize> = cases.iter().map(|case| case.group).collect();
-    groups.sort_unstable();
-    groups.dedup();
-    groups.len()
+    metrics::distinct(cases, |_| true)
 }
 
 fn estimates(cases: &[Case], threshold: f64) -> Measures<Estimate> {
@@ -279,12 +388,10 @@ fn estimates(cases: &[Case], threshold: f64) -> Measures<Estimate> {
     let groups: BTreeSet<usize> = cases.iter().map(|case| case.group).collect();
     let numbers: HashMap<usize, usize> = groups.into_iter().zip(0..).collect();
     let cases: Vec<Case> = cases.iter().map(|case| Case { group: numbers[&case.group], ..case.clone() }).collect();
-    let method =
-        format!("percentile bootstrap over {} groups, {} draws, seed {}", numbers.len(), metrics::DRAWS, metrics::SEED);
     Ranked::new(&cases, threshold)
         .measure(&vec![1.0; cases.len()])
         .zip(metrics::intervals(&cases, threshold))
-        .map(|(value, ci95)| Estimate { value, ci95, method: method.clone() })
+        .map(|(value, interval)| Estimate { value, ci95: interval.ends, method: interval.method })
 }
 
 /// What was run, as it was typed but for quotes.
@@ -304,12 +411,17 @@ fn summary(report: &Report, read: usize, out: &Path) -> String {
     );
     let lines = report.all.named().map(|(name, estimate)| {
         let value = estimate.value.map_or("not defined".to_string(), |value| format!("{value:.3}"));
-        let interval = estimate.ci95.map(|[lo, hi]| format!(" ({lo:.3} to {hi:.3})")).unwrap_or_default();
+        let interval = match estimate.ci95 {
+            Some([lo, hi]) => format!(" ({lo:.3} to {hi:.3})"),
+            None => format!(" ({})", estimate.method),
+        };
         format!("  {name:<12} {value}{interval}")
     });
     let lines = lines.join("\n");
     let out = out.display();
+    let exact = report.all.named().iter().filter(|(_, estimate)| estimate.method.starts_with("Clopper")).count();
+    let exact = if exact == 0 { "" } else { " (exact where all draws are alike)" };
     format!(
-        "{head}\n{lines}\n95 % intervals by group bootstrap; every row counts, refused ones as wrong. Written to {out}\n"
+        "{head}\n{lines}\n95 % intervals by group bootstrap{exact}; every row counts, refused ones as wrong. Written to {out}\n"
     )
 }

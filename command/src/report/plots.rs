@@ -15,16 +15,18 @@ const SIZE: (u32, u32) = (420, 380);
 type Plotted<T> = Result<T, Box<dyn Error>>;
 type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 
-/// A curve with its 95 % band; `chance` draws what guessing gives.
+/// A curve, with its 95 % band where it has one; `chance` draws what guessing gives.
 pub fn curve(band: &Band, across: &str, upwards: &str, chance: impl Fn(f64) -> f64) -> Plotted<String> {
     drawn(|area| {
         let mut chart = square(area)?;
         chart.configure_mesh().x_desc(across).y_desc(upwards).disable_mesh().draw()?;
         let points =
             |values: &[f64]| -> Vec<(f64, f64)> { band.across.iter().copied().zip(values.iter().copied()).collect() };
-        let mut outline = points(&band.high);
-        outline.extend(points(&band.low).into_iter().rev());
-        chart.draw_series([Polygon::new(outline, BLUE.mix(0.18))])?;
+        if let Some([low, high]) = &band.ends {
+            let mut outline = points(high);
+            outline.extend(points(low).into_iter().rev());
+            chart.draw_series([Polygon::new(outline, BLUE.mix(0.18))])?;
+        }
         chart.draw_series(LineSeries::new([(0.0, chance(0.0)), (1.0, chance(1.0))], GRAY))?;
         chart.draw_series(LineSeries::new(points(&band.value), BLUE.stroke_width(2)))?;
         Ok(())

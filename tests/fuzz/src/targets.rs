@@ -6,7 +6,7 @@
 use std::io::Write;
 
 use flate2::Compression;
-use flate2::write::DeflateEncoder;
+use flate2::write::{DeflateEncoder, GzEncoder};
 use image::{DynamicImage, ImageFormat, Rgba, RgbaImage};
 use include_dir::Dir;
 use lungglass::decode::{File, Image, Limits};
@@ -256,7 +256,36 @@ fn archives() -> Vec<Vec<u8>> {
         archive_of(&[]),
         inner.clone(),
         archive_of(&[("notes.txt", b"notes"), ("series/1", &dicom), ("series/2.png", &png), ("inner.zip", &inner)]),
+        [b"MZ", &inner[..]].concat(),
+        tar_of(&[("notes.txt", b"notes"), ("series/1", &dicom), ("series/2.png", &png)]),
+        gzip(&tar_of(&[("a.png", &png)])),
+        gzip(&png),
     ]
+}
+
+/// A tar archive.
+fn tar_of(files: &[(&str, &[u8])]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for (name, content) in files {
+        let mut header = [0; 512];
+        header[..name.len()].copy_from_slice(name.as_bytes());
+        header[124..135].copy_from_slice(format!("{:011o}", content.len()).as_bytes());
+        header[148..156].fill(b' ');
+        header[156] = b'0';
+        let sum: u32 = header.iter().map(|byte| u32::from(*byte)).sum();
+        header[148..154].copy_from_slice(format!("{sum:06o}").as_bytes());
+        bytes.extend(header);
+        bytes.extend(*content);
+        bytes.resize(bytes.len().next_multiple_of(512), 0);
+    }
+    bytes.resize(bytes.len() + 1024, 0);
+    bytes
+}
+
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+    encoder.write_all(bytes).expect("memory takes everything");
+    encoder.finish().expect("memory takes everything")
 }
 
 /// An archive of deflated entries.
