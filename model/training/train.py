@@ -141,18 +141,30 @@ def same_loss(outputs: Outputs) -> Tensor:
 
 
 class Material(NamedTuple):
-    """What a run learns from: the rounds of views and, for their slices [N], label, its weight, whether opacity is known, LUNA16."""
+    """What a run learns from: the rounds of views and, for their slices [N], the score that each is to give, what that counts, whether
+    opacity is known, whether it is of LUNA16, and the chance to be drawn."""
 
     rounds: list[Views]
-    label: np.ndarray
+    truth: np.ndarray
     weight: np.ndarray
     known: np.ndarray
     luna: np.ndarray
     chance: np.ndarray
 
 
-def material(folder: Path, rows: Rows, held: np.ndarray, factor: float = 1.0) -> Material:
-    """The slices that are trained on and not held out, drawn by SHARES."""
+def taught(rows: Rows, teacher: Tail, plain: Views, share: float) -> np.ndarray:
+    """float32 [N]: the score that each slice is to give: its label, smoothed; of COVID-CT `share` of what the teacher says of the slice as
+    it is, whatever becomes of it in a view."""
+    truth = (rows.label * (1 - SMOOTHING) + SMOOTHING / 2).astype(np.float32)
+    own = np.flatnonzero(collection(rows) == "covid-ct")
+    if share > 0:
+        logit = said_of(teacher, plain, own)[0]
+        truth[own] += share * (1 / (1 + np.exp(-logit)) - truth[own])
+    return truth
+
+
+def material(folder: Path, rows: Rows, held: np.ndarray, truth: np.ndarray, factor: float = 1.0) -> Material:
+    """The slices that are trained on and not held out, drawn by SHARES; `truth` [N] is the score that each is to give."""
     used = Rows(*(part[rows.trained] for part in rows))
     names, out = collection(used), held[rows.trained]
     weight, chance = np.ones(len(out), np.float32), np.zeros(len(out))
@@ -167,13 +179,13 @@ def material(folder: Path, rows: Rows, held: np.ndarray, factor: float = 1.0) ->
     count = len(list(folder.glob("round-?")))
     rounds = [views_of(folder, f"round-{number}") for number in range(count)]
     known = np.isin(used.split, ("slice", "luna_fit"))
-    return Material(rounds, used.label.astype(np.float32), weight, known, used.split == "luna_fit", chance / chance.sum())
+    return Material(rounds, truth[rows.trained], weight, known, used.split == "luna_fit", chance / chance.sum())
 
 
 def step_loss(tail: Tail, given: Material, views: Views, picked: np.ndarray, options: argparse.Namespace) -> Tensor:
     """The loss of one step on the slices `picked`."""
     features, lung, fine, target = views.take(picked)
-    label, weight = (torch.from_numpy(np.repeat(part[picked], 2)) for part in (given.label, given.weight))
+    truth, weight = (torch.from_numpy(np.repeat(part[picked], 2)) for part in (given.truth, given.weight))
     luna, known = (torch.from_numpy(np.repeat(part[picked], 2)) for part in (given.luna, given.known))
     painted = luna.clone()
     painted[::2] = False
@@ -181,7 +193,6 @@ def step_loss(tail: Tail, given: Material, views: Views, picked: np.ndarray, opt
     if options.style > 0:
         features = style_mixed(features, options.style)
     outputs = tail(features.contiguous(memory_format=LAYOUT), lung)
-    truth = label * (1 - SMOOTHING) + SMOOTHING / 2
     entropy = functional.binary_cross_entropy_with_logits(outputs.logit, truth, reduction="none")
     loss = (entropy * weight).sum() / (weight.sum() + 1e-6)
     if options.opacity > 0 and known.any():
@@ -263,16 +274,17 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("--opacity", type=float, default=OPACITY, help="weight of the opacity's task")
     parser.add_argument("--same", type=float, default=SAME, help="weight of two views saying the same")
     parser.add_argument("--covid-ct", type=float, default=1.0, help="factor of COVID-CT's shares")
+    parser.add_argument("--teach", type=float, default=0.0, help="share of the start's score in what COVID-CT's slices are to give")
     parser.add_argument("--style", type=float, default=0.0, help="share of the steps whose styles are mixed")
     parser.add_argument("--keep", type=float, default=0.0, help="share of the start's weights that is mixed in at the end")
     parser.add_argument("--threads", type=int, default=1)
     return parser
 
 
-def fitted(options: argparse.Namespace, tail: Tail, rows: Rows, held: np.ndarray, plain: Views) -> Tail:
-    """The moving average of the weights of `tail` after all steps; what it says of `held` on the way is logged."""
+def fitted(options: argparse.Namespace, before: Tail, tail: Tail, rows: Rows, held: np.ndarray, plain: Views) -> Tail:
+    """The moving average of the weights of `tail` after all steps, taught by `before`; what it says of `held` on the way is logged."""
     draw = np.random.default_rng(options.seed)
-    given = material(options.views, rows, held, options.covid_ct)
+    given = material(options.views, rows, held, taught(rows, before, plain, options.teach), options.covid_ct)
     # The widest filters keep their weights: on a CPU their gradient takes half of a step.
     for layer in tail.modules():
         if isinstance(layer, ConvNorm) and layer.conv.groups > 1 and layer.conv.kernel_size == (5, 5):
@@ -285,7 +297,7 @@ def fitted(options: argparse.Namespace, tail: Tail, rows: Rows, held: np.ndarray
         for group in optimizer.param_groups:
             group["lr"] = rate_of(step / options.steps) * options.rate
         tail.train()
-        picked = draw.choice(len(given.label), BATCH, replace=False, p=given.chance)
+        picked = draw.choice(len(given.truth), BATCH, replace=False, p=given.chance)
         views = given.rounds[draw.integers(len(given.rounds))]
         loss = step_loss(tail, given, views, picked, options)
         optimizer.zero_grad(set_to_none=True)
@@ -345,7 +357,7 @@ def train(options: argparse.Namespace) -> dict[str, float]:
     if trained.exists():
         tail.load_state_dict(torch.load(trained, weights_only=True))
     else:
-        tail = fitted(options, tail, rows, held, plain)
+        tail = fitted(options, before, tail, rows, held, plain)
         torch.save(tail.state_dict(), trained)
     tail = mixed(before, tail, options.keep)
     drawn = (rows.split == "slice") & rows.trained & ~held
