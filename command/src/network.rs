@@ -23,12 +23,12 @@ use crate::tell::tell;
 struct Chosen {
     /// As failures name it.
     name: String,
-    source: Source,
+    weights: Weights,
     model: Model,
 }
 
 /// Where its steps come from.
-enum Source {
+enum Weights {
     BuiltIn,
     Onnx(Vec<u8>),
 }
@@ -39,7 +39,7 @@ pub fn load(arguments: &Network, batch: usize) -> Result<Classifier, Failure> {
     let chosen = match &arguments.model {
         None => {
             let name = "the built-in model".to_string();
-            Chosen { model: parse(SETTINGS, &name)?, name, source: Source::BuiltIn }
+            Chosen { model: parse(SETTINGS, &name)?, name, weights: Weights::BuiltIn }
         }
         Some(path) => candidate(path)?,
     };
@@ -52,9 +52,9 @@ pub fn load(arguments: &Network, batch: usize) -> Result<Classifier, Failure> {
 
 impl Chosen {
     fn program(&self) -> error::Result<Program> {
-        match &self.source {
-            Source::BuiltIn => Program::parse(NETWORK),
-            Source::Onnx(onnx) => compile(onnx, &[1, 1, self.model.size, self.model.size]),
+        match &self.weights {
+            Weights::BuiltIn => Program::parse(NETWORK),
+            Weights::Onnx(onnx) => compile(onnx, &[1, 1, self.model.size, self.model.size]),
         }
     }
 
@@ -71,7 +71,7 @@ impl Chosen {
 /// A candidate may hold operators that our kernels do not know; tract runs those, and the device says so.
 fn on_cpu(chosen: Chosen) -> Result<Classifier, Failure> {
     let graph = chosen.program().and_then(|program| CpuGraph::new(&program, Processor::best()));
-    let (Err(reason), Source::Onnx(onnx)) = (&graph, &chosen.source) else { return chosen.classifier(graph, "cpu") };
+    let (Err(reason), Weights::Onnx(onnx)) = (&graph, &chosen.weights) else { return chosen.classifier(graph, "cpu") };
     let tract = TractGraph::on_cpu(onnx, chosen.model.size);
     if tract.is_ok() {
         tell!("{}: {reason}; tract runs it instead, as \"cpu (tract)\"", chosen.name);
@@ -104,9 +104,9 @@ fn on_cuda(chosen: Chosen, batch: usize) -> Result<Classifier, Failure> {
 
     exact_products()?;
     let card = Card::open().map_err(failed("--device cuda"))?;
-    let onnx = match &chosen.source {
-        Source::BuiltIn => ONNX,
-        Source::Onnx(onnx) => onnx,
+    let onnx = match &chosen.weights {
+        Weights::BuiltIn => ONNX,
+        Weights::Onnx(onnx) => onnx,
     };
     tell!("{}: making the network ready; the first time, tract compiles its kernels for a minute or two", card.name);
     let mut graph = card.compile(onnx, chosen.model.size, batch);
@@ -162,7 +162,7 @@ fn candidate(path: &Path) -> Result<Chosen, Failure> {
             ..parse(SETTINGS, "the built-in model")?
         }
     };
-    Ok(Chosen { name, source: Source::Onnx(onnx), model })
+    Ok(Chosen { name, weights: Weights::Onnx(onnx), model })
 }
 
 fn parse(text: &str, name: &str) -> Result<Model, Failure> {
