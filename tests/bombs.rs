@@ -169,8 +169,15 @@ fn dicom_files_with_absurd_lengths_are_refused() {
         long(&mut file, [0x7FE0, 0x0010], b"OW", 0);
         refused(name, file, code);
     }
-    for syntax in ["1.2.840.10008.1.2.5", "1.2.840.10008.1.2.4.50", "1.2.840.10008.1.2.4.70", "1.2.840.10008.1.2.4.90"]
-    {
+    for syntax in [
+        "1.2.840.10008.1.2.5",
+        "1.2.840.10008.1.2.4.50",
+        "1.2.840.10008.1.2.4.70",
+        "1.2.840.10008.1.2.4.90",
+        "1.2.840.10008.1.2.4.201",
+        "1.2.840.10008.1.2.1.98",
+        "1.2.840.10008.1.2.8.1",
+    ] {
         let mut file = header(syntax);
         size(&mut file, 4096, 4096);
         long(&mut file, [0x7FE0, 0x0010], b"OB", u32::MAX);
@@ -210,6 +217,44 @@ fn dicom_files_with_absurd_lengths_are_refused() {
     deflated.truncate(META);
     deflated.extend(zeros(1 << 30).0);
     refused("a deflated data set of a gigabyte", deflated, "too_large");
+
+    let zeros = zeros(1 << 30).0;
+    refused("a deflated frame of a gigabyte", frame("1.2.840.10008.1.2.8.1", 512, &zeros), "unreadable");
+    refused(
+        "a high-throughput frame without packets",
+        frame("1.2.840.10008.1.2.4.201", 4096, &htj2k(4096, 0)),
+        "unreadable",
+    );
+    refused("one whose size is another", frame("1.2.840.10008.1.2.4.201", 512, &htj2k(SIDE, 0)), "unreadable");
+    // A packet without blocks is a byte, and there is one a layer and resolution.
+    refused("one with few of its layers", frame("1.2.840.10008.1.2.4.201", 4096, &htj2k(4096, 1 << 16)), "unreadable");
+}
+
+/// An uncommon data set of one frame of so many pixels a side in a fragment.
+fn frame(syntax: &str, side: u16, coded: &[u8]) -> Vec<u8> {
+    let mut file = header(syntax);
+    size(&mut file, side, side);
+    long(&mut file, [0x7FE0, 0x0010], b"OB", u32::MAX);
+    item(&mut file, 0);
+    item(&mut file, coded.len() as u32);
+    file.extend(coded);
+    file
+}
+
+/// A codestream of high-throughput JPEG 2000, of one tile, six resolutions and as many layers as there can be, with so many empty packets.
+fn htj2k(side: u32, packets: usize) -> Vec<u8> {
+    let mut bytes = b"\xFF\x4F\xFF\x51\0\x29\x40\0".to_vec();
+    for value in [side, side, 0, 0, side, side, 0, 0] {
+        bytes.extend(value.to_be_bytes());
+    }
+    bytes.extend(b"\0\x01\x0F\x01\x01");
+    bytes.extend(b"\xFF\x50\0\x08\0\x02\0\0\0\0");
+    bytes.extend(b"\xFF\x52\0\x0C\0\x02\xFF\xFF\0\x05\x04\x04\x40\x01");
+    bytes.extend(b"\xFF\x5C\0\x13\x20");
+    bytes.extend([17 << 3; 16]);
+    bytes.extend(b"\xFF\x90\0\x0A\0\0\0\0\0\0\0\x01\xFF\x93");
+    bytes.resize(bytes.len() + packets, 0);
+    bytes
 }
 
 /// The largest that is read takes no more than it may. Damaged at its end, so that nothing is left unread.

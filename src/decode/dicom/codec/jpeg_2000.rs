@@ -1,9 +1,10 @@
-//! JPEG 2000 (ITU-T T.800) of one gray component, by `hayro-jpeg2000`. Here the codestream is held against the data set, and
-//! against bounds on what the decoder would allocate, before it starts.
+//! JPEG 2000 (ITU-T T.800) of one gray component, by `hayro-jpeg2000`, or by [`super::high_throughput`] where the codestream says so. Here
+//! it is held against the data set, and against bounds on what a decoder would allocate, before one starts.
 
 use hayro_jpeg2000::{DecodeSettings, DecoderContext, Image};
 
 use super::frame::{Frame, Samples, damaged, unsupported};
+use super::high_throughput;
 use crate::error::Result;
 
 const NAME: &str = "DICOM (JPEG 2000)";
@@ -32,6 +33,21 @@ pub(super) fn decode(bytes: &[u8], frame: Frame) -> Result<Samples> {
     let codestream = if bytes.starts_with(JP2) { unwrap(bytes)? } else { bytes };
     let component = check_size(codestream, frame)?;
     check_blocks(codestream)?;
+    let samples = match component.tiles {
+        Some(tile) => {
+            let size =
+                high_throughput::Size { frame: [frame.width, frame.height], tile, precision: component.precision };
+            high_throughput::decode(codestream, &size)?
+        }
+        None => decode_classic(codestream, component, frame)?,
+    };
+    let values = samples.into_iter().map(|sample| component.stored(sample)).collect();
+    // A signed value fills its 16 bits.
+    Ok(Samples { values, precision: if component.is_signed { 16 } else { component.precision } })
+}
+
+/// The samples of a codestream of Part 1, from the least that they can be on.
+fn decode_classic(codestream: &[u8], component: Component, frame: Frame) -> Result<Vec<u16>> {
     let bad = |error: hayro_jpeg2000::DecodeError| damaged(NAME, error.to_string().trim_end_matches('.'));
     // A decoder that is not strict fills what is missing.
     let settings = DecodeSettings { strict: true, ..DecodeSettings::default() };
@@ -43,9 +59,7 @@ pub(super) fn decode(bytes: &[u8], frame: Frame) -> Result<Samples> {
         return Err(damaged(NAME, &format!("it holds {} instead of {} pixels", samples.len(), frame.pixels())));
     }
     let most = ((1u32 << component.precision) - 1) as f32;
-    let values = samples.iter().map(|sample| component.stored(sample.round().clamp(0.0, most) as u16)).collect();
-    // A signed value fills its 16 bits.
-    Ok(Samples { values, precision: if component.is_signed { 16 } else { component.precision } })
+    Ok(samples.iter().map(|sample| sample.round().clamp(0.0, most) as u16).collect())
 }
 
 /// How samples are stored (A.5.1).
@@ -53,10 +67,12 @@ pub(super) fn decode(bytes: &[u8], frame: Frame) -> Result<Samples> {
 struct Component {
     precision: u32,
     is_signed: bool,
+    /// Width and height of the tiles of a high-throughput codestream.
+    tiles: Option<[usize; 2]>,
 }
 
 impl Component {
-    /// The decoder moves signed samples up, so that they start at 0.
+    /// Decoders move signed samples up, so that they start at 0.
     fn stored(self, sample: u16) -> u16 {
         if self.is_signed { sample.wrapping_sub(1 << (self.precision - 1)) } else { sample }
     }
@@ -85,9 +101,6 @@ fn check_size(bytes: &[u8], frame: Frame) -> Result<Component> {
     let header = bytes.get(4..45).ok_or_else(cut)?;
     let long = |at: usize| u64::from(u32::from_be_bytes([header[at], header[at + 1], header[at + 2], header[at + 3]]));
     let short = |at: usize| u16::from_be_bytes([header[at], header[at + 1]]);
-    if short(2) & 0x4000 != 0 {
-        return Err(unsupported("high-throughput JPEG 2000".to_string()));
-    }
     let [width, height, x, y, tile_width, tile_height] = [4, 8, 12, 16, 20, 24].map(long);
     let components = short(36).into();
     if (x, y, long(28), long(32)) != (0, 0, 0, 0) || (components == 1 && header[39..41] != [1, 1]) {
@@ -97,7 +110,12 @@ fn check_size(bytes: &[u8], frame: Frame) -> Result<Component> {
     if tile_width == 0 || tile_height == 0 || width.div_ceil(tile_width) * height.div_ceil(tile_height) > MAX_TILES {
         return Err(damaged(NAME, "its tiles make no sense"));
     }
-    let component = Component { precision: u32::from(header[38] & 0x7F) + 1, is_signed: header[38] & 0x80 != 0 };
+    let is_high_throughput = short(2) & 0x4000 != 0;
+    let component = Component {
+        precision: u32::from(header[38] & 0x7F) + 1,
+        is_signed: header[38] & 0x80 != 0,
+        tiles: is_high_throughput.then_some([tile_width, tile_height].map(|side| side as usize)),
+    };
     if component.precision > 16 {
         return Err(unsupported(format!("a JPEG 2000 frame of {} bits", component.precision)));
     }

@@ -1,10 +1,13 @@
 //! Compressed frames to stored values: which transfer syntax takes which decoder.
 
+mod deflate;
 mod frame;
+mod high_throughput;
 mod jpeg;
 mod jpeg_2000;
 mod jpeg_ls;
 mod rle;
+mod uncompressed;
 
 use dicom_dictionary_std::uids;
 
@@ -14,6 +17,9 @@ use crate::error::Result;
 /// How the frames of a file are compressed.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Codec {
+    /// Frames in fragments, as they are.
+    Uncompressed,
+    Deflate,
     Rle,
     Jpeg,
     JpegLs,
@@ -24,12 +30,18 @@ impl Codec {
     /// The decoder of a transfer syntax, if there is one.
     pub(super) fn of(syntax: &str) -> Option<Codec> {
         match syntax {
+            uids::ENCAPSULATED_UNCOMPRESSED_EXPLICIT_VR_LITTLE_ENDIAN => Some(Codec::Uncompressed),
+            uids::DEFLATED_IMAGE_FRAME_COMPRESSION => Some(Codec::Deflate),
             uids::RLE_LOSSLESS => Some(Codec::Rle),
             uids::JPEG_BASELINE8_BIT | uids::JPEG_EXTENDED12_BIT | uids::JPEG_LOSSLESS | uids::JPEG_LOSSLESS_SV1 => {
                 Some(Codec::Jpeg)
             }
             uids::JPEGLS_LOSSLESS | uids::JPEGLS_NEAR_LOSSLESS => Some(Codec::JpegLs),
-            uids::JPEG2000_LOSSLESS | uids::JPEG2000 => Some(Codec::Jpeg2000),
+            uids::JPEG2000_LOSSLESS
+            | uids::JPEG2000
+            | uids::HTJ2K_LOSSLESS
+            | uids::HTJ2K_LOSSLESS_RPCL
+            | uids::HTJ2K => Some(Codec::Jpeg2000),
             _ => None,
         }
     }
@@ -37,6 +49,8 @@ impl Codec {
     /// Decodes a frame of one gray component.
     pub(super) fn decode(self, bytes: &[u8], frame: Frame) -> Result<Samples> {
         match self {
+            Codec::Uncompressed => uncompressed::decode(bytes, frame),
+            Codec::Deflate => deflate::decode(bytes, frame),
             Codec::Rle => rle::decode(bytes, frame),
             Codec::Jpeg => jpeg::decode(bytes, frame),
             Codec::JpegLs => jpeg_ls::decode(bytes, frame),
@@ -53,7 +67,9 @@ mod tests {
     use crate::decode::Limits;
 
     /// A file of tests/dicom for each way of coding.
-    const SAMPLES: [(&str, &[u8]); 10] = [
+    const SAMPLES: [(&str, &[u8]); 17] = [
+        ("encapsulated-s16", include_bytes!("../../../../tests/dicom/encapsulated-s16.dcm")),
+        ("deflated-frame-s16", include_bytes!("../../../../tests/dicom/deflated-frame-s16.dcm")),
         ("rle", include_bytes!("../../../../tests/dicom/rle.dcm")),
         ("jpeg-baseline", include_bytes!("../../../../tests/dicom/jpeg-baseline.dcm")),
         ("jpeg-extended", include_bytes!("../../../../tests/dicom/jpeg-extended.dcm")),
@@ -64,6 +80,11 @@ mod tests {
         ("jpeg-ls-near", include_bytes!("../../../../tests/dicom/jpeg-ls-near.dcm")),
         ("jpeg-2000-lossless", include_bytes!("../../../../tests/dicom/jpeg-2000-lossless.dcm")),
         ("jpeg-2000", include_bytes!("../../../../tests/dicom/jpeg-2000.dcm")),
+        ("htj2k", include_bytes!("../../../../tests/dicom/htj2k.dcm")),
+        ("htj2k-tiles", include_bytes!("../../../../tests/dicom/htj2k-tiles.dcm")),
+        ("htj2k-lossy", include_bytes!("../../../../tests/dicom/htj2k-lossy.dcm")),
+        ("htj2k-packets", include_bytes!("../../../../tests/dicom/htj2k-packets.dcm")),
+        ("htj2k-refined", include_bytes!("../../../../tests/dicom/htj2k-refined.dcm")),
     ];
 
     /// The first frame of a file as it is coded.
@@ -104,7 +125,7 @@ mod tests {
     #[test]
     fn every_codec_names_what_is_no_codestream() {
         let frame = Frame { width: 4, height: 4, bytes: 2 };
-        for codec in [Codec::Rle, Codec::Jpeg, Codec::JpegLs, Codec::Jpeg2000] {
+        for codec in [Codec::Uncompressed, Codec::Deflate, Codec::Rle, Codec::Jpeg, Codec::JpegLs, Codec::Jpeg2000] {
             for bytes in [&b""[..], b"no codestream", b"\xFF\xD8\xFF\xD9", b"\xFF\x4F\xFF\x51\0\0", &[0; 100]] {
                 assert_eq!(codec.decode(bytes, frame).unwrap_err().code(), "unreadable", "{codec:?} {bytes:?}");
             }
