@@ -49,9 +49,7 @@ impl Case {
     }
 
     fn all(folder: &Path) -> Vec<Case> {
-        let mut paths: Vec<PathBuf> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
-        paths.sort();
-        let cases: Vec<Case> = paths.iter().map(|path| Case::open(path)).collect();
+        let cases: Vec<Case> = onnx_files(folder).iter().map(|path| Case::open(path)).collect();
         assert!(cases.len() >= 40, "only {} cases in {}", cases.len(), folder.display());
         cases
     }
@@ -62,21 +60,12 @@ impl Case {
         let program = compile(&self.onnx, &self.shape).unwrap_or_else(|error| panic!("{name}: {error}"));
         let names: Vec<&String> = program.outputs.iter().map(|(name, _)| name).collect();
         assert_eq!(names, self.expected.iter().map(|(name, _)| name).collect::<Vec<_>>(), "{name}");
-        match Executor::new(&program, Processor::best()) {
-            Ok(executor) => executor.run(&self.input, |outputs| {
-                for ((found, _), (output, expected)) in outputs.iter().zip(&self.expected) {
-                    near(found, expected, &format!("{name}, {output} on the CPU"));
-                }
-            }),
-            // The CPU has kernels for square windows of 3 and 5 alone.
-            Err(error) => {
-                let told = error.to_string();
-                assert!(
-                    name.starts_with("depthwise-wide") && told.contains("no kernel for depthwise"),
-                    "{name}: {told}"
-                );
+        let executor = Executor::new(&program, Processor::best()).unwrap_or_else(|error| panic!("{name}: {error}"));
+        executor.run(&self.input, |outputs| {
+            for ((found, _), (output, expected)) in outputs.iter().zip(&self.expected) {
+                near(found, expected, &format!("{name}, {output} on the CPU"));
             }
-        }
+        });
         #[cfg(feature = "wgpu")]
         {
             use lungglass::graph::gpu;
@@ -98,6 +87,13 @@ fn device() -> std::sync::Arc<lungglass::graph::gpu::Gpu> {
 
     static GPU: OnceLock<Arc<Gpu>> = OnceLock::new();
     GPU.get_or_init(|| Arc::new(Gpu::open(true).unwrap_or_else(|problem| panic!("{problem}; see gpu.rs")))).clone()
+}
+
+/// All files of a folder, in order.
+fn onnx_files(folder: &Path) -> Vec<PathBuf> {
+    let mut paths: Vec<PathBuf> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    paths.sort();
+    paths
 }
 
 fn near(found: &[f32], expected: &[f32], what: &str) {
@@ -123,7 +119,7 @@ fn what_a_program_cannot_say_tract_runs() {
     let case = Case::open(&folder().join("candidate.onnx"));
     let size = case.shape[3];
     let Err(refused) = compile(&case.onnx, &case.shape) else { panic!("it was compiled") };
-    assert!(refused.to_string().contains("(Erf): this function is not supported"), "{refused}");
+    assert!(refused.to_string().contains("(Sin): this function is not supported"), "{refused}");
     let graph = TractGraph::on_cpu(&case.onnx, size).unwrap();
     let Outputs { logit, map, opacity, lung, embedding } = graph.run(&case.input).unwrap();
     assert_eq!((map.width, map.height), (4, 4));
@@ -139,6 +135,43 @@ fn what_a_program_cannot_say_tract_runs() {
         near(found, expected, name);
     }
     assert!(graph.run(&case.input[1..]).is_err());
+}
+
+/// Better no answer than another one.
+#[test]
+fn what_tract_computes_wrongly_is_refused() {
+    let case = Case::open(&folder().join("misread.onnx"));
+    let Err(refused) = compile(&case.onnx, &case.shape) else { panic!("it was compiled") };
+    assert!(refused.to_string().contains("(Celu): tract computes this function wrongly"), "{refused}");
+}
+
+/// The networks of networks.py, whose folder `LUNGGLASS_NETWORKS` names.
+#[test]
+fn networks_give_what_onnxruntime_gives() {
+    let Some(folder) = std::env::var_os("LUNGGLASS_NETWORKS") else {
+        let _ = writeln!(
+            io::stdout(),
+            "\nSKIPPED networks_give_what_onnxruntime_gives: LUNGGLASS_NETWORKS names no folder"
+        );
+        return;
+    };
+    let mut failed = Vec::new();
+    for path in onnx_files(Path::new(&folder)) {
+        let case = Case::open(&path);
+        let tried = compile(&case.onnx, &case.shape).and_then(|program| Executor::new(&program, Processor::best()));
+        match tried {
+            Ok(executor) => executor.run(&case.input, |outputs| {
+                for ((found, _), (output, expected)) in outputs.iter().zip(&case.expected) {
+                    let far = found.iter().zip(expected).any(|(a, b)| !((a - b).abs() <= 1e-3 * (1.0 + b.abs())));
+                    if far {
+                        failed.push(format!("{}: {output} is another", case.name));
+                    }
+                }
+            }),
+            Err(error) => failed.push(format!("{}: {error}", case.name)),
+        }
+    }
+    assert!(failed.is_empty(), "{failed:#?}");
 }
 
 /// Needs a Python with onnx and onnxruntime, which `LUNGGLASS_PYTHON` names; `cargo xtask test` gets one.

@@ -108,6 +108,11 @@ pub enum Op {
         /// From 0, the slowest; all others are equal.
         axis: usize,
     },
+    /// The axes in another order: axis `order[i]` comes at place i.
+    Transpose {
+        /// Each axis once.
+        order: Vec<usize>,
+    },
 }
 
 /// What becomes of the values of a window.
@@ -140,6 +145,10 @@ pub enum Unary {
     Sqrt,
     /// x times x.
     Square,
+    /// The Gauss error function.
+    Erf,
+    /// The hyperbolic tangent.
+    Tanh,
 }
 
 /// A function of two values.
@@ -369,6 +378,13 @@ impl Op {
                     shape[*axis] = shape[*axis].checked_add(other[*axis]).ok_or_else(misfit)?;
                 }
                 Ok(shape)
+            }
+            Op::Transpose { order } => {
+                let input = one()?;
+                let mut sorted = order.clone();
+                sorted.sort_unstable();
+                fits(sorted.into_iter().eq(0..input.len()))?;
+                Ok(order.iter().map(|&axis| input[axis]).collect())
             }
         }
     }

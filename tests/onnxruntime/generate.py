@@ -3,7 +3,7 @@
     python generate.py --out cases [--seed 1] [--rounds 3]
 
 Needs numpy, onnx and onnxruntime. A file is an ordinary ONNX model; its input and outputs ride along as the initializers
-`value of NAME`, which nothing takes. tests/onnxruntime.rs reads them. Beside the folder comes candidate.onnx, a whole network.
+`value of NAME`, which nothing takes. tests/onnxruntime.rs reads them. Beside the folder come candidate.onnx, a whole network, and misread.onnx, which is refused.
 """
 
 import argparse
@@ -121,7 +121,7 @@ def depthwise_dilated(random):
 
 
 def depthwise_wide(random):
-    """Windows that the CPU has no kernel for."""
+    """Windows of other sides than 3 and 5."""
     channels = int(random.integers(2, 6))
     return convolution(random, channels, channels, channels, [7, int(random.choice([1, 7]))])
 
@@ -236,11 +236,115 @@ def normalised(random):
     return graph
 
 
+def activations(random):
+    """What networks put behind their layers, as exporters write it, and rows that become shares."""
+    shape = [int(length) for length in random.integers(1, 7, int(random.integers(2, 5)))]
+    graph = Graph(random, shape, -6, 6)
+    for operator in ["Erf", "Tanh", "Softplus", "Softsign"]:
+        graph.output(graph.node(operator, "x"))
+    for operator in ["LeakyRelu", "Elu", "ThresholdedRelu"]:
+        graph.output(graph.node(operator, "x", alpha=float(random.uniform(0.1, 1))))
+    graph.output(graph.node("PRelu", "x", graph.weights(shape[-1])))
+    graph.output(graph.node("Selu", "x"))
+    half = graph.node("Mul", "x", graph.constant(0.5))
+    erf = graph.node("Erf", graph.node("Div", "x", graph.constant(2**0.5)))
+    graph.output(graph.node("Mul", half, graph.node("Add", erf, graph.constant(1.0))))
+    graph.output(graph.node("Mul", "x", graph.node("Sigmoid", "x")))
+    for operator in ["Softmax", "LogSoftmax"]:
+        graph.output(graph.node(operator, "x", axis=int(random.integers(-1, len(shape)))))
+    return graph
+
+
+def rows(random):
+    """Attention over the tokens of a picture, and layer normalisation."""
+    heads, tokens, depth = (int(length) for length in random.integers(1, 6, 3))
+    graph = Graph(random, [1, tokens, heads * depth])
+
+    def integers(*values):
+        return graph.constant(values, numpy.int64)
+
+    normal = graph.node("LayerNormalization", "x", graph.weights(heads * depth), graph.weights(heads * depth), axis=-1)
+    projected = graph.node("MatMul", normal, graph.weights(heads * depth, 3 * heads * depth))
+    parted = graph.node("Reshape", projected, integers(1, tokens, 3, heads, depth))
+    sorted_ = graph.node("Transpose", parted, perm=[2, 0, 3, 1, 4])
+    query, key, value = (graph.node("Gather", sorted_, graph.constant(at, numpy.int64), axis=0) for at in range(3))
+    products = graph.node("MatMul", query, graph.node("Transpose", key, perm=[0, 1, 3, 2]))
+    shares = graph.node("Softmax", graph.node("Mul", products, graph.constant(depth**-0.5)), axis=-1)
+    mixed = graph.node("Transpose", graph.node("MatMul", shares, value), perm=[0, 2, 1, 3])
+    graph.output(graph.node("Reshape", mixed, integers(1, tokens, heads * depth)), normal)
+    graph.output(graph.node("Gather", normal, integers(-1, 0), axis=1))
+    return graph
+
+
+def extremes(random):
+    shape = [int(length) for length in random.integers(1, 7, 4)]
+    graph = Graph(random, shape)
+    axes = sorted(int(axis) for axis in random.permutation(4)[: random.integers(1, 4)])
+    for operator in ["ReduceMax", "ReduceMin", "ReduceL2"]:
+        graph.output(graph.node(operator, "x", axes=axes, keepdims=int(random.integers(2))))
+    graph.output(graph.node("GlobalMaxPool", "x"))
+    for exponent in [0.5, 2.0, 3.0]:
+        graph.output(graph.node("Pow", graph.node("Abs", "x"), graph.constant(exponent)))
+    return graph
+
+
+def padded_pools(random):
+    kernel = [int(length) for length in random.integers(2, 5, 2)]
+    strides = [int(length) for length in random.integers(1, 4, 2)]
+    graph = Graph(random, [1, random.integers(1, 5), *(length + random.integers(0, 9) for length in kernel)])
+    pads = [int(random.integers(0, kernel[side % 2])) for side in range(4)]
+    for counted in range(2):
+        attributes = {"kernel_shape": kernel, "strides": strides, "pads": pads, "count_include_pad": counted}
+        graph.output(graph.node("AveragePool", "x", **attributes))
+    graph.output(graph.node("MaxPool", "x", kernel_shape=kernel, strides=strides, pads=[0] * 4, ceil_mode=1))
+    graph.output(graph.node("AveragePool", "x", kernel_shape=kernel, strides=strides, pads=[0] * 4, ceil_mode=1))
+    return graph
+
+
+def pads(random):
+    shape = [1, *(int(length) for length in random.integers(2, 7, 3))]
+    graph = Graph(random, shape)
+    around = [0, 0, *(int(length) for length in random.integers(0, 2, 2))]
+    sizes = graph.constant(around + [0, 1, *(int(length) for length in random.integers(0, 2, 2))], numpy.int64)
+    graph.output(graph.node("Pad", "x", sizes), graph.node("Pad", "x", sizes, graph.constant(1.5)))
+    for mode in ["edge", "reflect"]:
+        graph.output(graph.node("Pad", "x", sizes, mode=mode))
+    return graph
+
+
+def resized(random):
+    """Other sizes, by sizes and by scales, and pixels out of channels."""
+    channels = int(random.integers(1, 5))
+    shape = [1, 4 * channels, *(int(length) for length in random.integers(2, 8, 2))]
+    graph = Graph(random, shape)
+    sizes = graph.constant([*shape[:2], *random.integers(2, 15, 2)], numpy.int64)
+    for how in ["half_pixel", "align_corners", "asymmetric"]:
+        graph.output(graph.node("Resize", "x", "", "", sizes, mode="linear", coordinate_transformation_mode=how))
+    scales = graph.constant([1, 1, 2, float(random.choice([1.5, 2.5]))])
+    graph.output(graph.node("Resize", "x", "", scales, mode="linear", coordinate_transformation_mode="half_pixel"))
+    graph.output(graph.node("Resize", "x", "", scales, mode="cubic"))
+    graph.output(graph.node("DepthToSpace", "x", blocksize=2, mode=str(random.choice(["CRD", "DCR"]))))
+    return graph
+
+
+def transposed(random):
+    channels, own, groups = (int(count) for count in random.integers([1, 1, 1], [5, 4, 3]))
+    kernel = [int(length) for length in random.integers(1, 5, 2)]
+    strides = [int(stride) for stride in random.integers(1, 4, 2)]
+    graph = Graph(random, [1, channels * groups, *random.integers(2, 6, 2)])
+    attributes = {"group": groups, "strides": strides, "pads": [int(random.integers(length)) for length in kernel] * 2}
+    attributes["output_padding"] = [int(random.integers(stride)) for stride in strides]
+    weights = graph.weights(channels * groups, own, *kernel)
+    graph.output(graph.node("ConvTranspose", "x", weights, graph.weights(own * groups), **attributes))
+    graph.output(graph.node("ConvTranspose", "x", weights, dilations=[2, 1], group=groups, strides=strides))
+    return graph
+
+
 def candidate(random):
     """A network that fits the contract of those that ship, for pictures of any size, with an operator that a program lacks."""
     graph = Graph(random, [1, 1, 64, 64], -1, 1)
     cells = graph.node("AveragePool", "x", kernel_shape=[16, 16], strides=[16, 16])
-    features = graph.node("Erf", graph.node("Conv", cells, graph.weights(8, 1, 1, 1), graph.weights(8)))
+    features = graph.node("Sin", graph.node("Conv", cells, graph.weights(8, 1, 1, 1), graph.weights(8)))
     mean = graph.node("GlobalAveragePool", features)
 
     def row(length):
@@ -262,6 +366,13 @@ def candidate(random):
     return graph
 
 
+def misread(random):
+    """A function that tract computes wrongly."""
+    graph = Graph(random, [1, 4], -6, 6)
+    graph.output(graph.node("Celu", "x", alpha=0.5))
+    return graph
+
+
 CASES = [
     convolution,
     depthwise,
@@ -277,9 +388,17 @@ CASES = [
     pools,
     axes,
     normalised,
+    activations,
+    rows,
+    extremes,
+    padded_pools,
+    pads,
+    resized,
+    transposed,
 ]
 # Not for every runtime: validation.rs names it.
 CANDIDATE = "candidate.onnx"
+MISREAD = "misread.onnx"
 
 
 def main():
@@ -296,6 +415,7 @@ def main():
             (arguments.out / f"{name}-{number}.onnx").write_bytes(case(random).bytes())
     random = numpy.random.default_rng([arguments.seed, len(CASES)])
     (arguments.out.parent / CANDIDATE).write_bytes(candidate(random).bytes())
+    (arguments.out.parent / MISREAD).write_bytes(misread(random).bytes())
 
 
 if __name__ == "__main__":

@@ -61,23 +61,26 @@ pub fn whole_convolutions(rounds: usize, mut check: impl FnMut(&Program, &Consta
     }
 }
 
-/// Of each channel by itself, with the windows that the CPU has kernels for.
+/// Of each channel by itself, with the windows that the CPU has kernels of their own for, and with any.
 pub fn depthwise_convolutions(rounds: usize, mut check: impl FnMut(&Program, &Constant)) {
     let mut random = Random(2);
     for _ in 0..2 * rounds {
         let channels = random.within(1, 20);
-        let kernel = [3, 5][random.within(0, 1)];
-        let stride = random.within(1, 2);
-        let pads = [0; 4].map(|_| random.within(0, kernel - 1));
+        let (kernel, strides) = if random.within(0, 3) > 0 {
+            ([[3, 5, 7][random.within(0, 2)]; 2], [random.within(1, 2); 2])
+        } else {
+            ([random.within(1, 9), random.within(1, 9)], [random.within(1, 3), random.within(1, 3)])
+        };
+        let pads = [0, 1, 2, 3].map(|side| random.within(0, kernel[side % 2] - 1));
         // From pictures smaller than a window, which only their padding makes large enough, to several tiles; one in two may be larger
         // than those that the kernel copies.
-        let least = |axis: usize| kernel.saturating_sub(pads[axis] + pads[axis + 2]).max(1);
+        let least = |axis: usize| kernel[axis].saturating_sub(pads[axis] + pads[axis + 2]).max(1);
         let most = [20, 60][random.within(0, 1)];
         let input = [1, channels, least(0) + random.within(0, most), least(1) + random.within(0, most)];
         let input = random.tensor(&input);
-        let constants = vec![random.tensor(&[channels, 1, kernel, kernel]), random.tensor(&[channels])];
+        let constants = vec![random.tensor(&[channels, 1, kernel[0], kernel[1]]), random.tensor(&[channels])];
         let clamp = random.chance().then_some([0.0, 6.0]);
-        check(&single(&input, constants, Op::Conv { strides: [stride; 2], pads, depthwise: true, clamp }), &input);
+        check(&single(&input, constants, Op::Conv { strides, pads, depthwise: true, clamp }), &input);
     }
 }
 
@@ -95,6 +98,8 @@ pub fn element_by_element(rounds: usize, mut check: impl FnMut(&Program, &Consta
         Unary::Sigmoid,
         Unary::Sqrt,
         Unary::Square,
+        Unary::Erf,
+        Unary::Tanh,
     ];
     for _ in 0..rounds {
         let shape: Shape = (0..random.within(1, 5)).map(|_| random.within(1, 9)).collect();
@@ -140,6 +145,11 @@ pub fn sums_pools_and_copies(rounds: usize, mut check: impl FnMut(&Program, &Con
         let others = vec![random.tensor(&other), random.tensor(&shape)];
         check(&single(&input, others, Op::Concat { axis }), &input);
         check(&single(&input, vec![], Op::Reshape(vec![input.values.len()])), &input);
+        let mut order: Vec<usize> = (0..shape.len()).collect();
+        for axis in (1..shape.len()).rev() {
+            order.swap(axis, random.within(0, axis));
+        }
+        check(&single(&input, vec![], Op::Transpose { order }), &input);
 
         let kernel = [random.within(1, 5), random.within(1, 5)];
         let kind = [Pool::Max, Pool::Mean][random.within(0, 1)];

@@ -4,23 +4,30 @@
 //! A program has few operators. Others are made of them where that is exact: a dilated window is a larger one with zeros, groups are
 //! convolutions beside each other, and so on.
 
+mod functions;
+mod resize;
+mod windows;
+
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use tract_onnx::prelude::*;
 use tract_onnx::tract_core::internal::{
     AxisOp, DimLike, OutletId, Rewriter, TractErrorContext, bail, ensure, format_err,
 };
-use tract_onnx::tract_core::ops::array::{MultiBroadcastTo, Slice, TypedConcat};
+use tract_onnx::tract_core::ops::array::{Gather, MultiBroadcastTo, Pad, Slice, TypedConcat};
 use tract_onnx::tract_core::ops::binary::TypedBinOp;
 use tract_onnx::tract_core::ops::cast::Cast;
-use tract_onnx::tract_core::ops::cnn::{Conv, KernelFormat, MaxPool, PaddingSpec, PoolSpec, SumPool};
+use tract_onnx::tract_core::ops::cnn::{Conv, Deconv, MaxPool, SumPool};
 use tract_onnx::tract_core::ops::einsum::EinSum;
 use tract_onnx::tract_core::ops::element_wise::ElementWiseOp;
 use tract_onnx::tract_core::ops::konst::Const;
-use tract_onnx::tract_core::ops::nn::{DataFormat, Reduce, Reducer, rewrite_nearest_upsample_to_broadcast};
+use tract_onnx::tract_core::ops::logic::Iff;
+use tract_onnx::tract_core::ops::nn::resize::Resize;
+use tract_onnx::tract_core::ops::nn::{Reduce, Softmax, rewrite_nearest_upsample_to_broadcast};
 use tract_onnx::tract_core::ops::source::TypedSource;
 
-use super::program::{Binary, Constant, Op, Pool, Program, Shape, Step, Unary};
+use super::program::{Binary, Constant, Op, Program, Shape, Step};
 use crate::error::{Error, Result};
 use crate::hash::sha256;
 
@@ -32,9 +39,17 @@ pub fn compile(onnx: &[u8], input: &[usize]) -> Result<Program> {
     try_compile(onnx, input).map_err(|error| Error::Model(format!("{error:#}")))
 }
 
+/// tract 0.23.9 forgets the factor before Celu's power.
+const MISREAD: [&str; 1] = ["Celu"];
+
 /// Parses an ONNX file of one input, fixes its shape, types every tensor, and gives the names of the outputs.
 pub(super) fn parse(onnx: &[u8], input: &[usize]) -> TractResult<(TypedModel, Vec<String>)> {
-    let mut model = tract_onnx::onnx().model_for_read(&mut &onnx[..])?;
+    let proto = tract_onnx::onnx().proto_model_for_read(&mut &onnx[..])?;
+    let nodes = proto.graph.iter().flat_map(|graph| &graph.node);
+    for node in nodes.filter(|node| MISREAD.contains(&&*node.op_type)) {
+        bail!("node {} ({}): tract computes this function wrongly; export it in simpler ones", node.name, node.op_type);
+    }
+    let mut model = tract_onnx::onnx().model_for_proto_model(&proto)?;
     let inputs = model.input_outlets()?.len();
     ensure!(inputs == 1, "it has {inputs} inputs instead of 1");
     model.set_input_fact(0, f32::fact(input).into())?;
@@ -52,6 +67,7 @@ fn try_compile(onnx: &[u8], input: &[usize]) -> TractResult<Program> {
     let mut lowering = Lowering {
         model: &model,
         values: HashMap::new(),
+        fixed: HashMap::new(),
         constants: Vec::new(),
         steps: Vec::new(),
         passed: HashSet::new(),
@@ -94,6 +110,8 @@ enum Value {
 struct Lowering<'a> {
     model: &'a TypedModel,
     values: HashMap<OutletId, Value>,
+    /// What does not depend on the input, of any type.
+    fixed: HashMap<OutletId, Arc<Tensor>>,
     constants: Vec<Constant>,
     steps: Vec<(String, Op, Vec<Value>)>,
     /// Values that more than one tensor of the model stands for.
@@ -102,51 +120,76 @@ struct Lowering<'a> {
 
 impl Lowering<'_> {
     fn node(&mut self, node: &TypedNode) -> TractResult<()> {
-        let value = if node.op_is::<TypedSource>() {
-            Value::Input
-        } else if let Some(constant) = node.op_as::<Const>() {
-            // Shapes and the like are constants too, of another type; nothing that runs takes them.
-            if constant.val().datum_type() != f32::datum_type() {
-                return Ok(());
+        if node.op_is::<TypedSource>() {
+            self.values.insert(OutletId::new(node.id, 0), Value::Input);
+            return Ok(());
+        }
+        if let Some(constants) = self.folded(node)? {
+            for (slot, constant) in constants.into_iter().enumerate() {
+                let outlet = OutletId::new(node.id, slot);
+                // Sizes, places and the like are of another type; whoever takes them looks them up.
+                if constant.datum_type() == f32::datum_type() {
+                    let values = constant.try_as_plain_ram()?.as_slice::<f32>()?.to_vec();
+                    let value = self.add_constant(constant.shape().to_vec(), values);
+                    self.values.insert(outlet, value);
+                }
+                self.fixed.insert(outlet, constant);
             }
-            let values = constant.val().try_as_plain_ram()?.as_slice::<f32>()?.to_vec();
-            self.add_constant(constant.val().shape().to_vec(), values)
-        } else {
-            let inputs: Option<Vec<Value>> = node.inputs.iter().map(|input| self.values.get(input).copied()).collect();
-            let inputs = inputs.context("it takes a tensor that is no f32")?;
-            self.operator(node, inputs)?
+            return Ok(());
+        }
+        let is_setting = |input: &&OutletId| {
+            self.fixed.get(input).is_some_and(|constant| constant.datum_type() != f32::datum_type())
         };
+        let computed = node.inputs.iter().filter(|input| !is_setting(input));
+        let inputs: Option<Vec<Value>> = computed.map(|input| self.values.get(input).copied()).collect();
+        let inputs = inputs.context("it takes a tensor that is no f32")?;
+        let value = self.operator(node, inputs)?;
         self.values.insert(OutletId::new(node.id, 0), value);
         Ok(())
+    }
+
+    /// What a node gives that takes constants alone; `None` of others.
+    fn folded(&self, node: &TypedNode) -> TractResult<Option<Vec<Arc<Tensor>>>> {
+        if let Some(constant) = node.op_as::<Const>() {
+            return Ok(Some(vec![constant.val().clone()]));
+        }
+        let inputs: Option<TVec<TValue>> =
+            node.inputs.iter().map(|input| Some(self.fixed.get(input)?.clone().into_tvalue())).collect();
+        let Some(inputs) = inputs.filter(|inputs| !inputs.is_empty()) else { return Ok(None) };
+        let outputs = node.op.eval_out_of_plan(inputs)?;
+        Ok(outputs.map(|outputs| outputs.into_iter().map(TValue::into_arc_tensor).collect()))
     }
 
     fn operator(&mut self, node: &TypedNode, inputs: Vec<Value>) -> TractResult<Value> {
         let op = if let Some(conv) = node.op_as::<Conv>() {
             return self.conv(node, conv, &inputs);
+        } else if let Some(deconv) = node.op_as::<Deconv>() {
+            return self.deconv(node, deconv, &inputs);
         } else if let Some(pool) = node.op_as::<SumPool>() {
-            let (kernel, strides, pads) = self.window(node, &pool.pool_spec)?;
-            if !pool.normalize || pads != [0; 4] {
-                bail!("only means over windows without padding are supported");
-            }
-            ensure!(dilations(&pool.pool_spec) == [1, 1], "dilations are not supported");
-            Op::Pool { kind: Pool::Mean, kernel, strides, pads }
+            return self.sum_pool(node, pool, inputs[0]);
         } else if let Some(pool) = node.op_as::<MaxPool>() {
-            let (kernel, strides, pads) = self.window(node, &pool.pool_spec)?;
-            ensure!(dilations(&pool.pool_spec) == [1, 1], "dilations are not supported");
-            Op::Pool { kind: Pool::Max, kernel, strides, pads }
+            return self.max_pool(node, pool, inputs[0]);
+        } else if let Some(pad) = node.op_as::<Pad>() {
+            return self.pad(node, pad, inputs[0]);
+        } else if node.op_is::<Resize>() || &*node.op.name() == "Resize" {
+            return self.resize(node, inputs[0]);
         } else if let Some(op) = node.op_as::<ElementWiseOp>() {
-            return self.unary(node, &op.0.name(), inputs[0]);
+            return self.unary(node, op, inputs[0]);
+        } else if let (true, &[mask, chosen, otherwise]) = (node.op_is::<Iff>(), &inputs[..]) {
+            return self.choice(node, mask, chosen, otherwise);
+        } else if let Some(softmax) = node.op_as::<Softmax>() {
+            return self.softmax(node, softmax, inputs[0]);
         } else if let Some(op) = node.op_as::<TypedBinOp>() {
+            if let Some(value) = self.binary_composed(node, op.0.name(), &inputs)? {
+                return Ok(value);
+            }
             let binary = binary(op.0.name())?;
             match self.fuse(node, binary, &inputs)? {
                 Some(value) => return Ok(value),
                 None => Op::Binary(binary),
             }
         } else if let Some(reduce) = node.op_as::<Reduce>() {
-            if reduce.reducer != Reducer::Sum {
-                bail!("only sums and means are supported, not {:?}", reduce.reducer);
-            }
-            Op::Sum { axes: reduce.axes.to_vec() }
+            return self.reduce(node, reduce, inputs[0]);
         } else if let Some(product) = node.op_as::<EinSum>() {
             return self.product(node, &product.axes.to_string(), &inputs);
         } else if let Some(op) = node.op_as::<AxisOp>() {
@@ -163,6 +206,8 @@ impl Lowering<'_> {
             Op::Broadcast(self.shape(OutletId::new(node.id, 0))?)
         } else if let Some(slice) = node.op_as::<Slice>() {
             Op::Slice { axis: slice.axis, start: slice.start.to_usize()?, end: slice.end.to_usize()? }
+        } else if let Some(gather) = node.op_as::<Gather>() {
+            return self.gather(node, gather.axis, inputs[0]);
         } else if let Some(concat) = node.op_as::<TypedConcat>() {
             Op::Concat { axis: concat.axis }
         } else if let (Some(cast), &[input]) = (node.op_as::<Cast>(), &inputs[..]) {
@@ -198,7 +243,9 @@ impl Lowering<'_> {
         if long.is_sorted() {
             return Ok(if to == shape { value } else { self.reshape(name, value, to) });
         }
-        let Value::Constant(at) = value else { bail!("axes of what is computed cannot change places") };
+        let Value::Constant(at) = value else {
+            return Ok(self.push(name, Op::Transpose { order: order.to_vec() }, vec![value]));
+        };
         let constant = &self.constants[at];
         let mut steps = vec![1; shape.len()];
         for axis in (1..shape.len()).rev() {
@@ -215,45 +262,34 @@ impl Lowering<'_> {
         Ok(self.add_constant(to, values))
     }
 
-    /// A function of one value, made of those that a program has.
-    fn unary(&mut self, node: &TypedNode, name: &str, x: Value) -> TractResult<Value> {
-        let rank = self.shape(node.inputs[0])?.len();
-        let known = match name {
-            "Abs" => Unary::Abs,
-            "Exp" => Unary::Exp,
-            "Floor" => Unary::Floor,
-            "Ln" => Unary::Ln,
-            "Recip" => Unary::Recip,
-            "Rsqrt" => Unary::Rsqrt,
-            "Sigmoid" => Unary::Sigmoid,
-            "Sqrt" => Unary::Sqrt,
-            "Square" => Unary::Square,
-            _ => {
-                let mut with = |binary: Binary, x: Value, constant: f32| {
-                    let constant = self.add_constant(vec![1; rank], vec![constant]);
-                    self.push(&node.name, Op::Binary(binary), vec![x, constant])
-                };
-                return Ok(match name {
-                    "Neg" => with(Binary::Mul, x, -1.0),
-                    "Ceil" => {
-                        let negative = with(Binary::Mul, x, -1.0);
-                        let floor = self.push(&node.name, Op::Unary(Unary::Floor), vec![negative]);
-                        let minus = self.add_constant(vec![1; rank], vec![-1.0]);
-                        self.push(&node.name, Op::Binary(Binary::Mul), vec![floor, minus])
-                    }
-                    // x clamp(x / 6 + 1/2, 0, 1) (Howard et al. 2019)
-                    "HardSwish" => {
-                        let line = with(Binary::Mul, x, 1.0 / 6.0);
-                        let line = with(Binary::Add, line, 0.5);
-                        let line = with(Binary::Max, line, 0.0);
-                        let gate = with(Binary::Min, line, 1.0);
-                        self.push(&node.name, Op::Binary(Binary::Mul), vec![x, gate])
-                    }
-                    _ => bail!("this function is not supported"),
-                });
+    /// Places along an axis that the file names.
+    fn gather(&mut self, node: &TypedNode, axis: usize, x: Value) -> TractResult<Value> {
+        let places = self.fixed.get(&node.inputs[1]).context("the places are not fixed")?;
+        let places = places.cast_to::<i64>()?.into_owned();
+        let length = self.shape(node.inputs[0])?[axis];
+        let mut parts = Vec::new();
+        let mut next = places.try_as_plain_ram()?.as_slice::<i64>()?.iter().map(|&place| {
+            let place = if place < 0 { place + length as i64 } else { place };
+            usize::try_from(place).ok().filter(|&place| place < length).context("it takes what is not there")
+        });
+        // Neighbours are one part.
+        let mut part: Option<[usize; 2]> = next.next().transpose()?.map(|place| [place, place + 1]);
+        while let Some([start, end]) = part {
+            let place = next.next().transpose()?;
+            if place == Some(end) {
+                part = Some([start, end + 1]);
+                continue;
             }
+            let whole = start == 0 && end == length;
+            parts.push(if whole { x } else { self.push(&node.name, Op::Slice { axis, start, end }, vec![x]) });
+            part = place.map(|place| [place, place + 1]);
+        }
+        let value = match parts[..] {
+            [one] => one,
+            _ => self.push(&node.name, Op::Concat { axis }, parts),
         };
-        Ok(self.push(&node.name, Op::Unary(known), vec![x]))
+        let shape = self.shape(OutletId::new(node.id, 0))?;
+        Ok(self.reshape(&node.name, value, shape))
     }
 
     /// A product of matrices such as `abmk,abkn->abmn`, whatever its letters; factors that are constants may lie in any order, and
@@ -288,60 +324,6 @@ impl Lowering<'_> {
             operands.push(if own == whole { value } else { self.push(&node.name, Op::Broadcast(whole), vec![value]) });
         }
         Ok(self.push(&node.name, Op::MatMul, operands))
-    }
-
-    fn conv(&mut self, node: &TypedNode, conv: &Conv, inputs: &[Value]) -> TractResult<Value> {
-        let spec = &conv.pool_spec;
-        let (_, strides, pads) = self.window(node, spec)?;
-        if conv.kernel_fmt != KernelFormat::OIHW || conv.q_params.is_some() {
-            bail!("only f32 convolutions are supported");
-        }
-        let (picture, Value::Constant(weights), Value::Constant(bias)) = (inputs[0], inputs[1], inputs[2]) else {
-            bail!("only convolutions with constant weights are supported");
-        };
-        let weights = dilated(&self.constants[weights], dilations(spec))?;
-        let mut bias = self.constants[bias].values.clone();
-        if let [same] = bias[..] {
-            bias = vec![same; spec.output_channels];
-        }
-        let [outputs, depth] = [weights.shape[0], weights.shape[1]];
-        let wired = |lowering: &mut Self, picture: Value, filters: std::ops::Range<usize>, depthwise: bool| {
-            let each = weights.values.len() / outputs;
-            let shape = [&[filters.len()], &weights.shape[1..]].concat();
-            let own = weights.values[filters.start * each..filters.end * each].to_vec();
-            let own = lowering.add_constant(shape, own);
-            let bias = lowering.add_constant(vec![filters.len()], bias[filters].to_vec());
-            let op = Op::Conv { strides, pads, depthwise, clamp: None };
-            lowering.push(&node.name, op, vec![picture, own, bias])
-        };
-        let depthwise = conv.group > 1 && conv.group == spec.input_channels && conv.group == spec.output_channels;
-        if conv.group == 1 || depthwise {
-            return Ok(wired(self, picture, 0..outputs, depthwise));
-        }
-        let filters = outputs / conv.group;
-        let mut parts = Vec::new();
-        for group in 0..conv.group {
-            let slice = Op::Slice { axis: 1, start: group * depth, end: (group + 1) * depth };
-            let part = self.push(&node.name, slice, vec![picture]);
-            parts.push(wired(self, part, group * filters..(group + 1) * filters, false));
-        }
-        Ok(self.push(&node.name, Op::Concat { axis: 1 }, parts))
-    }
-
-    /// Kernel, strides and pads of a window over height and width.
-    fn window(&self, node: &TypedNode, spec: &PoolSpec) -> TractResult<([usize; 2], [usize; 2], [usize; 4])> {
-        let (&[h, w], DataFormat::NCHW) = (&spec.kernel_shape[..], spec.data_format) else {
-            bail!("only pictures of two dimensions are supported");
-        };
-        if matches!(spec.padding, PaddingSpec::ExplicitOnnxPool(_, _, true)) {
-            bail!("windows that reach beyond the padding are not supported");
-        }
-        let picture = self.shape(node.inputs[0])?;
-        let pads = spec.computed_padding(&picture[2..]);
-        let [high, wide] = [&pads[0], &pads[1]];
-        let pads = [high.pad_before, wide.pad_before, high.pad_after, wide.pad_after];
-        let strides = spec.strides.as_ref().map_or([1, 1], |strides| [strides[0], strides[1]]);
-        Ok(([h, w], strides, pads))
     }
 
     /// Lets the convolution before take in a clamp or a sum, if nobody else sees what it gives.
@@ -430,22 +412,6 @@ impl Lowering<'_> {
         program.shapes().map_err(|reason| format_err!("{reason}"))?;
         Ok(program)
     }
-}
-
-fn dilations(spec: &PoolSpec) -> [usize; 2] {
-    spec.dilations.as_ref().map_or([1, 1], |dilations| [dilations[0], dilations[1]])
-}
-
-/// Weights `[O, C, h, w]` whose cells lie further apart, with zeros between them.
-fn dilated(weights: &Constant, dilations: [usize; 2]) -> TractResult<Constant> {
-    let &[o, c, h, w] = &weights.shape[..] else { bail!("only pictures of two dimensions are supported") };
-    let [high, wide] = [(h - 1) * dilations[0] + 1, (w - 1) * dilations[1] + 1];
-    let mut values = vec![0.0; o * c * high * wide];
-    for (at, value) in weights.values.iter().enumerate() {
-        let (plane, y, x) = (at / (h * w), at / w % h, at % w);
-        values[(plane * high + y * dilations[0]) * wide + x * dilations[1]] = *value;
-    }
-    Ok(Constant { shape: vec![o, c, high, wide], values })
 }
 
 fn binary(name: &str) -> TractResult<Binary> {

@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 use super::kernels::point::{self, Finish};
 use super::kernels::product::{self, product};
 use super::kernels::{Processor, blocks, blocks_mut, depthwise, layout, plain};
-use super::plan::{Kernel, Place, Plan, Planned};
+use super::plan::{Kernel, Location, Plan, Planned};
 use super::planner;
 use crate::error::{Error, Result};
 use crate::graph::program::Program;
@@ -72,9 +72,9 @@ impl Executor {
 
 impl Planned {
     fn cost(&self, plan: &Plan) -> Cost {
-        let size = |place: &Place| match *place {
-            Place::Input(size) | Place::Buffer(_, size) => size,
-            Place::Constant(at) => plan.constants[at].len(),
+        let size = |place: &Location| match *place {
+            Location::Input(size) | Location::Buffer(_, size) => size,
+            Location::Constant(at) => plan.constants[at].len(),
         };
         let (kind, weights, macs) = match &self.kernel {
             Kernel::Block { .. } | Kernel::Unblock { .. } => ("layout", 0, 0),
@@ -82,6 +82,9 @@ impl Planned {
             Kernel::Point { weights, pixels, .. } => ("pointwise", weights.len() * 8, weights.len() * 8 * pixels),
             Kernel::Depthwise { weights, geometry, .. } => {
                 ("depthwise", weights.len() * 8, weights.len() * 8 * geometry.output[0] * geometry.output[1])
+            }
+            Kernel::DepthwiseAny { weights, windows, .. } => {
+                ("depthwise", weights.len() * 8, weights.len() * 8 * windows.output[0] * windows.output[1])
             }
             Kernel::Unary(_) | Kernel::Binary(..) => ("elementwise", 0, 0),
             Kernel::Sum { .. } => ("sum", 0, 0),
@@ -95,11 +98,11 @@ impl Planned {
 }
 
 impl Plan {
-    fn view<'a>(&'a self, place: Place, input: &'a [f32], buffers: &'a [Vec<f32>]) -> &'a [f32] {
+    fn view<'a>(&'a self, place: Location, input: &'a [f32], buffers: &'a [Vec<f32>]) -> &'a [f32] {
         match place {
-            Place::Input(size) => &input[..size],
-            Place::Constant(at) => &self.constants[at],
-            Place::Buffer(at, size) => &buffers[at][..size],
+            Location::Input(size) => &input[..size],
+            Location::Constant(at) => &self.constants[at],
+            Location::Buffer(at, size) => &buffers[at][..size],
         }
     }
 
@@ -121,6 +124,9 @@ impl Plan {
             }
             Kernel::Depthwise { weights, bias, clamp, geometry } => {
                 depthwise::depthwise(self.processor, blocks(x(0)), weights, bias, *clamp, *geometry, blocks_mut(out));
+            }
+            Kernel::DepthwiseAny { weights, bias, clamp, windows } => {
+                depthwise::any(self.processor, blocks(x(0)), weights, bias, *clamp, *windows, blocks_mut(out));
             }
             Kernel::Unary(function) => plain::unary(*function, x(0), out),
             Kernel::Binary(function, walk) => plain::binary(*function, walk, x(0), x(1), out),

@@ -16,12 +16,12 @@ pub struct Plan {
     /// The sizes of the buffers, which steps share over time.
     pub buffers: Vec<usize>,
     /// The tensors of the outputs, with their shapes.
-    pub outputs: Vec<(Place, Shape)>,
+    pub outputs: Vec<(Location, Shape)>,
 }
 
 /// Where a tensor lies.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Place {
+pub enum Location {
     Input(usize),
     Constant(usize),
     /// The buffer, and how much of it.
@@ -31,7 +31,7 @@ pub enum Place {
 /// One call of a kernel.
 pub struct Planned {
     pub kernel: Kernel,
-    pub inputs: Vec<Place>,
+    pub inputs: Vec<Location>,
     /// A buffer, and how much of it.
     pub output: (usize, usize),
     /// The step of the program that it belongs to.
@@ -61,6 +61,13 @@ pub enum Kernel {
         clamp: [f32; 2],
         geometry: Geometry,
     },
+    /// With windows that [`Geometry::is_known`] does not know.
+    DepthwiseAny {
+        weights: Vec<Block>,
+        bias: Vec<Block>,
+        clamp: [f32; 2],
+        windows: Windows,
+    },
     Unary(Unary),
     Binary(Binary, Walk),
     Sum {
@@ -71,6 +78,7 @@ pub enum Kernel {
     Product {
         size: [usize; 3],
     },
+    /// Repeats axes, or sorts them.
     Broadcast(Walk),
     /// Rows of `length` from `start` on, of every `stride` values.
     Slice {

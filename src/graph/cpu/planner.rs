@@ -6,7 +6,7 @@ use super::kernels::depthwise::{self, Geometry};
 use super::kernels::layout::{self, Windows};
 use super::kernels::plain::Walk;
 use super::kernels::{Processor, blocks, point};
-use super::plan::{Kernel, Place, Plan, Planned};
+use super::plan::{Kernel, Location, Plan, Planned};
 use crate::graph::program::{Constant, MAX_VALUES, Op, Program, Shape, count};
 
 /// Why a program cannot be planned, with the name of the step.
@@ -205,6 +205,11 @@ impl Planner<'_> {
                 let x = self.plain(inputs[0])?;
                 plain(self.push(kernel, vec![x], size))
             }
+            Op::Transpose { order } => {
+                let walk = Walk::transpose(&self.shapes[inputs[0]], order);
+                let x = self.plain(inputs[0])?;
+                plain(self.push(Kernel::Broadcast(walk), vec![x], size))
+            }
             Op::Concat { axis } => {
                 let lengths =
                     inputs.iter().map(|&input| count(&self.shapes[input][*axis..])).collect::<Planning<_>>()?;
@@ -236,13 +241,19 @@ impl Planner<'_> {
         padded.resize(outputs.next_multiple_of(8), 0.0);
         let bias = blocks(&padded).to_vec();
         if depthwise {
-            let geometry = Geometry { kernel: h, stride: strides[0], pads: [pads[0], pads[1]], input, output };
-            if h != w || strides[0] != strides[1] || !geometry.is_known() || inputs.len() > 3 {
-                return Err(format!("no kernel for depthwise windows of {h} x {w} at strides {strides:?}"));
+            if inputs.len() > 3 {
+                return Err("no kernel for depthwise windows with a sum".to_string());
             }
+            let geometry = Geometry { kernel: h, stride: strides[0], pads: [pads[0], pads[1]], input, output };
             let weights = depthwise::pack(weights, outputs);
             let x = self.blocked(picture)?;
-            return Ok(self.push(Kernel::Depthwise { weights, bias, clamp, geometry }, vec![x], size));
+            let kernel = if h == w && strides[0] == strides[1] && geometry.is_known() {
+                Kernel::Depthwise { weights, bias, clamp, geometry }
+            } else {
+                let windows = Windows { kernel: [h, w], strides, pads: [pads[0], pads[1]], input, output };
+                Kernel::DepthwiseAny { weights, bias, clamp, windows }
+            };
+            return Ok(self.push(kernel, vec![x], size));
         }
         let windows = Windows { kernel: [h, w], strides, pads: [pads[0], pads[1]], input, output };
         let taps = h * w;
@@ -283,11 +294,11 @@ impl Planner<'_> {
         }
         let mut buffers: Vec<usize> = Vec::new();
         let mut free: Vec<usize> = Vec::new();
-        let mut place_of: Vec<Place> = Vec::new();
+        let mut place_of: Vec<Location> = Vec::new();
         let mut steps = Vec::new();
-        let place = |tensor: Tensor, place_of: &[Place]| match tensor {
-            Tensor::Input(size) => Place::Input(size),
-            Tensor::Constant(at) => Place::Constant(at),
+        let place = |tensor: Tensor, place_of: &[Location]| match tensor {
+            Tensor::Input(size) => Location::Input(size),
+            Tensor::Constant(at) => Location::Constant(at),
             Tensor::Step(of, _) => place_of[of],
         };
         for (at, (kernel, inputs, size, source)) in std::mem::take(&mut self.steps).into_iter().enumerate() {
@@ -305,7 +316,7 @@ impl Planner<'_> {
             };
             self.hold(size.saturating_sub(buffers[buffer]))?;
             buffers[buffer] = buffers[buffer].max(size);
-            place_of.push(Place::Buffer(buffer, size));
+            place_of.push(Location::Buffer(buffer, size));
             let mut seen = Vec::new();
             for input in &inputs {
                 if let Tensor::Step(of, _) = *input
@@ -313,7 +324,7 @@ impl Planner<'_> {
                     && !seen.contains(&of)
                 {
                     seen.push(of);
-                    if let Place::Buffer(buffer, _) = place_of[of] {
+                    if let Location::Buffer(buffer, _) = place_of[of] {
                         free.push(buffer);
                     }
                 }

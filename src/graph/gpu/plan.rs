@@ -210,6 +210,10 @@ impl Planner<'_> {
             Op::Broadcast(_) => self.spread(&inputs[0], &shape),
             Op::Slice { axis, start, end } => Value::loaded(self.load(&inputs[0]).slice(axis + 1, *start, *end)),
             Op::Concat { axis } => self.concat(axis + 1, &inputs, &shape),
+            Op::Transpose { order } => {
+                let order: Vec<usize> = [0].into_iter().chain(order.iter().map(|axis| axis + 1)).collect();
+                Value::loaded(self.load(&inputs[0]).transpose(&order))
+            }
         })
     }
 

@@ -44,6 +44,12 @@ impl View {
         view
     }
 
+    /// The axes in another order: axis `order[i]` comes at place i.
+    pub fn transpose(&self, order: &[usize]) -> View {
+        let sorted = |own: &[usize]| order.iter().map(|&axis| own[axis]).collect();
+        View { shape: sorted(&self.shape), strides: sorted(&self.strides), ..self.clone() }
+    }
+
     /// Elements `start..end` of an axis.
     pub fn slice(&self, axis: usize, start: usize, end: usize) -> View {
         let mut view = self.clone();
@@ -106,6 +112,7 @@ mod tests {
         assert_eq!(places(&view.slice(1, 1, 3)), [1, 2, 4, 5]);
         assert_eq!(places(&view.slice(0, 1, 2).broadcast(&[2, 3])), [3, 4, 5, 3, 4, 5]);
         assert_eq!(places(&View::whole(0, &[2, 1, 3]).remove_axis(1)), places(&view));
+        assert_eq!(places(&view.transpose(&[1, 0])), [0, 3, 1, 4, 2, 5]);
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Depthwise convolutions: each channel by itself with its own window of weights.
 
+use super::layout::Windows;
 use super::simd::{Vector, dispatch};
 use super::{Block, Processor};
 
@@ -20,7 +21,7 @@ pub struct Geometry {
 impl Geometry {
     /// Whether the kernels know windows of this size and stride.
     pub fn is_known(self) -> bool {
-        matches!((self.kernel, self.stride), (3 | 5, 1 | 2))
+        matches!((self.kernel, self.stride), (3 | 5 | 7, 1 | 2))
     }
 
     /// The same windows over the picture with its columns of zeros, as many as the windows reach.
@@ -121,6 +122,8 @@ fn lanes<V: Vector, const PART: usize>(
         (3, 2) => plane::<V, PART, 3, 2, 7>(x, weights, bias, clamp, geometry, out),
         (5, 1) => plane::<V, PART, 5, 1, 7>(x, weights, bias, clamp, geometry, out),
         (5, 2) => plane::<V, PART, 5, 2, 7>(x, weights, bias, clamp, geometry, out),
+        (7, 1) => plane::<V, PART, 7, 1, 4>(x, weights, bias, clamp, geometry, out),
+        (7, 2) => plane::<V, PART, 7, 2, 4>(x, weights, bias, clamp, geometry, out),
         other => panic!("no kernel for windows of {other:?}"),
     }
 }
@@ -212,4 +215,59 @@ fn edge<V: Vector, const PART: usize, const K: usize, const S: usize>(
         }
     }
     sum
+}
+
+/// The same for windows of any size and strides, a cell of the window at a time.
+pub fn any(
+    processor: Processor,
+    x: &[Block],
+    weights: &[Block],
+    bias: &[Block],
+    clamp: [f32; 2],
+    windows: Windows,
+    out: &mut [Block],
+) {
+    dispatch!(
+        processor,
+        run_any(x: &[Block], weights: &[Block], bias: &[Block], clamp: [f32; 2], windows: Windows, out: &mut [Block])
+    );
+}
+
+#[inline(always)]
+fn run_any<V: Vector>(
+    x: &[Block],
+    weights: &[Block],
+    bias: &[Block],
+    clamp: [f32; 2],
+    windows: Windows,
+    out: &mut [Block],
+) {
+    let Windows { kernel: [high, wide], strides, pads, input: [height, width], output: [rows, columns] } = windows;
+    let limits = clamp.map(V::splat);
+    let planes = x.chunks_exact(height * width).zip(weights.chunks_exact(high * wide)).zip(bias);
+    for (((x, weights), bias), out) in planes.zip(out.chunks_exact_mut(rows * columns)) {
+        out.fill(*bias);
+        for (tap, weight) in weights.iter().enumerate() {
+            let (down, across) = (tap / wide, tap % wide);
+            // The windows whose cell lies within the picture.
+            let first = pads[1].saturating_sub(across).div_ceil(strides[1]).min(columns);
+            let last = (width + pads[1]).saturating_sub(across).div_ceil(strides[1]).clamp(first, columns);
+            for (row, out) in out.chunks_exact_mut(columns).enumerate() {
+                let Some(y) = (row * strides[0] + down).checked_sub(pads[0]).filter(|&y| y < height) else { continue };
+                let line = &x[y * width..][..width];
+                for (column, out) in out[first..last].iter_mut().enumerate() {
+                    let cell = &line[(first + column) * strides[1] + across - pads[1]];
+                    for part in 0..8 / V::LANES {
+                        let sum = V::load(out, part).mul_add(V::load(cell, part), V::load(weight, part));
+                        sum.store(out, part);
+                    }
+                }
+            }
+        }
+        for out in out {
+            for part in 0..8 / V::LANES {
+                V::load(out, part).clamp(limits[0], limits[1]).store(out, part);
+            }
+        }
+    }
 }

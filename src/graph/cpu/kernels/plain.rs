@@ -20,7 +20,36 @@ pub fn unary(function: Unary, x: &[f32], out: &mut [f32]) {
         Unary::Sigmoid => each(x, out, |x| 1.0 / (1.0 + exp(-x))),
         Unary::Sqrt => each(x, out, f32::sqrt),
         Unary::Square => each(x, out, |x| x * x),
+        Unary::Erf => each(x, out, erf),
+        Unary::Tanh => each(x, out, tanh),
     }
+}
+
+/// The Gauss error function, at most 3e-7 off, without a branch: x P(x x) / Q(x x), with the coefficients of Eigen and XLA. From 4 on it is 1
+/// to the last bit.
+#[inline(always)]
+fn erf(x: f32) -> f32 {
+    const P: [f32; 7] = [
+        -2.726_142_2e-10,
+        2.770_681_4e-8,
+        -2.101_024e-6,
+        -5.692_506_5e-5,
+        -7.349_906e-4,
+        -2.954_599_9e-3,
+        -1.609_603_3e-2,
+    ];
+    const Q: [f32; 5] = [-1.456_607_15e-5, -2.133_740_5e-4, -1.682_827e-3, -7.373_329e-3, -1.426_473_9e-2];
+    let x = x.clamp(-4.0, 4.0);
+    let square = x * x;
+    let sum = |coefficients: &[f32]| coefficients.iter().fold(0.0, |sum, coefficient| sum * square + coefficient);
+    x * sum(&P) / sum(&Q)
+}
+
+/// The hyperbolic tangent, at most 2e-7 off, without a branch.
+#[inline(always)]
+fn tanh(x: f32) -> f32 {
+    let power = exp(-2.0 * x.abs());
+    ((1.0 - power) / (1.0 + power)).copysign(x)
 }
 
 /// e to the x, at most 2 units in the last place off, without a branch, so that the compiler makes vectors of it. After Cody and Waite
@@ -80,6 +109,26 @@ impl Walk {
         }
         if axes.is_empty() {
             axes.push([1, 1, 1]);
+        }
+        axes.reverse();
+        Walk { axes }
+    }
+
+    /// For one input of this shape whose axes come in another order: axis `order[i]` at place i.
+    pub fn transpose(shape: &[usize], order: &[usize]) -> Walk {
+        let mut steps = vec![1; shape.len()];
+        for axis in (1..shape.len()).rev() {
+            steps[axis - 1] = steps[axis] * shape[axis];
+        }
+        let mut axes: Vec<[usize; 3]> = Vec::new();
+        for &axis in order.iter().rev().filter(|&&axis| shape[axis] > 1) {
+            match axes.last_mut() {
+                Some([inner, step, _]) if steps[axis] == *step * *inner => *inner *= shape[axis],
+                _ => axes.push([shape[axis], steps[axis], 0]),
+            }
+        }
+        if axes.is_empty() {
+            axes.push([1, 1, 0]);
         }
         axes.reverse();
         Walk { axes }
@@ -203,7 +252,7 @@ pub fn pool(kind: Pool, x: &[f32], windows: Windows, out: &mut [f32]) {
     }
 }
 
-/// Repeats axes of length 1, as [`Walk::repeat`] says.
+/// Repeats axes of length 1 or sorts the axes, as [`Walk::repeat`] and [`Walk::transpose`] say.
 pub fn broadcast(walk: &Walk, x: &[f32], out: &mut [f32]) {
     repeat(&walk.axes, x, out);
 }

@@ -1,0 +1,298 @@
+//! Windows over pictures: convolutions and their transposes, pools, and what is put around a picture.
+
+use tract_onnx::prelude::*;
+use tract_onnx::tract_core::internal::{OutletId, TractErrorContext, bail, ensure};
+use tract_onnx::tract_core::ops::array::{Pad, PadMode};
+use tract_onnx::tract_core::ops::cnn::{Conv, Deconv, KernelFormat, MaxPool, PoolSpec, SumPool};
+use tract_onnx::tract_core::ops::nn::DataFormat;
+
+use super::{Lowering, Value};
+use crate::graph::program::{Binary, Constant, Op, Pool, Shape};
+
+/// A window over height and width.
+#[derive(Debug, Clone, Copy)]
+struct Geometry {
+    kernel: [usize; 2],
+    strides: [usize; 2],
+    /// Top, left, bottom, right.
+    pads: [usize; 4],
+}
+
+impl Lowering<'_> {
+    pub(super) fn conv(&mut self, node: &TypedNode, conv: &Conv, inputs: &[Value]) -> TractResult<Value> {
+        let spec = &conv.pool_spec;
+        let Geometry { strides, pads, .. } = self.window(node, spec)?;
+        if conv.kernel_fmt != KernelFormat::OIHW || conv.q_params.is_some() {
+            bail!("only f32 convolutions are supported");
+        }
+        let (picture, Value::Constant(weights), Value::Constant(bias)) = (inputs[0], inputs[1], inputs[2]) else {
+            bail!("only convolutions with constant weights are supported");
+        };
+        let weights = dilated(&self.constants[weights], dilations(spec))?;
+        let bias = self.bias(bias, spec.output_channels);
+        Ok(self.convolution(node, picture, &weights, &bias, conv.group, strides, pads))
+    }
+
+    /// The values of a bias, one for each filter.
+    fn bias(&self, constant: usize, filters: usize) -> Vec<f32> {
+        match self.constants[constant].values[..] {
+            [same] => vec![same; filters],
+            ref each => each.to_vec(),
+        }
+    }
+
+    /// A convolution of `picture` with `weights` `[O, C / groups, h, w]`.
+    fn convolution(
+        &mut self,
+        node: &TypedNode,
+        picture: Value,
+        weights: &Constant,
+        bias: &[f32],
+        groups: usize,
+        strides: [usize; 2],
+        pads: [usize; 4],
+    ) -> Value {
+        let [outputs, depth] = [weights.shape[0], weights.shape[1]];
+        let wired = |lowering: &mut Self, picture: Value, filters: std::ops::Range<usize>, depthwise: bool| {
+            let each = weights.values.len() / outputs;
+            let shape = [&[filters.len()], &weights.shape[1..]].concat();
+            let own = weights.values[filters.start * each..filters.end * each].to_vec();
+            let own = lowering.add_constant(shape, own);
+            let bias = lowering.add_constant(vec![filters.len()], bias[filters].to_vec());
+            let op = Op::Conv { strides, pads, depthwise, clamp: None };
+            lowering.push(&node.name, op, vec![picture, own, bias])
+        };
+        let depthwise = groups > 1 && depth == 1 && groups == outputs;
+        if groups == 1 || depthwise {
+            return wired(self, picture, 0..outputs, depthwise);
+        }
+        let filters = outputs / groups;
+        let mut parts = Vec::new();
+        for group in 0..groups {
+            let slice = Op::Slice { axis: 1, start: group * depth, end: (group + 1) * depth };
+            let part = self.push(&node.name, slice, vec![picture]);
+            parts.push(wired(self, part, group * filters..(group + 1) * filters, false));
+        }
+        self.push(&node.name, Op::Concat { axis: 1 }, parts)
+    }
+
+    /// A transposed convolution: zeros between the pixels, then a convolution with the kernels turned by half and their sides changed.
+    pub(super) fn deconv(&mut self, node: &TypedNode, deconv: &Deconv, inputs: &[Value]) -> TractResult<Value> {
+        let spec = &deconv.pool_spec;
+        let (&[_, _], DataFormat::NCHW) = (&spec.kernel_shape[..], spec.data_format) else {
+            bail!("only pictures of two dimensions are supported");
+        };
+        ensure!(deconv.kernel_format == KernelFormat::OIHW, "only kernels [O, I, h, w] are supported");
+        let (picture, Value::Constant(weights), Value::Constant(bias)) = (inputs[0], inputs[1], inputs[2]) else {
+            bail!("only convolutions with constant weights are supported");
+        };
+        let bias = self.bias(bias, spec.output_channels);
+        let weights = dilated(&turned(&self.constants[weights])?, dilations(spec))?;
+        let shape = self.shape(node.inputs[0])?;
+        let wanted = self.shape(OutletId::new(node.id, 0))?;
+        let strides = strides(spec);
+        let details = spec.padding.compute_for_deconv(
+            &shape[2..],
+            &spec.kernel_shape,
+            &spec.dilations(),
+            &spec.strides(),
+            &deconv.adjustments,
+        )?;
+        let sparse = self.spread(node, picture, &shape, strides);
+        let mut around = [0; 4];
+        for axis in 0..2 {
+            let reach = weights.shape[2 + axis] - 1;
+            let long = (shape[2 + axis] - 1) * strides[axis] + 1;
+            let before =
+                reach.checked_sub(details[axis].pad_before).context("it cuts off more than its windows reach")?;
+            around[axis] = before;
+            around[axis + 2] = (wanted[2 + axis] + reach)
+                .checked_sub(long + before)
+                .context("it cuts off more than its windows reach")?;
+        }
+        let zero = self.add_constant(vec![1; 4], vec![0.0]);
+        let padded = self.surrounded(node, sparse, &with_zeros_between(&shape, strides), around, zero);
+        Ok(self.convolution(node, padded, &weights, &bias, deconv.group, [1, 1], [0; 4]))
+    }
+
+    /// `[1, C, H, W]` with zeros between its pixels, so that they are `strides` apart.
+    fn spread(&mut self, node: &TypedNode, picture: Value, shape: &[usize], strides: [usize; 2]) -> Value {
+        if strides == [1, 1] {
+            return picture;
+        }
+        let (c, h, w) = (shape[1], shape[2], shape[3]);
+        let mut value = self.reshape(&node.name, picture, vec![1, c, h, 1, w, 1]);
+        for (axis, more, zeros) in [
+            (3, strides[0], vec![1, c, h, strides[0] - 1, w, 1]),
+            (5, strides[1], { vec![1, c, h, strides[0], w, strides[1] - 1] }),
+        ] {
+            if more > 1 {
+                let zero = self.add_constant(vec![1; 6], vec![0.0]);
+                let zeros = self.push(&node.name, Op::Broadcast(zeros), vec![zero]);
+                value = self.push(&node.name, Op::Concat { axis }, vec![value, zeros]);
+            }
+        }
+        value = self.reshape(&node.name, value, vec![1, c, h * strides[0], w * strides[1]]);
+        let long = with_zeros_between(shape, strides);
+        for axis in [2, 3] {
+            let slice = Op::Slice { axis, start: 0, end: long[axis] };
+            value = self.push(&node.name, slice, vec![value]);
+        }
+        value
+    }
+
+    /// A picture of this shape with `around` (top, left, bottom, right) rows and columns of the one value `constant`.
+    fn surrounded(
+        &mut self,
+        node: &TypedNode,
+        picture: Value,
+        shape: &[usize],
+        around: [usize; 4],
+        constant: Value,
+    ) -> Value {
+        let mut shape = shape.to_vec();
+        let mut value = picture;
+        for axis in [2, 3] {
+            let (before, after) = (around[axis - 2], around[axis]);
+            let part = |lowering: &mut Self, length: usize| {
+                let to = [&shape[..axis], &[length], &shape[axis + 1..]].concat();
+                lowering.push(&node.name, Op::Broadcast(to), vec![constant])
+            };
+            let mut parts = Vec::new();
+            if before > 0 {
+                parts.push(part(self, before));
+            }
+            parts.push(value);
+            if after > 0 {
+                parts.push(part(self, after));
+            }
+            if parts.len() > 1 {
+                value = self.push(&node.name, Op::Concat { axis }, parts);
+            }
+            shape[axis] += before + after;
+        }
+        value
+    }
+
+    /// What stands around a tensor: a constant, its edges, or its mirror image.
+    pub(super) fn pad(&mut self, node: &TypedNode, pad: &Pad, x: Value) -> TractResult<Value> {
+        let mut shape = self.shape(node.inputs[0])?;
+        let mut value = x;
+        for (axis, &(before, after)) in pad.pads.iter().enumerate() {
+            if (before, after) == (0, 0) {
+                continue;
+            }
+            let length = shape[axis];
+            let cells = |lowering: &mut Self, count: usize, from: &dyn Fn(usize) -> usize| -> TractResult<Vec<Value>> {
+                if count == 0 {
+                    return Ok(Vec::new());
+                }
+                if let PadMode::Constant(constant) = &pad.mode {
+                    let constant = constant.cast_to_scalar::<f32>()?;
+                    let constant = lowering.add_constant(vec![1; shape.len()], vec![constant]);
+                    let to = [&shape[..axis], &[count], &shape[axis + 1..]].concat();
+                    return Ok(vec![lowering.push(&node.name, Op::Broadcast(to), vec![constant])]);
+                }
+                let cell = |start: usize| Op::Slice { axis, start, end: start + 1 };
+                let cells = (0..count).map(|at| lowering.push(&node.name, cell(from(at)), vec![value]));
+                Ok(cells.collect())
+            };
+            let mirrored = pad.mode == PadMode::Reflect;
+            ensure!(!mirrored || before.max(after) < length, "it mirrors more than there is");
+            let ahead = cells(self, before, &|at| if mirrored { before - at } else { 0 })?;
+            let behind = cells(self, after, &|at| if mirrored { length - 2 - at } else { length - 1 })?;
+            let parts = [ahead, vec![value], behind].concat();
+            value = self.push(&node.name, Op::Concat { axis }, parts);
+            shape[axis] += before + after;
+        }
+        Ok(value)
+    }
+
+    pub(super) fn max_pool(&mut self, node: &TypedNode, pool: &MaxPool, x: Value) -> TractResult<Value> {
+        ensure!(dilations(&pool.pool_spec) == [1, 1], "dilations are not supported");
+        let Geometry { kernel, strides, pads } = self.window(node, &pool.pool_spec)?;
+        Ok(self.push(&node.name, Op::Pool { kind: Pool::Max, kernel, strides, pads }, vec![x]))
+    }
+
+    /// Means over windows. A program's divides by all cells of a window; where some do not count, a factor for each window mends that.
+    pub(super) fn sum_pool(&mut self, node: &TypedNode, pool: &SumPool, x: Value) -> TractResult<Value> {
+        let spec = &pool.pool_spec;
+        ensure!(dilations(spec) == [1, 1], "dilations are not supported");
+        let Geometry { kernel, strides, pads } = self.window(node, spec)?;
+        let value = self.push(&node.name, Op::Pool { kind: Pool::Mean, kernel, strides, pads }, vec![x]);
+        let picture = self.shape(node.inputs[0])?;
+        let output = self.shape(OutletId::new(node.id, 0))?;
+        let area = kernel[0] * kernel[1];
+        // Of window `at` along an axis, how many cells count. Beyond the padding that the file asks for, none does.
+        let asked = spec.computed_padding(&picture[2..]);
+        let counted = |axis: usize, at: usize| {
+            let (from, length) = (at * strides[axis], picture[2 + axis]);
+            let (before, after) = (asked[axis].pad_before, asked[axis].pad_after);
+            let (least, most) =
+                if pool.count_include_pad { (0, before + length + after) } else { (before, before + length) };
+            (from + kernel[axis]).min(most).saturating_sub(from.max(least))
+        };
+        let factor = |y: usize, x: usize| {
+            let divisor = if pool.normalize { counted(0, y) * counted(1, x) } else { 1 };
+            area as f32 / divisor.max(1) as f32
+        };
+        let factors: Vec<f32> = (0..output[2]).flat_map(|y| (0..output[3]).map(move |x| factor(y, x))).collect();
+        if factors.iter().all(|&factor| factor == 1.0) {
+            return Ok(value);
+        }
+        let factors = self.add_constant(vec![1, 1, output[2], output[3]], factors);
+        Ok(self.join(node, Binary::Mul, value, factors))
+    }
+
+    fn window(&self, node: &TypedNode, spec: &PoolSpec) -> TractResult<Geometry> {
+        let (&[h, w], DataFormat::NCHW) = (&spec.kernel_shape[..], spec.data_format) else {
+            bail!("only pictures of two dimensions are supported");
+        };
+        let picture = self.shape(node.inputs[0])?;
+        let output = self.shape(OutletId::new(node.id, 0))?;
+        let computed = spec.computed_padding(&picture[2..]);
+        let strides = strides(spec);
+        let mut pads = [0; 4];
+        for axis in 0..2 {
+            let reach = ([h, w][axis] - 1) * dilations(spec)[axis] + 1;
+            pads[axis] = computed[axis].pad_before;
+            // Windows that reach beyond the padding find as little there as in it.
+            let needed = (output[2 + axis] - 1) * strides[axis] + reach;
+            let there = computed[axis].pad_before + picture[2 + axis];
+            pads[axis + 2] = computed[axis].pad_after.max(needed.saturating_sub(there));
+        }
+        Ok(Geometry { kernel: [h, w], strides, pads })
+    }
+}
+
+fn strides(spec: &PoolSpec) -> [usize; 2] {
+    spec.strides.as_ref().map_or([1, 1], |strides| [strides[0], strides[1]])
+}
+
+fn dilations(spec: &PoolSpec) -> [usize; 2] {
+    spec.dilations.as_ref().map_or([1, 1], |dilations| [dilations[0], dilations[1]])
+}
+
+/// The shape of a picture whose pixels are `strides` apart.
+fn with_zeros_between(shape: &[usize], strides: [usize; 2]) -> Shape {
+    vec![shape[0], shape[1], (shape[2] - 1) * strides[0] + 1, (shape[3] - 1) * strides[1] + 1]
+}
+
+/// Weights `[O, C, h, w]` whose cells lie further apart, with zeros between them.
+fn dilated(weights: &Constant, dilations: [usize; 2]) -> TractResult<Constant> {
+    let &[o, c, h, w] = &weights.shape[..] else { bail!("only pictures of two dimensions are supported") };
+    let [high, wide] = [(h - 1) * dilations[0] + 1, (w - 1) * dilations[1] + 1];
+    let mut values = vec![0.0; o * c * high * wide];
+    for (at, value) in weights.values.iter().enumerate() {
+        let (plane, y, x) = (at / (h * w), at / w % h, at % w);
+        values[(plane * high + y * dilations[0]) * wide + x * dilations[1]] = *value;
+    }
+    Ok(Constant { shape: vec![o, c, high, wide], values })
+}
+
+/// Weights `[O, C, h, w]` turned by half.
+fn turned(weights: &Constant) -> TractResult<Constant> {
+    let &[_, _, h, w] = &weights.shape[..] else { bail!("only pictures of two dimensions are supported") };
+    let values = weights.values.chunks_exact(h * w).flat_map(|kernel| kernel.iter().rev().copied()).collect();
+    Ok(Constant { shape: weights.shape.clone(), values })
+}

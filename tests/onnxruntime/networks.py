@@ -1,0 +1,88 @@
+"""Writes common networks with random weights as PyTorch exports them, with what ONNX Runtime makes of a random picture.
+
+    python networks.py --out FOLDER [--size 224] [--only NAME ...]
+
+Needs torch, torchvision, timm, onnx, onnxscript and onnxruntime. A file is named after its network and its exporter, and holds input
+and output as generate.py's do; `LUNGGLASS_NETWORKS=FOLDER` lets tests/onnxruntime.rs run them.
+"""
+
+import argparse
+import io
+import warnings
+from pathlib import Path
+
+import numpy
+import onnx
+import onnxruntime
+import timm
+import torch
+import torchvision
+from onnx import numpy_helper
+
+NETWORKS = {
+    "mobilenet_v2": lambda: torchvision.models.mobilenet_v2(num_classes=4),
+    "mobilenet_v3_small": lambda: torchvision.models.mobilenet_v3_small(num_classes=4),
+    "efficientnet_b0": lambda: torchvision.models.efficientnet_b0(num_classes=4),
+    "resnet18": lambda: torchvision.models.resnet18(num_classes=4),
+    "densenet121": lambda: torchvision.models.densenet121(num_classes=4),
+    "convnext_tiny": lambda: torchvision.models.convnext_tiny(num_classes=4),
+    "shufflenet_v2": lambda: torchvision.models.shufflenet_v2_x1_0(num_classes=4),
+    "vit_tiny": lambda: timm.create_model("vit_tiny_patch16_224", num_classes=4),
+    "edgenext_xx_small": lambda: timm.create_model("edgenext_xx_small", num_classes=4),
+}
+
+
+def spread(network: torch.nn.Module) -> torch.nn.Module:
+    """The network with statistics and scales that are no longer those of a fresh one, so that no step of it is without effect."""
+    for layer in network.modules():
+        if isinstance(layer, torch.nn.BatchNorm2d):
+            layer.running_mean.uniform_(-0.2, 0.2)
+            layer.running_var.uniform_(0.5, 1.5)
+    for name, weights in network.named_parameters():
+        if name.endswith("gamma") or name.endswith("layer_scale"):
+            torch.nn.init.uniform_(weights, 0.1, 0.5)
+    return network.eval()
+
+
+def exported(network: torch.nn.Module, size: int, dynamo: bool) -> bytes:
+    """The ONNX file for one picture [1, 3, size, size], without files beside it."""
+    picture, held = torch.zeros(1, 3, size, size), io.BytesIO()
+    options = {"input_names": ["x"], "output_names": ["scores"], "dynamo": dynamo, "opset_version": 18 if dynamo else 17}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.onnx.export(network, (picture,), held, **options)
+    return held.getvalue()
+
+
+def with_values(file: bytes, size: int, random: numpy.random.Generator) -> bytes:
+    """The file with a random input and what ONNX Runtime makes of it, as initializers that nothing takes."""
+    picture = random.uniform(-2, 2, (1, 3, size, size)).astype(numpy.float32)
+    session = onnxruntime.InferenceSession(file, providers=["CPUExecutionProvider"])
+    scores = session.run(["scores"], {"x": picture})[0]
+    assert numpy.isfinite(scores).all() and scores.std() > 1e-4, f"the scores {scores} tell nothing"
+    model = onnx.load_model_from_string(file)
+    for name, value in (("x", picture), ("scores", scores)):
+        model.graph.initializer.append(numpy_helper.from_array(value, f"value of {name}"))
+    return model.SerializeToString(deterministic=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--size", type=int, default=224)
+    parser.add_argument("--only", nargs="*", default=list(NETWORKS), choices=list(NETWORKS))
+    options = parser.parse_args()
+    options.out.mkdir(parents=True, exist_ok=True)
+    for number, name in enumerate(NETWORKS):
+        if name not in options.only:
+            continue
+        torch.manual_seed(number)
+        network = spread(NETWORKS[name]())
+        for exporter, dynamo in (("classic", False), ("dynamo", True)):
+            file = with_values(exported(network, options.size, dynamo), options.size, numpy.random.default_rng(number))
+            (options.out / f"{name}-{exporter}.onnx").write_bytes(file)
+            print(f"{name}-{exporter}: {len(file) / 1e6:.1f} MB", flush=True)
+
+
+if __name__ == "__main__":
+    main()
