@@ -3,7 +3,7 @@
 use std::io::Cursor;
 use std::ops::Range;
 
-use dicom_core::Tag;
+use dicom_core::{Tag, VR};
 use dicom_dictionary_std::{tags, uids};
 use dicom_encoding::transfer_syntax::TransferSyntaxIndex;
 use dicom_parser::StatefulDecode;
@@ -14,6 +14,7 @@ use dicom_transfer_syntax_registry::TransferSyntaxRegistry;
 use super::fault::damaged;
 use super::start::{MAX_VALUE, Start};
 use super::syntax::{EXPLICIT_VR_BIG_ENDIAN, unsupported_syntax};
+use super::table::Lut;
 use crate::decode::Limits;
 use crate::error::Result;
 use crate::slice::Series;
@@ -46,14 +47,16 @@ pub(super) struct Elements {
     pub(super) instance: Option<String>,
     /// The walk ended inside a sequence.
     is_open: bool,
-    pub(super) has_modality_lut: bool,
+    /// The first item of a Modality LUT Sequence.
+    pub(super) lut: Option<Lut>,
     /// Functional groups give a scale, for all frames or for each.
     pub(super) has_scale_by_frame: bool,
     /// Where the value of the Extended Offset Table lies.
     pub(super) offsets: Option<Range<usize>>,
     pub(super) pixels: Option<PixelData>,
-    /// The name of the element that holds the pixels as floating-point numbers.
-    pub(super) floats: Option<&'static str>,
+    /// What stands for nothing measured among pixels that are floating-point numbers.
+    pub(super) float_padding: Option<f64>,
+    pub(super) float_padding_limit: Option<f64>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -62,20 +65,26 @@ pub(super) enum PixelData {
         at: u64,
         length: u32,
     },
+    /// Floating-point numbers of so many bytes each.
+    Floats {
+        at: u64,
+        length: u32,
+        bytes: usize,
+    },
     /// Items from byte `at` on.
     Encapsulated {
         at: u64,
     },
 }
 
-const FLOATS: [(Tag, &str); 2] =
-    [(tags::FLOAT_PIXEL_DATA, "Float Pixel Data"), (tags::DOUBLE_FLOAT_PIXEL_DATA, "Double Float Pixel Data")];
+/// The elements that hold pixels as floating-point numbers, and bytes of each.
+const FLOATS: [(Tag, usize); 2] = [(tags::FLOAT_PIXEL_DATA, 4), (tags::DOUBLE_FLOAT_PIXEL_DATA, 8)];
 
 /// What becomes of the value of an element.
 type Take = fn(&mut Elements, Value);
 
 /// The elements that are read, each outside of all sequences; every other one is skipped.
-const READ: [(Tag, Take); 23] = [
+const READ: [(Tag, Take); 27] = [
     (tags::TRANSFER_SYNTAX_UID, |elements, value| elements.transfer_syntax = value.text()),
     (tags::IMAGE_TYPE, |elements, value| elements.image_type = value.text()),
     (tags::SOP_CLASS_UID, |elements, value| elements.sop_class = value.text()),
@@ -99,6 +108,10 @@ const READ: [(Tag, Take); 23] = [
     (tags::PIXEL_REPRESENTATION, |elements, value| elements.representation = value.number()),
     (tags::PIXEL_PADDING_VALUE, |elements, value| elements.padding = value.number()),
     (tags::PIXEL_PADDING_RANGE_LIMIT, |elements, value| elements.padding_limit = value.number()),
+    (tags::FLOAT_PIXEL_PADDING_VALUE, |elements, value| elements.float_padding = value.float()),
+    (tags::FLOAT_PIXEL_PADDING_RANGE_LIMIT, |elements, value| elements.float_padding_limit = value.float()),
+    (tags::DOUBLE_FLOAT_PIXEL_PADDING_VALUE, |elements, value| elements.float_padding = value.float()),
+    (tags::DOUBLE_FLOAT_PIXEL_PADDING_RANGE_LIMIT, |elements, value| elements.float_padding_limit = value.float()),
     (tags::RESCALE_INTERCEPT, |elements, value| elements.intercept = value.text()),
     (tags::RESCALE_SLOPE, |elements, value| elements.slope = value.text()),
     (tags::RESCALE_TYPE, |elements, value| elements.rescale_type = value.text()),
@@ -118,10 +131,45 @@ impl Value<'_> {
         Some(text.trim_matches(['\0', ' ']).to_string()).filter(|text| !text.is_empty())
     }
 
+    /// A floating-point number of 4 or 8 bytes.
+    fn float(self) -> Option<f64> {
+        let mut bytes = self.bytes.to_vec();
+        if self.big_endian {
+            bytes.reverse();
+        }
+        match bytes[..] {
+            [a, b, c, d] => Some(f32::from_le_bytes([a, b, c, d]).into()),
+            [a, b, c, d, e, f, g, h] => Some(f64::from_le_bytes([a, b, c, d, e, f, g, h])),
+            _ => None,
+        }
+    }
+
+    /// The first numbers of 16 bits.
+    fn numbers<const N: usize>(self) -> Option<[u16; N]> {
+        let pairs = self.bytes.as_chunks::<2>().0.first_chunk::<N>()?;
+        Some(pairs.map(|pair| if self.big_endian { u16::from_be_bytes(pair) } else { u16::from_le_bytes(pair) }))
+    }
+
     /// The first number of 16 bits.
     fn number(self) -> Option<u16> {
         let bytes = self.bytes.first_chunk::<2>()?;
         Some(if self.big_endian { u16::from_be_bytes(*bytes) } else { u16::from_le_bytes(*bytes) })
+    }
+}
+
+/// How many sequences and items are open around the items of the Modality LUT Sequence, and around the elements in them.
+const LUT_SEQUENCE: usize = 1;
+const LUT_ITEM: usize = 2;
+
+impl Lut {
+    /// An element of its item, whose value lies at `place` in the file.
+    fn take(&mut self, tag: Tag, is_signed: bool, place: Range<usize>, value: Value) {
+        match tag {
+            tags::LUT_DESCRIPTOR => self.descriptor = value.numbers(),
+            tags::MODALITY_LUT_TYPE if value.bytes.len() <= MAX_VALUE as usize => self.unit = value.text(),
+            tags::LUT_DATA => (self.entries, self.is_signed) = (Some(place), is_signed),
+            _ => {}
+        }
     }
 }
 
@@ -168,6 +216,7 @@ impl Elements {
         // Sequences and items that have begun and not ended. The reader itself takes any end for that of the innermost, and panics where
         // nothing is left.
         let mut open = Vec::new();
+        let mut is_in_lut = false;
         let mut tokens = 0u64;
         let mut end = at;
         while let Some(token) = reader.advance() {
@@ -185,7 +234,7 @@ impl Elements {
                 }
                 LazyDataToken::SequenceStart { tag, .. } => {
                     if open.is_empty() {
-                        self.has_modality_lut |= tag == tags::MODALITY_LUT_SEQUENCE;
+                        is_in_lut = tag == tags::MODALITY_LUT_SEQUENCE && self.lut.is_none();
                     }
                     self.has_scale_by_frame |= tag == tags::PIXEL_VALUE_TRANSFORMATION_SEQUENCE;
                     open.push(Open::Sequence);
@@ -193,15 +242,22 @@ impl Elements {
                     Limits::check("the number of sequences within each other", open.len() as u64 / 2, limits.nesting)?;
                 }
                 LazyDataToken::PixelSequenceStart => open.push(Open::Sequence),
-                LazyDataToken::ItemStart { .. } => open.push(Open::Item),
+                LazyDataToken::ItemStart { .. } => {
+                    if open.len() == LUT_SEQUENCE && is_in_lut {
+                        // More items than one make no sense.
+                        is_in_lut = self.lut.is_none();
+                        self.lut.get_or_insert_default();
+                    }
+                    open.push(Open::Item);
+                }
                 LazyDataToken::SequenceEnd => close(&mut open, Open::Sequence)?,
                 LazyDataToken::ItemEnd => close(&mut open, Open::Item)?,
                 LazyDataToken::LazyValue { header, decoder } => {
                     let length = header.len.get().ok_or_else(|| damaged("an element has no length"))?;
                     let position = decoder.position();
                     let float = FLOATS.into_iter().find(|(tag, _)| open.is_empty() && *tag == header.tag);
-                    if let Some((_, name)) = float {
-                        self.floats = Some(name);
+                    if let Some((_, bytes)) = float {
+                        self.pixels = Some(PixelData::Floats { at: position, length, bytes });
                         return Ok(position);
                     }
                     if open.is_empty() && header.tag == tags::PIXEL_DATA {
@@ -213,6 +269,18 @@ impl Elements {
                     }
                     if open.is_empty() && header.tag == tags::EXTENDED_OFFSET_TABLE {
                         self.offsets = Some(position as usize..position as usize + length as usize);
+                    }
+                    if open.len() == LUT_ITEM
+                        && is_in_lut
+                        && let Some(lut) = &mut self.lut
+                    {
+                        let place = position as usize..position as usize + length as usize;
+                        lut.take(
+                            header.tag,
+                            header.vr() == VR::SS,
+                            place.clone(),
+                            Value { bytes: &bytes[place], big_endian },
+                        );
                     }
                     let read = READ.iter().find(|(tag, _)| open.is_empty() && *tag == header.tag);
                     if let (Some((_, take)), true) = (read, length <= MAX_VALUE) {

@@ -5,14 +5,21 @@ use dicom_dictionary_std::uids;
 use super::codec::{Codec, Frame};
 use super::elements::{Elements, Part, PixelData};
 use super::fault::{FORMAT, damaged};
+use super::floats::Floats;
 use super::fragments::Frames;
 use super::orientation::Orientation;
 use super::start::Start;
-use super::syntax::{UNCOMPRESSED, unsupported_syntax};
-use super::values::{Layout, Meaning, Padding};
+use super::syntax::{EXPLICIT_VR_BIG_ENDIAN, UNCOMPRESSED, unsupported_syntax};
+use super::table::Table;
+use super::values::{Layout, Meaning, Padding, stored};
 use crate::decode::{Limits, inflate};
 use crate::error::{Error, Result};
 use crate::slice::{Origin, Place, Slice};
+
+/// What is said of a table that [`Table::is_turned`], and of pixels that hold what is no number.
+const TURNED: &str =
+    "the entries of its Modality LUT were read with a sign, as no Hounsfield units are so great as they are without";
+const GAPS: &str = "pixels that are no numbers (NaN) were read as air";
 
 /// Bytes of a deflated data set that [`peek`] looks at, unless it was given more.
 const MAX_PEEKED: u64 = 1 << 20;
@@ -38,6 +45,11 @@ pub(super) enum Storage {
     /// One behind the other from this byte on.
     Native {
         at: usize,
+    },
+    /// The same, of floating-point numbers.
+    Floats {
+        at: usize,
+        floats: Floats,
     },
     Encapsulated {
         codec: Codec,
@@ -69,12 +81,6 @@ impl Header {
 
     fn new(elements: Elements, bytes: &[u8], limits: &Limits) -> Result<Header> {
         let syntax = elements.transfer_syntax.clone().unwrap_or_default();
-        if let Some(name) = elements.floats {
-            return Err(Error::Unsupported {
-                what: format!("an image of floating-point numbers ({name})"),
-                advice: "export it as ordinary CT images",
-            });
-        }
         let Some(pixels) = elements.pixels else {
             return Err(if elements.is_cut() { damaged("it ends before the pixel data") } else { Error::NoPixels });
         };
@@ -99,26 +105,37 @@ impl Header {
         let frames = elements.frame_count()?;
         Limits::check("the number of frames", frames as u64, limits.frames)?;
 
-        let layout = Layout::of(&elements, &syntax)?;
+        let big_endian = syntax == EXPLICIT_VR_BIG_ENDIAN;
+        // Numbers have no stored bits, and a table is none of theirs.
+        let is_whole = !matches!(pixels, PixelData::Floats { .. });
+        let layout = if is_whole { Layout::of(&elements, &syntax)? } else { Layout::default() };
+        let check_length = |at: u64, length: u32, size: usize| {
+            let expected = (width * height * size) as u64 * frames as u64;
+            let present = u64::from(length).min((bytes.len() as u64).saturating_sub(at));
+            if present < expected {
+                return Err(damaged(&format!("it holds {present} of {expected} bytes of pixel data")));
+            }
+            Ok(at as usize)
+        };
         let storage = match (pixels, codec) {
-            (PixelData::Native { at, length }, None) => {
-                let expected = (width * height * layout.bytes) as u64 * frames as u64;
-                let present = u64::from(length).min((bytes.len() as u64).saturating_sub(at));
-                if present < expected {
-                    return Err(damaged(&format!("it holds {present} of {expected} bytes of pixel data")));
-                }
-                Storage::Native { at: at as usize }
+            (PixelData::Native { at, length }, None) => Storage::Native { at: check_length(at, length, layout.bytes)? },
+            (PixelData::Floats { at, length, bytes }, None) => {
+                let floats = Floats::of(&elements, bytes, big_endian);
+                Storage::Floats { at: check_length(at, length, bytes)?, floats }
             }
             (PixelData::Encapsulated { at }, Some(codec)) => {
                 let frames = Frames::locate(bytes, at as usize, frames, elements.offsets.clone())?;
                 Storage::Encapsulated { codec, frames }
             }
             (PixelData::Encapsulated { .. }, None) => return Err(damaged("its pixel data have no length")),
-            (PixelData::Native { .. }, Some(_)) => {
+            (PixelData::Native { .. } | PixelData::Floats { .. }, Some(_)) => {
                 return Err(damaged("its compressed pixel data are in no fragments"));
             }
         };
-        let meaning = Meaning::of(&elements, &photometric)?;
+        let lut = elements.lut.as_ref().filter(|_| is_whole);
+        let table =
+            lut.map(|lut| Table::read(lut, bytes, big_endian, elements.representation == Some(1))).transpose()?;
+        let meaning = Meaning::of(&elements, table.as_ref(), &photometric)?;
         let padding = Padding::of(&elements, layout);
         let orientation = Orientation::of(&elements);
         let localizer = elements
@@ -134,7 +151,7 @@ impl Header {
             modality: elements.modality,
             transfer_syntax: Some(syntax),
             localizer,
-            notes: Vec::new(),
+            notes: if table.is_some_and(|table| table.is_turned) { vec![TURNED.to_string()] } else { Vec::new() },
             colour: 0.0,
         };
         Ok(Header { frames, width, height, layout, meaning, padding, orientation, storage, origin, place })
@@ -142,28 +159,35 @@ impl Header {
 
     /// Decodes one frame, `frame < self.frames`.
     pub fn slice(&self, bytes: &[u8], frame: usize) -> Result<Slice> {
-        let Header { width, height, layout, .. } = *self;
+        let Header { width, height, layout, padding, .. } = *self;
+        let mut origin = self.origin.clone();
+        let native = |at: usize, size: usize| {
+            let length = width * height * size;
+            let at = at + frame * length;
+            bytes.get(at..at + length).ok_or_else(|| damaged(&format!("it ends inside frame {frame}")))
+        };
         let pixels = match &self.storage {
             Storage::Native { at } => {
-                let length = width * height * layout.bytes;
-                let at = at + frame * length;
-                let stored =
-                    bytes.get(at..at + length).ok_or_else(|| damaged(&format!("it ends inside frame {frame}")))?;
-                let raw = stored.chunks_exact(layout.bytes).map(|value| layout.raw(value));
-                self.meaning.pixels(raw, layout, self.padding)
+                let raw = native(*at, layout.bytes)?.chunks_exact(layout.bytes).map(|value| layout.raw(value));
+                self.meaning.pixels(stored(raw, layout, padding))
+            }
+            Storage::Floats { at, floats } => {
+                let numbers = floats.read(native(*at, floats.bytes)?)?;
+                origin.notes.extend(numbers.has_gaps.then(|| GAPS.to_string()));
+                self.meaning.pixels(numbers.values.iter().copied())
             }
             Storage::Encapsulated { codec, frames } => {
                 let size = Frame { width, height, bytes: layout.bytes };
                 let samples = codec.decode(&frames.bytes(bytes, frame), size)?;
                 let layout = layout.of_codestream(samples.precision);
-                self.meaning.pixels(samples.values.iter().map(|value| u32::from(*value)), layout, self.padding)
+                self.meaning.pixels(stored(samples.values.iter().map(|value| u32::from(*value)), layout, padding))
             }
         };
         let (pixels, width, height) = match self.orientation {
             Some(orientation) => orientation.turn(pixels, width, height),
             None => (pixels, width, height),
         };
-        Ok(Slice { width, height, pixels, origin: self.origin.clone() })
+        Ok(Slice { width, height, pixels, origin })
     }
 }
 
@@ -205,8 +229,6 @@ pub fn peek(bytes: &[u8], start: Start, is_whole: bool, limits: &Limits) -> Peek
     };
     let walked = elements.walk(bytes, at, &syntax, Part::DataSet, limits);
     match (walked, &elements.pixels) {
-        // That they are no pixels which can be read is said when it is read.
-        (Ok(_), _) if elements.floats.is_some() => Peek::Frames(1),
         (Ok(_), Some(_)) => {
             Peek::Frames(elements.frame_count().ok().filter(|frames| *frames as u64 <= limits.frames).unwrap_or(1))
         }

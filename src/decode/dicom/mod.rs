@@ -21,11 +21,13 @@ mod elements;
 mod fault;
 #[cfg(test)]
 pub(super) mod fixture;
+mod floats;
 mod fragments;
 mod header;
 mod orientation;
 mod start;
 mod syntax;
+mod table;
 mod values;
 
 pub(super) use self::header::{Header, Peek, peek};

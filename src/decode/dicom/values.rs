@@ -5,11 +5,12 @@ use dicom_dictionary_std::uids;
 use super::elements::{Elements, is_code};
 use super::fault::damaged;
 use super::syntax::EXPLICIT_VR_BIG_ENDIAN;
+use super::table::Table;
 use crate::error::{Error, Result};
 use crate::slice::{AIR, Pixels};
 
 /// How a stored value lies in the file.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Layout {
     pub(super) bytes: usize,
     big_endian: bool,
@@ -19,10 +20,12 @@ pub(super) struct Layout {
 }
 
 /// What a stored value means.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(super) enum Meaning {
     /// Hounsfield units: `value * slope + intercept`.
     Hu { slope: f32, intercept: f32 },
+    /// Hounsfield units, as a table has them.
+    Table(Table),
     /// Levels of a picture that was windowed before it was stored: from 0 to the greatest value of the bits that the frame uses, which
     /// are at least 8.
     Levels { inverted: bool },
@@ -93,8 +96,8 @@ impl Layout {
 }
 
 impl Meaning {
-    /// What the elements say of it.
-    pub(super) fn of(elements: &Elements, photometric: &str) -> Result<Meaning> {
+    /// What the elements say of it; `table` is that of a Modality LUT, which counts before a slope and an intercept.
+    pub(super) fn of(elements: &Elements, table: Option<&Table>, photometric: &str) -> Result<Meaning> {
         let is_ct = elements.modality.as_deref().is_none_or(|modality| modality == "CT");
         let inverted = photometric == "MONOCHROME1";
         if !is_ct {
@@ -107,7 +110,12 @@ impl Meaning {
             return Err(damaged("its Hounsfield scale goes beyond all numbers"));
         }
         // "US" is unspecified, which in CT means Hounsfield units.
-        if let Some(unit) = elements.rescale_type.as_deref().filter(|unit| !["HU", "US"].contains(unit)) {
+        let unit = if table.is_some() {
+            elements.lut.as_ref().and_then(|lut| lut.unit.as_deref())
+        } else {
+            elements.rescale_type.as_deref()
+        };
+        if let Some(unit) = unit.filter(|unit| !["HU", "US"].contains(unit)) {
             let unit = if is_code(unit) { unit } else { "unknown" };
             return Err(Error::Unsupported {
                 what: format!("a CT image whose values are not Hounsfield units ({unit})"),
@@ -121,15 +129,13 @@ impl Meaning {
                 advice: "export it as ordinary CT images, one a slice",
             });
         }
-        if !is_scaled && elements.has_modality_lut {
-            return Err(Error::Unsupported {
-                what: "a CT image whose Hounsfield scale is a table (Modality LUT Sequence)".to_string(),
-                advice: "export it as ordinary CT images, with rescale slope and intercept",
-            });
-        }
         let bits = elements.bits_stored.or(elements.bits_allocated).unwrap_or(16);
-        if bits <= 8 && 255.0 * slope.abs() < MIN_RANGE {
+        let range = table.map_or(255.0 * slope.abs(), Table::range);
+        if bits <= 8 && range < MIN_RANGE {
             return Ok(Meaning::Levels { inverted });
+        }
+        if let Some(table) = table {
+            return Ok(Meaning::Table(table.clone()));
         }
         if !is_scaled {
             let is_capture = elements.sop_class.as_deref().is_some_and(is_secondary_capture);
@@ -142,30 +148,33 @@ impl Meaning {
         Ok(Meaning::Hu { slope, intercept })
     }
 
-    /// The pixels of a frame, whose stored values are `raw`. What is padding is air: black in a picture.
-    pub(super) fn pixels(
-        self,
-        raw: impl Iterator<Item = u32> + Clone,
-        layout: Layout,
-        padding: Option<Padding>,
-    ) -> Pixels {
-        let values = raw.map(|raw| {
-            let is_padding = padding.is_some_and(|padding| padding.holds(layout, raw));
-            (layout.value(raw) as f32, is_padding)
-        });
+    /// The pixels of a frame, by its values and whether each is padding. What is padding is air: black in a picture.
+    pub(super) fn pixels(&self, values: impl Iterator<Item = (f32, bool)> + Clone) -> Pixels {
+        // What scanners put around their circle lies below air, and is kept.
+        let units = |units: f32, is_padding: bool| if is_padding { units.min(AIR) } else { units };
         match self {
             Meaning::Hu { slope, intercept } => {
-                let units = values.map(|(value, is_padding)| {
-                    let units = value * slope + intercept;
-                    // What scanners put around their circle lies below air, and is kept.
-                    if is_padding { units.min(AIR) } else { units }
-                });
-                Pixels::Hu(units.collect())
+                Pixels::Hu(values.map(|(value, is_padding)| units(value * slope + intercept, is_padding)).collect())
             }
-            Meaning::Levels { inverted } => Pixels::Gray(levels(values, inverted)),
-            Meaning::Unscaled { inverted } | Meaning::Gray { inverted } => Pixels::Gray(stretch(values, inverted)),
+            Meaning::Table(table) => {
+                Pixels::Hu(values.map(|(value, is_padding)| units(table.value(value), is_padding)).collect())
+            }
+            Meaning::Levels { inverted } => Pixels::Gray(levels(values, *inverted)),
+            Meaning::Unscaled { inverted } | Meaning::Gray { inverted } => Pixels::Gray(stretch(values, *inverted)),
         }
     }
+}
+
+/// The values that are stored in `raw`, and whether each is padding.
+pub(super) fn stored(
+    raw: impl Iterator<Item = u32> + Clone,
+    layout: Layout,
+    padding: Option<Padding>,
+) -> impl Iterator<Item = (f32, bool)> + Clone {
+    raw.map(move |raw| {
+        let is_padding = padding.is_some_and(|padding| padding.holds(layout, raw));
+        (layout.value(raw) as f32, is_padding)
+    })
 }
 
 impl Padding {
