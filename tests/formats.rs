@@ -84,8 +84,8 @@ fn claiming(uid: &str) -> Vec<u8> {
 fn table() -> String {
     let mut text = "# What is read\n\n\
         Written by `cargo xtask bless` from the files of `cases/` and `dicom/` and from the registry of DICOM transfer syntaxes; \
-        `formats.rs` fails\nwhere it is out of date. Content counts, never a file's name. ZIP archives of all these are read too \
-        (`src/decode/archive.rs`,\n`browser/firefox.test.mjs`). *Native* is `lungglass` and the library, *Chromium* and *Firefox* \
+        `formats.rs` fails\nwhere it is out of date. Content counts, never a file's name. ZIP and tar archives of all these, and gzip files of \
+        one, are read too (`src/decode/archive.rs`,\n`reports/archives.rs`, `browser/firefox.test.mjs`). *Native* is `lungglass` and the library, *Chromium* and *Firefox* \
         their WebAssembly build.\n\n"
         .to_string();
     pictures(&mut text);

@@ -45,7 +45,10 @@ async function kept(path) {
   const entry = await cache.match(keyOf(path));
   if (!entry) return null;
   const bytes = await entry.arrayBuffer().catch(() => new ArrayBuffer(0));
-  if (await isRight(path, bytes)) return new Response(bytes, { headers: entry.headers });
+  const headers = new Headers(entry.headers);
+  // It may be from a time when the server did not send this, and a page that has it starts no worker that has not.
+  headers.set('cross-origin-embedder-policy', 'require-corp');
+  if (await isRight(path, bytes)) return new Response(bytes, { headers });
   await cache.delete(keyOf(path));
   return null;
 }

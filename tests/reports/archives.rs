@@ -92,12 +92,14 @@ fn a_zip_archive_may_have_any_bytes_in_front_and_behind() {
         let padded = [file.clone(), vec![0; 512]].concat();
         assert_eq!(names(padded), ["a/slice.png", "b/slice.png"], "{what} in front, zeros behind");
         // A comment that looks like an end.
-        let mut commented = file;
-        let length = commented.len();
-        let comment = [&b"PK\x05\x06"[..], &[0xFF; 40]].concat();
-        commented[length - 2] = comment.len() as u8;
-        commented.extend(comment);
-        assert_eq!(names(commented), ["a/slice.png", "b/slice.png"], "{what} in front, a comment behind");
+        for filling in [0xFF, 0] {
+            let mut commented = file.clone();
+            let length = commented.len();
+            let comment = [&b"PK\x05\x06"[..], &[filling; 40]].concat();
+            commented[length - 2] = comment.len() as u8;
+            commented.extend(comment);
+            assert_eq!(names(commented), ["a/slice.png", "b/slice.png"], "{what} in front, a comment behind");
+        }
     }
     // An image is an image, whatever follows it.
     let both = zip(PICTURE, b"", &entries, 0);

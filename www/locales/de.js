@@ -30,7 +30,7 @@ export default {
     drop: 'Thorax-CT-Schichten hier ablegen',
     choose: 'Dateien auswählen',
     sample: 'Beispiel ansehen',
-    help: 'DICOM mit oder ohne Dateiendung, PNG, JPEG und andere gängige Bildformate, auch in ZIP-Archiven. Nichts wird hochgeladen.',
+    help: 'DICOM mit oder ohne Dateiendung, PNG, JPEG und andere gängige Bildformate, auch in ZIP- oder tar-Archiven. Nichts wird hochgeladen.',
     sampleWhat: 'Beispiel: eine Schicht ohne COVID-19.',
     sampleNone: 'Es fand sich keine COVID-19-Schicht, die weitergegeben werden darf; daher ist keine enthalten.',
     retry: 'Erneut versuchen',

@@ -29,7 +29,7 @@ export default {
     drop: 'Drop chest-CT slices here',
     choose: 'Choose files',
     sample: 'Try a sample',
-    help: 'DICOM, with or without a file extension, PNG, JPEG and other common pictures, and ZIP archives of them. Nothing is uploaded.',
+    help: 'DICOM, with or without a file extension, PNG, JPEG and other common pictures, and ZIP or tar archives of them. Nothing is uploaded.',
     sampleWhat: 'Sample: one slice without COVID-19.',
     sampleNone: 'No COVID-19 slice that may be passed on was found, so none is included.',
     retry: 'Try again',

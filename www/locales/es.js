@@ -30,7 +30,7 @@ export default {
     drop: 'Suelte aquí cortes de TC de tórax',
     choose: 'Elegir archivos',
     sample: 'Probar un ejemplo',
-    help: 'DICOM, con o sin extensión de archivo, PNG, JPEG y otros formatos de imagen habituales, también en archivos ZIP. No se envía nada.',
+    help: 'DICOM, con o sin extensión de archivo, PNG, JPEG y otros formatos de imagen habituales, también en archivos ZIP o tar. No se envía nada.',
     sampleWhat: 'Ejemplo: un corte sin COVID-19.',
     sampleNone: 'No se encontró ningún corte con COVID-19 que pueda redistribuirse, por lo que no se incluye ninguno.',
     retry: 'Reintentar',

@@ -30,7 +30,7 @@ export default {
     drop: 'Déposez ici des coupes de scanner thoracique',
     choose: 'Choisir des fichiers',
     sample: 'Essayer un exemple',
-    help: 'DICOM, avec ou sans extension de fichier, PNG, JPEG et autres formats d’image courants, aussi en archive ZIP. Rien n’est envoyé.',
+    help: 'DICOM, avec ou sans extension de fichier, PNG, JPEG et autres formats d’image courants, aussi en archive ZIP ou tar. Rien n’est envoyé.',
     sampleWhat: 'Exemple\u00a0: une coupe sans COVID-19.',
     sampleNone: 'Aucune coupe avec COVID-19 pouvant être redistribuée n’a été trouvée\u202f; aucune n’est donc incluse.',
     retry: 'Réessayer',

@@ -30,7 +30,7 @@ export default {
     drop: '将胸部CT层面拖放到此处',
     choose: '选择文件',
     sample: '试用示例',
-    help: 'DICOM（有无扩展名均可）、PNG、JPEG 及其他常见图片格式，也可以是 ZIP 压缩包。不会上传任何内容。',
+    help: 'DICOM（有无扩展名均可）、PNG、JPEG 及其他常见图片格式，也可以是 ZIP 或 tar 压缩包。不会上传任何内容。',
     sampleWhat: '示例：一个没有 COVID-19 的层面。',
     sampleNone: '未找到可以再分发的 COVID-19 层面，因此没有收录。',
     retry: '重试',

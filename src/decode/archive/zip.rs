@@ -41,11 +41,18 @@ struct End {
     has_records: bool,
 }
 
-/// The last record that can be an archive's end: a comment may hold what looks like one.
+/// The last record that can be an archive's end, with a directory if there is one: a comment may hold what looks like an end.
 fn end(bytes: &[u8]) -> Option<End> {
     let from = bytes.len().saturating_sub(MAX_BEHIND);
     let candidates = (from..bytes.len().checked_sub(END_LENGTH)? + 1).rev();
-    candidates.filter(|&at| bytes[at..].starts_with(END)).find_map(|at| end_at(bytes, at))
+    let mut empty = None;
+    for at in candidates.filter(|&at| bytes[at..].starts_with(END)) {
+        match end_at(bytes, at) {
+            Some(end) if end.has_records => return Some(end),
+            end => empty = empty.or(end),
+        }
+    }
+    empty
 }
 
 fn end_at(bytes: &[u8], at: usize) -> Option<End> {
