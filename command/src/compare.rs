@@ -66,7 +66,12 @@ fn networks(arguments: &Compare) -> Result<Outcome, Failure> {
         .map_or_else(|why| format!("none ({why})"), |[lo, hi]| format!("{lo:+.3} to {hi:+.3}"));
     let auc = |auc: metrics::Auc| {
         let [lo, hi] = auc.interval();
-        format!("{:.3} ({lo:.3} to {hi:.3})", auc.value)
+        // DeLong's variance is 0 where all slices of a class are ranked alike, which says nothing of the next slices.
+        if lo < hi {
+            format!("{:.3} ({lo:.3} to {hi:.3})", auc.value)
+        } else {
+            format!("{:.3} (no interval)", auc.value)
+        }
     };
     let text = format!(
         "A: {} {}\nB: {} {}\n{} slices, refused and unreadable ones count as wrong\n\

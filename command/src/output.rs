@@ -90,12 +90,18 @@ mod nameless {
 
     use rustix::fs::{AtFlags, CWD, OFlags, linkat};
 
+    /// Where a file without a name can be reached.
+    const OPEN: &str = "/proc/self/fd";
+
     pub fn create(folder: &Path) -> io::Result<File> {
+        if !Path::new(OPEN).exists() {
+            return Err(io::ErrorKind::Unsupported.into());
+        }
         OpenOptions::new().write(true).custom_flags(OFlags::TMPFILE.bits() as i32).open(folder)
     }
 
     pub fn link(file: &File, name: &Path) -> io::Result<()> {
-        let nameless = format!("/proc/self/fd/{}", file.as_raw_fd());
+        let nameless = format!("{OPEN}/{}", file.as_raw_fd());
         Ok(linkat(CWD, &nameless, CWD, name, AtFlags::SYMLINK_FOLLOW)?)
     }
 }

@@ -114,8 +114,15 @@ fn what_is_no_number_in_predictions_is_an_error_with_its_line() {
         }
     }
     assert!(!folder.join("merged").exists());
+    // All ranked alike: DeLong says nothing then.
     let same = lungglass(&folder, &["compare", "--models", "good/predictions.csv", "good/predictions.csv"]);
     assert_eq!(same.status.code(), Some(0), "{}", stderr(&same));
+    assert!(stdout(&same).contains("AUC       A 1.000 (no interval), B 1.000 (no interval)"), "{}", stdout(&same));
+    // A row that is there twice would count twice.
+    run(&folder, "twice", &format!("{rows}a,1,t,,positive,0.9,2\n"));
+    let twice = lungglass(&folder, &["compare", "good/predictions.csv", "twice/predictions.csv"]);
+    assert_eq!(twice.status.code(), Some(1));
+    assert!(stderr(&twice).contains("line 6: a is there twice"), "{}", stderr(&twice));
 }
 
 #[test]
