@@ -56,10 +56,12 @@ fn pictures_of_sixty_thousand_pixels_a_side_are_refused() {
 
     let side = |length: u16| length.to_be_bytes();
     let [h1, h0] = side(SIDE as u16);
-    for (name, process) in [("JPEG", 0xC0), ("progressive JPEG", 0xC2)] {
+    for (name, process, bits) in
+        [("JPEG", 0xC0, 8), ("progressive JPEG", 0xC2, 8), ("12-bit JPEG", 0xC1, 12), ("lossless JPEG", 0xC3, 16)]
+    {
         let mut jpeg = encode(&GrayImage::new(8, 8).into(), ImageFormat::Jpeg);
         let frame = jpeg.windows(2).position(|pair| pair == [0xFF, 0xC0]).unwrap();
-        jpeg[frame + 1] = process;
+        (jpeg[frame + 1], jpeg[frame + 4]) = (process, bits);
         jpeg[frame + 5..frame + 9].copy_from_slice(&[h1, h0, h1, h0]);
         refused(name, jpeg, "too_large");
     }

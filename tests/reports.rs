@@ -5,6 +5,8 @@
 
 #[path = "reports/archives.rs"]
 mod archives;
+#[path = "reports/jpeg.rs"]
+mod jpeg;
 #[path = "reports/values.rs"]
 mod values;
 

@@ -4,6 +4,7 @@ mod archive;
 mod dicom;
 mod gzip;
 mod inflate;
+mod jpeg;
 mod limits;
 mod raster;
 mod slices;

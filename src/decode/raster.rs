@@ -7,6 +7,7 @@ use image::error::{ImageError, LimitErrorKind};
 use image::{ColorType, DynamicImage, ImageDecoder, ImageFormat, ImageReader};
 
 use super::Limits;
+use super::jpeg::{Host, Image};
 use crate::error::{Error, Result};
 use crate::slice::{COLOURED, Origin, Pixels, Slice};
 
@@ -19,6 +20,9 @@ const FORMATS: [(ImageFormat, &str); 6] = [
     (ImageFormat::Tiff, "TIFF"),
     (ImageFormat::WebP, "WebP"),
 ];
+
+/// What to do with a picture that is not read.
+const PNG_ADVICE: &str = "save it as an ordinary 8-bit PNG";
 
 /// What is too much where a picture has few pixels of many bytes.
 const MEMORY: &str = "the memory that the picture takes, in bytes,";
@@ -35,6 +39,9 @@ fn name(format: ImageFormat) -> &'static str {
 
 /// Decodes a picture: alpha over black, colour by Rec. 601, EXIF orientation applied, 16 bits rounded to 8.
 pub(super) fn read(bytes: &[u8], format: ImageFormat, limits: &Limits) -> Result<Slice> {
+    if format == ImageFormat::Jpeg && super::jpeg::is_deep(bytes) {
+        return read_deep(bytes, limits);
+    }
     let fail = |error| translate(name(format), limits, error);
     if format == ImageFormat::Jpeg {
         check_end(bytes)?;
@@ -58,6 +65,29 @@ pub(super) fn read(bytes: &[u8], format: ImageFormat, limits: &Limits) -> Result
     let (gray, colour) = to_gray(image);
     let origin = Origin { format: name(format), colour, ..Origin::default() };
     Ok(Slice { width, height, pixels: Pixels::Gray(gray), origin })
+}
+
+/// A JPEG that is lossless or of 12 bits, of one gray component: white is the greatest number of the bits that are used, which are 8 or
+/// more, as writers store 10 or 12 bits in 16.
+fn read_deep(bytes: &[u8], limits: &Limits) -> Result<Slice> {
+    let host = Host { name: name(ImageFormat::Jpeg), advice: PNG_ADVICE };
+    let image = super::jpeg::decode(bytes, host, |width, height, components| {
+        if components != 1 {
+            let what = format!("a lossless or 12-bit JPEG of {components} colour components");
+            return Err(Error::Unsupported { what, advice: PNG_ADVICE });
+        }
+        limits.check_frame(host.name, width as u64, height as u64)
+    })?;
+    let Some(Image { width, height, values, precision }) = image else {
+        return Err(Error::Unreadable { format: host.name, reason: "it holds two frames".to_string() });
+    };
+    let greatest = values.iter().copied().max().unwrap_or_default();
+    let used = greatest.checked_ilog2().map_or(8, |last| (last + 1).max(8)).min(precision);
+    let white = ((1u32 << used) - 1) as f32;
+    let levels = values.into_iter().map(|value| (f32::from(value) / white * 255.0).round() as u8).collect();
+    let note = (used < precision).then(|| format!("its values use {used} of {precision} bits and are scaled by these"));
+    let origin = Origin { format: host.name, notes: note.into_iter().collect(), ..Origin::default() };
+    Ok(Slice { width, height, pixels: Pixels::Gray(levels), origin })
 }
 
 /// The gray levels of a JPEG of 8 bits, as they are stored, if it is `width` x `height` pixels of one component.
@@ -156,9 +186,7 @@ fn translate(format: &'static str, limits: &Limits, error: ImageError) -> Error 
             LimitErrorKind::Unsupported { .. } => Error::Internal(limit.to_string()),
             _ => Error::TooLarge { what: MEMORY, value: None, limit: limits.picture() },
         },
-        ImageError::Unsupported(what) => {
-            Error::Unsupported { what: what.to_string(), advice: "save it as an ordinary 8-bit PNG" }
-        }
+        ImageError::Unsupported(what) => Error::Unsupported { what: what.to_string(), advice: PNG_ADVICE },
         other => Error::Unreadable { format, reason: reason(&other) },
     }
 }

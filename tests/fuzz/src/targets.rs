@@ -148,7 +148,11 @@ const ITEM: &[u8] = b"\xFE\xFF\0\xE0";
 pub fn seeds(target: &str) -> Vec<Vec<u8>> {
     match target {
         "png" => pictures(ImageFormat::Png, "png"),
-        "jpeg" => pictures(ImageFormat::Jpeg, "jpg"),
+        "jpeg" => {
+            let deep = codestreams(&["jpeg-extended", "jpeg-lossless-sv1", "jpeg-lossless-4"]);
+            // Without what stands before a codestream.
+            [pictures(ImageFormat::Jpeg, "jpg"), deep.iter().map(|seed| seed[5..].to_vec()).collect()].concat()
+        }
         "bmp" => pictures(ImageFormat::Bmp, "bmp"),
         "gif" => pictures(ImageFormat::Gif, "gif"),
         "tiff" => pictures(ImageFormat::Tiff, "tif"),
