@@ -10,9 +10,10 @@ use crate::graph::cpu::CpuGraph;
 use crate::model::Model;
 use crate::opacity::Opacity;
 use crate::outputs::{OpacityMaps, Outputs};
+use crate::place::Place;
 use crate::preprocess::Scaled;
 use crate::reading::{Findings, Milliseconds, Reading, SourceInfo, Verdict, over_picture, score};
-use crate::slice::{Origin, Picture, Place};
+use crate::slice::{Origin, Picture};
 use crate::window::Window;
 
 /// The network that ships, packed; `cargo xtask bless` makes it from model/lungglass.onnx.
@@ -42,6 +43,7 @@ pub struct Prepared {
     window: Option<Window>,
     picture: Picture,
     scaled: Scaled,
+    pixels: u64,
     ms: Milliseconds,
 }
 
@@ -84,7 +86,10 @@ impl Classifier {
     pub fn read_pending(&self, slice: &Pending, file: &str) -> Reading {
         match &slice.image {
             Ok(image) => self.read(image, slice.frame.unwrap_or(0), file),
-            Err(error) => Reading::unreadable(file, slice.frame, error, &self.model, self.device),
+            Err(error) => {
+                let unread = Reading::unreadable(file, slice.frame, error, &self.model, self.device);
+                Reading { place: slice.place.clone(), ..unread }
+            }
         }
     }
 
@@ -94,7 +99,8 @@ impl Classifier {
         let reading = self
             .try_read(image, frame, file, number)
             .unwrap_or_else(|error| Reading::unreadable(file, number, &error, &self.model, self.device));
-        Reading { place: image.place(), ..reading }
+        let pixels = reading.place.pixels;
+        Reading { place: Place { pixels, ..image.place(frame) }, ..reading }
     }
 
     fn try_read(&self, image: &Image, frame: usize, file: &str, number: Option<usize>) -> Result<Reading> {
@@ -114,12 +120,13 @@ impl Classifier {
         let slice = image.slice(frame)?;
         let decoded = (self.clock)();
         let origin = slice.origin.clone();
+        let pixels = slice.fingerprint();
         let window = slice.window(self.model.window);
         let picture = slice.into_picture(self.model.window);
         let scaled = Scaled::new(&picture, self.model.size);
         let input = scaled.input(self.model.normalise);
         let ms = Milliseconds { decode: decoded - start, preprocess: (self.clock)() - decoded, graph: 0.0 };
-        Ok(Prepared { input, origin, window, picture, scaled, ms })
+        Ok(Prepared { input, origin, window, picture, scaled, pixels, ms })
     }
 
     /// All that comes after the network, which took `graph` milliseconds.
@@ -131,7 +138,7 @@ impl Classifier {
         file: &str,
         number: Option<usize>,
     ) -> Reading {
-        let Prepared { origin, window, picture, scaled, ms, .. } = prepared;
+        let Prepared { origin, window, picture, scaled, pixels, ms, .. } = prepared;
         let refusal =
             gate::check_origin(&origin, &picture).or_else(|| self.model.gate.check_picture(&scaled, &origin, &outputs));
         let score = refusal.is_none().then(|| score(outputs.logit, self.model.calibration.temperature));
@@ -152,7 +159,7 @@ impl Classifier {
             model: (&self.model).into(),
             device: self.device,
             ms: Milliseconds { graph, ..ms },
-            place: Place::default(),
+            place: Place { pixels: Some(pixels), ..Place::default() },
             map: Some(over(outputs.map, Some(outputs.logit))),
             lung: Some(over(outputs.lung, None)),
             opacity_maps: Some(OpacityMaps {

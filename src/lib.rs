@@ -24,6 +24,7 @@
 //! ```
 #![warn(missing_docs)]
 
+pub mod aside;
 pub mod classifier;
 pub mod decode;
 pub mod error;
@@ -33,6 +34,7 @@ pub mod hash;
 pub mod model;
 pub mod opacity;
 pub mod outputs;
+pub mod place;
 pub mod preprocess;
 pub mod reading;
 pub mod slice;

@@ -7,8 +7,9 @@ use crate::gate::Refusal;
 use crate::model::{Model, OperatingPoint};
 use crate::opacity::Opacity;
 use crate::outputs::{Map, OpacityMaps};
+use crate::place::Place;
 use crate::preprocess::Inside;
-use crate::slice::{Origin, Picture, Place};
+use crate::slice::{Origin, Picture};
 use crate::window::Window;
 
 /// What LungGlass says of one slice.

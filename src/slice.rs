@@ -1,9 +1,6 @@
 //! A slice: one gray image and what its file said of it. Knows nothing of files or networks.
 
-use std::fmt;
-
 use serde::Serialize;
-use sha2::{Digest, Sha256};
 
 use crate::window::Window;
 
@@ -68,40 +65,6 @@ pub struct Origin {
     pub colour: f32,
 }
 
-/// Where a slice belongs, as its file says. No output holds it: it groups and orders slices.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub struct Place {
-    /// DICOM (0020,000E).
-    pub series: Option<Series>,
-    /// Millimetres towards the head, DICOM (0020,0032); `None` in files of several frames.
-    pub height: Option<f64>,
-    /// DICOM (0020,0013); `None` in files of several frames.
-    pub number: Option<i64>,
-}
-
-/// A series, to be told from others. The UID itself is not kept.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Series([u8; 32]);
-
-impl Series {
-    /// The series of a UID.
-    pub fn of(uid: &str) -> Series {
-        Series(Sha256::digest(uid).into())
-    }
-
-    /// A word for the series, equal for equal salts: 16 hexadecimal digits that say nothing to who has not both salt and UID.
-    pub fn key(self, salt: &[u8]) -> String {
-        let digest = Sha256::new().chain_update(salt).chain_update(self.0).finalize();
-        digest[..8].iter().map(|byte| format!("{byte:02x}")).collect()
-    }
-}
-
-impl fmt::Debug for Series {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Series(..)")
-    }
-}
-
 /// Levels (of 255) by which the channels of a coloured pixel differ; JPEG's chroma noise stays below.
 pub const COLOURED: u8 = 24;
 
@@ -126,6 +89,21 @@ impl Slice {
         Picture { width: self.width, height: self.height, gray }
     }
 
+    /// A number that slices of equal pixels share, and others do not but by the rarest chance.
+    pub fn fingerprint(&self) -> u64 {
+        // The hash of rustc's tables (Fx), over eight bytes at a time.
+        let mix = |state: u64, word: u64| (state.rotate_left(5) ^ word).wrapping_mul(0x517C_C1B7_2722_0A95);
+        let start = mix(self.width as u64, self.height as u64);
+        match &self.pixels {
+            Pixels::Gray(levels) => levels.chunks(8).fold(mix(start, 1), |state, levels| {
+                mix(state, levels.iter().fold(0, |word, level| word << 8 | u64::from(*level)))
+            }),
+            Pixels::Hu(units) => units.chunks(2).fold(mix(start, 2), |state, units| {
+                mix(state, units.iter().fold(0, |word, value| word << 32 | u64::from(value.to_bits())))
+            }),
+        }
+    }
+
     /// The window that [`Slice::into_picture`] would use, `None` where the file's levels stay.
     pub fn window(&self, window: Window) -> Option<Window> {
         matches!(self.pixels, Pixels::Hu(_)).then_some(window)
@@ -145,12 +123,19 @@ mod tests {
     }
 
     #[test]
-    fn a_series_has_one_key_a_salt_and_never_shows_its_uid() {
-        let (a, b) = (Series::of("1.2.840.1"), Series::of("1.2.840.2"));
-        assert_eq!(a.key(b"salt"), Series::of("1.2.840.1").key(b"salt"));
-        assert_ne!(a.key(b"salt"), b.key(b"salt"));
-        assert_ne!(a.key(b"salt"), a.key(b"another"));
-        assert_eq!(a.key(b"salt").len(), 16);
-        assert_eq!(format!("{a:?}"), "Series(..)");
+    fn pixels_are_told_from_others_by_one_number() {
+        let slice = |width, pixels| Slice { width, height: 6 / width, pixels, origin: Origin::default() };
+        let units = |last| Pixels::Hu(vec![1.0, 2.0, 3.0, 4.0, 5.0, last]);
+        let found = [
+            slice(3, units(6.0)),
+            slice(2, units(6.0)),
+            slice(3, units(6.5)),
+            slice(3, Pixels::Gray(vec![1, 2, 3, 4, 5, 6])),
+            slice(3, Pixels::Gray(vec![1, 2, 3, 4, 6, 5])),
+        ];
+        for (at, one) in found.iter().enumerate() {
+            assert_eq!(one.fingerprint(), one.clone().fingerprint());
+            assert!(found[..at].iter().all(|other| other.fingerprint() != one.fingerprint()));
+        }
     }
 }

@@ -74,7 +74,7 @@ const resultsPanel = new ResultsPanel({
   },
 });
 
-const studies = new Studies(pool, results, showStudies);
+const studies = new Studies(pool, results, () => queue.beside, showStudies);
 
 const studyPanel = new StudyPanel(byId('studies'), byId('study-list'), (record) => views.showCard(record));
 

@@ -11,7 +11,7 @@ use std::sync::mpsc;
 use image::imageops::{self, FilterType};
 use image::{GrayImage, ImageBuffer, ImageFormat, Luma};
 use lungglass::classifier::Classifier;
-use lungglass::decode::{File, Limits, Pending, Slices};
+use lungglass::decode::{File, Limits, Pending, SetAside, Slices};
 use lungglass::error::Error;
 use lungglass::outputs::Map;
 use lungglass::reading::{Reading, Verdict};
@@ -65,6 +65,9 @@ pub fn run(arguments: &Classify) -> Result<Outcome, Failure> {
     }
     if counts.nested > 0 {
         tell!("skipped {} archives inside archives: unpack them first", counts.nested);
+    }
+    if let Some(line) = summary.aside() {
+        tell!("{line}");
     }
     if !whole {
         if let Some(path) = &arguments.summary {
@@ -172,6 +175,10 @@ fn write_lines(
         }
     });
     (counts.skipped, counts.nested) = (queue.skipped, queue.nested);
+    for (aside, container) in &queue.set_aside {
+        counts.skipped += usize::from(!aside.kind.is_picture());
+        summary.set_aside(aside, container);
+    }
     result
 }
 
@@ -219,11 +226,13 @@ struct Queue<'a> {
     file: Option<(&'a Input, Slices)>,
     skipped: usize,
     nested: usize,
+    /// What is set aside as a whole, with the archive or folder that it came in.
+    set_aside: Vec<(SetAside, String)>,
 }
 
 impl<'a> Queue<'a> {
     fn new(inputs: &'a [Input], limits: Limits) -> Queue<'a> {
-        Queue { inputs: inputs.iter(), limits, file: None, skipped: 0, nested: 0 }
+        Queue { inputs: inputs.iter(), limits, file: None, skipped: 0, nested: 0, set_aside: Vec::new() }
     }
 }
 
@@ -240,17 +249,32 @@ impl Iterator for Queue<'_> {
             // Two files at once might be too much for the memory.
             self.file = None;
             let input = self.inputs.next()?;
-            match input.bytes(&self.limits).and_then(|bytes| File::open(bytes, self.limits)) {
+            let bytes = input.bytes(&self.limits).map_err(Box::from);
+            let opened = bytes.and_then(|bytes| File::recognise(bytes, self.limits));
+            let aside = match &opened {
+                Ok(file) => file.aside(),
+                Err(unopened) => unopened.aside.map(|kind| SetAside { kind, place: unopened.place.clone() }),
+            };
+            if let Some((aside, folder)) = aside.zip(input.folder.as_ref()) {
+                self.set_aside.push((aside, folder.clone()));
+                continue;
+            }
+            match opened {
                 Ok(file) => {
                     let slices = file.slices();
+                    let aside = slices.set_aside().iter().cloned();
+                    self.set_aside.extend(aside.map(|aside| (aside, input.name.clone())));
                     self.skipped += slices.skipped();
                     self.nested += slices.nested();
                     self.file = Some((input, slices));
                 }
-                Err(Error::NotAnImage | Error::NoPixels | Error::NoImages { .. }) if input.folder.is_some() => {
+                Err(unopened) => {
+                    let is_no_image = matches!(unopened.error, Error::NotAnImage | Error::NoImages { .. });
+                    if !is_no_image || input.folder.is_none() {
+                        return Some(Queued::new(input, Pending::unopened(*unopened)));
+                    }
                     self.skipped += 1;
                 }
-                Err(error) => return Some(Queued::new(input, Pending::unreadable(error))),
             }
         }
     }

@@ -1,11 +1,14 @@
 //! The studies among the slices that `classify` read: a sentence each for people, and a JSON file for programs.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
+use lungglass::aside::Aside;
+use lungglass::decode::SetAside;
 use lungglass::model::Model;
+use lungglass::place::Spot;
 use lungglass::reading::{ModelName, Reading};
-use lungglass::slice::Series;
-use lungglass::study::{self, Item, Kind, Order, Study};
+use lungglass::study::{self, Beside, Item, Kind, Order, Repeat, Stack, Study};
 use serde_json::json;
 
 use crate::failure::{Failure, failed};
@@ -14,39 +17,65 @@ use crate::output;
 /// What every summary says of itself.
 pub const NOTE: &str = "The network judges single slices. Counts and ranks over several slices have not been validated; none is a diagnosis.";
 
+/// What the words for UIDs are made with; no output holds them.
+const SALT: &[u8] = b"summary";
+
 /// The slices read so far.
 #[derive(Default)]
 pub struct Summary {
     items: Vec<Item>,
-    /// Each stands for its place here: words for series that mean nothing beyond this run.
-    series: Vec<Series>,
+    beside: Vec<Beside>,
 }
 
 impl Summary {
     /// Takes a reading that came in `container`, an archive or a folder.
     pub fn add(&mut self, reading: &Reading, container: Option<&str>) {
-        let series = reading.place.series.map(|series| {
-            let known = self.series.iter().position(|other| *other == series);
-            known.unwrap_or_else(|| {
-                self.series.push(series);
-                self.series.len() - 1
-            })
-        });
-        self.items.push(Item::new(reading, container.map(str::to_string), series.map(|series| series.to_string())));
+        self.items.push(Item::new(reading, container.map(str::to_string), SALT));
+    }
+
+    /// Takes a file of `container` that was set aside as a whole.
+    pub fn set_aside(&mut self, SetAside { kind, place }: &SetAside, container: &str) {
+        let (place, container) = (Spot::of(place, SALT), Some(container.to_string()));
+        self.beside.push(Beside { kind: *kind, place, container, intake: None });
+    }
+
+    fn studies(&self) -> Vec<Study> {
+        study::studies(&self.items, &self.beside)
+    }
+
+    /// What was set aside as a whole.
+    fn kinds(&self) -> BTreeMap<Aside, usize> {
+        let mut kinds = BTreeMap::new();
+        self.beside.iter().for_each(|beside| *kinds.entry(beside.kind).or_default() += 1);
+        kinds
+    }
+
+    /// `set aside by kind: 1 dose sheet, 2 structured reports`; `None` where nothing was.
+    pub fn aside(&self) -> Option<String> {
+        let counts: Vec<_> = self.kinds().into_iter().map(|(kind, number)| kind.count(number)).collect();
+        (!counts.is_empty()).then(|| format!("set aside by kind: {}", counts.join(", ")))
     }
 
     /// A line for each study of two slices or more.
     pub fn lines(&self) -> Vec<String> {
-        let studies = study::studies(&self.items);
-        studies.iter().filter(|study| study.counts.slices > 1).map(sentence).collect()
+        self.studies().iter().filter(|study| study.counts.slices > 1).map(sentence).collect()
     }
 
     /// Writes all studies, with their slices.
     pub fn write(&self, path: &Path, model: &Model) -> Result<(), Failure> {
-        let studies: Vec<_> = study::studies(&self.items)
+        let named = |at: usize| json!({ "file": self.items[at].file, "frame": self.items[at].frame });
+        let studies: Vec<_> = self
+            .studies()
             .iter()
             .map(|study| {
                 let mut entry = json!(study);
+                entry["localizers"] = study.localizers.iter().map(|at| named(*at)).collect();
+                let again = study.repeated.iter().map(|Repeat { item, slice }| {
+                    let mut again = named(*item);
+                    again["slice"] = json!(slice);
+                    again
+                });
+                entry["repeated"] = again.collect();
                 let slices = (1..).zip(study.slices.iter().map(|at| &self.items[*at]));
                 entry["slices"] = slices
                     .map(|(slice, Item { file, frame, verdict, score, reason, .. })| {
@@ -58,6 +87,7 @@ impl Summary {
             .collect();
         let file = json!({
             "studies": studies,
+            "set_aside": self.kinds(),
             "model": ModelName::from(model),
             "threshold": model.operating_point.threshold,
             "uncertain": model.operating_point.uncertain,
@@ -70,7 +100,7 @@ impl Summary {
 
 /// `series 1: 12 of 40 judged slices are scored positive; highest 0.930 in slice 23; set aside: 2 refused`.
 fn sentence(study: &Study) -> String {
-    let Study { kind, ordinal, name, order, counts, highest, .. } = study;
+    let Study { kind, ordinal, name, order, counts, highest, stacks, repeated, set_aside, .. } = study;
     let of = match (kind, name) {
         (Kind::Container, Some(name)) => name.clone(),
         (Kind::Pictures, _) => "single pictures".to_string(),
@@ -81,6 +111,7 @@ fn sentence(study: &Study) -> String {
         Some(highest) => {
             let by = match order {
                 Order::Position => " from the head",
+                Order::Location => " by the scanner's location",
                 Order::Number => " by the scanner's numbers",
                 Order::Input => "",
             };
@@ -92,9 +123,22 @@ fn sentence(study: &Study) -> String {
         }
     };
     let aside = [(counts.refused, "refused"), (counts.unreadable, "unreadable")];
-    let aside: Vec<_> = aside.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}")).collect();
+    let unjudged = aside.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}"));
+    let aside: Vec<_> = unjudged.chain(set_aside.iter().map(|(kind, number)| kind.count(*number))).collect();
     if !aside.is_empty() {
         text += &format!("; set aside: {}", aside.join(", "));
     }
+    let told = |Stack { name, slices, .. }: &Stack| Some(format!("{} ({})", name.as_ref()?, slices_of(slices.len())));
+    let stacks: Vec<_> = stacks.iter().filter_map(told).collect();
+    if !stacks.is_empty() {
+        text += &format!("; {} stacks: {}", stacks.len(), stacks.join(", "));
+    }
+    if !repeated.is_empty() {
+        text += &format!("; {} came again and count once", slices_of(repeated.len()));
+    }
     text
+}
+
+fn slices_of(number: usize) -> String {
+    if number == 1 { "1 slice".to_string() } else { format!("{number} slices") }
 }

@@ -618,6 +618,71 @@ fn a_series_is_summarised_from_head_to_feet_without_its_uid() {
     }
 }
 
+/// The slice of [`DICOM`] with other values of some of its elements; `behind` stands in front of its pixels.
+fn changed(values: &[([u8; 6], &str)], behind: &[u8]) -> Vec<u8> {
+    let mut bytes = fs::read(repository::path(DICOM)).unwrap();
+    for (tag, value) in values {
+        let at = bytes.windows(6).position(|found| found == tag).unwrap();
+        let length = usize::from(u16::from_le_bytes([bytes[at + 6], bytes[at + 7]]));
+        let padded = format!("{value}{}", if value.len() % 2 == 1 { " " } else { "" });
+        let length_of = u16::try_from(padded.len()).unwrap().to_le_bytes();
+        bytes.splice(at + 6..at + 8 + length, [&length_of[..], padded.as_bytes()].concat());
+    }
+    let at = bytes.windows(6).rposition(|found| found == b"\xE0\x7F\x10\0OW").unwrap();
+    bytes.splice(at..at, behind.iter().copied());
+    bytes
+}
+
+/// Two phases, one slice twice, one file cut short, a dose sheet, a report and a localizer.
+#[test]
+fn a_summary_says_stacks_repeats_and_what_was_set_aside() {
+    const ACQUISITION: &[u8] = b"\x20\0\x12\0IS\x02\0";
+    const POSITION: [u8; 6] = *b"\x20\0\x32\0DS";
+    const IMAGE_TYPE: [u8; 6] = *b"\x08\0\x08\0CS";
+    const SAMPLES: &[u8] = b"\x28\0\x02\0US\x02\0\x03\0";
+    let folder = scratch("stacks");
+    let put = |name: &str, bytes: Vec<u8>| fs::write(folder.join(name), bytes).unwrap();
+    let phase = |number: &str, height: i32| {
+        let acquisition = [ACQUISITION, number.as_bytes()].concat();
+        changed(&[(POSITION, &format!("0\\0\\{height}"))], &acquisition)
+    };
+    for height in [0, 5, 10] {
+        put(&format!("1-{height:02}.dcm"), phase("1 ", height));
+        put(&format!("2-{height:02}.dcm"), phase("2 ", height));
+    }
+    put("1-again.dcm", phase("1 ", 5));
+    let cut = phase("2 ", 15);
+    put("2-cut.dcm", cut[..cut.len() - 1000].to_vec());
+    put("dose.dcm", changed(&[(IMAGE_TYPE, "DERIVED\\SECONDARY\\OTHER\\DOSE")], SAMPLES));
+    put("scout.dcm", changed(&[(IMAGE_TYPE, "ORIGINAL\\PRIMARY\\LOCALIZER")], b""));
+    fs::copy(repository::path("tests/cases/no-pixel-data/input.dcm"), folder.join("report.dcm")).unwrap();
+    let out = scratch("stacks-out").join("summary.json");
+    let run =
+        |input: &Path| lungglass(&["classify", "--json", "--summary", out.to_str().unwrap(), input.to_str().unwrap()]);
+    let output = run(&folder);
+    let told = stderr(&output);
+    assert_eq!(output.status.code(), Some(2), "one was cut: {told}");
+    assert_eq!(lines(&output).len(), 9, "{told}");
+    assert!(told.contains("set aside by kind: 1 dose sheet, 1 structured report"), "{told}");
+    assert!(told.contains("2 stacks: acquisition 1 (3 slices), acquisition 2 (4 slices)"), "{told}");
+    assert!(told.contains("1 slice came again"), "{told}");
+    let summary: Value = serde_json::from_str(&fs::read_to_string(&out).unwrap()).unwrap();
+    let [study] = &summary["studies"].as_array().unwrap()[..] else { panic!("{summary}") };
+    let name = |slice: &Value| slice["file"].as_str().unwrap().rsplit('/').next().unwrap().to_string();
+    let names: Vec<_> = study["slices"].as_array().unwrap().iter().map(name).collect();
+    assert_eq!(names, ["1-10.dcm", "1-05.dcm", "1-00.dcm", "2-cut.dcm", "2-10.dcm", "2-05.dcm", "2-00.dcm"]);
+    assert_eq!((&study["counts"]["slices"], &study["counts"]["unreadable"]), (&7.into(), &1.into()));
+    assert_eq!(study["stacks"][1]["differs"], serde_json::json!({ "acquisition": "2" }));
+    assert_eq!((name(&study["repeated"][0]), &study["repeated"][0]["slice"]), ("1-again.dcm".to_string(), &2.into()));
+    let aside = serde_json::json!({ "localizer": 1, "dose_sheet": 1, "structured_report": 1 });
+    assert_eq!(study["set_aside"], aside);
+    // What a person names gets a line, and what is set aside alone does not end a run.
+    fs::remove_file(folder.join("2-cut.dcm")).unwrap();
+    assert_eq!(run(&folder).status.code(), Some(0));
+    let named = run(&folder.join("dose.dcm"));
+    assert_eq!((named.status.code(), lines(&named).len()), (Some(2), 1));
+}
+
 #[test]
 fn a_summary_overwrites_no_input_and_single_files_have_none() {
     let folder = scratch("summary-input");

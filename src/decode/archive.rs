@@ -8,7 +8,7 @@ mod zip;
 use std::borrow::Cow;
 use std::ops::Range;
 
-use super::{Content, Image, Limits, dicom, gzip, inflate};
+use super::{Content, Image, Limits, SetAside, Unopened, dicom, gzip, inflate};
 use crate::error::{Error, Result};
 
 /// Bytes of an entry that are looked at first to see what it is.
@@ -55,6 +55,7 @@ pub struct Archive {
     bytes: Vec<u8>,
     entries: Vec<Entry>,
     skipped: usize,
+    set_aside: Vec<SetAside>,
     nested: usize,
     limits: Limits,
 }
@@ -102,13 +103,17 @@ impl Archive {
                 return Err(Error::Unsupported { what: what.to_string(), advice: "unpack it first" });
             }
         };
-        let (mut entries, mut skipped, mut nested) = (Vec::new(), 0, 0);
+        let (mut entries, mut skipped, mut set_aside, mut nested) = (Vec::new(), 0, Vec::new(), 0);
         for Found { name, packed } in files {
             let frames = match &packed {
                 Ok(packed) => match packed.peek(&bytes, &limits) {
                     Peek::Image(frames) => frames,
                     Peek::Archive => {
                         nested += 1;
+                        continue;
+                    }
+                    Peek::Aside(aside) => {
+                        set_aside.push(aside);
                         continue;
                     }
                     Peek::Other => {
@@ -121,10 +126,10 @@ impl Archive {
             entries.push(Entry { name, frames, packed });
         }
         if entries.is_empty() {
-            return Err(Error::NoImages { others: skipped + nested });
+            return Err(Error::NoImages { others: skipped + set_aside.len() + nested });
         }
         name::tell_apart(entries.iter_mut().map(|entry| &mut entry.name).collect());
-        Ok(Archive { bytes, entries, skipped, nested, limits })
+        Ok(Archive { bytes, entries, skipped, set_aside, nested, limits })
     }
 
     /// The images, in the order of the archive.
@@ -149,9 +154,14 @@ impl Archive {
         })
     }
 
-    /// The number of entries that are no image.
+    /// The number of entries that are no image, beside those that are [set aside](Archive::set_aside).
     pub fn skipped(&self) -> usize {
         self.skipped
+    }
+
+    /// The entries that are set aside as a whole.
+    pub fn set_aside(&self) -> &[SetAside] {
+        &self.set_aside
     }
 
     /// The number of entries that are archives themselves, which are not opened.
@@ -165,14 +175,20 @@ impl Archive {
     /// Those of [`Image::open`], [`Error::Unsupported`] for an encrypted entry or another compression than DEFLATE, and
     /// [`Error::Unreadable`] for one that is not what the directory says.
     pub fn image(&self, entry: usize) -> Result<Image> {
+        self.recognise(entry).map_err(|unopened| unopened.error)
+    }
+
+    /// As [`Archive::image`]; an image that cannot be opened still says where it belongs.
+    pub(super) fn recognise(&self, entry: usize) -> std::result::Result<Image, Box<Unopened>> {
         let packed = self.entries[entry].packed.as_ref().map_err(Error::clone)?;
-        Image::open(packed.read(&self.bytes)?, self.limits)
+        Image::recognise(packed.read(&self.bytes)?, self.limits)
     }
 }
 
 /// What the first bytes of an entry tell.
 enum Peek {
     Image(usize),
+    Aside(SetAside),
     Archive,
     Other,
 }
@@ -206,7 +222,7 @@ impl Packed {
                 Some(Content::Raster(_)) => return Peek::Image(1),
                 Some(Content::Dicom(start)) => match dicom::peek(first, start, is_whole, limits) {
                     dicom::Peek::Frames(frames) => return Peek::Image(frames),
-                    dicom::Peek::NoPixels => return Peek::Other,
+                    dicom::Peek::Aside(aside) => return Peek::Aside(aside),
                     // What is wrong with so long a header is said when it is read.
                     dicom::Peek::Unknown if limit >= limits.header => return Peek::Image(1),
                     dicom::Peek::Unknown => limit = limits.header.min(limit * 4),

@@ -14,14 +14,42 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 pub use self::archive::{Archive, Entry};
 pub use self::limits::Limits;
 pub use self::slices::{Pending, Slices};
+use crate::aside::Aside;
 use crate::error::{Error, Result};
-use crate::slice::{Place, Slice};
+use crate::place::Place;
+use crate::slice::Slice;
 
 /// Runs what reads bytes of others. A panic in it, which would be a fault of ours or of a decoder that we use, costs this file and no other.
 /// In a browser a panic ends the module's instance: there the page starts another worker, and names the file.
 fn guarded<T>(read: impl FnOnce() -> Result<T>) -> Result<T> {
     catch_unwind(AssertUnwindSafe(read))
         .unwrap_or_else(|_| Err(Error::Internal("a decoder broke off at this file".to_string())))
+}
+
+/// A file that is set aside as a whole, where nobody named it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SetAside {
+    /// What it is.
+    pub kind: Aside,
+    /// Where it belongs.
+    pub place: Place,
+}
+
+/// A file that cannot be opened, as far as its header could be read.
+#[derive(Debug, Clone)]
+pub struct Unopened {
+    /// Why not.
+    pub error: Error,
+    /// Where it belongs.
+    pub place: Place,
+    /// What it is, if it would be set aside anyway.
+    pub aside: Option<Aside>,
+}
+
+impl From<Error> for Box<Unopened> {
+    fn from(error: Error) -> Box<Unopened> {
+        Box::new(Unopened { error, place: Place::default(), aside: None })
+    }
 }
 
 /// A file that was recognised.
@@ -38,10 +66,26 @@ impl File {
     /// # Errors
     /// Those of [`Image::open`]; for an archive [`Error::Unreadable`], [`Error::TooLarge`] and [`Error::NoImages`].
     pub fn open(bytes: Vec<u8>, limits: Limits) -> Result<File> {
+        File::recognise(bytes, limits).map_err(|unopened| unopened.error)
+    }
+
+    /// As [`File::open`], for hosts that hold files together: one that cannot be opened still says where it belongs.
+    ///
+    /// # Errors
+    /// Those of [`File::open`].
+    pub fn recognise(bytes: Vec<u8>, limits: Limits) -> std::result::Result<File, Box<Unopened>> {
         let bytes = unpacked(bytes, &limits)?;
         match guarded(|| Ok(archive_kind(&bytes)))? {
-            Some(kind) => guarded(|| Archive::open(bytes, kind, limits)).map(File::Archive),
-            None => Image::recognise(bytes, limits).map(File::Image),
+            Some(kind) => Ok(File::Archive(guarded(|| Archive::open(bytes, kind, limits))?)),
+            None => Image::of(bytes, limits).map(File::Image),
+        }
+    }
+
+    /// What the file is, if it is an image that is set aside as a whole.
+    pub fn aside(&self) -> Option<SetAside> {
+        match self {
+            File::Image(image) => image.aside(),
+            File::Archive(_) => None,
         }
     }
 
@@ -94,13 +138,23 @@ impl Image {
     /// [`Error::NotAnImage`] for unknown content, [`Error::TooLarge`] over `limits`, [`Error::Unreadable`] and
     /// [`Error::Unsupported`] for what the header tells, the latter for an archive too.
     pub fn open(bytes: Vec<u8>, limits: Limits) -> Result<Image> {
-        Image::recognise(unpacked(bytes, &limits)?, limits)
+        Image::recognise(bytes, limits).map_err(|unopened| unopened.error)
     }
 
-    fn recognise(mut bytes: Vec<u8>, limits: Limits) -> Result<Image> {
+    /// As [`Image::open`]; an image that cannot be opened still says where it belongs.
+    ///
+    /// # Errors
+    /// Those of [`Image::open`].
+    pub fn recognise(bytes: Vec<u8>, limits: Limits) -> std::result::Result<Image, Box<Unopened>> {
+        Image::of(unpacked(bytes, &limits)?, limits)
+    }
+
+    /// The image of bytes that are unpacked.
+    fn of(mut bytes: Vec<u8>, limits: Limits) -> std::result::Result<Image, Box<Unopened>> {
         let kind = match guarded(|| Ok(Content::sniff(&bytes)))? {
             Some(Content::Dicom(start)) => {
-                Kind::Dicom(Box::new(guarded(|| dicom::Header::read(&mut bytes, start, &limits))?))
+                let read = guarded(|| Ok(dicom::Header::read(&mut bytes, start, &limits)))?;
+                Kind::Dicom(Box::new(read?))
             }
             Some(Content::Raster(format)) => Kind::Raster(format),
             None => {
@@ -108,9 +162,9 @@ impl Image {
                     Some(archive::Kind::Zip) => "a ZIP archive in this place",
                     Some(archive::Kind::Tar) => "a tar archive in this place",
                     Some(archive::Kind::Foreign(what)) => what,
-                    None => return Err(Error::NotAnImage),
+                    None => return Err(Error::NotAnImage.into()),
                 };
-                return Err(Error::Unsupported { what: what.to_string(), advice: "unpack it first" });
+                return Err(Error::Unsupported { what: what.to_string(), advice: "unpack it first" }.into());
             }
         };
         Ok(Image { bytes, kind, limits })
@@ -129,11 +183,19 @@ impl Image {
         self.frames() > 1
     }
 
-    /// Where its slices belong, as far as the file says it.
-    pub fn place(&self) -> Place {
+    /// Where a frame belongs, `frame < self.frames()`, as far as the file says it.
+    pub fn place(&self, frame: usize) -> Place {
         match &self.kind {
             Kind::Raster(_) => Place::default(),
-            Kind::Dicom(header) => header.place,
+            Kind::Dicom(header) => header.place(frame),
+        }
+    }
+
+    /// What it is, if it is set aside as a whole.
+    pub fn aside(&self) -> Option<SetAside> {
+        match &self.kind {
+            Kind::Raster(_) => None,
+            Kind::Dicom(header) => header.aside.map(|kind| SetAside { kind, place: header.place(0) }),
         }
     }
 

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use super::{Archive, File, Image};
+use super::{Archive, File, Image, SetAside, Unopened};
 use crate::error::{Error, Result};
+use crate::place::Place;
 use crate::slice::Slice;
 
 /// A slice that is still to be decoded.
@@ -15,12 +16,14 @@ pub struct Pending {
     pub frame: Option<usize>,
     /// Its image, or why that cannot be opened.
     pub image: Result<Arc<Image>>,
+    /// Where it belongs, if its image cannot be opened.
+    pub place: Place,
 }
 
 impl Pending {
     /// What stands for a file that cannot be opened.
-    pub fn unreadable(error: Error) -> Pending {
-        Pending { entry: None, frame: None, image: Err(error) }
+    pub fn unopened(Unopened { error, place, .. }: Unopened) -> Pending {
+        Pending { entry: None, frame: None, image: Err(error), place }
     }
 
     /// Decodes it.
@@ -63,11 +66,19 @@ impl Slices {
         }
     }
 
-    /// The number of an archive's entries that are no image.
+    /// The number of an archive's entries that are no image, beside those that are [set aside](Slices::set_aside).
     pub fn skipped(&self) -> usize {
         match &self.images {
             Images::One(_) => 0,
             Images::Archive(archive, _) => archive.skipped(),
+        }
+    }
+
+    /// The entries of an archive that are set aside as a whole.
+    pub fn set_aside(&self) -> &[SetAside] {
+        match &self.images {
+            Images::One(_) => &[],
+            Images::Archive(archive, _) => archive.set_aside(),
         }
     }
 
@@ -91,11 +102,16 @@ impl Slices {
             frames if frame < frames => Ok(image),
             frames => {
                 let reason = format!("it has {frames} frames instead of {promised}");
-                Err(Error::Unreadable { format: "DICOM", reason })
+                let error = Error::Unreadable { format: "DICOM", reason };
+                Err(Box::new(Unopened { error, place: image.place(0), aside: None }))
             }
         });
         let is_multi_frame = image.as_ref().map_or(promised > 1, |image| image.is_multi_frame());
-        Some(Pending { entry, frame: is_multi_frame.then_some(frame), image })
+        let frame = is_multi_frame.then_some(frame);
+        Some(match image {
+            Ok(image) => Pending { entry, frame, image: Ok(image), place: Place::default() },
+            Err(unopened) => Pending { entry, frame, ..Pending::unopened(*unopened) },
+        })
     }
 }
 
@@ -109,12 +125,13 @@ impl Iterator for Slices {
             match self.images.open(number) {
                 Ok(image) if frame < image.frames() => {
                     self.next = (number, frame + 1);
-                    return Some(Pending { entry, frame: image.is_multi_frame().then_some(frame), image: Ok(image) });
+                    let frame = image.is_multi_frame().then_some(frame);
+                    return Some(Pending { entry, frame, image: Ok(image), place: Place::default() });
                 }
                 Ok(_) => self.next = (number + 1, 0),
-                Err(error) => {
+                Err(unopened) => {
                     self.next = (number + 1, 0);
-                    return Some(Pending { entry, ..Pending::unreadable(error) });
+                    return Some(Pending { entry, ..Pending::unopened(*unopened) });
                 }
             }
         }
@@ -133,14 +150,14 @@ impl Images {
     }
 
     /// Opens image `number`, which must be there.
-    fn open(&mut self, number: usize) -> Result<Arc<Image>> {
+    fn open(&mut self, number: usize) -> std::result::Result<Arc<Image>, Box<Unopened>> {
         match self {
             Images::One(image) => Ok(image.clone()),
             Images::Archive(_, Some((last, image))) if *last == number => Ok(image.clone()),
             Images::Archive(archive, opened) => {
                 // Two entries at once might be too much for the memory.
                 *opened = None;
-                let image = Arc::new(archive.image(number)?);
+                let image = Arc::new(archive.recognise(number)?);
                 *opened = Some((number, image.clone()));
                 Ok(image)
             }

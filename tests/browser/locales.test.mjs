@@ -16,10 +16,10 @@ const { en, ...others } = locales;
 // What is written as in English.
 const ALIKE = {
   de: ['card.format', 'viewer.presets.mediastinum', 'modelCard.name', 'modelCard.version'],
-  fr: ['card.format', 'modelCard.version', 'modelCard.pixels', 'measures.date', 'measures.validation', 'licences.title'],
+  fr: ['batch.kinds.segmentation', 'batch.marks.acquisition', 'card.format', 'modelCard.version', 'modelCard.pixels', 'measures.date', 'measures.validation', 'licences.title'],
   zh: ['viewer.hounsfield'],
 };
-const ALIKE_EVERYWHERE = ['measures.auc', 'measures.f1', 'measures.png'];
+const ALIKE_EVERYWHERE = ['batch.kinds.directory', 'measures.auc', 'measures.f1', 'measures.png'];
 
 // For each function of a locale: arguments, and what must appear in its text.
 const CALLS = {
@@ -47,6 +47,10 @@ const CALLS = {
   'batch.opacity': [[[{ share: 0.12, ground_glass: 0.09, consolidation: 0.03 }], '12', '9', '3']],
   'batch.noneJudged': [[[5], '5']],
   'batch.aside': [[[2, 3], '2', '3']],
+  'batch.setAside': [[['a (1), b (2)'], 'a (1), b (2)']],
+  'batch.stacks': [[[[{ name: 'a', slices: 1 }, { name: 'b', slices: 40 }]], '2', 'a', '1', 'b', '40']],
+  ...Object.fromEntries(['acquisition', 'echo', 'time', 'stack', 'image_type', 'kernel', 'thickness'].map((mark) => [`batch.marks.${mark}`, [[['7'], '7']]])),
+  'batch.repeats': [[[1], '1'], [[7], '7']],
   'batch.chart': [[[40], '40']],
   'batch.settingsOf': [[[{ name: 'lite0', version: '1.2', threshold: 0.41, uncertain: [0.3, 0.52], temperature: 1.25, program: '0.1.9' }], 'lite0 1.2', '41', '30', '52', '25', '0.1.9']],
   'batch.onlyHighest': [[[60, 300], '60', '300']],

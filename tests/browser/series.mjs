@@ -4,6 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { cases } from './cases.mjs';
 
 const SERIES = [0x20, 0, 0x0e, 0, 0x55, 0x49];       // (0020,000E) UI
+const ACQUISITION = [0x20, 0, 0x12, 0, 0x49, 0x53];  // (0020,0012) IS
 const POSITION = [0x20, 0, 0x32, 0, 0x44, 0x53];     // (0020,0032) DS
 
 const NUMBER_OF_FRAMES = [0x28, 0, 0x08, 0, 0x49, 0x53];     // (0028,0008) IS
@@ -12,15 +13,18 @@ const PIXELS = [0xe0, 0x7f, 0x10, 0, 0x4f, 0x57];    // (7FE0,0010) OW
 
 /**
  * The bytes of a slice so many millimetres above the origin, in the series of this number; its first pixel has the stored value `mark`, so
- * that slices can be told apart by what they show.
+ * that slices can be told apart by what they show; and it is of the acquisition of this number.
  */
-export async function placed({ height, series = 1, mark = null }) {
+export async function placed({ height, series = 1, mark = null, acquisition = null }) {
   const { input } = (await cases()).find(({ name }) => name === 'lidc-explicit-le');
   const bytes = await readFile(input);
   write(bytes, POSITION, `-1\\-2\\${height}`, ' ');
   write(bytes, SERIES, uid(series), '\0');
   if (mark !== null) bytes.writeInt16LE(mark, bytes.indexOf(Buffer.from(PIXELS)) + 12);
-  return bytes;
+  if (acquisition === null) return bytes;
+  const pixels = bytes.indexOf(Buffer.from(PIXELS));
+  const number = Buffer.from([...ACQUISITION, 2, 0, ...Buffer.from(String(acquisition).padEnd(2))]);
+  return Buffer.concat([bytes.subarray(0, pixels), number, bytes.subarray(pixels)]);
 }
 
 /** The bytes of a file of so many frames, each of them the same slice. */

@@ -85,6 +85,25 @@ test('a folder is one study: its slices are ranked, and what was refused or brok
   await visit.close();
 });
 
+test('phases of a series are stacks, a slice that came again counts once, and a report is set aside', async () => {
+  const folder = join(files.folder, 'phases');
+  await mkdir(folder);
+  const slices = [[1, 0], [2, 0], [1, 5], [2, 5], [1, 5]];
+  for (const [at, [acquisition, height]] of slices.entries()) await put(`phases/${at}.dcm`, await placed({ height, acquisition }));
+  await files.put(all.find(({ name }) => name === 'no-pixel-data').input, 'phases/report.dcm');
+  const visit = await readyVisit();
+  await (await visit.page.$(id('folder-input'))).uploadFile(folder);
+  await visit.results(5);
+  const [study] = await summaries(visit, 1);
+  assert.equal(study.bars.length, 4);
+  assert.match(study.text, /2 stacks: acquisition 1 \(2 slices\); acquisition 2 \(2 slices\)\./);
+  assert.match(study.text, /1 slice came again; each counts once\./);
+  assert.match(study.text, /Set aside: structured reports \(1\)\./);
+  assert.deepEqual(await placesOf(visit), ['Series 1 2', 'Series 1 4', 'Series 1 1', 'Series 1 3', 'Series 1 1']);
+  assert.deepEqual(visit.complaints(), []);
+  await visit.close();
+});
+
 /** Two slices of a patient, who has a folder of that name: pictures that say nothing of whose they are. */
 async function patient(name) {
   await mkdir(join(files.folder, name, 'export'), { recursive: true });

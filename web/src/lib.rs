@@ -6,17 +6,20 @@ use std::rc::Rc;
 
 use js_sys::{Float32Array, Int16Array, Object, Reflect, Uint8Array};
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 use wasm_bindgen::prelude::*;
 
+use lungglass::aside::Aside;
 use lungglass::classifier::{self, SETTINGS};
-use lungglass::decode::{self, File, Limits};
+use lungglass::decode::{self, File, Limits, SetAside, Unopened};
 use lungglass::error::Error;
 use lungglass::model::Model;
 use lungglass::outputs::OpacityMaps;
+use lungglass::place::{Place, Spot};
 use lungglass::preprocess::Scaled;
 use lungglass::reading::Reading;
 use lungglass::slice::Pixels;
-use lungglass::study::{self, Item};
+use lungglass::study::{self, Beside, Item};
 
 const DEVICE: &str = if cfg!(target_feature = "relaxed-simd") { "wasm relaxed-simd" } else { "wasm simd128" };
 
@@ -48,8 +51,8 @@ impl Classifier {
         Ok(Classifier { classifier: Rc::new(classifier), salt: Rc::default() })
     }
 
-    /// Lets readings name their series (`place.series`) by words that are equal for equal series and `salt`, in every instance. With a
-    /// random salt they mean nothing beyond the session that made it; without one, readings name no series.
+    /// Lets readings name their series, visit and slice (`place.series` and so on) by words that are equal for equal UIDs and `salt`, in
+    /// every instance. With a random salt they mean nothing beyond the session that made it; without one, readings name none.
     #[wasm_bindgen(js_name = nameSeries)]
     pub fn name_series(&self, salt: Vec<u8>) {
         self.salt.replace(salt);
@@ -57,9 +60,13 @@ impl Classifier {
 
     /// Recognises a file, or an archive of them. Its frames are read one at a time, so that a host can show progress and stop.
     ///
-    /// @throws Error with a `code` when the file cannot be read at all
+    /// @throws Error with a `code` when the file cannot be read at all; its `place` is what is known of where the file belongs, and its
+    /// `aside` what it is, if it is set aside where nobody named it, or null
     pub fn open(&self, bytes: Vec<u8>, name: String) -> Result<Source, JsValue> {
-        Ok(Source { classifier: self.classifier.clone(), salt: self.salt.clone(), slices: walk(bytes)?, name })
+        let opened = File::recognise(bytes, Limits::default());
+        let file = opened.map_err(|unopened| throw_unopened(*unopened, &self.salt.borrow()))?;
+        let (aside, slices) = (file.aside(), RefCell::new(file.slices()));
+        Ok(Source { classifier: self.classifier.clone(), salt: self.salt.clone(), aside, slices, name })
     }
 
     /// Reads every frame of a small file.
@@ -127,6 +134,8 @@ impl Classifier {
 pub struct Source {
     classifier: Rc<classifier::Classifier>,
     salt: Rc<RefCell<Vec<u8>>>,
+    /// What the file is, if it is set aside as a whole.
+    aside: Option<SetAside>,
     slices: RefCell<decode::Slices>,
     name: String,
 }
@@ -146,6 +155,27 @@ impl Source {
         slices.skipped() + slices.nested()
     }
 
+    /// Whether the file itself is one that is set aside, where nobody named it.
+    #[wasm_bindgen(getter, js_name = isAside)]
+    pub fn is_aside(&self) -> bool {
+        self.aside.is_some()
+    }
+
+    /// What is set aside as a whole: entries of an archive, or the file itself.
+    ///
+    /// @returns { kind, place }[]
+    #[wasm_bindgen(getter, js_name = setAside, unchecked_return_type = "any[]")]
+    pub fn set_aside(&self) -> Result<Vec<JsValue>, JsValue> {
+        #[derive(Serialize)]
+        struct Told {
+            kind: Aside,
+            place: Spot,
+        }
+        let slices = self.slices.borrow();
+        let all = slices.set_aside().iter().chain(&self.aside);
+        all.map(|aside| to_js(&Told { kind: aside.kind, place: spot(&aside.place, &self.salt.borrow()) })).collect()
+    }
+
     /// Reads frame `index`, from 0; one that cannot be read gives a reading with the verdict "error". In an archive the reading's
     /// file is `name!entry`.
     ///
@@ -163,17 +193,18 @@ impl Source {
 
 /// Puts readings into studies: those of a series, an archive, a folder or a file of several frames, and single pictures.
 ///
-/// Each item has `file`, `frame`, `verdict` and `score` of a reading, `series`, `height` and `number` of its `place`, the `reason`
-/// (code of its refusal or error), `container`, the archive or folder it came in, and `intake`, a number that tells containers, and files
-/// of several frames, of one name apart; those that are not known are null.
+/// Each item has `file`, `frame`, `verdict` and `score` of a reading, its `place`, the `reason` (code of its refusal or error),
+/// `container`, the archive or folder it came in, and `intake`, a number that tells containers, and files of several frames, of one name
+/// apart; those that are not known are null. `beside` are the files that were set aside as a whole: `kind` and `place` of
+/// `Source.setAside`, with `container` and `intake`.
 ///
 /// @returns Study[]
 /// @throws Error with a `code` for what are no such items
 #[wasm_bindgen(unchecked_return_type = "any[]")]
-pub fn studies(items: JsValue) -> Result<Vec<JsValue>, JsValue> {
-    let items: Vec<Item> =
-        serde_wasm_bindgen::from_value(items).map_err(|error| throw(Error::Argument(error.to_string())))?;
-    study::studies(&items).iter().map(to_js).collect()
+pub fn studies(items: JsValue, beside: JsValue) -> Result<Vec<JsValue>, JsValue> {
+    let items: Vec<Item> = from_js(items)?;
+    let beside: Option<Vec<Beside>> = from_js(beside)?;
+    study::studies(&items, &beside.unwrap_or_default()).iter().map(to_js).collect()
 }
 
 /// A recognised file, or an archive of them, to look at: its pixels without any reading. It needs no [`Classifier`], so that a worker
@@ -249,16 +280,8 @@ fn hounsfield(hu: &[f32]) -> JsValue {
 
 /// The JSON line's object, with the map, the lungs, the opacity and the picture as typed arrays, and the place of the slice.
 fn reading(reading: Reading, salt: &[u8]) -> Result<JsValue, JsValue> {
-    #[derive(Serialize)]
-    struct Place {
-        series: Option<String>,
-        height: Option<f64>,
-        number: Option<i64>,
-    }
     let object = to_js(&reading)?;
-    let place = reading.place;
-    let series = place.series.filter(|_| !salt.is_empty()).map(|series| series.key(salt));
-    let place = to_js(&Place { series, height: place.height, number: place.number })?;
+    let place = to_js(&spot(&reading.place, salt))?;
     let map = match &reading.map {
         Some(map) => image(map.width, map.height, "values", Float32Array::from(&map.values[..]).into())?,
         None => JsValue::NULL,
@@ -297,6 +320,16 @@ fn image(width: usize, height: usize, key: &str, values: JsValue) -> Result<JsVa
     Ok(object.into())
 }
 
+/// The place with words for its UIDs; without a salt it has none.
+fn spot(place: &Place, salt: &[u8]) -> Spot {
+    let spot = Spot::of(place, salt);
+    if salt.is_empty() { Spot { series: None, visit: None, instance: None, ..spot } } else { spot }
+}
+
+fn from_js<T: DeserializeOwned>(value: JsValue) -> Result<T, JsValue> {
+    serde_wasm_bindgen::from_value(value).map_err(|error| throw(Error::Argument(error.to_string())))
+}
+
 fn to_js(value: &impl Serialize) -> Result<JsValue, JsValue> {
     value
         .serialize(&serde_wasm_bindgen::Serializer::json_compatible())
@@ -309,6 +342,15 @@ fn throw(error: Error) -> JsValue {
     // Setting a property of a new object cannot fail.
     let _ = Reflect::set(&exception, &"code".into(), &error.code().into());
     exception.into()
+}
+
+/// An `Error` that says where its file belongs, and what it is.
+fn throw_unopened(Unopened { error, place, aside }: Unopened, salt: &[u8]) -> JsValue {
+    let exception = throw(error);
+    let place = to_js(&spot(&place, salt)).unwrap_or(JsValue::NULL);
+    let _ = Reflect::set(&exception, &"place".into(), &place);
+    let _ = Reflect::set(&exception, &"aside".into(), &to_js(&aside).unwrap_or(JsValue::NULL));
+    exception
 }
 
 #[cfg(test)]

@@ -53,11 +53,11 @@ export class Job {
    * The reading of a frame that could not be read.
    *
    * @param {number} frame
-   * @param {Coded} failure
+   * @param {Coded & { place?: SlicePlace | null }} failure
    * @param {Model} model What would have read it.
    * @returns {HeldReading}
    */
-  unread(frame, { code, message }, { name, version, sha256, device }) {
+  unread(frame, { code, message, place }, { name, version, sha256, device }) {
     const again = this.only === null ? null : this.replaces?.reading;
     return {
       file: again?.file ?? this.name,
@@ -73,7 +73,7 @@ export class Job {
       model: { name, version, sha256 },
       device,
       ms: { decode: null, preprocess: null, graph: null },
-      place: { series: null, height: null, number: null },
+      place: place ?? NOWHERE,
       map: null,
       lung: null,
       opacity_map: null,
@@ -81,5 +81,8 @@ export class Job {
     };
   }
 }
+
+/** @type {SlicePlace} */
+export const NOWHERE = { series: null, visit: null, instance: null, height: null, location: null, number: null, marks: {}, pixels: null };
 
 /** @typedef {FullReading & { whole?: boolean }} HeldReading `whole`: it stands for the file as a whole, which could not be opened. */

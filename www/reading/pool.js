@@ -97,11 +97,12 @@ export class Pool {
    * The studies among readings, as the library puts them together. Waits for a worker; fails if it ends.
    *
    * @param {StudyItem[]} items
+   * @param {StudyBeside[]} beside
    */
-  async studies(items) {
+  async studies(items, beside) {
     while (this.state !== 'ready') await /** @type {Promise<void>} */ (new Promise((resolve) => this.#waiters.push(resolve)));
     const ready = this.#lanes.filter(({ client }) => client.state === 'ready');
-    return (ready.find(({ busy }) => !busy) ?? ready[0]).client.studies(items);
+    return (ready.find(({ busy }) => !busy) ?? ready[0]).client.studies(items, beside);
   }
 
   #add() {

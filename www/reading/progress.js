@@ -1,5 +1,6 @@
 // The progress of the queue: how far it is, which files wait, and what is lost by leaving now. Owns these elements.
 
+import { sentenceOf, tally } from './aside.js';
 import { element, plain } from '../common/dom.js';
 import { byId, say } from '../common/page.js';
 import { words } from '../locales/words.js';
@@ -14,7 +15,7 @@ export class Progress {
   }
 
   /** @param {import('./queue.js').QueueState} state */
-  show({ waiting, files, done, total, secondsLeft, skipped, cancelled }) {
+  show({ waiting, files, done, total, secondsLeft, skipped, beside, cancelled }) {
     const busy = files > 0;
     // No listener while there is nothing to lose: it would keep a browser from holding the page for the way back.
     if (busy) addEventListener('beforeunload', this.#stay);
@@ -26,8 +27,9 @@ export class Progress {
     byId('queue-bar', HTMLProgressElement).value = total > 0 ? done / total : 0;
     byId('waiting').hidden = !busy;
     this.#list(waiting, files);
-    byId('skipped').hidden = skipped === 0;
-    say('skipped', () => words.batch.skipped(skipped));
+    byId('skipped').hidden = skipped + beside.length === 0;
+    const kinds = tally(beside);
+    say('skipped', () => [skipped > 0 ? words.batch.skipped(skipped) : null, sentenceOf(kinds)].filter((told) => told !== null).join(' '));
     const reading = this.#pool.state === 'ready' || done > 0;
     const told = () => {
       if (cancelled) return words.progress.cancelled(done, total);

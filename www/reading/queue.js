@@ -1,7 +1,7 @@
 // The files to read, over the workers of a pool. Owns their order, the progress, the cancel, and what is read a second time.
 // Knows no element of the page: it tells `onReading` each reading in input order and `onChange` each change.
 
-import { Job } from './job.js';
+import { Job, NOWHERE } from './job.js';
 
 // Readings that wait for an earlier one, with their pictures; with more, only the file that all wait for is read.
 const MAX_HELD = 128;
@@ -24,7 +24,7 @@ const PAUSE_A_READING = 0.2;
 const MAX_CRASHES = 3;
 
 // In a folder, what is no image is left out, as the command does.
-const NO_IMAGE = ['not_an_image', 'no_pixels', 'no_images'];
+const NO_IMAGE = ['not_an_image', 'no_images'];
 
 /**
  * How far the queue is.
@@ -36,6 +36,7 @@ const NO_IMAGE = ['not_an_image', 'no_pixels', 'no_images'];
  * @property {number} total Slices of this batch, as far as they are known.
  * @property {number | null} secondsLeft
  * @property {number} skipped Files and entries that were left out: no images.
+ * @property {StudyBeside[]} beside Files and entries that were set aside as a whole.
  * @property {boolean} cancelled
  */
 
@@ -74,6 +75,8 @@ export class Queue {
 
   /** Entries of files that were left out since the last `forget`: no images. */
   skipped = 0;
+  /** @type {StudyBeside[]} Files and entries that were set aside as a whole since the last `forget`. */
+  beside = [];
 
   get busy() { return this.#jobs.length > 0; }
 
@@ -203,8 +206,13 @@ export class Queue {
       const opened = await client.open(job.name, job.file);
       if (job.cancelled) return;
       if (job.frames === null) {
-        this.#expect(job, job.only === null ? opened.frames : 1);
-        if (job.replaces === null) this.skipped += opened.skipped;
+        const isAside = opened.isAside && job.folder !== null;
+        this.#expect(job, isAside ? 0 : job.only === null ? opened.frames : 1);
+        if (job.replaces === null) {
+          this.skipped += opened.skipped;
+          if (isAside || !opened.isAside) this.#setAside(opened.setAside, isAside ? job.folder : job.own);
+        }
+        if (isAside) this.#tell();
         // Others may help.
         this.dispatch();
       }
@@ -246,13 +254,23 @@ export class Queue {
   #unopened(job, failure) {
     if (failure.code === 'stopped') return;
     if (job.frames !== null) return this.#crashed(job, failure);
-    if (job.folder !== null && NO_IMAGE.includes(failure.code)) {
-      this.skipped++;
+    if (job.folder !== null && (failure.aside || NO_IMAGE.includes(failure.code))) {
+      if (failure.aside) this.#setAside([{ kind: failure.aside, place: failure.place ?? NOWHERE }], job.folder);
+      else this.skipped++;
       this.#expect(job, 0);
       return this.#tell();
     }
     this.#expect(job, 1);
     this.#hold(job, job.take(), { ...job.unread(0, failure, this.#model), whole: job.only === null });
+  }
+
+  /**
+   * @param {SetAside[]} files
+   * @param {Container | null} container
+   */
+  #setAside(files, container) {
+    const { name = null, intake = null } = container ?? {};
+    for (const file of files) this.beside.push({ ...file, container: name, intake });
   }
 
   /**
@@ -338,6 +356,7 @@ export class Queue {
       total: this.#slices,
       secondsLeft: this.#slices > 3 && this.#done > 1 ? left * spent / this.#done / 1000 : null,
       skipped: this.skipped,
+      beside: this.beside,
       cancelled,
     });
   }

@@ -80,10 +80,32 @@ interface OpacityGrid {
 interface SlicePlace {
   /** A word for the series, equal for slices of one series. */
   series: string | null;
+  /** A word for the visit, which may have several series. */
+  visit: string | null;
+  /** A word for the slice, equal in copies of it. */
+  instance: string | null;
   /** Millimetres towards the head. */
   height: number | null;
+  /** Millimetres in a direction that the scanner chose. */
+  location: number | null;
   /** The number that the scanner gave the slice. */
   number: number | null;
+  marks: Marks;
+  /** A word for its pixels, equal where they are. */
+  pixels: string | null;
+}
+
+/** What tells the stacks of a series apart. */
+type Marks = { [mark in 'acquisition' | 'echo' | 'time' | 'stack' | 'image_type' | 'kernel' | 'thickness']?: string };
+
+/** The kinds of what is set aside, see src/aside.rs. */
+type Aside = 'localizer' | 'dose_sheet' | 'structured_report' | 'key_objects' | 'presentation_state' | 'directory' | 'screen_capture'
+  | 'segmentation' | 'radiotherapy' | 'document' | 'no_image';
+
+/** A file or an entry that was set aside as a whole. */
+interface SetAside {
+  kind: Aside;
+  place: SlicePlace;
 }
 
 /** What a reading worker gives for a slice: the reading, and beside it what the page draws. */
@@ -172,14 +194,23 @@ interface Measures {
   [name: string]: string | number | (string | number)[] | Measures;
 }
 
+type Order = 'position' | 'location' | 'number' | 'input';
+
 /** Several slices that belong together, as the library puts them together. Slice n of it is item `slices[n - 1]`. */
 interface FoundStudy {
   kind: 'series' | 'container' | 'pictures';
   /** Among those of its kind, from 1. */
   ordinal: number;
   name: string | null;
-  order: 'position' | 'number' | 'input';
+  order: Order;
   slices: number[];
+  /** One, or as many as the files tell apart: the numbers of their slices, from 1. */
+  stacks: { differs: Marks; order: Order; slices: number[] }[];
+  /** Items that are a slice again, which counts once. */
+  repeated: { item: number; slice: number }[];
+  /** Items that are no slices of it. */
+  localizers: number[];
+  set_aside: { [kind in Aside]?: number };
   /** The numbers of the slices that were judged, the highest score first. */
   ranked: number[];
   counts: { slices: number; judged: number; positive: number; negative: number; uncertain: number; refused: number; unreadable: number };
@@ -191,10 +222,17 @@ interface FoundStudy {
 }
 
 /** What the library needs to know of a reading to put studies together: `container` is a name, `reason` a code. */
-interface StudyItem extends Pick<Reading, 'file' | 'frame' | 'verdict' | 'score' | 'opacity'>, SlicePlace {
+interface StudyItem extends Pick<Reading, 'file' | 'frame' | 'verdict' | 'score' | 'opacity'> {
+  place: SlicePlace;
   container: string | null;
   intake: number | null;
   reason: string | null;
+}
+
+/** What was set aside as a whole, and what it came in. */
+interface StudyBeside extends SetAside {
+  container: string | null;
+  intake: number | null;
 }
 
 /** Of a worker, or of all together. */

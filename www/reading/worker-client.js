@@ -16,15 +16,18 @@ export function hasSimd() {
 const BEAT_MS = 5_000;
 const MAX_BEATS = 24;
 
-/** Why a request got no answer. `code` is the worker's, or 'crashed' or 'stopped'. */
+/** Why a request got no answer. `code` is the worker's, or 'crashed' or 'stopped'; `place` and `aside` are what is known of the file. */
 export class RequestError extends Error {
   /**
    * @param {string} code
    * @param {string} message
+   * @param {{ place?: SlicePlace | null, aside?: Aside | null }} [file]
    */
-  constructor(code, message) {
+  constructor(code, message, { place = null, aside = null } = {}) {
     super(message);
     this.code = code;
+    this.place = place;
+    this.aside = aside;
   }
 }
 
@@ -34,7 +37,7 @@ export class RequestError extends Error {
  * @typedef {{ id: number }
  *   & ({ type: 'progress', loaded: number, total: number }
  *     | { type: 'done', value: unknown }
- *     | { type: 'failed', code: string, message: string, fatal: boolean })} Answer
+ *     | { type: 'failed', code: string, message: string, fatal: boolean, place: SlicePlace | null, aside: Aside | null })} Answer
  */
 
 export class WorkerClient {
@@ -123,7 +126,7 @@ export class WorkerClient {
   /**
    * @param {string} name
    * @param {File} file
-   * @returns {Promise<{ frames: number, skipped: number }>}
+   * @returns {Promise<{ frames: number, skipped: number, isAside: boolean, setAside: SetAside[] }>}
    */
   open(name, file) { return this.#request('open', { name, file }); }
 
@@ -144,9 +147,10 @@ export class WorkerClient {
 
   /**
    * @param {StudyItem[]} items
+   * @param {StudyBeside[]} beside
    * @returns {Promise<FoundStudy[]>}
    */
-  studies(items) { return this.#request('studies', { items }); }
+  studies(items, beside) { return this.#request('studies', { items, beside }); }
 
   /** @type {(state: ReaderState, failure?: RequestError | null) => void} */
   #enter(state, failure = null) {
@@ -196,7 +200,7 @@ export class WorkerClient {
     this.#pending.delete(answer.id);
     this.#listen();
     if (answer.type === 'done') request.resolve(answer.value);
-    else request.reject(new RequestError(answer.code, answer.message));
+    else request.reject(new RequestError(answer.code, answer.message, answer));
   }
 
   // Counts the silence of a worker that owes an answer. A start may wait for a slow network.

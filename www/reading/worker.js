@@ -11,17 +11,20 @@
 //   { id, type: 'read', frame }         frame counts from 0; where the worker reads
 //   { id, type: 'pixels', frame }       frame counts from 0; where it does not
 //   { id, type: 'close' }
-//   { id, type: 'studies', items }      items: StudyItem[] of reading.d.ts
+//   { id, type: 'studies', items, beside }
+//                                       items: StudyItem[] of reading.d.ts; beside: StudyBeside[]
 // Worker to page:
 //   { id, type: 'progress', loaded, total }        bytes of the module; the total is known from the build
 //   { id, type: 'done', value }
 //        load:    { model, module }; model is null without the network
-//        open:    { frames, skipped }; skipped is undefined where the worker only gives pixels
+//        open:    { frames, skipped, isAside, setAside }; frames alone where the worker only gives pixels
 //        read:    a FullReading; the buffers of its maps, lungs and picture are transferred
 //        pixels:  FullPixels; the buffers are transferred
 //        close:   null
 //        studies: FoundStudy[]
-//   { id, type: 'failed', code, message, fatal }   fatal: this instance must not be used again
+//   { id, type: 'failed', code, message, fatal, place, aside }
+//                                       fatal: this instance must not be used again; place and aside: of a file that could not be
+//                                       opened, as far as it is known, else null
 //
 // There is no cancel message: a forward pass cannot be interrupted, so the page terminates the worker.
 
@@ -99,7 +102,8 @@ async function open({ name, file }) {
     throw new CodedError('unreadable', 'The browser could not read this file. If it is a folder, choose the files inside it; if it was moved or changed, choose it again.');
   }
   opened = opener(new Uint8Array(buffer), name);
-  return { value: { frames: opened.length, skipped: 'skipped' in opened ? opened.skipped : undefined } };
+  const { length: frames } = opened;
+  return { value: 'skipped' in opened ? { frames, skipped: opened.skipped, isAside: opened.isAside, setAside: opened.setAside } : { frames } };
 }
 
 /**
@@ -150,10 +154,10 @@ function close() {
 }
 
 /**
- * @param {{ items: StudyItem[] }} request
+ * @param {{ items: StudyItem[], beside: StudyBeside[] }} request
  * @returns {Result}
  */
-const studies = ({ items }) => ({ value: library.studies(items) });
+const studies = ({ items, beside }) => ({ value: library.studies(items, beside) });
 
 /**
  * A view into the instance's memory cannot be transferred.
@@ -183,6 +187,8 @@ async function answer(request) {
       code: coded ? failure.code : 'crashed',
       message: String(failure?.message ?? failure),
       fatal: !coded,
+      place: failure?.place ?? null,
+      aside: failure?.aside ?? null,
     });
   }
 }

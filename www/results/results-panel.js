@@ -64,6 +64,7 @@ export class ResultsPanel {
     if (this.#queue.busy) this.#cancel();
     this.#results.clear();
     this.#queue.skipped = 0;
+    this.#queue.beside = [];
     this.#show();
     this.#onClear();
     byId('intake').focus();

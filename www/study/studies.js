@@ -2,14 +2,15 @@
 // has changed. Knows no element of the page.
 
 import { words } from '../locales/words.js';
+import { sentenceOf } from '../reading/aside.js';
 
 // While files are read, studies are put together at most once in this many milliseconds, and more rarely the more slices there are.
 const MIN_PAUSE = 800;
 const PAUSE_A_SLICE = 0.2;
 
-/** @typedef {Omit<FoundStudy, 'slices'> & { records: SliceRecord[] }} Study Slice n of it is records[n - 1]. */
+/** @typedef {Omit<FoundStudy, 'slices' | 'repeated' | 'localizers'> & { records: SliceRecord[], repeats: number }} Study Slice n of it is records[n - 1]. */
 
-/** @typedef {{ study: Study, slice: number }} Member The study that a slice is part of, and its number there. */
+/** @typedef {{ study: Study, slice: number }} Member The study that a slice is part of, and its number there, or that of the same slice. */
 
 export class Studies {
   /** @type {Study[]} */
@@ -18,6 +19,7 @@ export class Studies {
   #members = new Map();
   #pool;
   #results;
+  #beside;
   #onChange;
   /** @type {Timer | null} */
   #timer = null;
@@ -29,11 +31,13 @@ export class Studies {
   /**
    * @param {import('../reading/pool.js').Pool} pool
    * @param {{ records: SliceRecord[] }} results
+   * @param {() => StudyBeside[]} beside What was set aside as a whole.
    * @param {() => void} onChange
    */
-  constructor(pool, results, onChange) {
+  constructor(pool, results, beside, onChange) {
     this.#pool = pool;
     this.#results = results;
+    this.#beside = beside;
     this.#onChange = onChange;
   }
 
@@ -72,10 +76,16 @@ export class Studies {
   async #ask() {
     const asked = this.#asked;
     const records = [...this.#results.records];
-    const found = records.length === 0 ? [] : await this.#pool.studies(records.map(item));
+    const found = records.length === 0 ? [] : await this.#pool.studies(records.map(item), this.#beside());
     this.#known = asked;
-    this.list = found.map(({ slices, ...study }) => ({ ...study, records: slices.map((at) => records[at]) }));
-    this.#members = new Map(this.list.flatMap((study) => study.records.map((record, at) => /** @type {const} */ ([record, { study, slice: at + 1 }]))));
+    this.list = [];
+    this.#members = new Map();
+    for (const { slices, repeated, localizers, ...rest } of found) {
+      const study = { ...rest, records: slices.map((at) => records[at]), repeats: repeated.length };
+      this.list.push(study);
+      for (const [at, record] of study.records.entries()) this.#members.set(record, { study, slice: at + 1 });
+      for (const { item: at, slice } of repeated) this.#members.set(records[at], { study, slice });
+    }
     this.#onChange();
   }
 }
@@ -86,7 +96,7 @@ export class Studies {
  */
 function item({ reading: { file, frame, verdict, score, opacity, refusal, error }, place, container }) {
   const { name = null, intake = null } = container ?? {};
-  return { file, frame, verdict, score, opacity, container: name, intake, reason: (refusal ?? error)?.code ?? null, ...place };
+  return { file, frame, verdict, score, opacity, container: name, intake, reason: (refusal ?? error)?.code ?? null, place };
 }
 
 /**
@@ -102,16 +112,29 @@ export function titleOf({ kind, ordinal, name }, nameless = false) {
 }
 
 /**
+ * What a stack is called by what tells it from the others.
+ *
+ * @param {Study['stacks'][number]} stack
+ */
+function nameOf({ differs }) {
+  const marks = /** @type {[keyof Marks, string][]} */ (Object.entries(differs));
+  return marks.map(([mark, value]) => words.batch.marks[mark](value.replaceAll('\\', ' '))).join(', ') || words.batch.unnamed;
+}
+
+/**
  * Its sentences: how many are positive and where the highest is, how opaque the lungs are, and how many slices were set aside.
  *
  * @param {Study} study
  */
-export function sentencesOf({ counts, highest, opacity }) {
+export function sentencesOf({ counts, highest, opacity, stacks, repeats, set_aside: aside }) {
   const { positive, uncertain, judged, slices, refused, unreadable } = counts;
   return [
     highest ? words.batch.share(positive, judged, uncertain) : words.batch.noneJudged(slices),
     highest ? words.batch.highest(highest.score, highest.slice) : null,
     opacity && words.batch.opacity(opacity),
     refused + unreadable > 0 ? words.batch.aside(refused, unreadable) : null,
+    sentenceOf(aside),
+    stacks.length > 1 ? words.batch.stacks(stacks.map((stack) => ({ name: nameOf(stack), slices: stack.slices.length }))) : null,
+    repeats > 0 ? words.batch.repeats(repeats) : null,
   ].filter((sentence) => sentence !== null);
 }

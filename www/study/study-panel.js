@@ -71,7 +71,7 @@ export class StudyPanel {
    */
   #fill(fold, study, model) {
     const { node, summary, body } = fold;
-    const told = JSON.stringify([study.name, study.counts, study.ranked, study.order, study.opacity, document.documentElement.lang]);
+    const told = JSON.stringify([study.name, study.counts, study.ranked, study.order, study.opacity, study.stacks, study.repeats, study.set_aside, document.documentElement.lang]);
     // What says the same stays, with the focus that may be in it.
     if (told === fold.told) return;
     fold.told = told;

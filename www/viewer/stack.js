@@ -8,15 +8,16 @@ import { titleOf } from '../study/studies.js';
  * records in input order.
  *
  * @param {SliceRecord[]} records
- * @param {(record: SliceRecord) => { study: import('../study/studies.js').Study } | null} studyOf Null where it is not known yet.
+ * @param {(record: SliceRecord) => import('../study/studies.js').Member | null} studyOf Null where it is not known yet.
  * @param {SliceRecord} record
  * @returns {{ records: SliceRecord[], title: string | null }}
  */
 export function stackOf(records, studyOf, record) {
   /** @param {SliceRecord} other */
   const several = (other) => {
-    const { study } = studyOf(other) ?? {};
-    return study && study.kind !== 'pictures' && study.records.length > 1 ? study : null;
+    const { study, slice = 0 } = studyOf(other) ?? {};
+    // One that is a slice again is none of its stack.
+    return study && study.records[slice - 1] === other && study.kind !== 'pictures' && study.records.length > 1 ? study : null;
   };
   const study = several(record);
   if (study) return { records: study.records, title: study.kind === 'series' ? titleOf(study) : null };

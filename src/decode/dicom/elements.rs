@@ -11,16 +11,18 @@ use dicom_parser::dataset::LazyDataToken;
 use dicom_parser::dataset::lazy_read::LazyDataSetReader;
 use dicom_transfer_syntax_registry::TransferSyntaxRegistry;
 
+use super::decimal;
 use super::fault::damaged;
+use super::groups::Groups;
 use super::start::{MAX_VALUE, Start};
 use super::syntax::{EXPLICIT_VR_BIG_ENDIAN, unsupported_syntax};
 use super::table::Lut;
 use crate::decode::Limits;
 use crate::error::Result;
-use crate::slice::Series;
+use crate::place::Uid;
 
-/// The elements as they stand in the data set.
-#[derive(Debug, Default)]
+/// The elements as they stand in the data set; of a frame, once its functional groups stand in their place.
+#[derive(Debug, Clone, Default)]
 pub(super) struct Elements {
     pub(super) transfer_syntax: Option<String>,
     pub(super) sop_class: Option<String>,
@@ -42,15 +44,30 @@ pub(super) struct Elements {
     pub(super) rescale_type: Option<String>,
     pub(super) orientation: Option<String>,
     pub(super) patient_orientation: Option<String>,
-    pub(super) series: Option<Series>,
+    pub(super) visit: Option<Uid>,
+    pub(super) series: Option<Uid>,
+    pub(super) instance: Option<Uid>,
     pub(super) position: Option<String>,
-    pub(super) instance: Option<String>,
+    pub(super) location: Option<String>,
+    pub(super) number: Option<String>,
+    pub(super) acquisition: Option<String>,
+    pub(super) echoes: Option<String>,
+    pub(super) time: Option<String>,
+    pub(super) stack: Option<String>,
+    pub(super) place_in_stack: Option<u32>,
+    pub(super) kernel: Option<String>,
+    pub(super) thickness: Option<String>,
+    pub(super) concatenation: Option<Uid>,
+    pub(super) place_in_concatenation: Option<u16>,
+    /// The frames of a concatenation that come before the first of this file.
+    pub(super) frames_before: Option<u32>,
+    /// A decimal number has a comma where its point should be.
+    pub(super) has_comma: bool,
+    pub(super) groups: Groups,
     /// The walk ended inside a sequence.
-    is_open: bool,
+    pub(super) is_open: bool,
     /// The first item of a Modality LUT Sequence.
     pub(super) lut: Option<Lut>,
-    /// Functional groups give a scale, for all frames or for each.
-    pub(super) has_scale_by_frame: bool,
     /// Where the value of the Extended Offset Table lies.
     pub(super) offsets: Option<Range<usize>>,
     pub(super) pixels: Option<PixelData>,
@@ -81,10 +98,11 @@ pub(super) enum PixelData {
 const FLOATS: [(Tag, usize); 2] = [(tags::FLOAT_PIXEL_DATA, 4), (tags::DOUBLE_FLOAT_PIXEL_DATA, 8)];
 
 /// What becomes of the value of an element.
-type Take = fn(&mut Elements, Value);
+pub(super) type Take = fn(&mut Elements, Value);
 
-/// The elements that are read, each outside of all sequences; every other one is skipped.
-const READ: [(Tag, Take); 27] = [
+/// The elements that are read outside of all sequences; within them [`Groups`] reads some, and every other one is skipped.
+const READ: [(Tag, Take); 40] = [
+    (tags::MEDIA_STORAGE_SOP_CLASS_UID, |elements, value| elements.sop_class = value.text()),
     (tags::TRANSFER_SYNTAX_UID, |elements, value| elements.transfer_syntax = value.text()),
     (tags::IMAGE_TYPE, |elements, value| elements.image_type = value.text()),
     (tags::SOP_CLASS_UID, |elements, value| elements.sop_class = value.text()),
@@ -92,11 +110,23 @@ const READ: [(Tag, Take); 27] = [
     (tags::MODALITY, |elements, value| {
         elements.modality = value.text().map(|text| if is_code(&text) { text } else { "unknown".to_string() })
     }),
-    (tags::SERIES_INSTANCE_UID, |elements, value| elements.series = value.text().map(|uid| Series::of(&uid))),
-    (tags::INSTANCE_NUMBER, |elements, value| elements.instance = value.text()),
+    (tags::SOP_INSTANCE_UID, |elements, value| elements.instance = value.uid()),
+    (tags::STUDY_INSTANCE_UID, |elements, value| elements.visit = value.uid()),
+    (tags::SERIES_INSTANCE_UID, |elements, value| elements.series = value.uid()),
+    (tags::CONCATENATION_UID, |elements, value| elements.concatenation = value.uid()),
+    (tags::IN_CONCATENATION_NUMBER, |elements, value| elements.place_in_concatenation = value.number()),
+    (tags::CONCATENATION_FRAME_OFFSET_NUMBER, |elements, value| elements.frames_before = value.long()),
+    (tags::INSTANCE_NUMBER, |elements, value| elements.number = value.text()),
+    (tags::ACQUISITION_NUMBER, |elements, value| elements.acquisition = value.text()),
+    (tags::ECHO_NUMBERS, |elements, value| elements.echoes = value.text()),
+    (tags::TEMPORAL_POSITION_IDENTIFIER, |elements, value| elements.time = value.text()),
+    (tags::TEMPORAL_POSITION_INDEX, |elements, value| elements.time = value.long().map(|index| index.to_string())),
+    (tags::CONVOLUTION_KERNEL, |elements, value| elements.kernel = value.text()),
+    (tags::SLICE_THICKNESS, |elements, value| elements.thickness = elements.decimal(value)),
+    (tags::SLICE_LOCATION, |elements, value| elements.location = elements.decimal(value)),
     (tags::PATIENT_ORIENTATION, |elements, value| elements.patient_orientation = value.text()),
-    (tags::IMAGE_POSITION_PATIENT, |elements, value| elements.position = value.text()),
-    (tags::IMAGE_ORIENTATION_PATIENT, |elements, value| elements.orientation = value.text()),
+    (tags::IMAGE_POSITION_PATIENT, |elements, value| elements.position = elements.decimal(value)),
+    (tags::IMAGE_ORIENTATION_PATIENT, |elements, value| elements.orientation = elements.decimal(value)),
     (tags::SAMPLES_PER_PIXEL, |elements, value| elements.samples = value.number()),
     (tags::PHOTOMETRIC_INTERPRETATION, |elements, value| elements.photometric = value.text()),
     (tags::NUMBER_OF_FRAMES, |elements, value| elements.frames = value.text()),
@@ -112,21 +142,21 @@ const READ: [(Tag, Take); 27] = [
     (tags::FLOAT_PIXEL_PADDING_RANGE_LIMIT, |elements, value| elements.float_padding_limit = value.float()),
     (tags::DOUBLE_FLOAT_PIXEL_PADDING_VALUE, |elements, value| elements.float_padding = value.float()),
     (tags::DOUBLE_FLOAT_PIXEL_PADDING_RANGE_LIMIT, |elements, value| elements.float_padding_limit = value.float()),
-    (tags::RESCALE_INTERCEPT, |elements, value| elements.intercept = value.text()),
-    (tags::RESCALE_SLOPE, |elements, value| elements.slope = value.text()),
+    (tags::RESCALE_INTERCEPT, |elements, value| elements.take_intercept(value)),
+    (tags::RESCALE_SLOPE, |elements, value| elements.slope = elements.decimal(value)),
     (tags::RESCALE_TYPE, |elements, value| elements.rescale_type = value.text()),
 ];
 
 /// The value of an element.
 #[derive(Clone, Copy)]
-struct Value<'a> {
-    bytes: &'a [u8],
-    big_endian: bool,
+pub(super) struct Value<'a> {
+    pub(super) bytes: &'a [u8],
+    pub(super) big_endian: bool,
 }
 
 impl Value<'_> {
     /// Without its padding; `None` where nothing is left.
-    fn text(self) -> Option<String> {
+    pub(super) fn text(self) -> Option<String> {
         let text = String::from_utf8_lossy(self.bytes);
         Some(text.trim_matches(['\0', ' ']).to_string()).filter(|text| !text.is_empty())
     }
@@ -150,10 +180,20 @@ impl Value<'_> {
         Some(pairs.map(|pair| if self.big_endian { u16::from_be_bytes(pair) } else { u16::from_le_bytes(pair) }))
     }
 
+    fn uid(self) -> Option<Uid> {
+        self.text().map(|uid| Uid::of(&uid))
+    }
+
     /// The first number of 16 bits.
-    fn number(self) -> Option<u16> {
+    pub(super) fn number(self) -> Option<u16> {
         let bytes = self.bytes.first_chunk::<2>()?;
         Some(if self.big_endian { u16::from_be_bytes(*bytes) } else { u16::from_le_bytes(*bytes) })
+    }
+
+    /// The first number of 32 bits.
+    pub(super) fn long(self) -> Option<u32> {
+        let bytes = self.bytes.first_chunk::<4>()?;
+        Some(if self.big_endian { u32::from_be_bytes(*bytes) } else { u32::from_le_bytes(*bytes) })
     }
 }
 
@@ -217,6 +257,7 @@ impl Elements {
         // nothing is left.
         let mut open = Vec::new();
         let mut is_in_lut = false;
+        self.groups.begin();
         let mut tokens = 0u64;
         let mut end = at;
         while let Some(token) = reader.advance() {
@@ -236,18 +277,22 @@ impl Elements {
                     if open.is_empty() {
                         is_in_lut = tag == tags::MODALITY_LUT_SEQUENCE && self.lut.is_none();
                     }
-                    self.has_scale_by_frame |= tag == tags::PIXEL_VALUE_TRANSFORMATION_SEQUENCE;
+                    self.groups.enter(open.len(), tag);
                     open.push(Open::Sequence);
                     // Every other one is an item.
                     Limits::check("the number of sequences within each other", open.len() as u64 / 2, limits.nesting)?;
                 }
-                LazyDataToken::PixelSequenceStart => open.push(Open::Sequence),
+                LazyDataToken::PixelSequenceStart => {
+                    self.groups.enter(open.len(), tags::PIXEL_DATA);
+                    open.push(Open::Sequence);
+                }
                 LazyDataToken::ItemStart { .. } => {
                     if open.len() == LUT_SEQUENCE && is_in_lut {
                         // More items than one make no sense.
                         is_in_lut = self.lut.is_none();
                         self.lut.get_or_insert_default();
                     }
+                    self.groups.begin_item(open.len(), limits)?;
                     open.push(Open::Item);
                 }
                 LazyDataToken::SequenceEnd => close(&mut open, Open::Sequence)?,
@@ -283,10 +328,15 @@ impl Elements {
                         );
                     }
                     let read = READ.iter().find(|(tag, _)| open.is_empty() && *tag == header.tag);
-                    if let (Some((_, take)), true) = (read, length <= MAX_VALUE) {
+                    let in_group = self.groups.take(open.len(), header.tag);
+                    if (read.is_some() || in_group.is_some()) && length <= MAX_VALUE {
                         let mut value = Vec::new();
                         decoder.read_to_vec(length, &mut value).map_err(|error| damaged(&error.to_string()))?;
-                        take(self, Value { bytes: &value, big_endian });
+                        if let Some((_, take)) = read {
+                            take(self, Value { bytes: &value, big_endian });
+                        } else if let Some(take) = in_group {
+                            self.groups.hold(take, value, big_endian);
+                        }
                     } else {
                         decoder.skip_bytes(length).map_err(|error| damaged(&error.to_string()))?;
                     }
@@ -303,6 +353,21 @@ impl Elements {
         }
         self.is_open = !open.is_empty();
         Ok(end)
+    }
+
+    /// The text of decimal numbers, each with a point.
+    pub(super) fn decimal(&mut self, value: Value) -> Option<String> {
+        let text = value.text()?;
+        let Some(pointed) = decimal::pointed(&text) else { return Some(text) };
+        self.has_comma = true;
+        Some(pointed)
+    }
+
+    /// A comma that may stand between thousands stays: that is no number.
+    pub(super) fn take_intercept(&mut self, value: Value) {
+        let text = value.text();
+        let is_clear = text.as_deref().is_none_or(|text| !decimal::may_be_thousands(text));
+        self.intercept = if is_clear { self.decimal(value) } else { text };
     }
 
     pub(super) fn frame_count(&self) -> Result<usize> {

@@ -1,5 +1,7 @@
 //! What a file says of its frames, and the reading of one.
 
+use std::mem;
+
 use dicom_dictionary_std::uids;
 
 use super::codec::{Codec, Frame};
@@ -12,9 +14,15 @@ use super::start::Start;
 use super::syntax::{EXPLICIT_VR_BIG_ENDIAN, UNCOMPRESSED, unsupported_syntax};
 use super::table::Table;
 use super::values::{Layout, Meaning, Padding, stored};
-use crate::decode::{Limits, inflate};
+use super::{object, place};
+use crate::aside::Aside;
+use crate::decode::{Limits, SetAside, Unopened, inflate};
 use crate::error::{Error, Result};
-use crate::slice::{Origin, Place, Slice};
+use crate::place::Place;
+use crate::slice::{Origin, Slice};
+
+/// What is said of a file that [`Elements::has_comma`].
+const COMMA: &str = "decimal numbers of its header have a comma, which was read as their point";
 
 /// What is said of a table that [`Table::is_turned`], and of pixels that hold what is no number.
 const TURNED: &str =
@@ -31,12 +39,22 @@ pub struct Header {
     pub(super) width: usize,
     pub(super) height: usize,
     pub(super) layout: Layout,
-    meaning: Meaning,
     padding: Option<Padding>,
-    orientation: Option<Orientation>,
     pub(super) storage: Storage,
+    /// One for each frame.
+    views: Vec<View>,
+    /// What the file is, where it is set aside as a whole.
+    pub aside: Option<Aside>,
+}
+
+/// What a file says of one frame.
+#[derive(Debug)]
+struct View {
+    /// What its values mean; of a file of which some frames have no such meaning, why not.
+    meaning: Result<Meaning>,
+    orientation: Option<Orientation>,
     origin: Origin,
-    pub place: Place,
+    place: Place,
 }
 
 /// Where the frames lie in the file.
@@ -59,8 +77,15 @@ pub(super) enum Storage {
 
 impl Header {
     /// Reads the header; the pixel data are only located. A data set that was deflated is inflated in `bytes`.
-    pub fn read(bytes: &mut Vec<u8>, start: Start, limits: &Limits) -> Result<Header> {
+    pub fn read(bytes: &mut Vec<u8>, start: Start, limits: &Limits) -> std::result::Result<Header, Box<Unopened>> {
         let mut elements = Elements::default();
+        Header::walk(&mut elements, bytes, start, limits).map_err(|error| {
+            let aside = object::aside(&elements).or((error == Error::NoPixels).then_some(Aside::NoImage));
+            Box::new(Unopened { error, place: place_of_file(elements), aside })
+        })
+    }
+
+    fn walk(elements: &mut Elements, bytes: &mut Vec<u8>, start: Start, limits: &Limits) -> Result<Header> {
         let mut at = elements.walk_meta(bytes, start, limits)?;
         let syntax = elements.transfer_syntax.clone().unwrap_or_default();
         if syntax == uids::DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN {
@@ -79,7 +104,7 @@ impl Header {
         Header::new(elements, bytes, limits)
     }
 
-    fn new(elements: Elements, bytes: &[u8], limits: &Limits) -> Result<Header> {
+    fn new(elements: &mut Elements, bytes: &[u8], limits: &Limits) -> Result<Header> {
         let syntax = elements.transfer_syntax.clone().unwrap_or_default();
         let Some(pixels) = elements.pixels else {
             return Err(if elements.is_cut() { damaged("it ends before the pixel data") } else { Error::NoPixels });
@@ -108,7 +133,7 @@ impl Header {
         let big_endian = syntax == EXPLICIT_VR_BIG_ENDIAN;
         // Numbers have no stored bits, and a table is none of theirs.
         let is_whole = !matches!(pixels, PixelData::Floats { .. });
-        let layout = if is_whole { Layout::of(&elements, &syntax)? } else { Layout::default() };
+        let layout = if is_whole { Layout::of(elements, &syntax)? } else { Layout::default() };
         let check_length = |at: u64, length: u32, size: usize| {
             let expected = (width * height * size) as u64 * frames as u64;
             let present = u64::from(length).min((bytes.len() as u64).saturating_sub(at));
@@ -120,7 +145,7 @@ impl Header {
         let storage = match (pixels, codec) {
             (PixelData::Native { at, length }, None) => Storage::Native { at: check_length(at, length, layout.bytes)? },
             (PixelData::Floats { at, length, bytes }, None) => {
-                let floats = Floats::of(&elements, bytes, big_endian);
+                let floats = Floats::of(elements, bytes, big_endian);
                 Storage::Floats { at: check_length(at, length, bytes)?, floats }
             }
             (PixelData::Encapsulated { at }, Some(codec)) => {
@@ -135,32 +160,33 @@ impl Header {
         let lut = elements.lut.as_ref().filter(|_| is_whole);
         let table =
             lut.map(|lut| Table::read(lut, bytes, big_endian, elements.representation == Some(1))).transpose()?;
-        let meaning = Meaning::of(&elements, table.as_ref(), &photometric)?;
-        let padding = Padding::of(&elements, layout);
-        let orientation = Orientation::of(&elements);
-        let localizer = elements
-            .image_type
-            .as_deref()
-            .is_some_and(|kinds| kinds.split('\\').any(|kind| kind.trim() == "LOCALIZER"));
-        let place = place(&elements, frames);
-        let origin = Origin {
-            format: FORMAT,
-            unscaled: matches!(meaning, Meaning::Unscaled { .. }),
-            oblique: orientation.is_some_and(|orientation| !orientation.is_axial()),
-            orientation: orientation.map(Orientation::shown),
-            modality: elements.modality,
-            transfer_syntax: Some(syntax),
-            localizer,
-            notes: if table.is_some_and(|table| table.is_turned) { vec![TURNED.to_string()] } else { Vec::new() },
-            colour: 0.0,
+        let padding = Padding::of(elements, layout);
+        let groups = mem::take(&mut elements.groups);
+        let view = |frame| {
+            let elements = groups.of_frame(elements, frames, frame);
+            let table = table.as_ref().filter(|_| elements.lut.is_some());
+            View::of(&elements, frame, table, &syntax, &photometric)
         };
-        Ok(Header { frames, width, height, layout, meaning, padding, orientation, storage, origin, place })
+        let views: Vec<View> = (0..frames).map(view).collect();
+        elements.groups = groups;
+        if views.iter().all(|view| view.meaning.is_err()) {
+            views.first().map_or(Ok(()), |view| view.meaning.clone().map(|_| ()))?;
+        }
+        let aside = object::aside(elements);
+        Ok(Header { frames, width, height, layout, padding, storage, views, aside })
+    }
+
+    /// Where a frame belongs, `frame < self.frames`.
+    pub fn place(&self, frame: usize) -> Place {
+        self.views[frame].place.clone()
     }
 
     /// Decodes one frame, `frame < self.frames`.
     pub fn slice(&self, bytes: &[u8], frame: usize) -> Result<Slice> {
         let Header { width, height, layout, padding, .. } = *self;
-        let mut origin = self.origin.clone();
+        let view = &self.views[frame];
+        let meaning = view.meaning.as_ref().map_err(Error::clone)?;
+        let mut origin = view.origin.clone();
         let native = |at: usize, size: usize| {
             let length = width * height * size;
             let at = at + frame * length;
@@ -169,21 +195,21 @@ impl Header {
         let pixels = match &self.storage {
             Storage::Native { at } => {
                 let raw = native(*at, layout.bytes)?.chunks_exact(layout.bytes).map(|value| layout.raw(value));
-                self.meaning.pixels(stored(raw, layout, padding))
+                meaning.pixels(stored(raw, layout, padding))
             }
             Storage::Floats { at, floats } => {
                 let numbers = floats.read(native(*at, floats.bytes)?)?;
                 origin.notes.extend(numbers.has_gaps.then(|| GAPS.to_string()));
-                self.meaning.pixels(numbers.values.iter().copied())
+                meaning.pixels(numbers.values.iter().copied())
             }
             Storage::Encapsulated { codec, frames } => {
                 let size = Frame { width, height, bytes: layout.bytes };
                 let samples = codec.decode(&frames.bytes(bytes, frame), size)?;
                 let layout = layout.of_codestream(samples.precision);
-                self.meaning.pixels(stored(samples.values.iter().map(|value| u32::from(*value)), layout, padding))
+                meaning.pixels(stored(samples.values.iter().map(|value| u32::from(*value)), layout, padding))
             }
         };
-        let (pixels, width, height) = match self.orientation {
+        let (pixels, width, height) = match view.orientation {
             Some(orientation) => orientation.turn(pixels, width, height),
             None => (pixels, width, height),
         };
@@ -191,15 +217,32 @@ impl Header {
     }
 }
 
-/// What groups and orders the slices; what makes no sense there is no reason to refuse them.
-fn place(elements: &Elements, frames: usize) -> Place {
-    let single = |text: &Option<String>| text.clone().filter(|_| frames == 1);
-    let height = single(&elements.position).and_then(|position| {
-        let [_, _, z] = position.split('\\').collect::<Vec<_>>()[..] else { return None };
-        z.trim().parse().ok().filter(|z: &f64| z.is_finite())
-    });
-    let number = single(&elements.instance).and_then(|number| number.parse().ok());
-    Place { series: elements.series, height, number }
+impl View {
+    fn of(elements: &Elements, frame: usize, table: Option<&Table>, syntax: &str, photometric: &str) -> View {
+        let meaning = Meaning::of(elements, table, photometric);
+        let is_turned = table.is_some_and(|table| table.is_turned);
+        let notes = [elements.has_comma.then_some(COMMA), is_turned.then_some(TURNED)];
+        let orientation = Orientation::of(elements);
+        let origin = Origin {
+            format: FORMAT,
+            unscaled: matches!(meaning, Ok(Meaning::Unscaled { .. })),
+            oblique: orientation.is_some_and(|orientation| !orientation.is_axial()),
+            orientation: orientation.map(Orientation::shown),
+            modality: elements.modality.clone(),
+            transfer_syntax: Some(syntax.to_string()),
+            localizer: object::is_localizer(elements),
+            notes: notes.into_iter().flatten().map(str::to_string).collect(),
+            colour: 0.0,
+        };
+        View { meaning, orientation, origin, place: place::of(elements, frame) }
+    }
+}
+
+/// Where a file belongs whose frames are not read: as its first frame does.
+fn place_of_file(mut elements: Elements) -> Place {
+    let groups = mem::take(&mut elements.groups);
+    let frames = elements.frame_count().unwrap_or(1);
+    place::of(&groups.of_frame(&elements, frames, 0), 0)
 }
 
 /// The number of frames, as far as the first bytes of a file tell.
@@ -208,8 +251,8 @@ pub enum Peek {
     Frames(usize),
     /// More bytes are needed.
     Unknown,
-    /// It holds no image.
-    NoPixels,
+    /// It is set aside as a whole.
+    Aside(SetAside),
 }
 
 /// Counts the frames by the first bytes of a file, or all of it if `is_whole`. Damage is left for [`Header::read`] to name, and
@@ -228,11 +271,16 @@ pub fn peek(bytes: &[u8], start: Start, is_whole: bool, limits: &Limits) -> Peek
         (bytes, at)
     };
     let walked = elements.walk(bytes, at, &syntax, Part::DataSet, limits);
+    if let Some(kind) = object::aside(&elements) {
+        return Peek::Aside(SetAside { kind, place: place_of_file(elements) });
+    }
     match (walked, &elements.pixels) {
         (Ok(_), Some(_)) => {
             Peek::Frames(elements.frame_count().ok().filter(|frames| *frames as u64 <= limits.frames).unwrap_or(1))
         }
-        (Ok(_), None) if is_whole && !elements.is_cut() => Peek::NoPixels,
+        (Ok(_), None) if is_whole && !elements.is_cut() => {
+            Peek::Aside(SetAside { kind: Aside::NoImage, place: place_of_file(elements) })
+        }
         _ => unknown,
     }
 }
@@ -244,21 +292,23 @@ mod tests {
     use super::super::syntax::EXPLICIT_VR_BIG_ENDIAN;
     use super::*;
     use crate::decode::Image;
-    use crate::slice::Series;
+    use crate::place::{Mark, Uid};
     use dicom_dictionary_std::tags;
 
     #[test]
     fn the_header_says_where_a_slice_belongs() {
-        let place = |file: File| Image::open(file.bytes(), Limits::default()).unwrap().place();
+        let place = |file: File| Image::open(file.bytes(), Limits::default()).unwrap().place(0);
         let given = Some(["1.2.3", "17", "-125\\-130.5\\ -42.25"]);
         let found = place(File { place: given, ..File::default() });
-        assert_eq!((found.series, found.height, found.number), (Some(Series::of("1.2.3")), Some(-42.25), Some(17)));
+        assert_eq!((found.series, found.height, found.number), (Some(Uid::of("1.2.3")), Some(-42.25), Some(17)));
         // The position and the number of a file are not those of its frames.
         let frames = place(File { place: given, frames: Some("2"), values: vec![0; 4], ..File::default() });
-        assert_eq!((frames.series, frames.height, frames.number), (Some(Series::of("1.2.3")), None, None));
+        assert_eq!((frames.series, frames.height, frames.number), (Some(Uid::of("1.2.3")), None, None));
         let senseless = place(File { place: Some(["1.2.3", "first", "1\\2\\inf"]), ..File::default() });
         assert_eq!((senseless.height, senseless.number), (None, None));
-        assert_eq!(place(File::default()), Place::default());
+        let unplaced = place(File::default());
+        assert_eq!((unplaced.series, unplaced.height, unplaced.number), (None, None, None));
+        assert_eq!(unplaced.marks, [(Mark::ImageType, "ORIGINAL\\PRIMARY\\AXIAL".to_string())].into());
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! DICOM: the few header elements that a slice needs, and the pixel data, uncompressed or compressed.
 //!
-//! The data set is walked element by element and what is not needed is skipped: no name or date is ever read, of the ids that of the
-//! series alone, which is hashed at once, and a declared length takes no memory before it was held against the bytes that are there.
+//! The data set is walked element by element and what is not needed is skipped: no name or date is ever read, of the ids those that tell
+//! slices, series and studies apart, which are hashed at once, and a declared length takes no memory before it was held against the bytes that are there.
 //!
 //! | transfer syntax | decoder |
 //! |---|---|
@@ -17,14 +17,18 @@
 //! | Deflated Image Frame | [`codec::deflate`] (`flate2`) |
 
 mod codec;
+mod decimal;
 mod elements;
 mod fault;
 #[cfg(test)]
 pub(super) mod fixture;
 mod floats;
 mod fragments;
+mod groups;
 mod header;
+mod object;
 mod orientation;
+mod place;
 mod start;
 mod syntax;
 mod table;

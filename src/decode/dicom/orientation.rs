@@ -38,6 +38,16 @@ impl Orientation {
         (rx * cy - ry * cx).abs() >= MIN_AXIAL
     }
 
+    /// The direction across the slice, of length 1, nearest to the one towards the head; of a slice that does not lie across the body,
+    /// towards its left or its back.
+    pub(super) fn normal(self) -> [f64; 3] {
+        let ([rx, ry, rz], [cx, cy, cz]) = (self.rows.map(f64::from), self.columns.map(f64::from));
+        let normal = [ry * cz - rz * cy, rz * cx - rx * cz, rx * cy - ry * cx];
+        let length = normal.iter().map(|part| part * part).sum::<f64>().sqrt();
+        let greatest = normal.iter().copied().max_by(|a, b| a.abs().total_cmp(&b.abs())).unwrap_or(1.0);
+        normal.map(|part| part / length.copysign(greatest))
+    }
+
     /// How the slice lies once it was turned, as PatientOrientation would say it: where its rows and its columns run to.
     pub(super) fn shown(self) -> String {
         if self.is_axial() { "L\\P".to_string() } else { format!("{}\\{}", letter(self.rows), letter(self.columns)) }

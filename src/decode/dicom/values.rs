@@ -122,13 +122,6 @@ impl Meaning {
                 advice: "choose the series in Hounsfield units",
             });
         }
-        if elements.has_scale_by_frame {
-            return Err(Error::Unsupported {
-                what: "a CT image whose Hounsfield scale stands in functional groups (Pixel Value Transformation Sequence)"
-                    .to_string(),
-                advice: "export it as ordinary CT images, one a slice",
-            });
-        }
         let bits = elements.bits_stored.or(elements.bits_allocated).unwrap_or(16);
         let range = table.map_or(255.0 * slope.abs(), Table::range);
         if bits <= 8 && range < MIN_RANGE {

@@ -1,13 +1,21 @@
-//! The readings of one series, archive or folder, put together: slices in order, ranked and counted. Knows no host, no picture and no
-//! name but those that the host gave.
+//! The readings of one series, archive or folder, put together: slices in stacks and in order, ranked and counted, and what was set aside.
+//! Knows no host, no picture and no name but those that the host gave.
 //!
 //! The network judges slices. What is said here of several is arithmetic on its scores; nobody has validated it.
+
+mod order;
+mod repeats;
+mod stacks;
 
 use std::collections::{BTreeMap, HashMap};
 
 use serde::{Deserialize, Serialize};
 
+pub use self::order::Order;
+use self::stacks::Part;
+use crate::aside::Aside;
 use crate::opacity::Opacity;
+use crate::place::{Marks, Spot};
 use crate::reading::{Reading, Verdict};
 
 /// What a study needs to know of one reading.
@@ -22,12 +30,8 @@ pub struct Item {
     /// What tells containers, and files of several frames, of one name apart; `None` from a host whose names are all different.
     #[serde(default)]
     pub intake: Option<u32>,
-    /// An opaque word for the series, equal for slices of one series.
-    pub series: Option<String>,
-    /// Millimetres towards the head.
-    pub height: Option<f64>,
-    /// The number that the scanner gave the slice.
-    pub number: Option<i64>,
+    /// Where its file says that it belongs.
+    pub place: Spot,
     /// Of its reading.
     pub verdict: Verdict,
     /// 0..1 for a slice that was judged.
@@ -37,6 +41,20 @@ pub struct Item {
     pub opacity: Option<Opacity>,
     /// Code of the refusal or error.
     pub reason: Option<String>,
+}
+
+/// A file of a folder or an archive that was set aside as a whole: it has no reading.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub struct Beside {
+    /// What it is.
+    pub kind: Aside,
+    /// Where it says that it belongs.
+    pub place: Spot,
+    /// As of an [`Item`].
+    pub container: Option<String>,
+    /// As of an [`Item`].
+    #[serde(default)]
+    pub intake: Option<u32>,
 }
 
 /// What holds the slices of a study together.
@@ -51,18 +69,6 @@ pub enum Kind {
     Pictures,
 }
 
-/// By what the slices of a study are ordered.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Order {
-    /// From head to feet.
-    Position,
-    /// By the scanner's numbers.
-    Number,
-    /// As they were given.
-    Input,
-}
-
 /// Several slices that belong together. Slice n of it is item `slices[n - 1]`.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Study {
@@ -72,10 +78,18 @@ pub struct Study {
     pub ordinal: usize,
     /// The archive, folder or file; `None` for a series and for pictures.
     pub name: Option<String>,
-    /// How its slices are ordered.
+    /// How its slices are ordered; of several stacks, the loosest order.
     pub order: Order,
-    /// Every item of the study, in the order of its slices.
+    /// Every item of the study that counts, in the order of its slices.
     pub slices: Vec<usize>,
+    /// Its stacks one behind the other: one, or as many as its files tell apart.
+    pub stacks: Vec<Stack>,
+    /// Items that are a slice again, which counts once.
+    pub repeated: Vec<Repeat>,
+    /// Localizers among the items: they are no slices of the study.
+    pub localizers: Vec<usize>,
+    /// What was set aside, localizers included, and how many of each kind.
+    pub set_aside: BTreeMap<Aside, usize>,
     /// The numbers, from 1, of the slices that were judged, the highest score first.
     pub ranked: Vec<usize>,
     /// How many slices have which verdict.
@@ -86,8 +100,34 @@ pub struct Study {
     pub highest: Option<Highest>,
     /// The means of the judged slices, each counting alike; `None` where none was.
     pub opacity: Option<Opacity>,
-    /// How many slices were set aside, by the code of their refusal.
+    /// How many slices were not judged, by the code of their refusal.
     pub refusals: BTreeMap<String, usize>,
+}
+
+/// Slices that were taken in one way.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Stack {
+    /// What tells it from the other stacks, in words; `None` for the only one.
+    pub name: Option<String>,
+    /// The same for programs.
+    pub differs: Marks,
+    /// How its slices are ordered.
+    pub order: Order,
+    /// The numbers of its slices in the study, from 1.
+    pub slices: Vec<usize>,
+    /// How many of its slices have which verdict.
+    pub counts: Counts,
+    /// `None` where no slice was judged.
+    pub highest: Option<Highest>,
+}
+
+/// An item that is a slice again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Repeat {
+    /// The item.
+    pub item: usize,
+    /// The number of the slice that counts, from 1.
+    pub slice: usize,
 }
 
 /// How many slices there are; `judged` are the positive, the negative and the uncertain.
@@ -119,8 +159,8 @@ pub struct Highest {
 }
 
 impl Item {
-    /// The item of a reading from `container`, of which no other has the name; `series` is the host's word for its series.
-    pub fn new(reading: &Reading, container: Option<String>, series: Option<String>) -> Item {
+    /// The item of a reading from `container`, of which no other has the name; the words for its UIDs are made with `salt`.
+    pub fn new(reading: &Reading, container: Option<String>, salt: &[u8]) -> Item {
         let refusal = reading.refusal.as_ref().map(|refusal| refusal.code);
         let error = reading.error.as_ref().map(|error| error.code);
         Item {
@@ -128,9 +168,7 @@ impl Item {
             frame: reading.frame,
             container,
             intake: None,
-            series,
-            height: reading.place.height,
-            number: reading.place.number,
+            place: Spot::of(&reading.place, salt),
             verdict: reading.verdict,
             score: reading.score,
             opacity: reading.opacity,
@@ -140,7 +178,7 @@ impl Item {
 
     /// A series holds its slices together whatever they came in, and several frames their file.
     fn group(&self) -> Group<'_> {
-        match (&self.series, self.frame, &self.container) {
+        match (&self.place.series, self.frame, &self.container) {
             (Some(series), _, _) => (Kind::Series, Some(series), None),
             (None, Some(_), _) => (Kind::Container, Some(&self.file), self.intake),
             (None, None, Some(container)) => (Kind::Container, Some(container), self.intake),
@@ -152,8 +190,9 @@ impl Item {
 /// What holds a study together, its name among those of that kind, and the intake among those of that name.
 type Group<'a> = (Kind, Option<&'a str>, Option<u32>);
 
-/// Puts every item into the study that it belongs to; studies stand in the order of their first items.
-pub fn studies(items: &[Item]) -> Vec<Study> {
+/// Puts every item into the study that it belongs to; studies stand in the order of their first items. What lies `beside` them is set
+/// aside in the first study of its series, else of its visit, else of its container, and in none where there is no such study.
+pub fn studies(items: &[Item], beside: &[Beside]) -> Vec<Study> {
     let mut groups: Vec<(Group, Vec<usize>)> = Vec::new();
     let mut places = HashMap::new();
     for (at, item) in items.iter().enumerate() {
@@ -170,40 +209,96 @@ pub fn studies(items: &[Item]) -> Vec<Study> {
         let name = name.filter(|_| kind == Kind::Container).map(str::to_string);
         Study::new(items, kind, *ordinal, name, members)
     });
-    numbered.collect()
+    let mut studies: Vec<Study> = numbered.collect();
+    set_aside(items, &mut studies, beside);
+    studies
+}
+
+/// Counts what lies beside the items in the studies that it belongs to.
+fn set_aside(items: &[Item], studies: &mut [Study], beside: &[Beside]) {
+    #[derive(PartialEq, Eq, Hash)]
+    enum Bond<'a> {
+        Series(&'a str),
+        Visit(&'a str),
+        Container(&'a str, Option<u32>),
+    }
+    fn bonds<'a>(place: &'a Spot, container: Option<&'a str>, intake: Option<u32>) -> [Option<Bond<'a>>; 3] {
+        [
+            place.series.as_deref().map(Bond::Series),
+            place.visit.as_deref().map(Bond::Visit),
+            container.map(|container| Bond::Container(container, intake)),
+        ]
+    }
+    let mut first = HashMap::new();
+    for (number, study) in studies.iter().enumerate() {
+        for item in study.slices.iter().chain(&study.localizers).map(|at| &items[*at]) {
+            for bond in bonds(&item.place, item.container.as_deref(), item.intake).into_iter().flatten() {
+                first.entry(bond).or_insert(number);
+            }
+        }
+    }
+    for Beside { kind, place, container, intake } in beside {
+        let mut bonds = bonds(place, container.as_deref(), *intake).into_iter().flatten();
+        if let Some(number) = bonds.find_map(|bond| first.get(&bond)) {
+            *studies[*number].set_aside.entry(*kind).or_default() += 1;
+        }
+    }
 }
 
 impl Study {
-    fn new(items: &[Item], kind: Kind, ordinal: usize, name: Option<String>, mut slices: Vec<usize>) -> Study {
-        let order = sort(items, kind, &mut slices);
-        let mut counts = Counts { slices: slices.len(), ..Counts::default() };
-        let mut refusals = BTreeMap::new();
-        for item in slices.iter().map(|at| &items[*at]) {
-            match item.verdict {
-                Verdict::Positive => counts.positive += 1,
-                Verdict::Negative => counts.negative += 1,
-                Verdict::Uncertain => counts.uncertain += 1,
-                Verdict::Refused => {
-                    counts.refused += 1;
-                    *refusals.entry(item.reason.clone().unwrap_or_default()).or_default() += 1;
-                }
-                Verdict::Error => counts.unreadable += 1,
-            }
+    fn new(items: &[Item], kind: Kind, ordinal: usize, name: Option<String>, members: Vec<usize>) -> Study {
+        let (localizers, members): (Vec<_>, Vec<_>) =
+            members.into_iter().partition(|at| items[*at].reason.as_deref() == Some(LOCALIZER));
+        // What only came together has the order in which it came.
+        let is_ordered = kind == Kind::Series || members.iter().all(|at| items[*at].frame.is_some());
+        let parts =
+            if is_ordered { stacks::split(items, members) } else { vec![Part { differs: Marks::new(), members }] };
+        let mut ordered: Vec<_> = parts
+            .into_iter()
+            .filter(|part| !part.members.is_empty())
+            .map(|Part { differs, members }| {
+                let (mut slices, repeats) = repeats::find(items, members);
+                let order = if is_ordered { order::sort(items, &mut slices) } else { Order::Input };
+                (order, differs, slices, repeats)
+            })
+            .collect();
+        // One that cannot be ordered must not stand before the others.
+        ordered.sort_by_key(|(order, ..)| *order);
+        let several = ordered.len() > 1;
+        let (mut slices, mut stacks, mut repeated) = (Vec::new(), Vec::new(), Vec::new());
+        let mut order = Order::Position;
+        for (of_stack, differs, members, repeats) in ordered {
+            let numbers: Vec<usize> = (slices.len() + 1..=slices.len() + members.len()).collect();
+            slices.extend(members);
+            let number: HashMap<usize, usize> = numbers.iter().map(|number| (slices[number - 1], *number)).collect();
+            repeated.extend(repeats.into_iter().map(|(item, of)| Repeat { item, slice: number[&of] }));
+            let (counts, ranked) = (count(items, &slices, &numbers), rank(items, &slices, &numbers));
+            let name = several.then(|| stacks::name(&differs));
+            let highest = ranked.first().copied();
+            stacks.push(Stack { name, differs, order: of_stack, slices: numbers, counts, highest });
+            order = order.max(of_stack);
         }
-        counts.judged = counts.positive + counts.negative + counts.uncertain;
-        let scores = (1..).zip(&slices).filter_map(|(slice, at)| items[*at].score.map(|score| (slice, score)));
-        let mut ranked: Vec<(usize, f32)> = scores.collect();
-        ranked.sort_by(|(_, a), (_, b)| b.total_cmp(a));
+        let all: Vec<usize> = (1..=slices.len()).collect();
+        let (counts, ranked) = (count(items, &slices, &all), rank(items, &slices, &all));
+        let mut refusals = BTreeMap::new();
+        for item in slices.iter().map(|at| &items[*at]).filter(|item| item.verdict == Verdict::Refused) {
+            *refusals.entry(item.reason.clone().unwrap_or_default()).or_default() += 1;
+        }
         let opacities: Vec<Opacity> = slices.iter().filter_map(|at| items[*at].opacity).collect();
+        let set_aside = [(Aside::Localizer, localizers.len())].into_iter().filter(|(_, number)| *number > 0).collect();
         Study {
             kind,
             ordinal,
             name,
-            order,
+            order: if slices.is_empty() { Order::Input } else { order },
             opacity: Opacity::mean(&opacities),
             slices,
-            highest: ranked.first().map(|&(slice, score)| Highest { slice, score }),
-            ranked: ranked.into_iter().map(|(slice, _)| slice).collect(),
+            stacks,
+            repeated,
+            localizers,
+            set_aside,
+            highest: ranked.first().copied(),
+            ranked: ranked.into_iter().map(|highest| highest.slice).collect(),
             counts,
             positive_share: (counts.judged > 0).then(|| counts.positive as f64 / counts.judged as f64),
             refusals,
@@ -211,24 +306,31 @@ impl Study {
     }
 }
 
-/// Orders a series by what all its slices have; equal ones stay as they were given.
-fn sort(items: &[Item], kind: Kind, slices: &mut [usize]) -> Order {
-    if kind != Kind::Series {
-        return Order::Input;
+/// The code of the gate's refusal of a localizer.
+const LOCALIZER: &str = "localizer";
+
+/// How many of the slices of these numbers have which verdict.
+fn count(items: &[Item], slices: &[usize], numbers: &[usize]) -> Counts {
+    let mut counts = Counts { slices: numbers.len(), ..Counts::default() };
+    for number in numbers {
+        match items[slices[number - 1]].verdict {
+            Verdict::Positive => counts.positive += 1,
+            Verdict::Negative => counts.negative += 1,
+            Verdict::Uncertain => counts.uncertain += 1,
+            Verdict::Refused => counts.refused += 1,
+            Verdict::Error => counts.unreadable += 1,
+        }
     }
-    if slices.iter().all(|at| items[*at].height.is_some_and(f64::is_finite)) {
-        let key = |at: usize| (-items[at].height.unwrap_or_default(), items[at].number);
-        slices.sort_by(|a, b| {
-            let (a, b) = (key(*a), key(*b));
-            a.0.total_cmp(&b.0).then(a.1.cmp(&b.1))
-        });
-        return Order::Position;
-    }
-    if slices.iter().all(|at| items[*at].number.is_some()) {
-        slices.sort_by_key(|at| items[*at].number);
-        return Order::Number;
-    }
-    Order::Input
+    counts.judged = counts.positive + counts.negative + counts.uncertain;
+    counts
+}
+
+/// The judged ones among the slices of these numbers, the highest score first.
+fn rank(items: &[Item], slices: &[usize], numbers: &[usize]) -> Vec<Highest> {
+    let scored = |slice: &usize| items[slices[slice - 1]].score.map(|score| Highest { slice: *slice, score });
+    let mut ranked: Vec<Highest> = numbers.iter().filter_map(scored).collect();
+    ranked.sort_by(|a, b| b.score.total_cmp(&a.score));
+    ranked
 }
 
 #[cfg(test)]
@@ -243,9 +345,7 @@ mod tests {
             frame: None,
             container: None,
             intake: None,
-            series: series.map(str::to_string),
-            height,
-            number: None,
+            place: Spot { series: series.map(str::to_string), height, ..Spot::default() },
             verdict: if score >= 0.5 { Verdict::Positive } else { Verdict::Negative },
             score: Some(score),
             opacity: Some(Opacity { share: score / 2.0, ground_glass: score / 4.0, consolidation: 0.5 }),
@@ -268,7 +368,7 @@ mod tests {
             Item { verdict: Verdict::Uncertain, ..judged(series, Some(-40.0), 0.45) },
             set_aside(Verdict::Error, "unreadable", judged(series, Some(-60.0), 0.0)),
         ];
-        let [study] = &studies(&items)[..] else { panic!("it is one study") };
+        let [study] = &studies(&items, &[])[..] else { panic!("it is one study") };
         assert_eq!((study.kind, study.ordinal, study.order), (Kind::Series, 1, Order::Position));
         assert_eq!(study.slices, [2, 1, 3, 0, 4, 5]);
         assert_eq!(study.ranked, [3, 2, 5, 4]);
@@ -285,13 +385,20 @@ mod tests {
 
     #[test]
     fn without_positions_the_scanner_numbers_order_and_without_those_the_input() {
-        let numbered = |number, score| Item { number: Some(number), ..judged(Some("a"), None, score) };
+        let numbered = |number, score| {
+            let item = judged(Some("a"), None, score);
+            Item { place: Spot { number: Some(number), ..item.place }, ..item }
+        };
         let items = [numbered(10, 0.1), numbered(9, 0.2), numbered(11, 0.3)];
-        let study = &studies(&items)[0];
+        let study = &studies(&items, &[])[0];
         assert_eq!((study.order, &study.slices[..]), (Order::Number, &[1, 0, 2][..]));
-        let unnumbered = [items[0].clone(), judged(Some("a"), Some(3.0), 0.2), items[2].clone()];
-        let study = &studies(&unnumbered)[0];
-        assert_eq!((study.order, &study.slices[..]), (Order::Input, &[0, 1, 2][..]));
+        // One without a number comes last, even if it alone says where it lies.
+        let unnumbered = [items[0].clone(), judged(Some("a"), Some(3.0), 0.2), items[1].clone()];
+        let study = &studies(&unnumbered, &[])[0];
+        assert_eq!((study.order, &study.slices[..]), (Order::Number, &[2, 0, 1][..]));
+        let unknown = [judged(Some("a"), None, 0.1), judged(Some("a"), None, 0.2)];
+        let study = &studies(&unknown, &[])[0];
+        assert_eq!((study.order, &study.slices[..]), (Order::Input, &[0, 1][..]));
     }
 
     #[test]
@@ -312,7 +419,7 @@ mod tests {
             Item { container: Some("study.zip".to_string()), ..judged(Some("a"), None, 0.4) },
             within(None, None),
         ];
-        let found: Vec<_> = studies(&items).into_iter().map(|s| (s.kind, s.ordinal, s.name, s.slices)).collect();
+        let found: Vec<_> = studies(&items, &[]).into_iter().map(|s| (s.kind, s.ordinal, s.name, s.slices)).collect();
         let expected = [
             (Kind::Pictures, 1, None, vec![0, 7]),
             (Kind::Container, 1, Some("study.zip".to_string()), vec![1, 5]),
@@ -346,7 +453,7 @@ mod tests {
             Item { intake: Some(7), ..judged(Some("a"), None, 0.4) },
             Item { intake: Some(8), ..judged(Some("a"), None, 0.4) },
         ];
-        let found: Vec<_> = studies(&items).into_iter().map(|s| (s.kind, s.ordinal, s.name, s.slices)).collect();
+        let found: Vec<_> = studies(&items, &[]).into_iter().map(|s| (s.kind, s.ordinal, s.name, s.slices)).collect();
         let expected = [
             (Kind::Container, 1, Some("export".to_string()), vec![0, 4]),
             (Kind::Container, 2, Some("export".to_string()), vec![1]),
@@ -361,10 +468,10 @@ mod tests {
     #[test]
     fn a_study_without_a_judged_slice_has_no_share_and_no_highest() {
         let items = [set_aside(Verdict::Refused, "not_ct", judged(Some("a"), None, 0.0))];
-        let study = &studies(&items)[0];
+        let study = &studies(&items, &[])[0];
         assert_eq!((study.positive_share, study.highest, study.ranked.len()), (None, None, 0));
         assert_eq!(study.opacity, None);
-        assert!(studies(&[]).is_empty());
+        assert!(studies(&[], &[]).is_empty());
     }
 
     fn any_item() -> impl Strategy<Value = Item> {
@@ -383,9 +490,7 @@ mod tests {
                     frame,
                     container,
                     intake,
-                    series,
-                    height,
-                    number,
+                    place: Spot { series, height, number, ..Spot::default() },
                     verdict,
                     score: is_judged.then_some(score),
                     opacity: is_judged.then_some(Opacity { share: score, ground_glass: score, consolidation: 0.0 }),
@@ -397,8 +502,12 @@ mod tests {
     proptest! {
         #[test]
         fn every_slice_is_in_one_study_and_counted_once(items in proptest::collection::vec(any_item(), 0..40)) {
-            let studies = studies(&items);
-            let mut seen: Vec<_> = studies.iter().flat_map(|study| study.slices.clone()).collect();
+            let studies = studies(&items, &[]);
+            let all = |study: &Study| {
+                let again = study.repeated.iter().map(|repeat| repeat.item);
+                study.slices.iter().chain(&study.localizers).copied().chain(again).collect::<Vec<_>>()
+            };
+            let mut seen: Vec<_> = studies.iter().flat_map(all).collect();
             seen.sort_unstable();
             prop_assert_eq!(seen, (0..items.len()).collect::<Vec<_>>());
             for Study { slices, ranked, counts, positive_share, highest, opacity, refusals, .. } in &studies {
@@ -425,8 +534,8 @@ mod tests {
                 heights.iter().map(|height| judged(Some("a"), Some(f64::from(*height)), 0.5)).collect();
             let by = seed % items.len();
             items.rotate_left(by);
-            let study = &studies(&items)[0];
-            let found: Vec<_> = study.slices.iter().map(|at| items[*at].height.unwrap() as i32).collect();
+            let study = &studies(&items, &[])[0];
+            let found: Vec<_> = study.slices.iter().map(|at| items[*at].place.height.unwrap() as i32).collect();
             prop_assert_eq!(found, heights.into_iter().rev().collect::<Vec<_>>());
         }
     }
