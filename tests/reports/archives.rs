@@ -211,6 +211,15 @@ fn tar_and_gzip_are_unpacked() {
     let cut = slices(cut[..cut.len() - PICTURE.len()].to_vec()).unwrap();
     assert_eq!(cut[0].entry.as_deref(), Some("first.png"));
     assert!(cut[0].decode().is_ok() && cut.len() == 2 && cut[1].decode().is_err());
+    // What follows a damaged header is lost, what came before it is not.
+    let mut damaged = tar(&[(b"a.png", b'0', PICTURE), (b"b.png", b'0', PICTURE)]);
+    damaged[512 + PICTURE.len().next_multiple_of(512)] ^= 1;
+    let damaged = slices(damaged).unwrap();
+    assert_eq!(
+        damaged.iter().map(|slice| slice.entry.as_deref().unwrap()).collect::<Vec<_>>(),
+        ["a.png", "rest of the archive"]
+    );
+    assert!(damaged[0].decode().is_ok() && damaged[1].decode().unwrap_err().to_string().contains("header is damaged"));
     // A bomb is stopped at its limit.
     let bomb = gzip(&vec![0; 70 << 20]);
     assert_eq!(slices(bomb).err().map(|error| error.code()), Some("too_large"));

@@ -34,16 +34,22 @@ fn header(bytes: &[u8]) -> Option<&[u8]> {
     (octal(&header[field::CHECKSUM]) == Some(sum)).then_some(header)
 }
 
-/// The files of an archive. It ends at a block of zeros, or at its last byte.
+/// The files of an archive. It ends at a block of zeros, or at its last byte; what follows a damaged header is one file that cannot be
+/// read.
 ///
 /// # Errors
-/// [`Error::Unreadable`] for a damaged header, [`Error::TooLarge`] for more than `limits`.
+/// [`Error::Unreadable`] for a size that is none, [`Error::TooLarge`] for more than `limits`.
 pub(super) fn files(bytes: &[u8], limits: &Limits) -> Result<Vec<Found>> {
     let (mut files, mut at, mut count) = (Vec::new(), 0, 0);
     // What headers before a file's own say of it.
     let mut ahead = Ahead::default();
     while let Some(block) = bytes.get(at..at + BLOCK).filter(|block| block.iter().any(|byte| *byte != 0)) {
-        let header = header(block).ok_or_else(|| unreadable("a header is damaged"))?;
+        let Some(header) = header(block) else {
+            // What came before it is read all the same.
+            let packed = Err(unreadable("a header is damaged, and what follows it is lost"));
+            files.push(Found { name: "rest of the archive".to_string(), packed });
+            break;
+        };
         count += 1;
         Limits::check("the number of entries", count, limits.entries)?;
         let kind = header[field::KIND];
