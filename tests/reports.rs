@@ -5,6 +5,8 @@
 
 #[path = "reports/archives.rs"]
 mod archives;
+#[path = "reports/encodings.rs"]
+mod encodings;
 #[path = "reports/jpeg.rs"]
 mod jpeg;
 #[path = "reports/series.rs"]

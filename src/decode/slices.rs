@@ -102,7 +102,7 @@ impl Slices {
             frames if frame < frames => Ok(image),
             frames => {
                 let reason = format!("it has {frames} frames instead of {promised}");
-                let error = Error::Unreadable { format: "DICOM", reason };
+                let error = Error::Unreadable { format: "image", reason };
                 Err(Box::new(Unopened { error, place: image.place(0), aside: None }))
             }
         });

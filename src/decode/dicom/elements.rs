@@ -1,22 +1,18 @@
-//! The elements of a file as they stand in its data set: walked one by one, and skipped where no slice needs them.
+//! The elements of a file as they stand in its data set: those that a slice needs, and what of them was read against the standard.
 
-use std::io::Cursor;
+use std::cell::Cell;
 use std::ops::Range;
 
-use dicom_core::{Tag, VR};
+use dicom_core::Tag;
 use dicom_dictionary_std::{tags, uids};
-use dicom_encoding::transfer_syntax::TransferSyntaxIndex;
-use dicom_parser::StatefulDecode;
-use dicom_parser::dataset::LazyDataToken;
-use dicom_parser::dataset::lazy_read::LazyDataSetReader;
-use dicom_transfer_syntax_registry::TransferSyntaxRegistry;
 
 use super::decimal;
 use super::fault::damaged;
 use super::groups::Groups;
 use super::start::{MAX_VALUE, Start};
-use super::syntax::{EXPLICIT_VR_BIG_ENDIAN, unsupported_syntax};
+use super::syntax::{EXPLICIT_VR_BIG_ENDIAN, encoding_of, name_of, unsupported_syntax};
 use super::table::Lut;
+use super::walk::{Encoding, Token, Vr, Walk};
 use crate::decode::Limits;
 use crate::error::Result;
 use crate::place::Uid;
@@ -24,7 +20,12 @@ use crate::place::Uid;
 /// The elements as they stand in the data set; of a frame, once its functional groups stand in their place.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Elements {
+    /// `None` where the file names none.
     pub(super) transfer_syntax: Option<String>,
+    /// How the data set is encoded, the pixels in its byte order.
+    pub(super) encoding: Encoding,
+    /// What was read against the standard.
+    pub(super) notes: Vec<String>,
     pub(super) sop_class: Option<String>,
     pub(super) modality: Option<String>,
     pub(super) image_type: Option<String>,
@@ -79,19 +80,15 @@ pub(super) struct Elements {
 #[derive(Debug, Clone, Copy)]
 pub(super) enum PixelData {
     Native {
-        at: u64,
+        at: usize,
         length: u32,
+        /// They are words of 16 bits, however many bits a pixel has.
+        words: bool,
     },
     /// Floating-point numbers of so many bytes each.
-    Floats {
-        at: u64,
-        length: u32,
-        bytes: usize,
-    },
+    Floats { at: usize, length: u32, bytes: usize },
     /// Items from byte `at` on.
-    Encapsulated {
-        at: u64,
-    },
+    Encapsulated { at: usize },
 }
 
 /// The elements that hold pixels as floating-point numbers, and bytes of each.
@@ -108,7 +105,8 @@ const READ: [(Tag, Take); 40] = [
     (tags::SOP_CLASS_UID, |elements, value| elements.sop_class = value.text()),
     // Users see it as it stands: what is no code word may be anything, a name too.
     (tags::MODALITY, |elements, value| {
-        elements.modality = value.text().map(|text| if is_code(&text) { text } else { "unknown".to_string() })
+        let text = value.text().map(|text| elements.upper_case(tags::MODALITY, text));
+        elements.modality = text.map(|text| if is_code(&text) { text } else { "unknown".to_string() });
     }),
     (tags::SOP_INSTANCE_UID, |elements, value| elements.instance = value.uid()),
     (tags::STUDY_INSTANCE_UID, |elements, value| elements.visit = value.uid()),
@@ -128,8 +126,10 @@ const READ: [(Tag, Take); 40] = [
     (tags::IMAGE_POSITION_PATIENT, |elements, value| elements.position = elements.decimal(value)),
     (tags::IMAGE_ORIENTATION_PATIENT, |elements, value| elements.orientation = elements.decimal(value)),
     (tags::SAMPLES_PER_PIXEL, |elements, value| elements.samples = value.number()),
-    (tags::PHOTOMETRIC_INTERPRETATION, |elements, value| elements.photometric = value.text()),
-    (tags::NUMBER_OF_FRAMES, |elements, value| elements.frames = value.text()),
+    (tags::PHOTOMETRIC_INTERPRETATION, |elements, value| {
+        elements.photometric = value.text().map(|text| elements.upper_case(tags::PHOTOMETRIC_INTERPRETATION, text));
+    }),
+    (tags::NUMBER_OF_FRAMES, |elements, value| elements.frames = Some(value.text().unwrap_or_default())),
     (tags::ROWS, |elements, value| elements.rows = value.number()),
     (tags::COLUMNS, |elements, value| elements.columns = value.number()),
     (tags::BITS_ALLOCATED, |elements, value| elements.bits_allocated = value.number()),
@@ -144,19 +144,27 @@ const READ: [(Tag, Take); 40] = [
     (tags::DOUBLE_FLOAT_PIXEL_PADDING_RANGE_LIMIT, |elements, value| elements.float_padding_limit = value.float()),
     (tags::RESCALE_INTERCEPT, |elements, value| elements.take_intercept(value)),
     (tags::RESCALE_SLOPE, |elements, value| elements.slope = elements.decimal(value)),
-    (tags::RESCALE_TYPE, |elements, value| elements.rescale_type = value.text()),
+    (tags::RESCALE_TYPE, |elements, value| elements.take_unit(value)),
 ];
 
 /// The value of an element.
 #[derive(Clone, Copy)]
 pub(super) struct Value<'a> {
     pub(super) bytes: &'a [u8],
+    /// `None` in implicit VR.
+    pub(super) vr: Option<Vr>,
     pub(super) big_endian: bool,
+    /// A number came as text, or a text as a number.
+    pub(super) is_other: &'a Cell<bool>,
 }
 
 impl Value<'_> {
     /// Without its padding; `None` where nothing is left.
     pub(super) fn text(self) -> Option<String> {
+        if let Some(number) = self.binary() {
+            self.is_other.set(true);
+            return Some(number.to_string());
+        }
         let text = String::from_utf8_lossy(self.bytes);
         Some(text.trim_matches(['\0', ' ']).to_string()).filter(|text| !text.is_empty())
     }
@@ -186,8 +194,41 @@ impl Value<'_> {
 
     /// The first number of 16 bits.
     pub(super) fn number(self) -> Option<u16> {
-        let bytes = self.bytes.first_chunk::<2>()?;
-        Some(if self.big_endian { u16::from_be_bytes(*bytes) } else { u16::from_le_bytes(*bytes) })
+        match self.vr.map(|vr| vr.0).as_ref() {
+            Some(b"IS" | b"DS") => {
+                self.is_other.set(true);
+                self.text()?.parse().ok()
+            }
+            Some(b"UL" | b"SL" | b"FL" | b"FD") => {
+                self.is_other.set(true);
+                self.binary()
+                    .filter(|number| number.fract() == 0.0 && (0.0..=65_535.0).contains(number))
+                    .map(|number| number as u16)
+            }
+            _ => Some(u16::from_le_bytes(self.first()?)),
+        }
+    }
+
+    /// The first number, where the VR is one of binary numbers.
+    fn binary(self) -> Option<f64> {
+        Some(match &self.vr?.0 {
+            b"US" => u16::from_le_bytes(self.first()?).into(),
+            b"SS" => i16::from_le_bytes(self.first()?).into(),
+            b"UL" => u32::from_le_bytes(self.first()?).into(),
+            b"SL" => i32::from_le_bytes(self.first()?).into(),
+            b"FL" => f32::from_le_bytes(self.first()?).into(),
+            b"FD" => f64::from_le_bytes(self.first()?),
+            _ => return None,
+        })
+    }
+
+    /// The first bytes, in little endian.
+    fn first<const N: usize>(self) -> Option<[u8; N]> {
+        let mut bytes = *self.bytes.first_chunk::<N>()?;
+        if self.big_endian {
+            bytes.reverse();
+        }
+        Some(bytes)
     }
 
     /// The first number of 32 bits.
@@ -215,144 +256,224 @@ impl Lut {
 
 /// Which part of the file [`Elements::walk`] reads.
 #[derive(PartialEq)]
-pub(super) enum Part {
+enum Part {
     FileMeta,
     DataSet,
 }
 
-/// What [`Elements::walk`] is inside of.
-#[derive(PartialEq)]
-enum Open {
-    Sequence,
-    Item,
-}
-
-fn close(open: &mut Vec<Open>, what: Open) -> Result<()> {
-    if open.pop() == Some(what) { Ok(()) } else { Err(damaged("a sequence or an item ends that has not begun")) }
-}
+/// The sequences that are looked into, whether their length is known or not.
+const ENTERED: [Tag; 14] = [
+    tags::MODALITY_LUT_SEQUENCE,
+    tags::SHARED_FUNCTIONAL_GROUPS_SEQUENCE,
+    tags::PER_FRAME_FUNCTIONAL_GROUPS_SEQUENCE,
+    tags::PIXEL_VALUE_TRANSFORMATION_SEQUENCE,
+    tags::PLANE_POSITION_SEQUENCE,
+    tags::PLANE_ORIENTATION_SEQUENCE,
+    tags::PIXEL_MEASURES_SEQUENCE,
+    tags::FRAME_CONTENT_SEQUENCE,
+    tags::CT_IMAGE_FRAME_TYPE_SEQUENCE,
+    tags::MR_IMAGE_FRAME_TYPE_SEQUENCE,
+    tags::PET_FRAME_TYPE_SEQUENCE,
+    tags::CT_RECONSTRUCTION_SEQUENCE,
+    tags::UNASSIGNED_SHARED_CONVERTED_ATTRIBUTES_SEQUENCE,
+    tags::UNASSIGNED_PER_FRAME_CONVERTED_ATTRIBUTES_SEQUENCE,
+];
+const META: u16 = 0x0002;
+const EXPLICIT: Encoding = Encoding { implicit: false, big_endian: false };
+const IMPLICIT: Encoding = Encoding { implicit: true, big_endian: false };
 
 impl Elements {
-    /// Reads the file meta group; returns where the data set starts. Afterwards the transfer syntax is known.
-    pub(super) fn walk_meta(&mut self, bytes: &[u8], start: Start, limits: &Limits) -> Result<u64> {
-        if let Some(syntax) = start.syntax {
-            self.transfer_syntax = Some(syntax.to_string());
-            return Ok(start.at as u64);
+    /// Reads the file meta group, if there is one; returns where the data set starts. Afterwards the transfer syntax is known, if the file
+    /// names one.
+    pub(super) fn walk_meta(&mut self, bytes: &[u8], start: Start, limits: &Limits) -> Result<usize> {
+        let mut at = start.at;
+        let has_group = |group: u16| {
+            [false, true]
+                .into_iter()
+                .find(|order| Walk::tag_at(bytes, at, *order).is_some_and(|tag| tag.group() == group))
+        };
+        if let Some(big_endian) = has_group(META) {
+            if big_endian {
+                self.notes.push("its file meta group is in big endian".to_string());
+            }
+            let found = self.walk(bytes, at, Encoding { big_endian, ..EXPLICIT }, Part::FileMeta, limits)?;
+            if found.0.implicit {
+                self.notes.push("its file meta group is in implicit VR".to_string());
+            }
+            at = found.1;
         }
-        let end = self.walk(bytes, start.at as u64, uids::EXPLICIT_VR_LITTLE_ENDIAN, Part::FileMeta, limits)?;
-        if self.transfer_syntax.is_none() {
-            return Err(damaged("it names no transfer syntax"));
+        // Elements of a message precede a data set that was taken from the network (PS3.7 6.3).
+        Ok(command_end(bytes, at))
+    }
+
+    /// Reads the data set that starts at byte `at`; returns where it stopped, at the pixel data if there are any.
+    pub(super) fn walk_data_set(&mut self, bytes: &[u8], at: usize, limits: &Limits) -> Result<usize> {
+        let first = |big_endian| Walk::tag_at(bytes, at, big_endian).map(|tag| tag.group());
+        // The groups of all elements are small numbers, and the first is the smallest.
+        let big_endian = first(true) < first(false);
+        let Some(syntax) = self.transfer_syntax.clone() else {
+            let (encoding, end) = self.walk(bytes, at, Encoding { big_endian, ..EXPLICIT }, Part::DataSet, limits)?;
+            let (vr, order) = names(encoding);
+            self.notes.push(format!("it names no transfer syntax; its elements are in {vr} VR, {order} endian"));
+            self.transfer_syntax = match encoding {
+                EXPLICIT => Some(uids::EXPLICIT_VR_LITTLE_ENDIAN.to_string()),
+                IMPLICIT => Some(uids::IMPLICIT_VR_LITTLE_ENDIAN.to_string()),
+                Encoding { implicit: false, .. } => Some(EXPLICIT_VR_BIG_ENDIAN.to_string()),
+                Encoding { implicit: true, .. } => None,
+            };
+            if let Some(PixelData::Encapsulated { .. }) = self.pixels {
+                return Err(damaged("its pixel data are compressed, and it names no transfer syntax"));
+            }
+            return Ok(end);
+        };
+        let said = encoding_of(&syntax).ok_or_else(|| unsupported_syntax(&syntax))?;
+        if said.big_endian != big_endian && first(true) != first(false) {
+            let order = names(Encoding { big_endian, ..said }).1;
+            let element = Walk::tag_at(bytes, at, big_endian).map_or(String::new(), |tag| format!(" {tag}"));
+            return Err(damaged(&format!(
+                "it names the transfer syntax {}, and element{element} is in {order} endian, so that the order of its pixels is not known",
+                name_of(&syntax)
+            )));
+        }
+        let (found, end) = self.walk(bytes, at, said, Part::DataSet, limits)?;
+        if found != said {
+            let vr = names(found).0;
+            self.notes
+                .push(format!("it names the transfer syntax {}, and its elements are in {vr} VR", name_of(&syntax)));
         }
         Ok(end)
     }
 
-    /// Reads elements from byte `at` on; returns where it stopped: behind the file meta group, or at the pixel data.
-    pub(super) fn walk(&mut self, bytes: &[u8], at: u64, syntax: &str, part: Part, limits: &Limits) -> Result<u64> {
-        let transfer_syntax = TransferSyntaxRegistry.get(syntax).ok_or_else(|| unsupported_syntax(syntax))?;
-        let big_endian = syntax == EXPLICIT_VR_BIG_ENDIAN;
-        let mut cursor = Cursor::new(bytes);
-        cursor.set_position(at);
-        let mut reader =
-            LazyDataSetReader::new_with_ts(cursor, transfer_syntax).map_err(|error| damaged(&error.to_string()))?;
-        // Sequences and items that have begun and not ended. The reader itself takes any end for that of the innermost, and panics where
-        // nothing is left.
-        let mut open = Vec::new();
+    /// Reads elements from byte `at` on; returns how they are encoded and where it stopped: behind the file meta group, or at the pixel data.
+    fn walk(
+        &mut self,
+        bytes: &[u8],
+        at: usize,
+        encoding: Encoding,
+        part: Part,
+        limits: &Limits,
+    ) -> Result<(Encoding, usize)> {
+        let mut walk = Walk::new(bytes, at, encoding, &ENTERED);
+        let end = self.take_all(bytes, at, &mut walk, part, limits);
+        self.encoding = walk.encoding();
+        self.is_open = walk.depth() > 0;
+        self.notes.append(&mut walk.notes);
+        Ok((walk.encoding(), end?))
+    }
+
+    fn take_all(&mut self, bytes: &[u8], start: usize, walk: &mut Walk, part: Part, limits: &Limits) -> Result<usize> {
         let mut is_in_lut = false;
         self.groups.begin();
         let mut tokens = 0u64;
-        let mut end = at;
-        while let Some(token) = reader.advance() {
+        loop {
+            let depth = walk.depth();
+            let is_outside = depth == 0;
+            let (here, order) = (walk.at, walk.here().big_endian);
+            if part == Part::FileMeta
+                && is_outside
+                && Walk::tag_at(bytes, here, order).is_some_and(|tag| tag.group() != META)
+            {
+                return Ok(here);
+            }
             tokens += 1;
             Limits::check("the number of its elements", tokens, limits.elements)?;
-            Limits::check("the length of its header in bytes", end - at, limits.header)?;
-            match token.map_err(|error| damaged(&error.to_string()))? {
-                LazyDataToken::ElementHeader(header) if part == Part::FileMeta && header.tag.group() != 0x0002 => {
-                    return Ok(end);
-                }
-                LazyDataToken::PixelSequenceStart if open.is_empty() => {
-                    let at = reader.into_decoder().position();
+            Limits::check("the length of its header in bytes", (here - start) as u64, limits.header)?;
+            let Some(token) = walk.next()? else { return Ok(walk.at) };
+            match token {
+                Token::Fragments { at } => {
                     self.pixels = Some(PixelData::Encapsulated { at });
                     return Ok(at);
                 }
-                LazyDataToken::SequenceStart { tag, .. } => {
-                    if open.is_empty() {
+                Token::SequenceStart { tag } => {
+                    if is_outside {
                         is_in_lut = tag == tags::MODALITY_LUT_SEQUENCE && self.lut.is_none();
                     }
-                    self.groups.enter(open.len(), tag);
-                    open.push(Open::Sequence);
+                    self.groups.enter(depth, tag);
                     // Every other one is an item.
-                    Limits::check("the number of sequences within each other", open.len() as u64 / 2, limits.nesting)?;
+                    let nesting = walk.depth() as u64 / 2;
+                    Limits::check("the number of sequences within each other", nesting, limits.nesting)?;
                 }
-                LazyDataToken::PixelSequenceStart => {
-                    self.groups.enter(open.len(), tags::PIXEL_DATA);
-                    open.push(Open::Sequence);
-                }
-                LazyDataToken::ItemStart { .. } => {
-                    if open.len() == LUT_SEQUENCE && is_in_lut {
+                Token::ItemStart => {
+                    if depth == LUT_SEQUENCE && is_in_lut {
                         // More items than one make no sense.
                         is_in_lut = self.lut.is_none();
                         self.lut.get_or_insert_default();
                     }
-                    self.groups.begin_item(open.len(), limits)?;
-                    open.push(Open::Item);
+                    self.groups.begin_item(depth, limits)?;
                 }
-                LazyDataToken::SequenceEnd => close(&mut open, Open::Sequence)?,
-                LazyDataToken::ItemEnd => close(&mut open, Open::Item)?,
-                LazyDataToken::LazyValue { header, decoder } => {
-                    let length = header.len.get().ok_or_else(|| damaged("an element has no length"))?;
-                    let position = decoder.position();
-                    let float = FLOATS.into_iter().find(|(tag, _)| open.is_empty() && *tag == header.tag);
+                Token::SequenceEnd | Token::ItemEnd => {}
+                Token::Element { tag, vr, at, length } if is_outside => {
+                    let float = FLOATS.into_iter().find(|(float, _)| *float == tag);
                     if let Some((_, bytes)) = float {
-                        self.pixels = Some(PixelData::Floats { at: position, length, bytes });
-                        return Ok(position);
+                        self.pixels = Some(PixelData::Floats { at, length, bytes });
+                        return Ok(at);
                     }
-                    if open.is_empty() && header.tag == tags::PIXEL_DATA {
-                        self.pixels = Some(PixelData::Native { at: position, length });
-                        return Ok(position);
+                    if tag == tags::PIXEL_DATA {
+                        self.pixels = Some(PixelData::Native { at, length, words: vr.is_none_or(|vr| vr.0 == *b"OW") });
+                        return Ok(at);
                     }
-                    if u64::from(length) > (bytes.len() as u64).saturating_sub(position) {
-                        return Err(damaged(&format!("it ends inside element {}", header.tag)));
+                    let value = at..at + length as usize;
+                    if tag == tags::EXTENDED_OFFSET_TABLE {
+                        self.offsets = Some(value.clone());
                     }
-                    if open.is_empty() && header.tag == tags::EXTENDED_OFFSET_TABLE {
-                        self.offsets = Some(position as usize..position as usize + length as usize);
-                    }
-                    if open.len() == LUT_ITEM
-                        && is_in_lut
-                        && let Some(lut) = &mut self.lut
-                    {
-                        let place = position as usize..position as usize + length as usize;
-                        lut.take(
-                            header.tag,
-                            header.vr() == VR::SS,
-                            place.clone(),
-                            Value { bytes: &bytes[place], big_endian },
-                        );
-                    }
-                    let read = READ.iter().find(|(tag, _)| open.is_empty() && *tag == header.tag);
-                    let in_group = self.groups.take(open.len(), header.tag);
-                    if (read.is_some() || in_group.is_some()) && length <= MAX_VALUE {
-                        let mut value = Vec::new();
-                        decoder.read_to_vec(length, &mut value).map_err(|error| damaged(&error.to_string()))?;
-                        if let Some((_, take)) = read {
-                            take(self, Value { bytes: &value, big_endian });
-                        } else if let Some(take) = in_group {
-                            self.groups.hold(take, value, big_endian);
+                    let read = READ.iter().find(|(read, _)| *read == tag);
+                    if let (Some((_, take)), true) = (read, length <= MAX_VALUE) {
+                        let is_other = Cell::new(false);
+                        take(self, Value { bytes: &bytes[value], vr, big_endian: order, is_other: &is_other });
+                        if let (true, Some(vr)) = (is_other.get(), vr) {
+                            self.notes.push(format!("element {tag} has the VR {vr}, which is not its own"));
                         }
-                    } else {
-                        decoder.skip_bytes(length).map_err(|error| damaged(&error.to_string()))?;
                     }
-                    end = decoder.position();
                 }
-                LazyDataToken::LazyItemValue { len, decoder } => {
-                    if u64::from(len) > (bytes.len() as u64).saturating_sub(decoder.position()) {
-                        return Err(damaged("it ends inside an item"));
+                Token::Element { tag, vr, at, length } => {
+                    let place = at..at + length as usize;
+                    if let Some(take) = self.groups.take(depth, tag).filter(|_| length <= MAX_VALUE) {
+                        self.groups.hold(take, bytes[place.clone()].to_vec(), vr, order);
                     }
-                    decoder.skip_bytes(len).map_err(|error| damaged(&error.to_string()))?;
+                    if let (LUT_ITEM, true, Some(lut)) = (depth, is_in_lut, &mut self.lut) {
+                        let is_signed = vr.is_some_and(|vr| vr.0 == *b"SS");
+                        let is_other = Cell::new(false);
+                        let value = Value { bytes: &bytes[place.clone()], vr, big_endian: order, is_other: &is_other };
+                        lut.take(tag, is_signed, place, value);
+                    }
                 }
-                _ => {}
             }
         }
-        self.is_open = !open.is_empty();
-        Ok(end)
+    }
+
+    /// The unit of the values, as the standard writes it if it means Hounsfield units.
+    pub(super) fn take_unit(&mut self, value: Value) {
+        self.rescale_type = value.text();
+        let Some(text) = self.rescale_type.as_deref() else { return };
+        let letters: String = text.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_uppercase();
+        let unit = match letters.as_str() {
+            "HU" | "HOUNSFIELD" | "HOUNSFIELDUNIT" | "HOUNSFIELDUNITS" => "HU",
+            "US" => "US",
+            _ => return,
+        };
+        if unit != text {
+            self.note(format!(
+                "element {} says in other words that the values are Hounsfield units",
+                tags::RESCALE_TYPE
+            ));
+            self.rescale_type = Some(unit.to_string());
+        }
+    }
+
+    /// Notes what was read against the standard, once.
+    fn note(&mut self, note: String) {
+        if !self.notes.contains(&note) {
+            self.notes.push(note);
+        }
+    }
+
+    /// A code word in upper case.
+    fn upper_case(&mut self, tag: Tag, text: String) -> String {
+        let upper = text.to_ascii_uppercase();
+        if upper != text {
+            self.note(format!("element {tag} is in lower case"));
+        }
+        upper
     }
 
     /// The text of decimal numbers, each with a point.
@@ -372,15 +493,55 @@ impl Elements {
 
     pub(super) fn frame_count(&self) -> Result<usize> {
         let Some(text) = self.frames.as_deref() else { return Ok(1) };
-        text.parse::<usize>().ok().filter(|frames| *frames > 0).ok_or_else(|| {
-            damaged(&format!("its number of frames is \"{}\"", text.chars().take(16).collect::<String>()))
-        })
+        // A whole number with a point is one, as pydicom has it.
+        let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
+        match whole.parse::<usize>() {
+            // None said, and one is there.
+            _ if text.is_empty() => Ok(1),
+            Ok(frames) if fraction.bytes().all(|digit| digit == b'0') => Ok(frames.max(1)),
+            _ => Err(damaged("its number of frames (0028,0008) is not a count")),
+        }
     }
 
-    /// Whether an image must have followed.
-    pub(super) fn is_cut(&self) -> bool {
-        self.is_open || self.rows.is_some()
+    /// Whether the number of frames is there and says none.
+    pub(super) fn says_no_frames(&self) -> bool {
+        self.frames.as_deref().is_some_and(|text| text.trim_matches(['0', '+', '.']).is_empty())
     }
+
+    /// Why there are no pixels, where an image must have followed; `None` for an object that holds none.
+    pub(super) fn without_pixels(&self) -> Option<&'static str> {
+        let is_image = || self.sop_class.as_deref().is_some_and(|uid| IMAGES.contains(&uid));
+        if self.is_open {
+            Some("it ends inside a sequence, before the pixel data")
+        } else {
+            (self.rows.is_some() || is_image()).then_some("it ends before the pixel data, or has none")
+        }
+    }
+}
+
+/// Objects that hold an image of a CT, or what was made of one.
+const IMAGES: [&str; 4] = [
+    uids::CT_IMAGE_STORAGE,
+    uids::ENHANCED_CT_IMAGE_STORAGE,
+    uids::LEGACY_CONVERTED_ENHANCED_CT_IMAGE_STORAGE,
+    uids::SECONDARY_CAPTURE_IMAGE_STORAGE,
+];
+
+/// Where the elements of a command set end that starts at byte `at`, if one does: they are in implicit VR, little endian.
+fn command_end(bytes: &[u8], mut at: usize) -> usize {
+    while let Some([0, 0, _, _, length @ ..]) = bytes.get(at..).and_then(|rest| rest.first_chunk::<8>()) {
+        let next = at.saturating_add(8).saturating_add(u32::from_le_bytes(*length) as usize);
+        if next > bytes.len() {
+            break;
+        }
+        at = next;
+    }
+    at
+}
+
+/// Implicit or explicit, and little or big.
+fn names(encoding: Encoding) -> (&'static str, &'static str) {
+    (["explicit", "implicit"][usize::from(encoding.implicit)], ["little", "big"][usize::from(encoding.big_endian)])
 }
 
 /// A code string of DICOM PS3.5 6.2.

@@ -1,10 +1,13 @@
 //! Functional groups: what a file of several frames says of all of them, and of each (PS3.3 C.7.6.16). What they say of a frame stands in
 //! the place of what the file says beside them, and what one frame's group says in the place of what all share.
 
+use std::cell::Cell;
+
 use dicom_core::Tag;
 use dicom_dictionary_std::tags;
 
 use super::elements::{Elements, Take, Value};
+use super::walk::Vr;
 use crate::decode::Limits;
 use crate::error::Result;
 
@@ -12,7 +15,7 @@ use crate::error::Result;
 const READ: [(Tag, Tag, Take); 22] = [
     (TRANSFORMATION, tags::RESCALE_INTERCEPT, |elements, value| elements.take_intercept(value)),
     (TRANSFORMATION, tags::RESCALE_SLOPE, |elements, value| elements.slope = elements.decimal(value)),
-    (TRANSFORMATION, tags::RESCALE_TYPE, |elements, value| elements.rescale_type = value.text()),
+    (TRANSFORMATION, tags::RESCALE_TYPE, |elements, value| elements.take_unit(value)),
     (tags::PLANE_POSITION_SEQUENCE, tags::IMAGE_POSITION_PATIENT, |elements, value| {
         elements.position = elements.decimal(value);
     }),
@@ -79,6 +82,7 @@ enum Inside {
 struct Held {
     take: Taken,
     value: Vec<u8>,
+    vr: Option<Vr>,
     big_endian: bool,
 }
 
@@ -128,14 +132,14 @@ impl Groups {
     }
 
     /// Keeps the value of an element that [`Groups::take`] named.
-    pub(super) fn hold(&mut self, take: Taken, value: Vec<u8>, big_endian: bool) {
+    pub(super) fn hold(&mut self, take: Taken, value: Vec<u8>, vr: Option<Vr>, big_endian: bool) {
         let group = match self.inside {
             Some(Inside::PerFrame) => self.frames.last_mut(),
             _ => Some(&mut self.shared),
         };
         // Each is read for every frame: one that stands there again must cost nothing.
         if let Some(group) = group.filter(|group| group.iter().all(|held| held.take != take)) {
-            group.push(Held { take, value, big_endian });
+            group.push(Held { take, value, vr, big_endian });
         }
     }
 
@@ -152,9 +156,10 @@ impl Groups {
                 (elements.slope, elements.intercept, elements.rescale_type) = (None, None, None);
                 elements.lut = None;
             }
-            for Held { take, value, big_endian } in group {
+            for Held { take, value, vr, big_endian } in group {
                 let (_, _, take) = READ[take.0];
-                take(&mut elements, Value { bytes: value, big_endian: *big_endian });
+                let is_other = Cell::new(false);
+                take(&mut elements, Value { bytes: value, vr: *vr, big_endian: *big_endian, is_other: &is_other });
             }
         }
         elements

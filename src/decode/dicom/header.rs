@@ -1,19 +1,21 @@
 //! What a file says of its frames, and the reading of one.
 
+use std::borrow::Cow;
 use std::mem;
 
 use dicom_dictionary_std::uids;
 
 use super::codec::{Codec, Frame};
-use super::elements::{Elements, Part, PixelData};
+use super::elements::{Elements, PixelData, is_code};
 use super::fault::{FORMAT, damaged};
 use super::floats::Floats;
 use super::fragments::Frames;
 use super::orientation::Orientation;
 use super::start::Start;
-use super::syntax::{EXPLICIT_VR_BIG_ENDIAN, UNCOMPRESSED, unsupported_syntax};
+use super::syntax::{UNCOMPRESSED, name_of, unsupported_syntax};
 use super::table::Table;
 use super::values::{Layout, Meaning, Padding, stored};
+use super::walk::{Encoding, Walk};
 use super::{object, place};
 use crate::aside::Aside;
 use crate::decode::{Limits, SetAside, Unopened, inflate};
@@ -63,6 +65,8 @@ pub(super) enum Storage {
     /// One behind the other from this byte on.
     Native {
         at: usize,
+        /// Pixels of one byte, each pair of them in the other order: words in big endian.
+        swapped: bool,
     },
     /// The same, of floating-point numbers.
     Floats {
@@ -87,9 +91,11 @@ impl Header {
 
     fn walk(elements: &mut Elements, bytes: &mut Vec<u8>, start: Start, limits: &Limits) -> Result<Header> {
         let mut at = elements.walk_meta(bytes, start, limits)?;
-        let syntax = elements.transfer_syntax.clone().unwrap_or_default();
-        if syntax == uids::DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN {
-            let compressed = &bytes[at as usize..];
+        if elements.transfer_syntax.as_deref() == Some(uids::DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN) {
+            if Walk::is_element(bytes, at, Encoding::default()) {
+                return Err(damaged("it names a deflated transfer syntax, and its data set is not deflated"));
+            }
+            let compressed = &bytes[at..];
             let limit = limits.inflated(compressed.len() as u64);
             let data_set = inflate::all(compressed, limit).map_err(|fault| match fault {
                 inflate::Fault::TooLong => {
@@ -100,29 +106,34 @@ impl Header {
             // The elements before it are not needed any more.
             (*bytes, at) = (data_set, 0);
         }
-        elements.walk(bytes, at, &syntax, Part::DataSet, limits)?;
+        elements.walk_data_set(bytes, at, limits)?;
         Header::new(elements, bytes, limits)
     }
 
     fn new(elements: &mut Elements, bytes: &[u8], limits: &Limits) -> Result<Header> {
         let syntax = elements.transfer_syntax.clone().unwrap_or_default();
         let Some(pixels) = elements.pixels else {
-            return Err(if elements.is_cut() { damaged("it ends before the pixel data") } else { Error::NoPixels });
+            return Err(elements.without_pixels().map_or(Error::NoPixels, damaged));
         };
         let codec = Codec::of(&syntax);
-        if codec.is_none() && !UNCOMPRESSED.contains(&syntax.as_str()) {
+        let is_uncompressed = elements.transfer_syntax.is_none() || UNCOMPRESSED.contains(&syntax.as_str());
+        if codec.is_none() && !is_uncompressed {
             return Err(unsupported_syntax(&syntax));
         }
         let samples = elements.samples.unwrap_or(1);
         let photometric = elements.photometric.clone().unwrap_or_default();
+        if samples == 0 {
+            return Err(damaged("it says that its pixels have no sample (0028,0002)"));
+        }
         if samples != 1 || photometric == "PALETTE COLOR" {
+            let kind = if photometric.is_empty() || !is_code(&photometric) { "unknown" } else { &photometric };
             return Err(Error::Unsupported {
-                what: format!("a colour DICOM image ({photometric})"),
+                what: format!("a colour DICOM image ({kind}, {samples} samples a pixel)"),
                 advice: "CT slices are gray: choose the original series",
             });
         }
         let (Some(rows), Some(columns)) = (elements.rows, elements.columns) else {
-            return Err(damaged("it does not say how large the image is"));
+            return Err(damaged("it does not say how many rows (0028,0010) and columns (0028,0011) the image has"));
         };
         let (width, height) = (usize::from(columns), usize::from(rows));
         limits.check_frame(FORMAT, width as u64, height as u64)?;
@@ -130,42 +141,56 @@ impl Header {
         let frames = elements.frame_count()?;
         Limits::check("the number of frames", frames as u64, limits.frames)?;
 
-        let big_endian = syntax == EXPLICIT_VR_BIG_ENDIAN;
+        let big_endian = elements.encoding.big_endian;
         // Numbers have no stored bits, and a table is none of theirs.
         let is_whole = !matches!(pixels, PixelData::Floats { .. });
-        let layout = if is_whole { Layout::of(elements, &syntax)? } else { Layout::default() };
-        let check_length = |at: u64, length: u32, size: usize| {
+        let layout = if is_whole { Layout::of(elements)? } else { Layout::default() };
+        let check_length = |at: usize, length: u32, size: usize| {
             let expected = (width * height * size) as u64 * frames as u64;
-            let present = u64::from(length).min((bytes.len() as u64).saturating_sub(at));
+            let present = u64::from(length).min(bytes.len().saturating_sub(at) as u64);
             if present < expected {
                 return Err(damaged(&format!("it holds {present} of {expected} bytes of pixel data")));
             }
-            Ok(at as usize)
+            Ok(at)
         };
         let storage = match (pixels, codec) {
-            (PixelData::Native { at, length }, None) => Storage::Native { at: check_length(at, length, layout.bytes)? },
+            (PixelData::Native { at, length, words }, None) => {
+                let swapped = words && big_endian && layout.bytes == 1;
+                Storage::Native { at: check_length(at, length, layout.bytes)?, swapped }
+            }
             (PixelData::Floats { at, length, bytes }, None) => {
                 let floats = Floats::of(elements, bytes, big_endian);
                 Storage::Floats { at: check_length(at, length, bytes)?, floats }
             }
             (PixelData::Encapsulated { at }, Some(codec)) => {
-                let frames = Frames::locate(bytes, at as usize, frames, elements.offsets.clone())?;
+                let frames = Frames::locate(bytes, at, frames, elements.offsets.clone())?;
                 Storage::Encapsulated { codec, frames }
             }
-            (PixelData::Encapsulated { .. }, None) => return Err(damaged("its pixel data have no length")),
+            (PixelData::Encapsulated { .. }, None) => {
+                let name = name_of(&syntax);
+                return Err(damaged(&format!(
+                    "it names the transfer syntax {name}, whose pixel data are in no fragments, and these are"
+                )));
+            }
             (PixelData::Native { .. } | PixelData::Floats { .. }, Some(_)) => {
-                return Err(damaged("its compressed pixel data are in no fragments"));
+                let name = name_of(&syntax);
+                return Err(damaged(&format!(
+                    "it names the transfer syntax {name}, whose pixel data are in fragments, and these are not"
+                )));
             }
         };
         let lut = elements.lut.as_ref().filter(|_| is_whole);
         let table =
             lut.map(|lut| Table::read(lut, bytes, big_endian, elements.representation == Some(1))).transpose()?;
         let padding = Padding::of(elements, layout);
+        if elements.says_no_frames() {
+            elements.notes.push("it says that it has no frames, and one is there".to_string());
+        }
         let groups = mem::take(&mut elements.groups);
         let view = |frame| {
             let elements = groups.of_frame(elements, frames, frame);
             let table = table.as_ref().filter(|_| elements.lut.is_some());
-            View::of(&elements, frame, table, &syntax, &photometric)
+            View::of(&elements, frame, table, &photometric)
         };
         let views: Vec<View> = (0..frames).map(view).collect();
         elements.groups = groups;
@@ -193,8 +218,14 @@ impl Header {
             bytes.get(at..at + length).ok_or_else(|| damaged(&format!("it ends inside frame {frame}")))
         };
         let pixels = match &self.storage {
-            Storage::Native { at } => {
-                let raw = native(*at, layout.bytes)?.chunks_exact(layout.bytes).map(|value| layout.raw(value));
+            Storage::Native { at, swapped } => {
+                let mut values = Cow::Borrowed(native(*at, layout.bytes)?);
+                if *swapped {
+                    let pixel = |index: usize| bytes.get(at + (index ^ 1)).copied().unwrap_or_default();
+                    let first = frame * values.len();
+                    values = (first..first + values.len()).map(pixel).collect::<Vec<u8>>().into();
+                }
+                let raw = values.chunks_exact(layout.bytes).map(|value| layout.raw(value));
                 meaning.pixels(stored(raw, layout, padding))
             }
             Storage::Floats { at, floats } => {
@@ -204,7 +235,9 @@ impl Header {
             }
             Storage::Encapsulated { codec, frames } => {
                 let size = Frame { width, height, bytes: layout.bytes };
-                let samples = codec.decode(&frames.bytes(bytes, frame), size)?;
+                let coded = frames.bytes(bytes, frame);
+                let samples = codec.decode(&coded, size)?;
+                origin.notes.extend(codec.note(&coded, size).map(str::to_string));
                 let layout = layout.of_codestream(samples.precision);
                 meaning.pixels(stored(samples.values.iter().map(|value| u32::from(*value)), layout, padding))
             }
@@ -218,7 +251,7 @@ impl Header {
 }
 
 impl View {
-    fn of(elements: &Elements, frame: usize, table: Option<&Table>, syntax: &str, photometric: &str) -> View {
+    fn of(elements: &Elements, frame: usize, table: Option<&Table>, photometric: &str) -> View {
         let meaning = Meaning::of(elements, table, photometric);
         let is_turned = table.is_some_and(|table| table.is_turned);
         let notes = [elements.has_comma.then_some(COMMA), is_turned.then_some(TURNED)];
@@ -229,9 +262,9 @@ impl View {
             oblique: orientation.is_some_and(|orientation| !orientation.is_axial()),
             orientation: orientation.map(Orientation::shown),
             modality: elements.modality.clone(),
-            transfer_syntax: Some(syntax.to_string()),
+            transfer_syntax: elements.transfer_syntax.clone(),
             localizer: object::is_localizer(elements),
-            notes: notes.into_iter().flatten().map(str::to_string).collect(),
+            notes: elements.notes.iter().cloned().chain(notes.into_iter().flatten().map(str::to_string)).collect(),
             colour: 0.0,
         };
         View { meaning, orientation, origin, place: place::of(elements, frame) }
@@ -261,16 +294,15 @@ pub fn peek(bytes: &[u8], start: Start, is_whole: bool, limits: &Limits) -> Peek
     let mut elements = Elements::default();
     let unknown = if is_whole { Peek::Frames(1) } else { Peek::Unknown };
     let Ok(at) = elements.walk_meta(bytes, start, limits) else { return unknown };
-    let syntax = elements.transfer_syntax.clone().unwrap_or_default();
     let inflated;
-    let (bytes, at) = if syntax == uids::DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN {
-        let compressed = &bytes[at as usize..];
+    let (bytes, at) = if elements.transfer_syntax.as_deref() == Some(uids::DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN) {
+        let compressed = &bytes[at..];
         inflated = inflate::start(compressed, (bytes.len() as u64).max(MAX_PEEKED));
         (&inflated[..], 0)
     } else {
         (bytes, at)
     };
-    let walked = elements.walk(bytes, at, &syntax, Part::DataSet, limits);
+    let walked = elements.walk_data_set(bytes, at, limits);
     if let Some(kind) = object::aside(&elements) {
         return Peek::Aside(SetAside { kind, place: place_of_file(elements) });
     }
@@ -278,7 +310,7 @@ pub fn peek(bytes: &[u8], start: Start, is_whole: bool, limits: &Limits) -> Peek
         (Ok(_), Some(_)) => {
             Peek::Frames(elements.frame_count().ok().filter(|frames| *frames as u64 <= limits.frames).unwrap_or(1))
         }
-        (Ok(_), None) if is_whole && !elements.is_cut() => {
+        (Ok(_), None) if is_whole && elements.without_pixels().is_none() => {
             Peek::Aside(SetAside { kind: Aside::NoImage, place: place_of_file(elements) })
         }
         _ => unknown,

@@ -33,6 +33,7 @@ mod start;
 mod syntax;
 mod table;
 mod values;
+mod walk;
 
 pub(super) use self::header::{Header, Peek, peek};
 pub(super) use self::start::{Start, sniff};

@@ -59,7 +59,7 @@ pub(super) fn aside(elements: &Elements) -> Option<Aside> {
 
 /// Whether the image, or the frame whose functional groups stand in `elements`, is a scout view.
 pub(super) fn is_localizer(elements: &Elements) -> bool {
-    image_type(elements).any(|value| value == "LOCALIZER")
+    image_type(elements).any(|value| value.eq_ignore_ascii_case("LOCALIZER"))
 }
 
 /// The values of ImageType or FrameType.

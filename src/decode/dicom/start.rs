@@ -1,38 +1,37 @@
 //! Recognises DICOM, with preamble and file meta group and without.
 
-use dicom_dictionary_std::uids;
-
 pub(super) const PREAMBLE: usize = 128;
 pub(super) const MAGIC: &[u8] = b"DICM";
 /// The longest header value that is read, in bytes; those that a slice needs are far shorter.
 pub(super) const MAX_VALUE: u32 = 1024;
 
-/// Where the elements of a DICOM file start, and how they are encoded if there is no file meta group to say so.
+/// Where the elements of a DICOM file start: those of its file meta group, if it has one.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Start {
     pub(super) at: usize,
-    pub(super) syntax: Option<&'static str>,
 }
 
-/// Recognises DICOM with and without preamble and file meta group.
+/// The first element of a file meta group or a command set that comes in implicit VR: its length, in little endian.
+const GROUP_LENGTHS: [&[u8]; 2] = [b"\x02\0\0\0\x04\0\0\0", b"\0\0\0\0\x04\0\0\0"];
+
+/// Recognises DICOM with and without preamble and file meta group, in either byte order.
 pub fn sniff(bytes: &[u8]) -> Option<Start> {
     if bytes.get(PREAMBLE..)?.starts_with(MAGIC) {
-        return Some(Start { at: PREAMBLE + MAGIC.len(), syntax: None });
+        return Some(Start { at: PREAMBLE + MAGIC.len() });
     }
-    let at = if bytes.starts_with(MAGIC) { MAGIC.len() } else { 0 };
-    let element = bytes.get(at..at + 8)?;
-    let group = u16::from_le_bytes([element[0], element[1]]);
+    if bytes.starts_with(MAGIC) {
+        return Some(Start { at: MAGIC.len() });
+    }
+    let element = bytes.first_chunk::<8>()?;
     let explicit = element[4..6].iter().all(u8::is_ascii_uppercase);
-    let length = u32::from_le_bytes([element[4], element[5], element[6], element[7]]);
-    match (group, explicit) {
-        (0x0002, true) => Some(Start { at, syntax: None }),
-        // A bare data set starts with the identifying group; its first elements are short.
-        (0x0008, true) => Some(Start { at, syntax: Some(uids::EXPLICIT_VR_LITTLE_ENDIAN) }),
-        (0x0008, false) if length < MAX_VALUE && element[3] == 0 => {
-            Some(Start { at, syntax: Some(uids::IMPLICIT_VR_LITTLE_ENDIAN) })
-        }
-        _ => None,
-    }
+    // A bare data set starts with the identifying group; its first elements are short.
+    let is_first = match *element {
+        [0x02, 0, ..] | [0, 0x02, ..] | [0x08, 0, ..] | [0, 0x08, ..] if explicit => true,
+        [0x08, 0, _, 0, a, b, c, d] => u32::from_le_bytes([a, b, c, d]) < MAX_VALUE,
+        [0, 0x08, 0, _, a, b, c, d] => u32::from_be_bytes([a, b, c, d]) < MAX_VALUE,
+        _ => GROUP_LENGTHS.contains(&&element[..]),
+    };
+    is_first.then_some(Start { at: 0 })
 }
 
 #[cfg(test)]

@@ -4,7 +4,6 @@ use dicom_dictionary_std::uids;
 
 use super::elements::{Elements, is_code};
 use super::fault::damaged;
-use super::syntax::EXPLICIT_VR_BIG_ENDIAN;
 use super::table::Table;
 use crate::error::{Error, Result};
 use crate::slice::{AIR, Pixels};
@@ -49,8 +48,11 @@ const MIN_RANGE: f32 = 1000.0;
 
 impl Layout {
     /// What the elements say of it.
-    pub(super) fn of(elements: &Elements, syntax: &str) -> Result<Layout> {
+    pub(super) fn of(elements: &Elements) -> Result<Layout> {
         let allocated = elements.bits_allocated.unwrap_or(16);
+        if ![1, 8, 12, 16, 24, 32, 64].contains(&allocated) {
+            return Err(damaged(&format!("it says that a pixel has {allocated} bits (0028,0100)")));
+        }
         if allocated != 8 && allocated != 16 {
             return Err(Error::Unsupported {
                 what: format!("{allocated} bits a pixel"),
@@ -60,11 +62,13 @@ impl Layout {
         let stored = elements.bits_stored.unwrap_or(allocated);
         let high = elements.high_bit.unwrap_or(stored.saturating_sub(1));
         if stored == 0 || stored > allocated || high >= allocated || high + 1 < stored {
-            return Err(damaged(&format!("{stored} bits up to bit {high} do not fit in {allocated}")));
+            return Err(damaged(&format!(
+                "it says that {stored} bits are stored (0028,0101), the highest of them bit {high} (0028,0102), of {allocated} (0028,0100)"
+            )));
         }
         Ok(Layout {
             bytes: usize::from(allocated / 8),
-            big_endian: syntax == EXPLICIT_VR_BIG_ENDIAN,
+            big_endian: elements.encoding.big_endian,
             shift: u32::from(high + 1 - stored),
             bits: u32::from(stored),
             signed: elements.representation == Some(1),
@@ -238,7 +242,8 @@ fn scale(values: impl Iterator<Item = (f32, bool)>, black: f32, white: f32, inve
 fn number(text: &Option<String>, default: f32, name: &str) -> Result<f32> {
     let Some(text) = text else { return Ok(default) };
     let value = text.parse().ok().filter(|value: &f32| value.is_finite());
-    value.ok_or_else(|| damaged(&format!("its {name} is no number")))
+    let what = if text.contains('\\') { "has several values" } else { "is no number" };
+    value.ok_or_else(|| damaged(&format!("its {name} {what}")))
 }
 
 #[cfg(test)]

@@ -46,6 +46,12 @@ impl Codec {
         }
     }
 
+    /// What is not as the standard has it in a frame that is decoded all the same.
+    pub(super) fn note(self, bytes: &[u8], frame: Frame) -> Option<&'static str> {
+        let is_too_long = self == Codec::Rle && rle::is_too_long(bytes, frame);
+        is_too_long.then_some("its RLE data hold one value more than the image")
+    }
+
     /// Decodes a frame of one gray component.
     pub(super) fn decode(self, bytes: &[u8], frame: Frame) -> Result<Samples> {
         match self {

@@ -31,7 +31,10 @@ pub(super) fn decode(bytes: &[u8], frame: Frame) -> Result<Samples> {
     Ok(Samples { values, precision: 8 * frame.bytes as u32 })
 }
 
-/// Shifts the bytes of a segment into `values` from below.
+/// What runs do beyond the image.
+const BEYOND: &str = "a run goes beyond the image";
+
+/// Shifts the bytes of a segment into `values` from below. Its last run may be one value too long, as some encoders make lengths even.
 fn unpack(mut packed: &[u8], values: &mut [u16]) -> Result<()> {
     let cut = || damaged(NAME, "it ends before the image does");
     let shift = |value: &mut u16, byte: u8| *value = *value << 8 | u16::from(byte);
@@ -45,8 +48,10 @@ fn unpack(mut packed: &[u8], values: &mut [u16]) -> Result<()> {
         if control == i8::MIN {
             continue;
         }
-        let (run, beyond) =
-            rest.split_at_mut_checked(length).ok_or_else(|| damaged(NAME, "a run goes beyond the image"))?;
+        if length > rest.len() + 1 {
+            return Err(damaged(NAME, BEYOND));
+        }
+        let (run, beyond) = rest.split_at_mut(length.min(rest.len()));
         if control >= 0 {
             let (literal, after) = packed.split_at_checked(length).ok_or_else(cut)?;
             run.iter_mut().zip(literal).for_each(|(value, byte)| shift(value, *byte));
@@ -59,6 +64,29 @@ fn unpack(mut packed: &[u8], values: &mut [u16]) -> Result<()> {
         rest = beyond;
     }
     Ok(())
+}
+
+/// Whether the last run of a segment goes beyond the image, in a frame that [`decode`] reads.
+pub(super) fn is_too_long(bytes: &[u8], frame: Frame) -> bool {
+    let words: Vec<usize> =
+        bytes.as_chunks::<4>().0.iter().take(HEADER / 4).map(|word| u32::from_le_bytes(*word) as usize).collect();
+    let starts = words.get(1..=frame.bytes).unwrap_or_default();
+    starts.iter().any(|start| {
+        let (mut at, mut left) = (*start, frame.pixels());
+        while let Some(&control) = bytes.get(at).filter(|_| left > 0) {
+            let control = control as i8;
+            let length = usize::from(control.unsigned_abs()) + 1;
+            at += 1;
+            if control != i8::MIN {
+                at += if control >= 0 { length } else { 1 };
+                match left.checked_sub(length) {
+                    Some(fewer) => left = fewer,
+                    None => return true,
+                }
+            }
+        }
+        false
+    })
 }
 
 #[cfg(test)]
@@ -87,6 +115,22 @@ mod tests {
     }
 
     #[test]
+    fn the_last_run_may_be_one_value_too_long() {
+        let gray = Frame { width: 2, height: 2, bytes: 1 };
+        for (segment, too_long) in [
+            (&[3, 1, 2, 3, 4][..], false),
+            (&[4, 1, 2, 3, 4, 5], true),
+            (&[2, 1, 2, 3, 0xFF, 4], true),
+            (&[2, 1, 2, 3, 0, 4, 0, 5], false),
+        ] {
+            let bytes = frame(&[segment]);
+            assert_eq!(decode(&bytes, gray).unwrap().values, [1, 2, 3, 4]);
+            assert_eq!(is_too_long(&bytes, gray), too_long, "{segment:?}");
+        }
+        assert!(!is_too_long(b"no frame", gray));
+    }
+
+    #[test]
     fn damage_is_named() {
         let gray = Frame { width: 2, height: 2, bytes: 1 };
         let reason = |bytes: &[u8]| decode(bytes, gray).unwrap_err().to_string();
@@ -112,6 +156,7 @@ mod tests {
                 bytes[at % length] = value;
             }
             let _ = decode(&bytes, Frame { width: 5, height: 3, bytes: 2 });
+            is_too_long(&bytes, Frame { width: 5, height: 3, bytes: 2 });
         }
     }
 }
