@@ -60,7 +60,7 @@ pub enum Error {
 }
 
 /// The formats of [`Error::NotAnImage`]'s advice.
-const FORMATS: &str = "PNG, JPEG, BMP, GIF, TIFF, WebP or DICOM";
+const FORMATS: &str = "PNG, JPEG, BMP, GIF, TIFF, WebP, NIfTI, MetaImage, NRRD or DICOM";
 
 impl Error {
     /// A stable word for programs.

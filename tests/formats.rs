@@ -83,12 +83,13 @@ fn claiming(uid: &str) -> Vec<u8> {
 
 fn table() -> String {
     let mut text = "# What is read\n\n\
-        Written by `cargo xtask bless` from the files of `cases/` and `dicom/` and from the registry of DICOM transfer syntaxes; \
+        Written by `cargo xtask bless` from the files of `cases/`, `dicom/` and `volumes/` and from the registry of DICOM transfer syntaxes; \
         `formats.rs` fails\nwhere it is out of date. Content counts, never a file's name. ZIP and tar archives of all these, and gzip files of \
         one, are read too (`src/decode/archive.rs`,\n`reports/archives.rs`, `browser/firefox.test.mjs`). *Native* is `lungglass` and the library, *Chromium* and *Firefox* \
         their WebAssembly build.\n\n"
         .to_string();
     pictures(&mut text);
+    volumes(&mut text);
     transfer_syntaxes(&mut text);
     errors(&mut text);
     text
@@ -104,6 +105,15 @@ fn pictures(text: &mut String) {
     }
     for (format, cases) in formats {
         let _ = writeln!(text, "| {format} | {} | {EVERYWHERE} |", cases.join(", "));
+    }
+}
+
+fn volumes(text: &mut String) {
+    text.push_str("\n## Volumes\n\nThe Hounsfield units are held against those that nibabel reads.\n\n| format | by | runtimes |\n|---|---|---|\n");
+    for name in names(&tests("volumes")) {
+        if let Ok(origin) = decode(fs::read(tests("volumes").join(&name)).unwrap()) {
+            let _ = writeln!(text, "| {} | `{name}` | native, Chromium |", origin.format);
+        }
     }
 }
 

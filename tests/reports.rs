@@ -13,6 +13,8 @@ mod jpeg;
 mod series;
 #[path = "reports/values.rs"]
 mod values;
+#[path = "reports/volumes.rs"]
+mod volumes;
 
 use std::cell::LazyCell;
 

@@ -8,7 +8,7 @@ mod zip;
 use std::borrow::Cow;
 use std::ops::Range;
 
-use super::{Content, Image, Limits, SetAside, Unopened, dicom, gzip, inflate};
+use super::{Content, Image, Limits, SetAside, Unopened, dicom, gzip, inflate, volume};
 use crate::error::{Error, Result};
 
 /// Bytes of an entry that are looked at first to see what it is.
@@ -220,6 +220,7 @@ impl Packed {
             match Content::sniff(first) {
                 None => return Peek::Other,
                 Some(Content::Raster(_)) => return Peek::Image(1),
+                Some(Content::Volume(format)) => return Peek::Image(volume::peek(first, format, limits).unwrap_or(1)),
                 Some(Content::Dicom(start)) => match dicom::peek(first, start, is_whole, limits) {
                     dicom::Peek::Frames(frames) => return Peek::Image(frames),
                     dicom::Peek::Aside(aside) => return Peek::Aside(aside),

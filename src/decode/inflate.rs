@@ -2,7 +2,7 @@
 
 use std::io::{self, Read};
 
-use flate2::bufread::{DeflateDecoder, GzDecoder};
+use flate2::bufread::{DeflateDecoder, GzDecoder, ZlibDecoder};
 
 /// Why there is no result.
 #[derive(Debug)]
@@ -23,6 +23,11 @@ pub(super) fn all(compressed: &[u8], limit: u64) -> Result<Vec<u8>, Fault> {
 /// As [`all`], of a gzip file, which may have several members; what follows them is ignored.
 pub(super) fn all_members(compressed: &[u8], limit: u64) -> Result<Vec<u8>, Fault> {
     whole(|| Members::new(compressed), limit)
+}
+
+/// As [`all`], of a zlib stream (RFC 1950), which is held against its checksum.
+pub(super) fn all_of_zlib(compressed: &[u8], limit: u64) -> Result<Vec<u8>, Fault> {
+    whole(|| ZlibDecoder::new(compressed), limit)
 }
 
 /// What is long is measured first, so that no more memory is taken than it needs: a vector that grows holds up to three times as much.

@@ -8,6 +8,7 @@ mod jpeg;
 mod limits;
 mod raster;
 mod slices;
+mod volume;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -117,17 +118,21 @@ pub struct Image {
 enum Kind {
     Raster(image::ImageFormat),
     Dicom(Box<dicom::Header>),
+    Volume(Box<volume::Volume>),
 }
 
 /// What the first bytes of an image say it is.
 enum Content {
     Raster(image::ImageFormat),
     Dicom(dicom::Start),
+    Volume(volume::Format),
 }
 
 impl Content {
     fn sniff(bytes: &[u8]) -> Option<Content> {
-        dicom::sniff(bytes).map(Content::Dicom).or_else(|| raster::sniff(bytes).map(Content::Raster))
+        let dicom = || dicom::sniff(bytes).map(Content::Dicom);
+        // The first number of a NIfTI header could be the tag of an element.
+        volume::sniff(bytes).map(Content::Volume).or_else(dicom).or_else(|| raster::sniff(bytes).map(Content::Raster))
     }
 }
 
@@ -157,6 +162,9 @@ impl Image {
                 Kind::Dicom(Box::new(read?))
             }
             Some(Content::Raster(format)) => Kind::Raster(format),
+            Some(Content::Volume(format)) => {
+                Kind::Volume(Box::new(guarded(|| volume::Volume::read(&mut bytes, format, &limits))?))
+            }
             None => {
                 let what = match guarded(|| Ok(archive_kind(&bytes)))? {
                     Some(archive::Kind::Zip) => "a ZIP archive in this place",
@@ -175,6 +183,7 @@ impl Image {
         match &self.kind {
             Kind::Raster(_) => 1,
             Kind::Dicom(header) => header.frames,
+            Kind::Volume(volume) => volume.frames(),
         }
     }
 
@@ -188,13 +197,14 @@ impl Image {
         match &self.kind {
             Kind::Raster(_) => Place::default(),
             Kind::Dicom(header) => header.place(frame),
+            Kind::Volume(volume) => Place { height: volume.height(frame), ..Place::default() },
         }
     }
 
     /// What it is, if it is set aside as a whole.
     pub fn aside(&self) -> Option<SetAside> {
         match &self.kind {
-            Kind::Raster(_) => None,
+            Kind::Raster(_) | Kind::Volume(_) => None,
             Kind::Dicom(header) => header.aside.map(|kind| SetAside { kind, place: header.place(0) }),
         }
     }
@@ -207,6 +217,7 @@ impl Image {
         guarded(|| match &self.kind {
             Kind::Raster(format) => raster::read(&self.bytes, *format, &self.limits),
             Kind::Dicom(header) => header.slice(&self.bytes, frame),
+            Kind::Volume(volume) => Ok(volume.slice(&self.bytes, frame)),
         })
     }
 }

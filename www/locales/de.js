@@ -30,7 +30,7 @@ export default {
     drop: 'Thorax-CT-Schichten hier ablegen',
     choose: 'Dateien auswählen',
     sample: 'Beispiel ansehen',
-    help: 'DICOM mit oder ohne Dateiendung, PNG, JPEG und andere gängige Bildformate, auch in ZIP- oder tar-Archiven. Nichts wird hochgeladen.',
+    help: 'DICOM mit oder ohne Dateiendung, Volumen als NIfTI, MetaImage und NRRD, PNG, JPEG und andere gängige Bildformate, auch in ZIP- oder tar-Archiven. Nichts wird hochgeladen.',
     sampleWhat: 'Beispiel: eine Schicht ohne COVID-19.',
     sampleNone: 'Es fand sich keine COVID-19-Schicht, die weitergegeben werden darf; daher ist keine enthalten.',
     retry: 'Erneut versuchen',
@@ -342,7 +342,7 @@ export default {
   },
 
   errors: {
-    not_an_image: 'Dies ist kein Bild, das LungGlass kennt. Wählen Sie eine Datei im Format PNG, JPEG, BMP, GIF, TIFF, WebP oder DICOM.',
+    not_an_image: 'Dies ist kein Bild, das LungGlass kennt. Wählen Sie eine Datei im Format PNG, JPEG, BMP, GIF, TIFF, WebP, NIfTI, MetaImage, NRRD oder DICOM.',
     no_images: 'Dieses Archiv enthält kein Bild. Wählen Sie eines, das die Schichten der Studie enthält.',
     no_pixels: 'Dieses DICOM-Objekt enthält kein Bild. Wählen Sie die Bildobjekte der Studie, nicht ihre Berichte oder Pläne.',
     io: 'Die Datei lässt sich nicht öffnen. Wählen Sie sie erneut.',

@@ -29,7 +29,7 @@ export default {
     drop: 'Drop chest-CT slices here',
     choose: 'Choose files',
     sample: 'Try a sample',
-    help: 'DICOM, with or without a file extension, PNG, JPEG and other common pictures, and ZIP or tar archives of them. Nothing is uploaded.',
+    help: 'DICOM, with or without a file extension, volumes as NIfTI, MetaImage and NRRD, PNG, JPEG and other common pictures, and ZIP or tar archives of them. Nothing is uploaded.',
     sampleWhat: 'Sample: one slice without COVID-19.',
     sampleNone: 'No COVID-19 slice that may be passed on was found, so none is included.',
     retry: 'Try again',
@@ -345,7 +345,7 @@ export default {
   // By the codes of src/error.rs. In English the library's own message, which is more exact, stands in their place; they are what the
   // other locales translate. `crashed` is the page's.
   errors: {
-    not_an_image: 'This is not an image that LungGlass knows. Choose a PNG, JPEG, BMP, GIF, TIFF, WebP or DICOM file.',
+    not_an_image: 'This is not an image that LungGlass knows. Choose a PNG, JPEG, BMP, GIF, TIFF, WebP, NIfTI, MetaImage, NRRD or DICOM file.',
     no_images: 'This archive holds no image. Choose one that holds the slices of the study.',
     no_pixels: 'This DICOM object holds no image. Choose the image objects of the study, not its reports or plans.',
     io: 'The file cannot be opened. Choose it again.',

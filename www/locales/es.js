@@ -30,7 +30,7 @@ export default {
     drop: 'Suelte aquí cortes de TC de tórax',
     choose: 'Elegir archivos',
     sample: 'Probar un ejemplo',
-    help: 'DICOM, con o sin extensión de archivo, PNG, JPEG y otros formatos de imagen habituales, también en archivos ZIP o tar. No se envía nada.',
+    help: 'DICOM, con o sin extensión de archivo, volúmenes NIfTI, MetaImage y NRRD, PNG, JPEG y otros formatos de imagen habituales, también en archivos ZIP o tar. No se envía nada.',
     sampleWhat: 'Ejemplo: un corte sin COVID-19.',
     sampleNone: 'No se encontró ningún corte con COVID-19 que pueda redistribuirse, por lo que no se incluye ninguno.',
     retry: 'Reintentar',
@@ -342,7 +342,7 @@ export default {
   },
 
   errors: {
-    not_an_image: 'No es una imagen que LungGlass conozca. Elija un archivo PNG, JPEG, BMP, GIF, TIFF, WebP o DICOM.',
+    not_an_image: 'No es una imagen que LungGlass conozca. Elija un archivo PNG, JPEG, BMP, GIF, TIFF, WebP, NIfTI, MetaImage, NRRD o DICOM.',
     no_images: 'Este archivo comprimido no contiene ninguna imagen. Elija uno que contenga los cortes del estudio.',
     no_pixels: 'Este objeto DICOM no contiene ninguna imagen. Elija los objetos de imagen del estudio, no sus informes ni sus planes.',
     io: 'No se puede abrir el archivo. Elíjalo de nuevo.',

@@ -30,7 +30,7 @@ export default {
     drop: 'Déposez ici des coupes de scanner thoracique',
     choose: 'Choisir des fichiers',
     sample: 'Essayer un exemple',
-    help: 'DICOM, avec ou sans extension de fichier, PNG, JPEG et autres formats d’image courants, aussi en archive ZIP ou tar. Rien n’est envoyé.',
+    help: 'DICOM, avec ou sans extension de fichier, volumes NIfTI, MetaImage et NRRD, PNG, JPEG et autres formats d’image courants, aussi en archive ZIP ou tar. Rien n’est envoyé.',
     sampleWhat: 'Exemple\u00a0: une coupe sans COVID-19.',
     sampleNone: 'Aucune coupe avec COVID-19 pouvant être redistribuée n’a été trouvée\u202f; aucune n’est donc incluse.',
     retry: 'Réessayer',
@@ -342,7 +342,7 @@ export default {
   },
 
   errors: {
-    not_an_image: 'Ce n’est pas une image que LungGlass connaît. Choisissez un fichier PNG, JPEG, BMP, GIF, TIFF, WebP ou DICOM.',
+    not_an_image: 'Ce n’est pas une image que LungGlass connaît. Choisissez un fichier PNG, JPEG, BMP, GIF, TIFF, WebP, NIfTI, MetaImage, NRRD ou DICOM.',
     no_images: 'Cette archive ne contient aucune image. Choisissez-en une qui contient les coupes de l’examen.',
     no_pixels: 'Cet objet DICOM ne contient pas d’image. Choisissez les objets image de l’examen, et non ses comptes rendus ou ses plans.',
     io: 'Le fichier ne peut pas être ouvert. Choisissez-le de nouveau.',

@@ -30,7 +30,7 @@ export default {
     drop: '将胸部CT层面拖放到此处',
     choose: '选择文件',
     sample: '试用示例',
-    help: 'DICOM（有无扩展名均可）、PNG、JPEG 及其他常见图片格式，也可以是 ZIP 或 tar 压缩包。不会上传任何内容。',
+    help: 'DICOM（有无扩展名均可）、NIfTI、MetaImage 和 NRRD 容积数据、PNG、JPEG 及其他常见图片格式，也可以是 ZIP 或 tar 压缩包。不会上传任何内容。',
     sampleWhat: '示例：一个没有 COVID-19 的层面。',
     sampleNone: '未找到可以再分发的 COVID-19 层面，因此没有收录。',
     retry: '重试',
@@ -342,7 +342,7 @@ export default {
   },
 
   errors: {
-    not_an_image: '这不是 LungGlass 能识别的图像。请选择 PNG、JPEG、BMP、GIF、TIFF、WebP 或 DICOM 文件。',
+    not_an_image: '这不是 LungGlass 能识别的图像。请选择 PNG、JPEG、BMP、GIF、TIFF、WebP、NIfTI、MetaImage、NRRD 或 DICOM 文件。',
     no_images: '该压缩包不含图像。请选择含有该检查层面图像的压缩包。',
     no_pixels: '该 DICOM 对象不含图像。请选择该检查的图像对象，而不是报告或计划。',
     io: '无法打开该文件。请重新选择。',

@@ -30,7 +30,7 @@ pub struct Target {
     pub run: fn(&[u8]),
 }
 
-pub const TARGETS: [Target; 20] = [
+pub const TARGETS: [Target; 23] = [
     Target { name: "png", run: |bytes| picture(b"\x89PNG\r\n\x1a\n", bytes) },
     Target { name: "jpeg", run: |bytes| picture(b"\xFF\xD8\xFF", bytes) },
     Target { name: "bmp", run: |bytes| picture(b"BM", bytes) },
@@ -48,6 +48,9 @@ pub const TARGETS: [Target; 20] = [
     Target { name: "dicom-htj2k", run: |bytes| frame("1.2.840.10008.1.2.4.203", bytes) },
     Target { name: "dicom-encapsulated", run: |bytes| frame("1.2.840.10008.1.2.1.98", bytes) },
     Target { name: "dicom-deflated-frame", run: |bytes| frame("1.2.840.10008.1.2.8.1", bytes) },
+    Target { name: "nifti", run: image },
+    Target { name: "metaimage", run: image },
+    Target { name: "nrrd", run: image },
     Target { name: "zip", run: archive },
     Target { name: "model-toml", run: settings },
     Target { name: "network", run: network },
@@ -179,6 +182,9 @@ pub fn seeds(target: &str) -> Vec<Vec<u8>> {
         "dicom-htj2k" => codestreams(&["htj2k", "htj2k-tiles", "htj2k-lossy", "htj2k-packets", "htj2k-refined"]),
         "dicom-encapsulated" => codestreams(&["encapsulated-s16", "encapsulated-u8"]),
         "dicom-deflated-frame" => codestreams(&["deflated-frame-s16", "deflated-frame-u8"]),
+        "nifti" => vec![nifti(false), nifti(true)],
+        "metaimage" => text_volumes(METAIMAGE, "CompressedData = True\n", zlib),
+        "nrrd" => text_volumes(NRRD, "encoding: gzip\n", gzip),
         "zip" => archives(),
         "model-toml" => vec![lungglass::classifier::SETTINGS.as_bytes().to_vec()],
         "network" => networks(),
@@ -256,6 +262,60 @@ fn codestreams(names: &[&str]) -> Vec<Vec<u8>> {
         [&[w0, w1, h0, h1, u8::from(bits == 16) | signed << 1], &file[start..end]].concat()
     };
     names.iter().map(codestream).collect()
+}
+
+/// Sides of the volumes.
+const SIDES: [u8; 3] = [5, 4, 3];
+
+/// Hounsfield units of 16 bits.
+fn voxels() -> Vec<u8> {
+    (0..SIDES.iter().product()).flat_map(|at: u8| (i16::from(at) * 40 - 1024).to_le_bytes()).collect()
+}
+
+fn nifti(big_endian: bool) -> Vec<u8> {
+    let short = |value: i16| if big_endian { value.to_be_bytes() } else { value.to_le_bytes() };
+    let real = |value: f32| if big_endian { value.to_be_bytes() } else { value.to_le_bytes() };
+    let mut bytes = vec![0; 352];
+    let mut put = |at: usize, value: &[u8]| bytes[at..at + value.len()].copy_from_slice(value);
+    put(0, &if big_endian { 348u32.to_be_bytes() } else { 348u32.to_le_bytes() });
+    put(40, &short(3));
+    SIDES.iter().enumerate().for_each(|(axis, side)| put(42 + 2 * axis, &short((*side).into())));
+    put(70, &short(4));
+    // Orientation by a matrix in one, by a quaternion in the other.
+    put(if big_endian { 252 } else { 254 }, &short(1));
+    (0..4).for_each(|at| put(76 + 4 * at, &real(1.0)));
+    put(108, &real(352.0));
+    put(112, &real(1.0));
+    (0..3).for_each(|row| put(280 + 20 * row, &real(1.5)));
+    put(344, b"n+1");
+    let values = voxels();
+    bytes.extend(
+        values.chunks_exact(2).flat_map(|value| if big_endian { [value[1], value[0]] } else { [value[0], value[1]] }),
+    );
+    bytes
+}
+
+const METAIMAGE: [&str; 2] = [
+    "ObjectType = Image\nNDims = 3\nBinaryData = True\n",
+    "TransformMatrix = 1 0 0 0 1 0 0 0 1\nOffset = 1 2 3\nElementSpacing = 1 1 2\nDimSize = 5 4 3\nElementType = MET_SHORT\n\
+     ElementDataFile = LOCAL\n",
+];
+const NRRD: [&str; 2] = [
+    "NRRD0005\ntype: short\ndimension: 3\nspace: LPS\nsizes: 5 4 3\nspace directions: (1,0,0) (0,1,0) (0,0,2)\n",
+    "endian: little\nspace origin: (1,2,3)\n\n",
+];
+
+/// A volume with a header of text, as it is and compressed.
+fn text_volumes([start, end]: [&str; 2], compressed: &str, pack: fn(&[u8]) -> Vec<u8>) -> Vec<Vec<u8>> {
+    let plain = if start.starts_with("NRRD") { "encoding: raw\n" } else { "" };
+    let volume = |fields: &str, values: &[u8]| [start.as_bytes(), fields.as_bytes(), end.as_bytes(), values].concat();
+    vec![volume(plain, &voxels()), volume(compressed, &pack(&voxels()))]
+}
+
+fn zlib(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = flate2::write::ZlibEncoder::new(Vec::new(), Compression::best());
+    encoder.write_all(bytes).expect("memory takes everything");
+    encoder.finish().expect("memory takes everything")
 }
 
 fn archives() -> Vec<Vec<u8>> {
