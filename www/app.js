@@ -116,7 +116,7 @@ function openViewer(record) {
 saving({ pool, results, studies });
 
 // Files that wait for a reader which does not come are forgotten like all else.
-kioskMode({ isBusy: () => queue.busy && pool.state === 'ready', clear: () => resultsPanel.clear() });
+kioskMode({ clear: () => resultsPanel.clear() });
 
 sheet('model-card');
 sheet('privacy', () => privacy(byId('privacy-body')));

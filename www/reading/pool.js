@@ -7,6 +7,9 @@ import { isPhone, workersFor } from './workers-for.js';
 // Workers that found nothing to do for this long give their memory back.
 const IDLE_MS = 30_000;
 
+// The memory of an instance never shrinks. One that took more bytes than this is started anew once its work is done.
+const MAX_MEMORY = 512 * 1024 * 1024;
+
 /** @typedef {{ client: WorkerClient, busy: boolean }} Lane A worker and whether it was taken. */
 
 /** @typedef {import('./worker-client.js').RequestError} RequestError */
@@ -72,7 +75,10 @@ export class Pool {
   /** @param {WorkerClient} client */
   giveBack(client) {
     const lane = this.#lanes.find((other) => other.client === client);
-    if (lane) lane.busy = false;
+    if (lane) {
+      lane.busy = false;
+      if (client.state === 'ready' && client.isIdle && client.memory > MAX_MEMORY) client.start();
+    }
     if (this.#lanes.length > 1 && this.#idle === null) this.#idle = setTimeout(() => this.#trim(), IDLE_MS);
   }
 

@@ -36,7 +36,7 @@ export class RequestError extends Error {
  *
  * @typedef {{ id: number }
  *   & ({ type: 'progress', loaded: number, total: number }
- *     | { type: 'done', value: unknown }
+ *     | { type: 'done', value: unknown, memory: number }
  *     | { type: 'failed', code: string, message: string, fatal: boolean, place: SlicePlace | null, aside: Aside | null })} Answer
  */
 
@@ -48,6 +48,8 @@ export class WorkerClient {
   /** @type {number | null} */
   loadMs = null;            // of the first start
   starts = 0;
+  /** Bytes that the instance took when it last answered. */
+  memory = 0;
 
   /** @type {Worker | null} */
   #worker = null;
@@ -77,6 +79,9 @@ export class WorkerClient {
     this.#session = session;
     this.#reads = reads;
   }
+
+  /** Whether it owes no answer. */
+  get isIdle() { return this.#pending.size === 0; }
 
   async start() {
     this.stop();
@@ -111,6 +116,7 @@ export class WorkerClient {
   stop(failure = new RequestError('stopped', 'stopped')) {
     this.#worker?.terminate();
     this.#worker = null;
+    this.memory = 0;
     const pending = [...this.#pending.values()];
     this.#pending.clear();
     this.#listen();
@@ -199,8 +205,11 @@ export class WorkerClient {
     if (answer.type === 'failed' && answer.fatal) return this.#crash(answer.message);
     this.#pending.delete(answer.id);
     this.#listen();
-    if (answer.type === 'done') request.resolve(answer.value);
-    else request.reject(new RequestError(answer.code, answer.message, answer));
+    if (answer.type === 'done') {
+      this.memory = answer.memory;
+      return request.resolve(answer.value);
+    }
+    request.reject(new RequestError(answer.code, answer.message, answer));
   }
 
   // Counts the silence of a worker that owes an answer. A start may wait for a slow network.

@@ -15,7 +15,7 @@
 //                                       items: StudyItem[] of reading.d.ts; beside: StudyBeside[]
 // Worker to page:
 //   { id, type: 'progress', loaded, total }        bytes of the module; the total is known from the build
-//   { id, type: 'done', value }
+//   { id, type: 'done', value, memory }              memory: bytes of this instance, which never become fewer
 //        load:    { model, module }; model is null without the network
 //        open:    { frames, skipped, isAside, setAside }; frames alone where the worker only gives pixels
 //        read:    a FullReading; the buffers of its maps, lungs and picture are transferred
@@ -59,6 +59,8 @@ let library;
 let opener;
 /** @type {Opened | null} */
 let opened = null;
+/** @type {WebAssembly.Memory | null} Of the instance. */
+let memory = null;
 
 /**
  * What a request gives, and what of it is transferred.
@@ -79,7 +81,7 @@ async function load({ id, module, salt, reads }) {
     throw new CodedError('missing', String(cause?.message ?? cause));
   }
   const compiled = module ?? await published(await modulePath(), WebAssembly.compileStreaming, (loaded, total) => postMessage({ id, type: 'progress', loaded, total }));
-  await library.default({ module_or_path: compiled });
+  ({ memory } = await library.default({ module_or_path: compiled }));
   const classifier = reads ? new library.Classifier() : null;
   if (salt) classifier?.nameSeries(salt);
   opener = classifier ? (bytes, name) => classifier.open(bytes, name) : (bytes) => new library.Slices(bytes);
@@ -177,7 +179,7 @@ async function answer(request) {
   const { id, type } = request;
   try {
     const { value, transfer = [] } = await handlers[type](request);
-    postMessage({ id, type: 'done', value }, transfer);
+    postMessage({ id, type: 'done', value, memory: memory?.buffer.byteLength ?? 0 }, transfer);
   } catch (failure) {
     // The library gives every error that it expects a code; anything else is a trap.
     const coded = typeof failure?.code === 'string';

@@ -11,12 +11,12 @@ const WARNING = 20;
 const USES = ['pointerdown', 'pointermove', 'keydown', 'wheel', 'touchstart', 'scroll', 'drop', 'input'];
 
 /**
- * Makes the page a kiosk, with its bar and its countdown, if it is to be one. `isBusy()` tells whether files are being read, which counts
- * as use; `clear()` removes what the page shows.
+ * Makes the page a kiosk, with its bar and its countdown, if it is to be one. `clear()` stops what is read and removes what the page shows.
+ * That files are being read is no use: somebody may have left them, and they may take hours.
  *
- * @param {{ isBusy: () => boolean, clear: () => void }} page
+ * @param {{ clear: () => void }} page
  */
-export function kioskMode({ isBusy, clear }) {
+export function kioskMode({ clear }) {
   if (!kiosk) return;
   const { minutes } = kiosk;
   keepInAddress(minutes);
@@ -45,7 +45,6 @@ export function kioskMode({ isBusy, clear }) {
   for (const use of USES) addEventListener(use, used, { capture: true, passive: true });
   setInterval(() => {
     if (lastUse === null) return;
-    if (isBusy()) return used();
     const left = idle - (Date.now() - lastUse) / 1000;
     if (left <= 0) return clearAll();
     if (left > warning) return;

@@ -6,6 +6,9 @@
 // At most this many bytes of pixels are held. What is shown is held whatever its size.
 const MAX_BYTES = 64 << 20;
 
+// The memory of a worker's instance never shrinks. One that took more bytes than this is ended, and another starts for the next file.
+const MAX_MEMORY = 512 * 1024 * 1024;
+
 /** Why there are no pixels. `code`: 'gone' where the file cannot be opened again, otherwise 'failed'. */
 class LoadError extends Error {
   /**
@@ -97,6 +100,7 @@ export class Loader {
   /** @param {Handle} handle Of a slice that was read. */
   async #load(handle) {
     const [file, frame] = [/** @type {File} */ (handle.file), /** @type {number} */ (handle.frameIndex)];
+    if (this.#client && this.#file !== file && this.#client.memory > MAX_MEMORY) this.#leave();
     const client = this.#client ?? await this.#start();
     try {
       if (this.#file !== file) {
