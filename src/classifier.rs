@@ -1,6 +1,6 @@
 //! The pipeline in one place: image, slice, input, graph, reading. Every host calls this and nothing beside it.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use crate::decode::{Image, Pending};
 use crate::error::{Error, Result};
@@ -32,6 +32,8 @@ pub struct Classifier {
     pub device: &'static str,
     /// Milliseconds from any fixed moment on; the core has no clock of its own.
     pub clock: fn() -> f64,
+    /// What the network says of an [even picture](Scaled::even), once that was asked.
+    even: Arc<OnceLock<Outputs>>,
 }
 
 /// A slice that waits for the network.
@@ -39,6 +41,7 @@ pub struct Classifier {
 pub struct Prepared {
     /// The network's input, `size * size` values.
     pub input: Vec<f32>,
+    is_too_small: bool,
     origin: Origin,
     window: Option<Window>,
     picture: Picture,
@@ -79,7 +82,7 @@ impl Classifier {
             let got = contract.embedding();
             return Err(Error::Model(format!("its embedding has {got} values, the gate knows {expected}")));
         }
-        Ok(Classifier { model, graph, device, clock })
+        Ok(Classifier { model, graph, device, clock, even: Arc::default() })
     }
 
     /// Reads a slice of a file. One that cannot be read gives a reading with the verdict "error".
@@ -106,9 +109,21 @@ impl Classifier {
     fn try_read(&self, image: &Image, frame: usize, file: &str, number: Option<usize>) -> Result<Reading> {
         let prepared = self.prepare(image, frame)?;
         let start = (self.clock)();
-        let outputs = self.graph.run(&prepared.input)?;
+        let outputs = match prepared.is_too_small {
+            true => self.of_even(&prepared.input)?,
+            false => self.graph.run(&prepared.input)?,
+        };
         let graph = (self.clock)() - start;
         Ok(self.finish(prepared, outputs, graph, file, number))
+    }
+
+    /// The outputs for the input of an even picture. All slices that are too small share them.
+    fn of_even(&self, input: &[f32]) -> Result<Outputs> {
+        if let Some(outputs) = self.even.get() {
+            return Ok(outputs.clone());
+        }
+        let outputs = self.graph.run(input)?;
+        Ok(self.even.get_or_init(|| outputs).clone())
     }
 
     /// All that comes before the network, for hosts that run it over many slices at once.
@@ -123,10 +138,14 @@ impl Classifier {
         let pixels = slice.fingerprint();
         let window = slice.window(self.model.window);
         let picture = slice.into_picture(self.model.window);
-        let scaled = Scaled::new(&picture, self.model.size);
+        let is_too_small = gate::is_too_small(&origin, &picture);
+        let scaled = match is_too_small {
+            true => Scaled::even(&picture, self.model.size),
+            false => Scaled::new(&picture, origin.part, self.model.size),
+        };
         let input = scaled.input(self.model.normalise);
         let ms = Milliseconds { decode: decoded - start, preprocess: (self.clock)() - decoded, graph: 0.0 };
-        Ok(Prepared { input, origin, window, picture, scaled, pixels, ms })
+        Ok(Prepared { input, is_too_small, origin, window, picture, scaled, pixels, ms })
     }
 
     /// All that comes after the network, which took `graph` milliseconds.
@@ -166,6 +185,7 @@ impl Classifier {
                 ground_glass: over(ground_glass, None),
                 consolidation: over(consolidation, None),
             }),
+            shown: Some([picture.width, picture.height]),
             picture: Some(picture),
         }
     }

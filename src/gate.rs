@@ -98,16 +98,28 @@ pub fn check_origin(origin: &Origin, picture: &Picture) -> Option<Refusal> {
              Choose the original CT series."
                 .to_string(),
         ),
-        _ if picture.width.min(picture.height) < MIN_SIDE => (
+        _ if is_too_small(origin, picture) => (
             "too_small",
             format!(
                 "The image has {} x {} pixels; the lungs cannot be judged below {MIN_SIDE}. Export the slice at its full size.",
-                picture.width, picture.height
+                seen(origin, picture).0,
+                seen(origin, picture).1
             ),
         ),
         _ => return None,
     };
     Some(Refusal { code, message })
+}
+
+/// Columns and rows of what can be seen of a picture.
+fn seen(origin: &Origin, picture: &Picture) -> (usize, usize) {
+    origin.part.map_or((picture.width, picture.height), |part| (part.width, part.height))
+}
+
+/// Whether so little can be seen that no lungs can be judged. Such a picture need not be shown to the network.
+pub fn is_too_small(origin: &Origin, picture: &Picture) -> bool {
+    let (width, height) = seen(origin, picture);
+    width.min(height) < MIN_SIDE
 }
 
 /// Names of [`statistics`]' values, in order.
@@ -390,7 +402,7 @@ mod tests {
 
     fn of(gray: Vec<u8>, size: usize) -> [f32; STATISTICS.len()] {
         let picture = Picture { width: size, height: size, gray };
-        statistics(&Scaled::new(&picture, size), &Origin::default())
+        statistics(&Scaled::new(&picture, None, size), &Origin::default())
     }
 
     #[test]

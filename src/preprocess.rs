@@ -4,7 +4,7 @@ use image::imageops::{self, FilterType};
 use image::{ImageBuffer, Luma};
 use serde::{Deserialize, Serialize};
 
-use crate::slice::Picture;
+use crate::slice::{Part, Picture};
 
 /// Changes whenever the same picture would give other values; model.toml names the one that its network is judged on.
 pub const VERSION: u32 = 2;
@@ -40,10 +40,11 @@ pub struct Inside {
 
 impl Inside {
     /// Takes rows and columns off each side as long as they are of one level, and again, for margins in margins. With a margin over
-    /// 15 % of a side the picture stays whole.
-    pub fn of(picture: &Picture) -> Inside {
-        let Picture { width, height, gray } = picture;
-        let whole = Inside { left: 0, top: 0, width: *width, height: *height };
+    /// 15 % of a side the picture stays whole, or the `part` of it that can be seen: a transparent frame is a margin however wide it is.
+    pub fn of(picture: &Picture, part: Option<Part>) -> Inside {
+        let Picture { width, gray, .. } = picture;
+        let whole = part.unwrap_or(Part { left: 0, top: 0, width: picture.width, height: picture.height });
+        let whole = Inside { left: whole.left, top: whole.top, width: whole.width, height: whole.height };
         let mut inside = whole;
         loop {
             let before = inside;
@@ -67,8 +68,10 @@ impl Inside {
             }
         }
         let Inside { left, top, width: across, height: down } = inside;
-        let [widest, highest] = [*width, *height].map(|side| (side as f64 * MAX_MARGIN) as usize);
-        let is_frame = left.max(width - left - across) <= widest && top.max(height - top - down) <= highest;
+        let [widest, highest] = [whole.width, whole.height].map(|side| (side as f64 * MAX_MARGIN) as usize);
+        let [before_it, above] = [left - whole.left, top - whole.top];
+        let [behind, below] = [whole.width - across - before_it, whole.height - down - above];
+        let is_frame = before_it.max(behind) <= widest && above.max(below) <= highest;
         if is_frame { inside } else { whole }
     }
 }
@@ -99,8 +102,10 @@ pub struct Scaled {
 impl Scaled {
     /// Squashes what is inside the picture's even margins to `size` x `size` by a triangle filter as wide as the scale asks for, so that
     /// small and large renderings of one slice come out alike, and so do framed ones.
-    pub fn new(picture: &Picture, size: usize) -> Scaled {
-        let inside = Inside::of(picture);
+    ///
+    /// `part` is what can be seen of the picture, `None` for all of it.
+    pub fn new(picture: &Picture, part: Option<Part>, size: usize) -> Scaled {
+        let inside = Inside::of(picture, part);
         let Inside { left, top, width, height } = inside;
         let rows = picture.gray.chunks_exact(picture.width).skip(top).take(height);
         // image resizes f32 only within 0..=1.
@@ -109,6 +114,13 @@ impl Scaled {
             ImageBuffer::from_raw(width as u32, height as u32, levels).expect("a picture holds width * height levels");
         let scaled = imageops::resize(&source, size as u32, size as u32, FilterType::Triangle);
         Scaled { size, gray: scaled.into_raw().into_iter().map(|level| level * 255.0).collect(), inside }
+    }
+
+    /// What stands for a picture that is too small to be looked at: one level, about the mean of a chest slice.
+    pub fn even(picture: &Picture, size: usize) -> Scaled {
+        const LEVEL: f32 = 77.0;
+        let inside = Inside { left: 0, top: 0, width: picture.width, height: picture.height };
+        Scaled { size, gray: vec![LEVEL; size * size], inside }
     }
 
     /// The network's input, `[1, 1, size, size]` row by row.
@@ -130,8 +142,8 @@ mod tests {
 
     #[test]
     fn the_scale_of_a_rendering_does_not_matter() {
-        let small = Scaled::new(&ramp(100, 60), 64);
-        let large = Scaled::new(&ramp(1000, 600), 64);
+        let small = Scaled::new(&ramp(100, 60), None, 64);
+        let large = Scaled::new(&ramp(1000, 600), None, 64);
         for (a, b) in small.gray.iter().zip(&large.gray) {
             assert!((a - b).abs() < 3.0, "{a} against {b}");
         }
@@ -160,10 +172,21 @@ mod tests {
             for sides in [[0; 4], [5, 0, 0, 0], [0, 9, 0, 3], [12, 6, 30, 15]] {
                 let framed = framed(&picture, sides, level);
                 let inside = Inside { left: sides[0], top: sides[1], width: 200, height: 100 };
-                assert_eq!(Inside::of(&framed), inside, "{sides:?} at {level}");
-                assert_eq!(Scaled::new(&framed, 64).gray, Scaled::new(&picture, 64).gray);
+                assert_eq!(Inside::of(&framed, None), inside, "{sides:?} at {level}");
+                assert_eq!(Scaled::new(&framed, None, 64).gray, Scaled::new(&picture, None, 64).gray);
             }
         }
+    }
+
+    #[test]
+    fn a_transparent_frame_is_a_margin_however_wide_it_is() {
+        let picture = checked(100, 60);
+        let within = framed(&picture, [3, 2, 3, 2], 250);
+        let wide = framed(&within, [90, 70, 5, 80], 0);
+        let part = Part { left: 90, top: 70, width: within.width, height: within.height };
+        assert_eq!(Inside::of(&wide, Some(part)), Inside { left: 93, top: 72, width: 100, height: 60 });
+        assert_eq!(Inside::of(&wide, None), Inside { left: 0, top: 0, width: wide.width, height: wide.height });
+        assert_eq!(Scaled::new(&wide, Some(part), 64).gray, Scaled::new(&picture, None, 64).gray);
     }
 
     #[test]
@@ -174,7 +197,7 @@ mod tests {
             *level -= (at % 17) as u8;
         }
         framed.gray[3 * 224 + 100] = 90;
-        assert_eq!(Inside::of(&framed), Inside { left: 12, top: 12, width: 200, height: 100 });
+        assert_eq!(Inside::of(&framed, None), Inside { left: 12, top: 12, width: 200, height: 100 });
     }
 
     #[test]
@@ -190,14 +213,14 @@ mod tests {
             checked(1, 90),
             checked(2, 2),
         ] {
-            assert_eq!(Inside::of(&picture), whole(&picture));
+            assert_eq!(Inside::of(&picture, None), whole(&picture));
         }
     }
 
     #[test]
     fn a_constant_picture_stays_constant() {
         for (width, height) in [(1, 1), (3, 500), (224, 224), (4000, 7)] {
-            let scaled = Scaled::new(&Picture { width, height, gray: vec![200; width * height] }, 224);
+            let scaled = Scaled::new(&Picture { width, height, gray: vec![200; width * height] }, None, 224);
             assert_eq!(scaled.gray.len(), 224 * 224);
             assert!(scaled.gray.iter().all(|gray| (gray - 200.0).abs() < 0.01));
         }

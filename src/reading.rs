@@ -53,6 +53,9 @@ pub struct Reading {
     /// Where the lungs are opaque; `None` when unreadable. Not part of the JSON line.
     #[serde(skip)]
     pub opacity_maps: Option<OpacityMaps>,
+    /// Columns and rows of the slice as it is shown, with square pixels; `None` when unreadable. Not part of the JSON line.
+    #[serde(skip)]
+    pub shown: Option<[usize; 2]>,
     /// The slice as it was windowed; `None` when unreadable. Not part of the JSON line.
     #[serde(skip)]
     pub picture: Option<Picture>,
@@ -103,9 +106,9 @@ pub struct SourceInfo {
     pub notes: Vec<String>,
     /// The window that made gray levels of Hounsfield units; `None` where the file had gray levels.
     pub window: Option<Window>,
-    /// Of the slice, in pixels.
+    /// Of the slice as the file has it, in pixels. Where these are not square, it is shown and read with more of them.
     pub width: usize,
-    /// Of the slice, in pixels.
+    /// Of the slice as the file has it, in pixels.
     pub height: usize,
 }
 
@@ -182,6 +185,7 @@ impl Reading {
             map: None,
             lung: None,
             opacity_maps: None,
+            shown: None,
             picture: None,
         }
     }
@@ -197,8 +201,8 @@ impl SourceInfo {
             orientation: origin.orientation.clone(),
             notes: origin.notes.clone(),
             window,
-            width: picture.width,
-            height: picture.height,
+            width: origin.stored.map_or(picture.width, |[width, _]| width),
+            height: origin.stored.map_or(picture.height, |[_, height]| height),
         }
     }
 }

@@ -61,8 +61,25 @@ pub struct Origin {
     pub unscaled: bool,
     /// What was read against the letter of the file, each a sentence without its full stop. Holds no text of the file's.
     pub notes: Vec<String>,
+    /// The part that can be seen, where it has a transparent frame around it; `None` where all of it can.
+    pub part: Option<Part>,
+    /// Columns and rows of the file where the slice has others: its pixels were not square, and now are.
+    pub stored: Option<[usize; 2]>,
     /// Share of the pixels whose channels differ by more than [`COLOURED`] levels, 0..1.
     pub colour: f32,
+}
+
+/// A part of a slice or of a picture, in pixels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Part {
+    /// Columns at its left.
+    pub left: usize,
+    /// Rows above it.
+    pub top: usize,
+    /// At least 1.
+    pub width: usize,
+    /// At least 1.
+    pub height: usize,
 }
 
 /// Levels (of 255) by which the channels of a coloured pixel differ; JPEG's chroma noise stays below.

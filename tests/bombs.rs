@@ -102,6 +102,125 @@ fn pictures_of_sixty_thousand_pixels_a_side_are_refused() {
     assert!(outcome.is_err() && peak <= MAX_REFUSAL, "extended WebP: {outcome:?}, {peak} bytes");
 }
 
+/// What lies within a file says more than the file does, or again and again the same.
+#[test]
+fn what_is_nested_is_held_against_what_holds_it() {
+    let jpeg = |components: u8, side: u16| {
+        let gray = DynamicImage::from(GrayImage::new(8, 8));
+        let image = if components == 1 { gray } else { gray.to_rgb8().into() };
+        let mut bytes = encode(&image, ImageFormat::Jpeg);
+        let frame = bytes.windows(2).position(|pair| pair == [0xFF, 0xC0]).unwrap();
+        let [high, low] = side.to_be_bytes();
+        bytes[frame + 5..frame + 9].copy_from_slice(&[high, low, high, low]);
+        bytes
+    };
+    let of_jpeg = |side: u32, samples: u16, strip: &[u8]| {
+        let photometric = if samples == 1 { 1 } else { 2 };
+        let tags = [(258, 8), (259, 7), (262, photometric), (277, samples.into()), (278, side)];
+        strips(side, side, &tags, &[(0, strip.len() as u32)], strip)
+    };
+    assert_eq!(read(of_jpeg(8, 1, &jpeg(1, 8)), Limits::default()), Ok(()));
+    assert_eq!(read(of_jpeg(8, 3, &jpeg(3, 8)), Limits::default()), Ok(()));
+    refused("a strip that says 16,384 x 16,384", of_jpeg(8, 1, &jpeg(1, 16_384)), "unreadable");
+    refused("a strip of other components", of_jpeg(8, 1, &jpeg(3, 8)), "unreadable");
+    let mut cmyk = jpeg(3, 16_384);
+    let frame = cmyk.windows(2).position(|pair| pair == [0xFF, 0xC0]).unwrap();
+    cmyk[frame + 9] = 4;
+    refused(
+        "CMYK",
+        strips(8, 8, &[(258, 8), (259, 7), (262, 5), (277, 4)], &[(0, cmyk.len() as u32)], &cmyk),
+        "unreadable",
+    );
+    let whole = jpeg(1, 8);
+    refused("a strip without an end mark", of_jpeg(8, 1, &whole[..whole.len() - 2]), "unreadable");
+    let large = jpeg(1, 16_384);
+    let twice = [&whole[..frame], &large[frame..frame + 13], &whole[frame..]].concat();
+    refused("a strip that says its size twice", of_jpeg(8, 1, &twice), "unreadable");
+
+    let deflated = zlib(1 << 20);
+    let length = deflated.len() as u32;
+    let rows = |count: u32| {
+        strips(
+            1024,
+            16 * count,
+            &[(258, 8), (259, 8), (262, 1), (278, 16)],
+            &vec![(0, length); count as usize],
+            &deflated,
+        )
+    };
+    refused("strips that share their bytes", rows(64), "unreadable");
+    let tiles = |width: u32, height: u32, tile: [u32; 2]| {
+        let tags = [(258, 8), (259, 1), (262, 1), (322, tile[0]), (323, tile[1])];
+        of_tags(width, height, &tags, [324, 325], &[(0, 4)], &[0; 4])
+    };
+    refused("four million tiles", tiles(4096, 4096, [1, 4]), "too_large");
+    refused("a tile larger than all pictures", tiles(8, 8, [1 << 20, 1 << 20]), "too_large");
+    refused("a tile without a size", tiles(8, 8, [0, 8]), "unreadable");
+    let mut circle = of_tags(8, 8, &[(258, 8), (262, 1)], [273, 279], &[(0, 64)], &[0; 64]);
+    let (end, first) = (circle.len() - 4, circle[4..8].to_vec());
+    circle[end..].copy_from_slice(&first);
+    refused("pages in a circle", circle, "unreadable");
+    // Each page begins two bytes behind the one before: no tags, and then where the next one is.
+    let mut pages = b"II*\0\x08\0\0\0".to_vec();
+    for page in 1..=5000u32 {
+        pages.extend([0, 0]);
+        pages.extend((8 + 6 * page).to_le_bytes());
+    }
+    refused("five thousand pages", pages, "too_large");
+
+    let bitmap = |side: u32, inner: &[u8]| {
+        let mut bytes = b"BM\0\0\0\0\0\0\0\0\x36\0\0\0\x28\0\0\0".to_vec();
+        bytes.extend([side.to_le_bytes(), side.to_le_bytes()].concat());
+        bytes.extend([1, 0, 0, 0, 5, 0, 0, 0]);
+        bytes.extend([0; 20]);
+        bytes.extend(inner);
+        bytes
+    };
+    refused("a PNG in a small bitmap", bitmap(8, &png(4096, 4096, 8, 0, zeros(4096 * 4097))), "unreadable");
+    refused("a PNG in a large bitmap", bitmap(SIDE, &png(SIDE, SIDE, 8, 0, zeros(1 << 20))), "too_large");
+    refused("bitmaps in bitmaps", (0..1000).fold(vec![0; 100], |inner, _| bitmap(8, &inner)), "unreadable");
+
+    let mut webp = encode(&DynamicImage::from(GrayImage::new(8, 8)).to_rgba8().into(), ImageFormat::WebP);
+    let stream = webp.windows(4).position(|part| part == b"VP8L").unwrap();
+    webp[stream + 9..stream + 13].copy_from_slice(&(0x3FFEu32 | 0x3FFE << 14).to_le_bytes());
+    let mut extended = b"RIFF\0\0\0\0WEBPVP8X\x0A\0\0\0\0\0\0\0\x07\0\0\x07\0\0".to_vec();
+    extended.extend(&webp[stream..]);
+    let length = extended.len() as u32 - 8;
+    extended[4..8].copy_from_slice(&length.to_le_bytes());
+    refused("a stream in a small WebP", extended, "unreadable");
+}
+
+/// Each frame is small enough, and all of them would take hours.
+#[test]
+fn more_pixels_than_may_be_worked_off_are_refused_before_the_first() {
+    let frame = png(4096, 4096, 8, 0, zeros(4096 * 4097));
+    let (length, packed) = (frame.len() as u64, deflate(&frame));
+    let many: Vec<_> = (0..20).map(|at| entry(&format!("{at}.png"), packed.clone(), length)).collect();
+    refused("an archive of large pictures", archive(&many), "too_large");
+    let mut frames = header("1.2.840.10008.1.2.5");
+    element(&mut frames, [0x0028, 0x0008], b"IS", b"20");
+    size(&mut frames, 4096, 4096);
+    long(&mut frames, [0x7FE0, 0x0010], b"OB", u32::MAX);
+    for length in std::iter::once(0).chain([64; 20]) {
+        item(&mut frames, length);
+        frames.resize(frames.len() + length as usize, 0);
+    }
+    refused("frames of 64 bytes", frames.clone(), "too_large");
+    let length = frames.len() as u64;
+    let many = [entry("a.dcm", deflate(&frames), length)];
+    refused("an archive of them", archive(&many), "too_large");
+    // The pages of a TIFF are one picture, again and again.
+    let picture = of_tags(4096, 4096, &[(258, 8), (259, 8), (262, 1), (278, 4096)], [273, 279], &[(0, 100)], &[0; 100]);
+    let directory = u32::from_le_bytes(*picture[4..].first_chunk().unwrap()) as usize;
+    let mut pages = picture.clone();
+    for _ in 0..20 {
+        let (end, next) = (pages.len() - 4, pages.len() as u32);
+        pages[end..].copy_from_slice(&next.to_le_bytes());
+        pages.extend(&picture[directory..]);
+    }
+    refused("pages that are one picture", pages, "too_large");
+}
+
 #[test]
 fn archives_that_burst_are_refused() {
     let gigabyte = 1u64 << 30;
@@ -419,6 +538,49 @@ fn tiff(width: u32, height: u32, bits: u16, samples: u16, strip: &[u8]) -> Vec<u
     for value in [bits, format] {
         bytes.extend(value.to_le_bytes().repeat(4));
     }
+    bytes
+}
+
+/// A TIFF of strips, each at an offset in `data` and of a length, with these other tags.
+fn strips(width: u32, height: u32, tags: &[(u16, u32)], parts: &[(u32, u32)], data: &[u8]) -> Vec<u8> {
+    of_tags(width, height, tags, [273, 279], parts, data)
+}
+
+/// A TIFF with these tags, of one number each, and two of where its parts lie in `data` and how long they are.
+fn of_tags(
+    width: u32,
+    height: u32,
+    tags: &[(u16, u32)],
+    [offsets, lengths]: [u16; 2],
+    parts: &[(u32, u32)],
+    data: &[u8],
+) -> Vec<u8> {
+    let mut bytes = b"II*\0\0\0\0\0".to_vec();
+    bytes.extend(data);
+    let mut arrays = |values: Vec<u32>| match values[..] {
+        [one] => one,
+        _ => {
+            let at = bytes.len() as u32;
+            bytes.extend(values.iter().flat_map(|value| value.to_le_bytes()));
+            at
+        }
+    };
+    let offset_values = arrays(parts.iter().map(|(at, _)| 8 + at).collect());
+    let length_values = arrays(parts.iter().map(|(_, length)| *length).collect());
+    let mut entries: Vec<(u16, u32, u32)> = tags.iter().map(|(tag, value)| (*tag, 1, *value)).collect();
+    entries.extend([(256, 1, width), (257, 1, height)]);
+    entries.extend([(offsets, parts.len() as u32, offset_values), (lengths, parts.len() as u32, length_values)]);
+    entries.sort();
+    let directory = bytes.len() as u32;
+    bytes[4..8].copy_from_slice(&directory.to_le_bytes());
+    bytes.extend((entries.len() as u16).to_le_bytes());
+    for (tag, count, value) in entries {
+        bytes.extend(tag.to_le_bytes());
+        bytes.extend(4u16.to_le_bytes());
+        bytes.extend(count.to_le_bytes());
+        bytes.extend(value.to_le_bytes());
+    }
+    bytes.extend([0; 4]);
     bytes
 }
 

@@ -110,7 +110,7 @@ fn the_kernels_compute_what_tract_computes() {
     for case in fs::read_dir("tests/cases").unwrap() {
         let Ok(bytes) = fs::read(case.unwrap().path().join("input.png")) else { continue };
         let Ok(slice) = Image::open(bytes, Limits::default()).and_then(|image| image.slice(0)) else { continue };
-        let input = Scaled::new(&slice.into_picture(model.window), model.size).input(model.normalise);
+        let input = Scaled::new(&slice.into_picture(model.window), None, model.size).input(model.normalise);
         let found = graph.run(&input).unwrap();
         let has_lungs = found.lung.values.iter().sum::<f32>() >= model.gate.least_lung * found.lung.values.len() as f32;
         let tensor = Tensor::from_shape(&[1, 1, model.size, model.size], &input).unwrap();

@@ -82,7 +82,7 @@ fn what_is_turned_over_stays_so_from_the_file_to_the_input() {
         let read = |picture: &Picture| open(encoded(picture, ImageFormat::Png)).map(levels);
         let (straight, mirrored) = (read(&picture)?, read(&other)?);
         prop_assert_eq!(turned(&straight, picture.width), mirrored);
-        let (straight, mirrored) = (Scaled::new(&picture, size), Scaled::new(&other, size));
+        let (straight, mirrored) = (Scaled::new(&picture, None, size), Scaled::new(&other, None, size));
         for (a, b) in turned(&straight.gray, size).iter().zip(&mirrored.gray) {
             prop_assert!((a - b).abs() < 0.01, "{} against {}", a, b);
         }

@@ -9,6 +9,8 @@ mod archives;
 mod encodings;
 #[path = "reports/jpeg.rs"]
 mod jpeg;
+#[path = "reports/pictures.rs"]
+mod pictures;
 #[path = "reports/series.rs"]
 mod series;
 #[path = "reports/values.rs"]
@@ -50,8 +52,10 @@ const FUNCTIONAL_GROUPS: Tag = [0x5200, 0x9229];
 const TRANSFORMATION: Tag = [0x0028, 0x9145];
 const PIXELS: Tag = [0x7FE0, 0x0010];
 
-/// A CT image of [`SIDE`] x [`SIDE`] pixels, explicit VR, little endian.
+/// A CT image, explicit VR, little endian.
 struct File {
+    columns: usize,
+    rows: usize,
     sop_class: &'static str,
     photometric: &'static str,
     allocated: u16,
@@ -64,9 +68,11 @@ struct File {
 }
 
 impl File {
-    /// An original in Hounsfield units as they are.
+    /// An original in Hounsfield units as they are, of [`SIDE`] x [`SIDE`] pixels.
     fn original(values: impl IntoIterator<Item = i32>) -> File {
         File {
+            columns: SIDE,
+            rows: SIDE,
             sop_class: CT,
             photometric: "MONOCHROME2",
             allocated: 16,
@@ -90,6 +96,10 @@ impl File {
         File { sop_class: SECONDARY_CAPTURE, allocated, stored: bits, signed: false, others: Vec::new(), ..original }
     }
 
+    fn sized(self, columns: usize, rows: usize) -> File {
+        File { columns, rows, ..self }
+    }
+
     fn with(mut self, tag: Tag, vr: &'static str, value: &[u8]) -> File {
         self.others.push((tag, vr, value.to_vec()));
         self
@@ -108,10 +118,9 @@ impl File {
         add([0x0008, 0x0060], "CS", b"CT");
         add([0x0028, 0x0002], "US", &1u16.to_le_bytes());
         add([0x0028, 0x0004], "CS", self.photometric.as_bytes());
-        let side = SIDE as u16;
         for (number, value) in [
-            (0x0010, side),
-            (0x0011, side),
+            (0x0010, self.rows as u16),
+            (0x0011, self.columns as u16),
             (0x0100, self.allocated),
             (0x0101, self.stored),
             (0x0102, self.stored - 1),

@@ -6,12 +6,12 @@ use std::fs;
 use std::io::{self, Cursor, Write};
 use std::panic::{self, AssertUnwindSafe};
 use std::path::{Path, PathBuf};
-use std::sync::mpsc;
+use std::sync::{Arc, Weak, mpsc};
 
 use image::imageops::{self, FilterType};
 use image::{GrayImage, ImageBuffer, ImageFormat, Luma};
 use lungglass::classifier::Classifier;
-use lungglass::decode::{File, Limits, Pending, SetAside, Slices};
+use lungglass::decode::{File, Image, Limits, Pending, SetAside, Slices};
 use lungglass::error::Error;
 use lungglass::outputs::Map;
 use lungglass::reading::{Reading, Verdict};
@@ -25,6 +25,8 @@ use crate::{network, output};
 
 /// Slices that are on their way at once, for each core: one is read, and the others may wait for a slower one before them.
 const AHEAD: usize = 4;
+/// Bytes of files from which on no other is opened before the reading of one is done.
+const MAX_HELD: u64 = 512 << 20;
 
 /// Reads every input. One that cannot be read gets a line that says why, and stops nothing.
 pub fn run(arguments: &Classify) -> Result<Outcome, Failure> {
@@ -139,27 +141,31 @@ fn write_lines(
         writeln!(out, "{}", CSV_HEADER.join(","))?;
     }
     let most = AHEAD * rayon::current_num_threads();
-    let mut queue = Queue::new(inputs, limits);
+    let mut queue = Queue::new(inputs, limits, MAX_HELD);
     let result = rayon::in_place_scope(|scope| {
         let (sender, receiver) = mpsc::channel();
         // Readings that came before their turn, by the number of their slice.
         let mut early = BTreeMap::new();
-        let (mut started, mut written) = (0, 0);
+        let (mut started, mut read, mut written) = (0, 0, 0);
         loop {
-            while started - written < most {
+            while started - written < most && (started == read || queue.has_room()) {
                 let Some(slice) = queue.next() else { break };
                 let (number, sender) = (started, sender.clone());
                 started += 1;
                 scope.spawn(move |_| {
                     let reading = slice.read(classifier);
+                    let Queued { stem, container, slice, .. } = slice;
+                    // Its file may be the last thing that the next one waits for.
+                    drop(slice);
                     // Nobody waits for it any more if a line could not be written.
-                    let _ = sender.send((number, slice.stem, slice.container, reading));
+                    let _ = sender.send((number, stem, container, reading));
                 });
             }
             if started == written {
                 return Ok(());
             }
             let (number, stem, container, reading) = receiver.recv().expect("the sender is kept above");
+            read += 1;
             early.insert(number, (stem, container, reading));
             while let Some((stem, container, reading)) = early.remove(&written) {
                 written += 1;
@@ -222,8 +228,12 @@ impl Queued {
 struct Queue<'a> {
     inputs: std::slice::Iter<'a, Input>,
     limits: Limits,
+    /// Bytes of images from which on no other is opened.
+    most: u64,
     /// The input that is being read, and its slices.
     file: Option<(&'a Input, Slices)>,
+    /// The images that were handed out, and are given back once they were read.
+    held: Vec<Weak<Image>>,
     skipped: usize,
     nested: usize,
     /// What is set aside as a whole, with the archive or folder that it came in.
@@ -231,8 +241,38 @@ struct Queue<'a> {
 }
 
 impl<'a> Queue<'a> {
-    fn new(inputs: &'a [Input], limits: Limits) -> Queue<'a> {
-        Queue { inputs: inputs.iter(), limits, file: None, skipped: 0, nested: 0, set_aside: Vec::new() }
+    fn new(inputs: &'a [Input], limits: Limits, most: u64) -> Queue<'a> {
+        Queue {
+            inputs: inputs.iter(),
+            limits,
+            most,
+            file: None,
+            held: Vec::new(),
+            skipped: 0,
+            nested: 0,
+            set_aside: Vec::new(),
+        }
+    }
+}
+
+impl Queue<'_> {
+    /// Whether the next slice takes no more memory than there may be: it is in a file that is held anyway, or few bytes are.
+    fn has_room(&mut self) -> bool {
+        if self.file.as_ref().is_some_and(|(_, slices)| slices.has_opened_next()) {
+            return true;
+        }
+        self.held.retain(|image| image.strong_count() > 0);
+        let held: u64 = self.held.iter().filter_map(Weak::upgrade).map(|image| image.bytes()).sum();
+        held < self.most
+    }
+
+    /// Notes what a slice holds.
+    fn hold(&mut self, slice: &Pending) {
+        let Ok(image) = &slice.image else { return };
+        let image = Arc::downgrade(image);
+        if self.held.last().is_none_or(|last| !last.ptr_eq(&image)) {
+            self.held.push(image);
+        }
     }
 }
 
@@ -244,6 +284,8 @@ impl Iterator for Queue<'_> {
             if let Some((input, slices)) = &mut self.file
                 && let Some(slice) = slices.next()
             {
+                let input = *input;
+                self.hold(&slice);
                 return Some(Queued::new(input, slice));
             }
             // Two files at once might be too much for the memory.
@@ -295,7 +337,7 @@ impl Maps {
     }
 
     fn write(&mut self, stem: &OsStr, reading: &Reading) -> Result<(), String> {
-        let (Some(map), Some(source)) = (&reading.map, &reading.source) else { return Ok(()) };
+        let (Some(map), Some([width, height])) = (&reading.map, reading.shown) else { return Ok(()) };
         let mut name = stem.to_os_string();
         name.push(reading.frame.map_or_else(|| ".png".to_string(), |frame| format!("_{frame}.png")));
         let path = self.folder.join(name);
@@ -306,7 +348,7 @@ impl Maps {
             return Err(format!("{} is an input", path.display()));
         }
         let mut picture = Cursor::new(Vec::new());
-        map_picture(map, source.width as u32, source.height as u32)
+        map_picture(map, width as u32, height as u32)
             .write_to(&mut picture, ImageFormat::Png)
             .map_err(|error| format!("{}: {error}", path.display()))?;
         output::write(&path, |file| file.write_all(picture.get_ref()).map_err(failed(path.display())))
@@ -417,6 +459,28 @@ mod tests {
         assert_eq!(defuse("@a"), "'@a");
         assert_eq!(defuse("\t=1"), "'\\t=1");
         assert_eq!(defuse("scan-1.png"), "scan-1.png");
+    }
+
+    #[test]
+    fn a_file_waits_for_those_that_are_held() {
+        let cases = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/");
+        let [frames, picture] =
+            ["dicom/native-s16-multi.dcm", "cases/one-pixel/input.png"].map(|file| PathBuf::from(cases).join(file));
+        let inputs = Inputs::of(&[frames, picture.clone(), picture]).files;
+        let length = fs::metadata(inputs[0].file().unwrap()).unwrap().len();
+        let mut queue = Queue::new(&inputs, Limits::default(), length);
+        assert!(queue.has_room());
+        let frames: Vec<_> = (0..3)
+            .map(|frame| {
+                assert!(queue.has_room(), "frame {frame} is in a file that is held");
+                queue.next().unwrap()
+            })
+            .collect();
+        assert!(!queue.has_room());
+        drop(frames);
+        let picture = queue.next().unwrap();
+        assert!(queue.has_room(), "one that is small leaves room");
+        assert!(picture.slice.image.is_ok() && queue.next().is_some() && queue.next().is_none());
     }
 
     #[test]

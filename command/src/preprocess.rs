@@ -68,9 +68,9 @@ fn slices(path: &str, bytes: Vec<u8>, model: &Model, size: usize) -> lungglass::
             let slice = image.slice(frame)?;
             let origin = slice.origin.clone();
             let picture = slice.into_picture(model.window);
-            let scaled = Scaled::new(&picture, size);
+            let scaled = Scaled::new(&picture, origin.part, size);
             // The gate sees the slice at the network's own size.
-            let statistics = gate::statistics(&Scaled::new(&picture, model.size), &origin);
+            let statistics = gate::statistics(&Scaled::new(&picture, origin.part, model.size), &origin);
             let input = scaled.input(model.normalise);
             Ok(Row {
                 path: path.to_string(),

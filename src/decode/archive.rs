@@ -8,6 +8,9 @@ mod zip;
 use std::borrow::Cow;
 use std::ops::Range;
 
+use image::ImageFormat;
+
+use super::raster::{self, Pages};
 use super::{Content, Image, Limits, SetAside, Unopened, dicom, gzip, inflate, volume};
 use crate::error::{Error, Result};
 
@@ -104,10 +107,14 @@ impl Archive {
             }
         };
         let (mut entries, mut skipped, mut set_aside, mut nested) = (Vec::new(), 0, Vec::new(), 0);
+        let mut pixels = 0u64;
         for Found { name, packed } in files {
             let frames = match &packed {
                 Ok(packed) => match packed.peek(&bytes, &limits) {
-                    Peek::Image(frames) => frames,
+                    Peek::Image(frames, more) => {
+                        pixels = pixels.saturating_add(more);
+                        frames
+                    }
                     Peek::Archive => {
                         nested += 1;
                         continue;
@@ -128,6 +135,7 @@ impl Archive {
         if entries.is_empty() {
             return Err(Error::NoImages { others: skipped + set_aside.len() + nested });
         }
+        limits.check_work(pixels, bytes.len() as u64)?;
         name::tell_apart(entries.iter_mut().map(|entry| &mut entry.name).collect());
         Ok(Archive { bytes, entries, skipped, set_aside, nested, limits })
     }
@@ -169,6 +177,11 @@ impl Archive {
         self.nested
     }
 
+    /// Fails for more pixels in all frames of its images than may be worked off.
+    pub(super) fn check_work(&self, pixels: u64) -> Result<()> {
+        self.limits.check_work(pixels, self.bytes.len() as u64)
+    }
+
     /// Opens an image, `entry < self.entries().len()`.
     ///
     /// # Errors
@@ -187,7 +200,8 @@ impl Archive {
 
 /// What the first bytes of an entry tell.
 enum Peek {
-    Image(usize),
+    /// Of so many frames, with so many pixels in all, as far as its first bytes tell.
+    Image(usize, u64),
     Aside(SetAside),
     Archive,
     Other,
@@ -210,6 +224,8 @@ impl Packed {
             let first = self.start(bytes, limit.min(self.size));
             let is_whole = (first.len() as u64) < limit || limit >= self.size;
             let unpacked = gzip::sniff(&first).then(|| gzip::start(&first, limit));
+            // Of a packed file nobody knows how long it is.
+            let whole = if unpacked.is_some() { limits.inflated(self.size) } else { self.size };
             let (first, is_whole) = match &unpacked {
                 Some(unpacked) => (&unpacked[..], false),
                 None => (&first[..], is_whole),
@@ -219,13 +235,21 @@ impl Packed {
             }
             match Content::sniff(first) {
                 None => return Peek::Other,
-                Some(Content::Raster(_)) => return Peek::Image(1),
-                Some(Content::Volume(format)) => return Peek::Image(volume::peek(first, format, limits).unwrap_or(1)),
+                // The pages of a TIFF may be told of at its end; what is wrong with them is said when it is read.
+                Some(Content::Raster(ImageFormat::Tiff)) if !is_whole && limit < whole => limit = whole,
+                Some(Content::Raster(ImageFormat::Tiff)) => {
+                    let pages = Pages::find(first, limits);
+                    return pages.map_or(Peek::Image(1, 0), |pages| Peek::Image(pages.count(), pages.pixels(first)));
+                }
+                Some(Content::Raster(format)) => return Peek::Image(1, raster::pixels(first, format)),
+                Some(Content::Volume(format)) => {
+                    return Peek::Image(volume::peek(first, format, limits).unwrap_or(1), 0);
+                }
                 Some(Content::Dicom(start)) => match dicom::peek(first, start, is_whole, limits) {
-                    dicom::Peek::Frames(frames) => return Peek::Image(frames),
+                    dicom::Peek::Frames(frames, pixels) => return Peek::Image(frames, pixels),
                     dicom::Peek::Aside(aside) => return Peek::Aside(aside),
                     // What is wrong with so long a header is said when it is read.
-                    dicom::Peek::Unknown if limit >= limits.header => return Peek::Image(1),
+                    dicom::Peek::Unknown if limit >= limits.header => return Peek::Image(1, 0),
                     dicom::Peek::Unknown => limit = limits.header.min(limit * 4),
                 },
             }

@@ -33,13 +33,17 @@ pub struct Limits {
     pub entries: u64,
     /// Bytes of all entries of an archive. One is in memory at a time.
     pub expanded: u64,
+    /// Pixels that all frames of a file, or of an archive, may have for each of its bytes, once they are more than
+    /// [`Limits::FEW_PIXELS`]: each takes time.
+    pub work: u64,
 }
 
 impl Default for Limits {
     /// Far above what a scanner makes, and below what stops a machine: 1 GiB a file (two thousand frames of 512 x 512), 4096 x 4096 pixels
     /// (a scanner's matrix has 512 or 1024), no side over 16,384, 4,096 frames; headers of 64 MiB with a million elements, 64 sequences
     /// deep (one of 4,096 frames in functional groups has 200,000, 5 deep); 200 to 1 (slices compress to a half or a third, a blank one
-    /// to a thousandth, and is small); 256 MiB an entry, archives of 65,536 entries and 16 GiB.
+    /// to a thousandth, and is small); 256 MiB an entry, archives of 65,536 entries and 16 GiB; 64 pixels a byte (a slice in a lossy
+    /// encoding has up to 30).
     fn default() -> Limits {
         Limits {
             bytes: 1 << 30,
@@ -53,6 +57,7 @@ impl Default for Limits {
             entry: 256 << 20,
             entries: 1 << 16,
             expanded: 16 << 30,
+            work: 64,
         }
     }
 }
@@ -62,6 +67,15 @@ impl Limits {
     pub const SMALL: u64 = 64 << 20;
     /// Bytes that a decoded pixel of a picture may take: 16-bit RGBA. Decoders hold it twice.
     pub const BYTES_A_PIXEL: u64 = 8;
+
+    /// Pixels that all frames of a file may have whatever its length: a thousand of 512 x 512.
+    pub const FEW_PIXELS: u64 = 1 << 28;
+
+    /// Fails for more pixels in all frames of a file of so many bytes than may be worked off.
+    pub(super) fn check_work(&self, pixels: u64, bytes: u64) -> Result<()> {
+        let limit = bytes.saturating_mul(self.work).max(Limits::FEW_PIXELS);
+        Limits::check("the number of pixels in all frames together", pixels, limit)
+    }
 
     /// Bytes that an entry or a data set of `compressed` bytes may become.
     pub(super) fn inflated(&self, compressed: u64) -> u64 {

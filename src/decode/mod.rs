@@ -8,6 +8,7 @@ mod jpeg;
 mod limits;
 mod raster;
 mod slices;
+mod square;
 mod volume;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -117,6 +118,7 @@ pub struct Image {
 
 enum Kind {
     Raster(image::ImageFormat),
+    Tiff(raster::Pages),
     Dicom(Box<dicom::Header>),
     Volume(Box<volume::Volume>),
 }
@@ -161,6 +163,9 @@ impl Image {
                 let read = guarded(|| Ok(dicom::Header::read(&mut bytes, start, &limits)))?;
                 Kind::Dicom(Box::new(read?))
             }
+            Some(Content::Raster(image::ImageFormat::Tiff)) => {
+                Kind::Tiff(guarded(|| raster::Pages::find(&bytes, &limits))?)
+            }
             Some(Content::Raster(format)) => Kind::Raster(format),
             Some(Content::Volume(format)) => {
                 Kind::Volume(Box::new(guarded(|| volume::Volume::read(&mut bytes, format, &limits))?))
@@ -175,16 +180,35 @@ impl Image {
                 return Err(Error::Unsupported { what: what.to_string(), advice: "unpack it first" }.into());
             }
         };
-        Ok(Image { bytes, kind, limits })
+        let image = Image { bytes, kind, limits };
+        limits.check_work(image.pixels(), image.bytes.len() as u64)?;
+        Ok(image)
+    }
+
+    /// Pixels of all its frames, as far as its headers tell.
+    fn pixels(&self) -> u64 {
+        match &self.kind {
+            Kind::Raster(format) => raster::pixels(&self.bytes, *format),
+            Kind::Tiff(pages) => pages.pixels(&self.bytes),
+            Kind::Dicom(header) => header.pixels(),
+            // Each has bytes of its own.
+            Kind::Volume(_) => 0,
+        }
     }
 
     /// The number of frames, at least 1.
     pub fn frames(&self) -> usize {
         match &self.kind {
             Kind::Raster(_) => 1,
+            Kind::Tiff(pages) => pages.count(),
             Kind::Dicom(header) => header.frames,
             Kind::Volume(volume) => volume.frames(),
         }
+    }
+
+    /// The bytes of its file, which are held as long as it is.
+    pub fn bytes(&self) -> u64 {
+        self.bytes.len() as u64
     }
 
     /// Whether frames are told apart by a number in outputs.
@@ -195,7 +219,7 @@ impl Image {
     /// Where a frame belongs, `frame < self.frames()`, as far as the file says it.
     pub fn place(&self, frame: usize) -> Place {
         match &self.kind {
-            Kind::Raster(_) => Place::default(),
+            Kind::Raster(_) | Kind::Tiff(_) => Place::default(),
             Kind::Dicom(header) => header.place(frame),
             Kind::Volume(volume) => Place { height: volume.height(frame), ..Place::default() },
         }
@@ -204,7 +228,7 @@ impl Image {
     /// What it is, if it is set aside as a whole.
     pub fn aside(&self) -> Option<SetAside> {
         match &self.kind {
-            Kind::Raster(_) | Kind::Volume(_) => None,
+            Kind::Raster(_) | Kind::Tiff(_) | Kind::Volume(_) => None,
             Kind::Dicom(header) => header.aside.map(|kind| SetAside { kind, place: header.place(0) }),
         }
     }
@@ -216,6 +240,7 @@ impl Image {
     pub fn slice(&self, frame: usize) -> Result<Slice> {
         guarded(|| match &self.kind {
             Kind::Raster(format) => raster::read(&self.bytes, *format, &self.limits),
+            Kind::Tiff(pages) => pages.read(&self.bytes, frame, &self.limits),
             Kind::Dicom(header) => header.slice(&self.bytes, frame),
             Kind::Volume(volume) => Ok(volume.slice(&self.bytes, frame)),
         })

@@ -1,15 +1,26 @@
-//! Pictures: PNG, JPEG, BMP, GIF (its first frame), TIFF (its first page), WebP.
+//! Pictures: PNG, JPEG, BMP, GIF (its first frame), TIFF (its pages), WebP.
 
+mod composed;
+mod markers;
+mod png;
+mod scale;
+mod tiff;
+
+use std::borrow::Cow;
 use std::io::Cursor;
 
 use image::codecs::jpeg::JpegDecoder;
 use image::error::{ImageError, LimitErrorKind};
+use image::metadata::Orientation;
 use image::{ColorType, DynamicImage, ImageDecoder, ImageFormat, ImageReader};
 
+use self::composed::{Composed, compose};
+use self::scale::{Scale, is_widened};
+pub(super) use self::tiff::Pages;
 use super::Limits;
 use super::jpeg::{Host, Image};
 use crate::error::{Error, Result};
-use crate::slice::{COLOURED, Origin, Pixels, Slice};
+use crate::slice::{Origin, Part, Pixels, Slice};
 
 /// The formats that are built in, with the name that readings give them.
 const FORMATS: [(ImageFormat, &str); 6] = [
@@ -27,8 +38,15 @@ const PNG_ADVICE: &str = "save it as an ordinary 8-bit PNG";
 /// What is too much where a picture has few pixels of many bytes.
 const MEMORY: &str = "the memory that the picture takes, in bytes,";
 
+/// The share of the rectangle around all that can be seen from which on what lies around it is a frame, and not the air around a body that
+/// was cut out.
+const FRAMED: f64 = 0.98;
+
 /// The format of `bytes`, if it is one of ours.
 pub(super) fn sniff(bytes: &[u8]) -> Option<ImageFormat> {
+    if tiff::sniff(bytes) {
+        return Some(ImageFormat::Tiff);
+    }
     let format = image::guess_format(bytes).ok()?;
     FORMATS.iter().any(|(known, _)| *known == format).then_some(format)
 }
@@ -37,20 +55,31 @@ fn name(format: ImageFormat) -> &'static str {
     FORMATS.iter().find(|(known, _)| *known == format).map_or("image", |(_, name)| name)
 }
 
-/// Decodes a picture: alpha over black, colour by Rec. 601, EXIF orientation applied, 16 bits rounded to 8.
+/// Pixels of a picture, as far as its first bytes tell; 0 where they do not.
+pub(super) fn pixels(bytes: &[u8], format: ImageFormat) -> u64 {
+    let reader = ImageReader::with_format(Cursor::new(bytes), format);
+    reader.into_dimensions().map_or(0, |(width, height)| u64::from(width) * u64::from(height))
+}
+
+/// Decodes a picture that is no TIFF: alpha over black, colour by Rec. 601, EXIF orientation applied, 16 bits rounded to 8.
 pub(super) fn read(bytes: &[u8], format: ImageFormat, limits: &Limits) -> Result<Slice> {
+    if let Some(within) = Within::of(bytes, format) {
+        return within.read(limits);
+    }
     if format == ImageFormat::Jpeg && super::jpeg::is_deep(bytes) {
         return read_deep(bytes, limits);
     }
     let fail = |error| translate(name(format), limits, error);
-    if format == ImageFormat::Jpeg {
-        check_end(bytes)?;
-    }
+    let bytes = match format {
+        ImageFormat::Jpeg => whole_jpeg(bytes, limits)?,
+        ImageFormat::Png => png::ended(bytes, limits.picture()),
+        _ => Cow::Borrowed(bytes),
+    };
     // In 32 bits the decoder itself takes a bitmap beyond its count for one of an unknown kind.
-    if let (ImageFormat::Bmp, Some((width, height))) = (format, bitmap_size(bytes)) {
+    if let (ImageFormat::Bmp, Some((width, height))) = (format, bitmap_size(&bytes)) {
         limits.check_frame(name(format), width, height)?;
     }
-    let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
+    let mut reader = ImageReader::with_format(Cursor::new(&bytes[..]), format);
     // The size is checked below, by our own limits; until then the decoder may hold the header.
     reader.limits(decoder_limits(limits));
     let mut decoder = reader.into_decoder().map_err(fail)?;
@@ -58,13 +87,77 @@ pub(super) fn read(bytes: &[u8], format: ImageFormat, limits: &Limits) -> Result
     limits.check_frame(name(format), width.into(), height.into())?;
     Limits::check(MEMORY, decoder.total_bytes(), limits.picture())?;
     let orientation = decoder.orientation().map_err(fail)?;
-    let mut image = DynamicImage::from_decoder(decoder).map_err(fail)?;
-    image.apply_orientation(orientation);
+    let image = DynamicImage::from_decoder(decoder).map_err(fail)?;
+    let (composed, note) = to_gray(image, format);
+    let mut slice = finish(name(format), width as usize, height as usize, composed, orientation);
+    slice.origin.notes.extend(note);
+    if let (ImageFormat::Png | ImageFormat::Jpeg, Cow::Owned(_)) = (format, &bytes) {
+        slice.origin.notes.push("its end mark is missing, and all of its pixels are there".to_string());
+    }
+    Ok(slice)
+}
 
-    let (width, height) = (image.width() as usize, image.height() as usize);
-    let (gray, colour) = to_gray(image);
-    let origin = Origin { format: name(format), colour, ..Origin::default() };
-    Ok(Slice { width, height, pixels: Pixels::Gray(gray), origin })
+/// The slice of a picture of so many columns and rows before it is turned.
+fn finish(format: &'static str, width: usize, height: usize, composed: Composed, turn: Orientation) -> Slice {
+    let Composed { gray, colour, units, transparent } = composed;
+    let mut origin = Origin { format, colour, ..Origin::default() };
+    if let Some(transparent) = transparent {
+        let (transparent, width, height) = turned(transparent, width, height, turn);
+        let seen = transparent.iter().filter(|transparent| !**transparent).count();
+        let is_framed = |part: &Part| {
+            let pixels = part.width * part.height;
+            pixels < width * height && seen as f64 >= FRAMED * pixels as f64
+        };
+        match seen_part(&transparent, width).filter(is_framed) {
+            Some(part) => origin.part = Some(part),
+            None => origin.notes.push("its transparent pixels are read as what lies around a body".to_string()),
+        }
+    }
+    let (pixels, width, height) = match units {
+        Some(units) => {
+            let (units, width, height) = turned(units, width, height, turn);
+            (Pixels::Hu(units), width, height)
+        }
+        None => {
+            let (gray, width, height) = turned(gray, width, height, turn);
+            (Pixels::Gray(gray), width, height)
+        }
+    };
+    Slice { width, height, pixels, origin }
+}
+
+/// The rectangle around all pixels that can be seen, row by row.
+fn seen_part(transparent: &[bool], width: usize) -> Option<Part> {
+    let is_seen = |transparent: &bool| !*transparent;
+    let rows = || transparent.chunks_exact(width);
+    let top = rows().position(|row| row.iter().any(is_seen))?;
+    let bottom = rows().rposition(|row| row.iter().any(is_seen))?;
+    let left = rows().filter_map(|row| row.iter().position(is_seen)).min()?;
+    let right = rows().filter_map(|row| row.iter().rposition(is_seen)).max()?;
+    Some(Part { left, top, width: right + 1 - left, height: bottom + 1 - top })
+}
+
+/// Values row by row, turned as EXIF says it, with their columns and rows then.
+fn turned<T: Copy>(values: Vec<T>, width: usize, height: usize, turn: Orientation) -> (Vec<T>, usize, usize) {
+    // Which value stands at (x, y).
+    let at: fn(usize, usize, usize, usize) -> (usize, usize) = match turn {
+        Orientation::NoTransforms => return (values, width, height),
+        Orientation::FlipHorizontal => |x, y, w, _| (w - 1 - x, y),
+        Orientation::Rotate180 => |x, y, w, h| (w - 1 - x, h - 1 - y),
+        Orientation::FlipVertical => |x, y, _, h| (x, h - 1 - y),
+        Orientation::Rotate90FlipH => |x, y, _, _| (y, x),
+        Orientation::Rotate90 => |x, y, _, h| (y, h - 1 - x),
+        Orientation::Rotate270FlipH => |x, y, w, h| (w - 1 - y, h - 1 - x),
+        Orientation::Rotate270 => |x, y, w, _| (w - 1 - y, x),
+    };
+    let is_across = matches!(
+        turn,
+        Orientation::Rotate90 | Orientation::Rotate90FlipH | Orientation::Rotate270 | Orientation::Rotate270FlipH
+    );
+    let (across, down) = if is_across { (height, width) } else { (width, height) };
+    let value = |at: (usize, usize)| values[at.1 * width + at.0];
+    let rows = (0..down).flat_map(|y| (0..across).map(move |x| (x, y)));
+    (rows.map(|(x, y)| value(at(x, y, width, height))).collect(), across, down)
 }
 
 /// A JPEG that is lossless or of 12 bits, of one gray component: white is the greatest number of the bits that are used, which are 8 or
@@ -93,9 +186,10 @@ fn read_deep(bytes: &[u8], limits: &Limits) -> Result<Slice> {
 /// The gray levels of a JPEG of 8 bits, as they are stored, if it is `width` x `height` pixels of one component.
 pub(super) fn gray_jpeg(bytes: &[u8], width: usize, height: usize) -> Result<Vec<u8>> {
     // Its size is that of a frame, which was held against the limits.
-    let fail = |error| translate(name(ImageFormat::Jpeg), &Limits::default(), error);
-    check_end(bytes)?;
-    let decoder = JpegDecoder::new(Cursor::new(bytes)).map_err(fail)?;
+    let limits = Limits::default();
+    let fail = |error| translate(name(ImageFormat::Jpeg), &limits, error);
+    let bytes = whole_jpeg(bytes, &limits)?;
+    let decoder = JpegDecoder::new(Cursor::new(&bytes[..])).map_err(fail)?;
     let (found_width, found_height) = decoder.dimensions();
     if decoder.color_type() != ColorType::L8 || (found_width as usize, found_height as usize) != (width, height) {
         let reason = format!("it is not {width} x {height} gray pixels");
@@ -117,6 +211,51 @@ fn bitmap_size(bytes: &[u8]) -> Option<(u64, u64)> {
     }
 }
 
+/// A PNG or a JPEG that lies in a bitmap.
+struct Within<'a> {
+    bytes: &'a [u8],
+    format: ImageFormat,
+    /// What the bitmap says.
+    size: (u64, u64),
+}
+
+impl<'a> Within<'a> {
+    fn of(bytes: &'a [u8], format: ImageFormat) -> Option<Within<'a>> {
+        const START: usize = 10;
+        const HEADER: usize = 14;
+        const COMPRESSION: usize = 30;
+        let long = |at: usize| Some(u32::from_le_bytes(*bytes.get(at..)?.first_chunk()?));
+        if format != ImageFormat::Bmp || long(HEADER)? < 40 {
+            return None;
+        }
+        let format = match long(COMPRESSION)? {
+            4 => ImageFormat::Jpeg,
+            5 => ImageFormat::Png,
+            _ => return None,
+        };
+        let size = bitmap_size(bytes)?;
+        Some(Within { bytes: bytes.get(long(START)? as usize..)?, format, size })
+    }
+
+    fn read(self, limits: &Limits) -> Result<Slice> {
+        let Within { bytes, format, size: (width, height) } = self;
+        let unlike = |reason: String| Error::Unreadable { format: name(ImageFormat::Bmp), reason };
+        limits.check_frame(name(ImageFormat::Bmp), width, height)?;
+        if image::guess_format(bytes).ok() != Some(format) {
+            return Err(unlike(format!("it says that it holds a {}, and does not", name(format))));
+        }
+        let reader = ImageReader::with_format(Cursor::new(bytes), format);
+        let (across, down) = reader.into_dimensions().map_err(|error| translate(name(format), limits, error))?;
+        if (u64::from(across), u64::from(down)) != (width, height) {
+            let found = format!("the {} in it has {across} x {down}", name(format));
+            return Err(unlike(format!("it says that it has {width} x {height} pixels, and {found}")));
+        }
+        let mut slice = read(bytes, format, limits)?;
+        slice.origin.format = name(ImageFormat::Bmp);
+        Ok(slice)
+    }
+}
+
 fn decoder_limits(limits: &Limits) -> image::Limits {
     let mut decoder = image::Limits::default();
     // The picture, and a copy to work on.
@@ -124,60 +263,54 @@ fn decoder_limits(limits: &Limits) -> image::Limits {
     decoder
 }
 
-/// Fails for a JPEG that was cut off.
-fn check_end(bytes: &[u8]) -> Result<()> {
-    if is_cut_off(bytes) {
+/// The stream with its end mark.
+fn whole_jpeg<'a>(bytes: &'a [u8], limits: &Limits) -> Result<Cow<'a, [u8]>> {
+    markers::whole(bytes, limits.picture()).ok_or_else(|| {
         let reason = "it ends before the image does".to_string();
-        return Err(Error::Unreadable { format: name(ImageFormat::Jpeg), reason });
-    }
-    Ok(())
+        Error::Unreadable { format: name(ImageFormat::Jpeg), reason }
+    })
 }
 
-/// Whether a JPEG ends before its end-of-image marker. The decoder would fill the missing part with gray.
-///
-/// Walks the markers (ITU T.81, B.1.1); what is no marker where one must be is left to the decoder to judge.
-fn is_cut_off(bytes: &[u8]) -> bool {
-    const END: u8 = 0xD9;
-    const SCAN: u8 = 0xDA;
-    let restart = |code: u8| (0xD0..=0xD7).contains(&code);
-    let mut at = 2;
-    loop {
-        let Some(&[prefix, code]) = bytes.get(at..).and_then(|rest| rest.first_chunk::<2>()) else { return true };
-        match code {
-            _ if prefix != 0xFF => return false,
-            END => return false,
-            0xFF => at += 1,
-            0x01 => at += 2,
-            code if restart(code) => at += 2,
-            code => {
-                let Some(length) = bytes.get(at + 2..).and_then(|rest| rest.first_chunk::<2>()) else { return true };
-                at += 2 + usize::from(u16::from_be_bytes(*length));
-                if code == SCAN {
-                    let rest = bytes.get(at..).unwrap_or_default();
-                    let marker = |pair: &[u8]| pair[0] == 0xFF && pair[1] != 0 && !restart(pair[1]);
-                    at += rest.windows(2).position(marker).unwrap_or(rest.len());
-                }
+/// Gray levels, and what a person should know of their scale.
+fn to_gray(image: DynamicImage, format: ImageFormat) -> (Composed, Option<String>) {
+    match image {
+        DynamicImage::ImageLuma8(gray) => (Composed::of_levels(gray.into_raw()), None),
+        DynamicImage::ImageLuma16(image) => wide(image.as_raw(), 1, false),
+        DynamicImage::ImageLumaA16(image) => wide(image.as_raw(), 1, true),
+        DynamicImage::ImageRgb16(image) => wide(image.as_raw(), 3, false),
+        DynamicImage::ImageRgba16(image) => wide(image.as_raw(), 3, true),
+        image => {
+            let mut rgba = image.into_rgba8();
+            // Bitmaps have a fourth byte that most programs leave empty.
+            if format == ImageFormat::Bmp && rgba.pixels().all(|pixel| pixel.0[3] == 0) {
+                rgba.pixels_mut().for_each(|pixel| pixel.0[3] = u8::MAX);
             }
+            let pixels = rgba.as_raw().as_chunks::<4>().0;
+            (compose(pixels.len(), false, |pixel| pixels[pixel]), None)
         }
     }
 }
 
-/// Gray levels, and the share of coloured pixels.
-fn to_gray(image: DynamicImage) -> (Vec<u8>, f32) {
-    if let DynamicImage::ImageLuma8(gray) = image {
-        return (gray.into_raw(), 0.0);
+/// Gray levels of samples of 16 bits: so many of colour a pixel, and one of opacity behind them if there is one.
+fn wide(values: &[u16], colours: usize, has_alpha: bool) -> (Composed, Option<String>) {
+    let channels = colours + usize::from(has_alpha);
+    let seen = || values.chunks_exact(channels).filter(|pixel| !has_alpha || pixel[colours] > 0);
+    let levels = || seen().flat_map(|pixel| pixel[..colours].iter().copied());
+    let scale = Scale::of_bits(levels().max().unwrap_or(0).into(), 16, is_widened(levels()));
+    if channels == 1
+        && let Some((units, note)) = scale.units(&|| values.iter().map(|value| f32::from(*value)))
+    {
+        return (Composed::of_units(units), Some(note));
     }
-    let rgba = image.into_rgba8();
-    let pixels = rgba.len() / 4;
-    let mut coloured = 0usize;
-    let mut gray = Vec::with_capacity(pixels);
-    for pixel in rgba.pixels() {
-        let [r, g, b, a] = pixel.0;
-        coloured += usize::from(r.max(g).max(b) - r.min(g).min(b) > COLOURED && a > 0);
-        let luma = 0.299 * f32::from(r) + 0.587 * f32::from(g) + 0.114 * f32::from(b);
-        gray.push((luma * f32::from(a) / 255.0).round() as u8);
-    }
-    (gray, coloured as f32 / pixels as f32)
+    let composed = compose(values.len() / channels, false, |pixel| {
+        let pixel = &values[pixel * channels..][..channels];
+        let level = |channel: usize| scale.level(pixel[channel].into());
+        // However little can be seen, it is not nothing.
+        let alpha = if has_alpha { (f32::from(pixel[colours]) / 257.0).ceil() as u8 } else { u8::MAX };
+        let rgb = if colours == 1 { [level(0); 3] } else { [level(0), level(1), level(2)] };
+        [rgb[0], rgb[1], rgb[2], alpha]
+    });
+    (composed, scale.note)
 }
 
 fn translate(format: &'static str, limits: &Limits, error: ImageError) -> Error {
@@ -239,6 +372,18 @@ mod tests {
     }
 
     #[test]
+    fn values_are_turned_as_image_turns_them() {
+        let values: Vec<u8> = (0..6).collect();
+        for number in 1..=8 {
+            let turn = Orientation::from_exif(number).unwrap();
+            let mut image = DynamicImage::from(image::GrayImage::from_vec(3, 2, values.clone()).unwrap());
+            image.apply_orientation(turn);
+            let expected = (image.as_bytes().to_vec(), image.width() as usize, image.height() as usize);
+            assert_eq!(turned(values.clone(), 3, 2, turn), expected, "{number}");
+        }
+    }
+
+    #[test]
     fn a_jpeg_that_was_cut_off_is_an_error() {
         let image =
             DynamicImage::from(RgbaImage::from_fn(64, 64, |x, y| Rgba([x as u8, y as u8, 90, 255]))).into_rgb8();
@@ -273,7 +418,11 @@ mod tests {
                     bytes[at] = *value;
                 }
                 bytes.truncate(bytes.len() - cut % bytes.len());
-                let _ = read(&bytes, format, &Limits::default());
+                let limits = Limits::default();
+                let _ = match format {
+                    ImageFormat::Tiff => Pages::find(&bytes, &limits).and_then(|pages| pages.read(&bytes, 0, &limits)),
+                    format => read(&bytes, format, &limits),
+                };
             }
         }
     }

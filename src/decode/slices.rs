@@ -1,5 +1,6 @@
 //! The slices of a file, one behind the other: the frames of its image, or those of all images in its archive.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::{Archive, File, Image, SetAside, Unopened};
@@ -46,14 +47,31 @@ pub struct Slices {
 enum Images {
     One(Arc<Image>),
     /// An archive, and the entry that was opened last, by its number: its next frame is likely to be asked for next.
-    Archive(Archive, Option<(usize, Arc<Image>)>),
+    Archive(Archive, Option<(usize, Arc<Image>)>, Work),
+}
+
+/// The pixels of the entries that were opened so far: what their first bytes promise may be less.
+#[derive(Default)]
+struct Work {
+    pixels: u64,
+    counted: HashSet<usize>,
+}
+
+impl Work {
+    /// Fails once the entries of an archive have more pixels than may be worked off.
+    fn add(&mut self, entry: usize, pixels: u64, archive: &Archive) -> Result<()> {
+        if self.counted.insert(entry) {
+            self.pixels = self.pixels.saturating_add(pixels);
+        }
+        archive.check_work(self.pixels)
+    }
 }
 
 impl Slices {
     pub(super) fn new(file: File) -> Slices {
         let images = match file {
             File::Image(image) => Images::One(Arc::new(image)),
-            File::Archive(archive) => Images::Archive(archive, None),
+            File::Archive(archive) => Images::Archive(archive, None, Work::default()),
         };
         Slices { images, next: (0, 0) }
     }
@@ -62,7 +80,7 @@ impl Slices {
     pub fn promised(&self) -> usize {
         match &self.images {
             Images::One(image) => image.frames(),
-            Images::Archive(archive, _) => archive.frames(),
+            Images::Archive(archive, ..) => archive.frames(),
         }
     }
 
@@ -70,7 +88,7 @@ impl Slices {
     pub fn skipped(&self) -> usize {
         match &self.images {
             Images::One(_) => 0,
-            Images::Archive(archive, _) => archive.skipped(),
+            Images::Archive(archive, ..) => archive.skipped(),
         }
     }
 
@@ -78,7 +96,7 @@ impl Slices {
     pub fn set_aside(&self) -> &[SetAside] {
         match &self.images {
             Images::One(_) => &[],
-            Images::Archive(archive, _) => archive.set_aside(),
+            Images::Archive(archive, ..) => archive.set_aside(),
         }
     }
 
@@ -86,7 +104,18 @@ impl Slices {
     pub fn nested(&self) -> usize {
         match &self.images {
             Images::One(_) => 0,
-            Images::Archive(archive, _) => archive.nested(),
+            Images::Archive(archive, ..) => archive.nested(),
+        }
+    }
+
+    /// Whether the slice that comes next is in the image that was opened last, so that nothing more has to be read for it.
+    pub fn has_opened_next(&self) -> bool {
+        let (number, frame) = self.next;
+        match &self.images {
+            Images::One(image) => number == 0 && frame < image.frames(),
+            Images::Archive(_, opened, _) => {
+                opened.as_ref().is_some_and(|(last, image)| *last == number && frame < image.frames())
+            }
         }
     }
 
@@ -95,7 +124,7 @@ impl Slices {
     pub fn get(&mut self, index: usize) -> Option<Pending> {
         let (number, frame) = match &self.images {
             Images::One(image) => (index < image.frames()).then_some((0, index))?,
-            Images::Archive(archive, _) => archive.locate(index)?,
+            Images::Archive(archive, ..) => archive.locate(index)?,
         };
         let (entry, promised) = self.images.entry(number)?;
         let image = self.images.open(number).and_then(|image| match image.frames() {
@@ -143,7 +172,7 @@ impl Images {
     fn entry(&self, number: usize) -> Option<(Option<String>, usize)> {
         match self {
             Images::One(image) => (number == 0).then(|| (None, image.frames())),
-            Images::Archive(archive, _) => {
+            Images::Archive(archive, ..) => {
                 archive.entries().get(number).map(|entry| (Some(entry.name.clone()), entry.frames))
             }
         }
@@ -153,11 +182,12 @@ impl Images {
     fn open(&mut self, number: usize) -> std::result::Result<Arc<Image>, Box<Unopened>> {
         match self {
             Images::One(image) => Ok(image.clone()),
-            Images::Archive(_, Some((last, image))) if *last == number => Ok(image.clone()),
-            Images::Archive(archive, opened) => {
+            Images::Archive(_, Some((last, image)), _) if *last == number => Ok(image.clone()),
+            Images::Archive(archive, opened, work) => {
                 // Two entries at once might be too much for the memory.
                 *opened = None;
                 let image = Arc::new(archive.recognise(number)?);
+                work.add(number, image.pixels(), archive)?;
                 *opened = Some((number, image.clone()));
                 Ok(image)
             }

@@ -249,7 +249,8 @@ impl Slices {
             Pixels::Hu(hu) => ("hu", hounsfield(hu)),
         };
         let object = image(slice.width, slice.height, "values", values)?;
-        let scaled = Scaled::new(&slice.into_picture(self.model.window), self.model.size);
+        let part = slice.origin.part;
+        let scaled = Scaled::new(&slice.into_picture(self.model.window), part, self.model.size);
         let input = image(scaled.size, scaled.size, "gray", Float32Array::from(&scaled.gray[..]).into())?;
         let values = scaled.input(self.model.normalise);
         Reflect::set(&input, &"values".into(), &Float32Array::from(&values[..]).into())?;
@@ -280,6 +281,11 @@ fn hounsfield(hu: &[f32]) -> JsValue {
 
 /// The JSON line's object, with the map, the lungs, the opacity and the picture as typed arrays, and the place of the slice.
 fn reading(reading: Reading, salt: &[u8]) -> Result<JsValue, JsValue> {
+    #[derive(Serialize)]
+    struct Size {
+        width: usize,
+        height: usize,
+    }
     let object = to_js(&reading)?;
     let place = to_js(&spot(&reading.place, salt))?;
     let map = match &reading.map {
@@ -304,6 +310,8 @@ fn reading(reading: Reading, salt: &[u8]) -> Result<JsValue, JsValue> {
         Some(picture) => image(picture.width, picture.height, "gray", Uint8Array::from(&picture.gray[..]).into())?,
         None => JsValue::NULL,
     };
+    let shown = to_js(&reading.shown.map(|[width, height]| Size { width, height }))?;
+    Reflect::set(&object, &"shown".into(), &shown)?;
     Reflect::set(&object, &"place".into(), &place)?;
     Reflect::set(&object, &"map".into(), &map)?;
     Reflect::set(&object, &"lung".into(), &lung)?;
@@ -394,7 +402,7 @@ mod tests {
         let slice = decode::Image::open(PICTURE.to_vec(), Limits::default()).unwrap().slice(0).unwrap();
         let picture = slice.into_picture(model.window);
         assert_eq!(get(&pixels, "values").dyn_into::<Uint8Array>().unwrap().to_vec(), picture.gray);
-        let (input, scaled) = (get(&pixels, "input"), Scaled::new(&picture, model.size));
+        let (input, scaled) = (get(&pixels, "input"), Scaled::new(&picture, None, model.size));
         assert_eq!(get(&input, "width"), model.size as f64);
         assert_eq!(get(&input, "gray").dyn_into::<Float32Array>().unwrap().to_vec(), scaled.gray);
         let values = get(&input, "values").dyn_into::<Float32Array>().unwrap().to_vec();

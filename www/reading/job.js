@@ -74,6 +74,7 @@ export class Job {
       device,
       ms: { decode: null, preprocess: null, graph: null },
       place: place ?? NOWHERE,
+      shown: null,
       map: null,
       lung: null,
       opacity_map: null,

@@ -108,9 +108,17 @@ interface SetAside {
   place: SlicePlace;
 }
 
+/** Columns and rows of a slice as it is shown: those of the file, unless its pixels are not square. */
+interface Shown {
+  width: number;
+  height: number;
+}
+
 /** What a reading worker gives for a slice: the reading, and beside it what the page draws. */
 interface FullReading extends Reading {
   place: SlicePlace;
+  /** Null where nothing could be read. */
+  shown: Shown | null;
   map: Grid | null;
   lung: Grid | null;
   opacity_map: OpacityGrid | null;
@@ -163,6 +171,7 @@ interface Handle {
 interface SliceRecord {
   reading: Reading;
   place: SlicePlace;
+  shown: Shown | null;
   handle: Handle;
   /** What the slice came in. */
   container: Container | null;

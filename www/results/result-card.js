@@ -166,12 +166,12 @@ function retry(onRetry) {
  * @param {() => void} onOpen
  */
 function stage(record, onOpen) {
-  const { file, frame: number, source, score } = record.reading;
-  if (!source) {
+  const { file, frame: number, score } = record.reading;
+  if (!record.shown) {
     const note = element('span');
     return { node: element('div.stage.empty', note), show() {}, hide() {}, say() { note.textContent = words.card.noPicture; } };
   }
-  const { width, height } = source;
+  const { width, height } = record.shown;
   const shown = canvas();
   /** @type {{ canvas: HTMLCanvasElement, label: () => string, paint: (pixels: SlicePixels) => void }[]} */
   const layers = [{ canvas: shown, label: () => numbered(words.card.picture(file), number), paint: ({ picture }) => paintPicture(shown, picture) }];

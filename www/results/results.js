@@ -27,8 +27,8 @@ const MAX_WITH_PIXELS = 96;
  * @param {Whence} whence
  * @returns {SliceRecord}
  */
-function recordOf({ map, lung, opacity_map: opacity, picture, place, ...reading }, { handle, container }) {
-  return { reading, place, handle, container, pixels: picture ? { picture, map, lung, opacity } : null, waiting: false };
+function recordOf({ map, lung, opacity_map: opacity, picture, place, shown, ...reading }, { handle, container }) {
+  return { reading, place, shown, handle, container, pixels: picture ? { picture, map, lung, opacity } : null, waiting: false };
 }
 
 export class Results {

@@ -368,7 +368,7 @@ export class Viewer {
     style.height = `${this.#shown.height * scale}px`;
     style.transform = `translate(${left}px, ${top}px)`;
     // The preview may be smaller than the picture that it stands for.
-    const { width } = this.#record.reading.source ?? this.#shown;
+    const { width } = this.#record.shown ?? this.#shown;
     this.#showScale(scale * this.#shown.width / width);
   }
 

@@ -49,6 +49,8 @@ pub(super) struct Elements {
     pub(super) series: Option<Uid>,
     pub(super) instance: Option<Uid>,
     pub(super) position: Option<String>,
+    pub(super) spacing: Option<String>,
+    pub(super) aspect: Option<String>,
     pub(super) location: Option<String>,
     pub(super) number: Option<String>,
     pub(super) acquisition: Option<String>,
@@ -98,7 +100,7 @@ const FLOATS: [(Tag, usize); 2] = [(tags::FLOAT_PIXEL_DATA, 4), (tags::DOUBLE_FL
 pub(super) type Take = fn(&mut Elements, Value);
 
 /// The elements that are read outside of all sequences; within them [`Groups`] reads some, and every other one is skipped.
-const READ: [(Tag, Take); 40] = [
+const READ: [(Tag, Take); 42] = [
     (tags::MEDIA_STORAGE_SOP_CLASS_UID, |elements, value| elements.sop_class = value.text()),
     (tags::TRANSFER_SYNTAX_UID, |elements, value| elements.transfer_syntax = value.text()),
     (tags::IMAGE_TYPE, |elements, value| elements.image_type = value.text()),
@@ -132,6 +134,8 @@ const READ: [(Tag, Take); 40] = [
     (tags::NUMBER_OF_FRAMES, |elements, value| elements.frames = Some(value.text().unwrap_or_default())),
     (tags::ROWS, |elements, value| elements.rows = value.number()),
     (tags::COLUMNS, |elements, value| elements.columns = value.number()),
+    (tags::PIXEL_SPACING, |elements, value| elements.spacing = elements.decimal(value)),
+    (tags::PIXEL_ASPECT_RATIO, |elements, value| elements.aspect = value.text()),
     (tags::BITS_ALLOCATED, |elements, value| elements.bits_allocated = value.number()),
     (tags::BITS_STORED, |elements, value| elements.bits_stored = value.number()),
     (tags::HIGH_BIT, |elements, value| elements.high_bit = value.number()),

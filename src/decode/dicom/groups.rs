@@ -12,7 +12,7 @@ use crate::decode::Limits;
 use crate::error::Result;
 
 /// The elements that are read, each in an item of this sequence, which stands in a functional group.
-const READ: [(Tag, Tag, Take); 22] = [
+const READ: [(Tag, Tag, Take); 23] = [
     (TRANSFORMATION, tags::RESCALE_INTERCEPT, |elements, value| elements.take_intercept(value)),
     (TRANSFORMATION, tags::RESCALE_SLOPE, |elements, value| elements.slope = elements.decimal(value)),
     (TRANSFORMATION, tags::RESCALE_TYPE, |elements, value| elements.take_unit(value)),
@@ -21,6 +21,9 @@ const READ: [(Tag, Tag, Take); 22] = [
     }),
     (tags::PLANE_ORIENTATION_SEQUENCE, tags::IMAGE_ORIENTATION_PATIENT, |elements, value| {
         elements.orientation = elements.decimal(value);
+    }),
+    (tags::PIXEL_MEASURES_SEQUENCE, tags::PIXEL_SPACING, |elements, value| {
+        elements.spacing = elements.decimal(value);
     }),
     (tags::PIXEL_MEASURES_SEQUENCE, tags::SLICE_THICKNESS, |elements, value| {
         elements.thickness = elements.decimal(value);

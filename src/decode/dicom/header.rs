@@ -11,6 +11,7 @@ use super::fault::{FORMAT, damaged};
 use super::floats::Floats;
 use super::fragments::Frames;
 use super::orientation::Orientation;
+use super::spacing;
 use super::start::Start;
 use super::syntax::{UNCOMPRESSED, name_of, unsupported_syntax};
 use super::table::Table;
@@ -18,6 +19,7 @@ use super::values::{Layout, Meaning, Padding, stored};
 use super::walk::{Encoding, Walk};
 use super::{object, place};
 use crate::aside::Aside;
+use crate::decode::square::Square;
 use crate::decode::{Limits, SetAside, Unopened, inflate};
 use crate::error::{Error, Result};
 use crate::place::Place;
@@ -55,6 +57,7 @@ struct View {
     /// What its values mean; of a file of which some frames have no such meaning, why not.
     meaning: Result<Meaning>,
     orientation: Option<Orientation>,
+    square: Option<Square>,
     origin: Origin,
     place: Place,
 }
@@ -190,7 +193,8 @@ impl Header {
         let view = |frame| {
             let elements = groups.of_frame(elements, frames, frame);
             let table = table.as_ref().filter(|_| elements.lut.is_some());
-            View::of(&elements, frame, table, &photometric)
+            let square = Squared::of(&elements, [width, height], limits);
+            View::of(&elements, frame, table, square, &photometric)
         };
         let views: Vec<View> = (0..frames).map(view).collect();
         elements.groups = groups;
@@ -204,6 +208,11 @@ impl Header {
     /// Where a frame belongs, `frame < self.frames`.
     pub fn place(&self, frame: usize) -> Place {
         self.views[frame].place.clone()
+    }
+
+    /// Pixels of all frames.
+    pub fn pixels(&self) -> u64 {
+        [self.width, self.height, self.frames].into_iter().fold(1, |pixels, count| pixels.saturating_mul(count as u64))
     }
 
     /// Decodes one frame, `frame < self.frames`.
@@ -242,6 +251,10 @@ impl Header {
                 meaning.pixels(stored(samples.values.iter().map(|value| u32::from(*value)), layout, padding))
             }
         };
+        let (pixels, width, height) = match view.square {
+            Some(square) => (square.pixels(pixels), square.width, square.height),
+            None => (pixels, width, height),
+        };
         let (pixels, width, height) = match view.orientation {
             Some(orientation) => orientation.turn(pixels, width, height),
             None => (pixels, width, height),
@@ -250,11 +263,32 @@ impl Header {
     }
 }
 
+/// How a frame whose pixels are not square becomes one whose pixels are.
+#[derive(Default)]
+struct Squared {
+    /// Its columns and rows in the file, where it has others then.
+    stored: Option<[usize; 2]>,
+    square: Option<Square>,
+    /// Why it stays as it is, though its pixels are not square.
+    note: Option<&'static str>,
+}
+
+impl Squared {
+    fn of(elements: &Elements, stored: [usize; 2], limits: &Limits) -> Squared {
+        let Some(height) = spacing::height(elements) else { return Squared::default() };
+        match Square::of(stored, height, limits) {
+            Ok(square) => Squared { stored: square.map(|_| stored), square, note: None },
+            Err(note) => Squared { note: Some(note), ..Squared::default() },
+        }
+    }
+}
+
 impl View {
-    fn of(elements: &Elements, frame: usize, table: Option<&Table>, photometric: &str) -> View {
+    fn of(elements: &Elements, frame: usize, table: Option<&Table>, squared: Squared, photometric: &str) -> View {
+        let Squared { stored, square, note } = squared;
         let meaning = Meaning::of(elements, table, photometric);
         let is_turned = table.is_some_and(|table| table.is_turned);
-        let notes = [elements.has_comma.then_some(COMMA), is_turned.then_some(TURNED)];
+        let notes = [elements.has_comma.then_some(COMMA), is_turned.then_some(TURNED), note];
         let orientation = Orientation::of(elements);
         let origin = Origin {
             format: FORMAT,
@@ -265,9 +299,10 @@ impl View {
             transfer_syntax: elements.transfer_syntax.clone(),
             localizer: object::is_localizer(elements),
             notes: elements.notes.iter().cloned().chain(notes.into_iter().flatten().map(str::to_string)).collect(),
-            colour: 0.0,
+            stored,
+            ..Origin::default()
         };
-        View { meaning, orientation, origin, place: place::of(elements, frame) }
+        View { meaning, orientation, square, origin, place: place::of(elements, frame) }
     }
 }
 
@@ -281,7 +316,8 @@ fn place_of_file(mut elements: Elements) -> Place {
 /// The number of frames, as far as the first bytes of a file tell.
 #[derive(Debug, PartialEq)]
 pub enum Peek {
-    Frames(usize),
+    /// So many, with so many pixels in all.
+    Frames(usize, u64),
     /// More bytes are needed.
     Unknown,
     /// It is set aside as a whole.
@@ -292,7 +328,7 @@ pub enum Peek {
 /// stands for one frame.
 pub fn peek(bytes: &[u8], start: Start, is_whole: bool, limits: &Limits) -> Peek {
     let mut elements = Elements::default();
-    let unknown = if is_whole { Peek::Frames(1) } else { Peek::Unknown };
+    let unknown = if is_whole { Peek::Frames(1, 0) } else { Peek::Unknown };
     let Ok(at) = elements.walk_meta(bytes, start, limits) else { return unknown };
     let inflated;
     let (bytes, at) = if elements.transfer_syntax.as_deref() == Some(uids::DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN) {
@@ -308,7 +344,9 @@ pub fn peek(bytes: &[u8], start: Start, is_whole: bool, limits: &Limits) -> Peek
     }
     match (walked, &elements.pixels) {
         (Ok(_), Some(_)) => {
-            Peek::Frames(elements.frame_count().ok().filter(|frames| *frames as u64 <= limits.frames).unwrap_or(1))
+            let frames = elements.frame_count().ok().filter(|frames| *frames as u64 <= limits.frames).unwrap_or(1);
+            let side = |side: Option<u16>| u64::from(side.unwrap_or(0));
+            Peek::Frames(frames, frames as u64 * side(elements.rows) * side(elements.columns))
         }
         (Ok(_), None) if is_whole && elements.without_pixels().is_none() => {
             Peek::Aside(SetAside { kind: Aside::NoImage, place: place_of_file(elements) })
@@ -389,7 +427,7 @@ mod tests {
         let bytes = deflated(&file);
         assert_eq!(values(bytes.clone()).unwrap(), [[1.0, 2.0], [3.0, 4.0]]);
         let start = sniff(&bytes).unwrap();
-        assert_eq!(peek(&bytes, start, true, &Limits::default()), Peek::Frames(2));
+        assert_eq!(peek(&bytes, start, true, &Limits::default()), Peek::Frames(2, 4));
         let limits = Limits { entry: 5000, ..Limits::default() };
         assert_eq!(Image::open(bytes.clone(), limits).err().map(|error| error.code()), Some("too_large"));
         let cut = bytes[..bytes.len() - 8].to_vec();

@@ -29,6 +29,7 @@ mod header;
 mod object;
 mod orientation;
 mod place;
+mod spacing;
 mod start;
 mod syntax;
 mod table;

@@ -60,7 +60,8 @@ const DEFLATED: &str = "1.2.840.10008.1.2.1.99";
 
 /// A picture of one format: where the bytes begin like another, their beginning is made that of this.
 fn picture(magic: &[u8], bytes: &[u8]) {
-    if bytes.starts_with(magic) || (magic == b"II*\0" && bytes.starts_with(b"MM\0*")) {
+    const OTHER_TIFFS: [&[u8]; 3] = [b"MM\0*", b"II+\0\x08\0\0\0", b"MM\0+\0\x08\0\0"];
+    if bytes.starts_with(magic) || (magic == b"II*\0" && OTHER_TIFFS.iter().any(|other| bytes.starts_with(other))) {
         return image(bytes);
     }
     let mut bytes = bytes.to_vec();
