@@ -1,14 +1,16 @@
 //! The elements of a file as they stand in its data set: those that a slice needs, and what of them was read against the standard.
 
+mod groups;
+
 use std::cell::Cell;
 use std::ops::Range;
 
 use dicom_core::Tag;
 use dicom_dictionary_std::{tags, uids};
 
+use self::groups::Groups;
 use super::decimal;
 use super::fault::damaged;
-use super::groups::Groups;
 use super::start::{MAX_VALUE, Start};
 use super::syntax::{EXPLICIT_VR_BIG_ENDIAN, encoding_of, name_of, unsupported_syntax};
 use super::table::Lut;

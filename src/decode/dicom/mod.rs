@@ -24,7 +24,6 @@ mod fault;
 pub(super) mod fixture;
 mod floats;
 mod fragments;
-mod groups;
 mod header;
 mod object;
 mod orientation;

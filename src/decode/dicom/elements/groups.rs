@@ -6,8 +6,8 @@ use std::cell::Cell;
 use dicom_core::Tag;
 use dicom_dictionary_std::tags;
 
-use super::elements::{Elements, Take, Value};
-use super::walk::Vr;
+use super::super::walk::Vr;
+use super::{Elements, Take, Value};
 use crate::decode::Limits;
 use crate::error::Result;
 
@@ -64,7 +64,7 @@ const ELEMENT: usize = 4;
 
 /// The functional groups of a file.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Groups {
+pub struct Groups {
     shared: Vec<Held>,
     /// By frame; of a file that says less, fewer than there are frames.
     frames: Vec<Vec<Held>>,
@@ -91,7 +91,7 @@ struct Held {
 
 /// What is read: one of [`READ`].
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Taken(usize);
+pub struct Taken(usize);
 
 impl Groups {
     /// A walk through a data set begins.
@@ -147,7 +147,7 @@ impl Groups {
     }
 
     /// The elements of frame `frame` of `frames`, of which the file says `elements` beside its functional groups.
-    pub(super) fn of_frame(&self, elements: &Elements, frames: usize, frame: usize) -> Elements {
+    pub fn of_frame(&self, elements: &Elements, frames: usize, frame: usize) -> Elements {
         let mut elements = elements.clone();
         if frames > 1 {
             // Those of the file are not those of each frame.
