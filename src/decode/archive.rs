@@ -13,6 +13,7 @@ use image::ImageFormat;
 use super::raster::{self, Pages};
 use super::{Content, Image, Limits, SetAside, Unopened, dicom, gzip, inflate, volume};
 use crate::error::{Error, Result};
+use crate::place::Place;
 
 /// Bytes of an entry that are looked at first to see what it is.
 const FIRST_PEEK: u64 = 64 << 10;
@@ -194,7 +195,11 @@ impl Archive {
     /// As [`Archive::image`]; an image that cannot be opened still says where it belongs.
     pub(super) fn recognise(&self, entry: usize) -> std::result::Result<Image, Box<Unopened>> {
         let packed = self.entries[entry].packed.as_ref().map_err(Error::clone)?;
-        Image::recognise(packed.read(&self.bytes)?, self.limits)
+        let content = packed.read(&self.bytes).map_err(|error| {
+            let place = packed.place(&self.bytes, &self.limits);
+            Box::new(Unopened { error, place, aside: None })
+        })?;
+        Image::recognise(content, self.limits)
     }
 }
 
@@ -253,6 +258,15 @@ impl Packed {
                     dicom::Peek::Unknown => limit = limits.header.min(limit * 4),
                 },
             }
+        }
+    }
+
+    /// Where it belongs, as far as its first bytes tell.
+    fn place(&self, bytes: &[u8], limits: &Limits) -> Place {
+        let first = self.start(bytes, FIRST_PEEK.min(self.size));
+        match Content::sniff(&first) {
+            Some(Content::Dicom(start)) => dicom::place_of(&first, start, limits),
+            _ => Place::default(),
         }
     }
 

@@ -250,4 +250,20 @@ mod tests {
         assert_eq!(told(&looked_up.get(2).unwrap()), (Some("scan"), Some(2), false));
         assert_eq!(told(&looked_up.get(3).unwrap()), (Some("a.png"), None, true));
     }
+
+    #[test]
+    fn what_cannot_be_opened_says_where_it_belongs() {
+        let file = fixture::File { place: Some(["1.2.3", "4", "0\\0\\7.5"]), ..fixture::File::default() };
+        let mut archive = zip(&[("scan", &file.bytes())]);
+        let entry = archive.windows(4).rposition(|bytes| bytes == b"PK\x01\x02").unwrap();
+        // Its checksum in the directory.
+        archive[entry + 16] ^= 1;
+        let found: Vec<Pending> = slices(archive).collect();
+        assert!(found[0].image.is_err());
+        assert_eq!((found[0].place.height, found[0].place.number), (Some(7.5), Some(4)));
+        let mut cut = fixture::deflated(&file);
+        cut.truncate(cut.len() - 4);
+        let unopened = Image::recognise(cut, Limits::default()).err().unwrap();
+        assert_eq!(unopened.place.height, Some(7.5));
+    }
 }

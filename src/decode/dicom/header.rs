@@ -100,11 +100,16 @@ impl Header {
             }
             let compressed = &bytes[at..];
             let limit = limits.inflated(compressed.len() as u64);
-            let data_set = inflate::all(compressed, limit).map_err(|fault| match fault {
-                inflate::Fault::TooLong => {
-                    Error::TooLarge { what: "the size of its data set in bytes", value: None, limit }
+            let data_set = inflate::all(compressed, limit).map_err(|fault| {
+                // Where the file belongs may stand before the damage.
+                let first = inflate::start(compressed, MAX_PEEKED);
+                let _ = elements.walk_data_set(&first, 0, limits);
+                match fault {
+                    inflate::Fault::TooLong => {
+                        Error::TooLarge { what: "the size of its data set in bytes", value: None, limit }
+                    }
+                    inflate::Fault::Damaged(error) => damaged(&format!("its deflated data set is damaged ({error})")),
                 }
-                inflate::Fault::Damaged(error) => damaged(&format!("its deflated data set is damaged ({error})")),
             })?;
             // The elements before it are not needed any more.
             (*bytes, at) = (data_set, 0);
@@ -329,16 +334,7 @@ pub enum Peek {
 pub fn peek(bytes: &[u8], start: Start, is_whole: bool, limits: &Limits) -> Peek {
     let mut elements = Elements::default();
     let unknown = if is_whole { Peek::Frames(1, 0) } else { Peek::Unknown };
-    let Ok(at) = elements.walk_meta(bytes, start, limits) else { return unknown };
-    let inflated;
-    let (bytes, at) = if elements.transfer_syntax.as_deref() == Some(uids::DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN) {
-        let compressed = &bytes[at..];
-        inflated = inflate::start(compressed, (bytes.len() as u64).max(MAX_PEEKED));
-        (&inflated[..], 0)
-    } else {
-        (bytes, at)
-    };
-    let walked = elements.walk_data_set(bytes, at, limits);
+    let walked = walk_first(&mut elements, bytes, start, limits);
     if let Some(kind) = object::aside(&elements) {
         return Peek::Aside(SetAside { kind, place: place_of_file(elements) });
     }
@@ -353,6 +349,27 @@ pub fn peek(bytes: &[u8], start: Start, is_whole: bool, limits: &Limits) -> Peek
         }
         _ => unknown,
     }
+}
+
+/// Where a file belongs, as far as its first bytes tell.
+pub fn place_of(bytes: &[u8], start: Start, limits: &Limits) -> Place {
+    let mut elements = Elements::default();
+    let _ = walk_first(&mut elements, bytes, start, limits);
+    place_of_file(elements)
+}
+
+/// Reads elements from the first bytes of a file, as many as there are.
+fn walk_first(elements: &mut Elements, bytes: &[u8], start: Start, limits: &Limits) -> Result<()> {
+    let at = elements.walk_meta(bytes, start, limits)?;
+    let inflated;
+    let (bytes, at) = if elements.transfer_syntax.as_deref() == Some(uids::DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN) {
+        let compressed = &bytes[at..];
+        inflated = inflate::start(compressed, (bytes.len() as u64).max(MAX_PEEKED));
+        (&inflated[..], 0)
+    } else {
+        (bytes, at)
+    };
+    elements.walk_data_set(bytes, at, limits).map(|_| ())
 }
 
 #[cfg(test)]

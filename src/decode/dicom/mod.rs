@@ -35,5 +35,5 @@ mod table;
 mod values;
 mod walk;
 
-pub(super) use self::header::{Header, Peek, peek};
+pub(super) use self::header::{Header, Peek, peek, place_of};
 pub(super) use self::start::{Start, sniff};
