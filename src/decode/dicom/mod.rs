@@ -13,6 +13,7 @@
 //! | JPEG-LS Lossless and Near-Lossless | [`codec::jpeg_ls`] |
 //! | JPEG 2000 Lossless and lossy | [`codec::jpeg_2000`] (`hayro-jpeg2000`) |
 //! | High-Throughput JPEG 2000 (all three) | [`codec::high_throughput`], by way of [`codec::jpeg_2000`] |
+//! | JPEG XL Lossless | [`codec::jpeg_xl`] |
 //! | Encapsulated Uncompressed | [`codec::uncompressed`] |
 //! | Deflated Image Frame | [`codec::deflate`] (`flate2`) |
 

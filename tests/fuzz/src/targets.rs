@@ -30,7 +30,7 @@ pub struct Target {
     pub run: fn(&[u8]),
 }
 
-pub const TARGETS: [Target; 23] = [
+pub const TARGETS: [Target; 24] = [
     Target { name: "png", run: |bytes| picture(b"\x89PNG\r\n\x1a\n", bytes) },
     Target { name: "jpeg", run: |bytes| picture(b"\xFF\xD8\xFF", bytes) },
     Target { name: "bmp", run: |bytes| picture(b"BM", bytes) },
@@ -46,6 +46,7 @@ pub const TARGETS: [Target; 23] = [
     Target { name: "dicom-jpeg-ls", run: |bytes| frame("1.2.840.10008.1.2.4.80", bytes) },
     Target { name: "dicom-jpeg-2000", run: |bytes| frame("1.2.840.10008.1.2.4.90", bytes) },
     Target { name: "dicom-htj2k", run: |bytes| frame("1.2.840.10008.1.2.4.203", bytes) },
+    Target { name: "dicom-jpeg-xl", run: |bytes| frame("1.2.840.10008.1.2.4.110", bytes) },
     Target { name: "dicom-encapsulated", run: |bytes| frame("1.2.840.10008.1.2.1.98", bytes) },
     Target { name: "dicom-deflated-frame", run: |bytes| frame("1.2.840.10008.1.2.8.1", bytes) },
     Target { name: "nifti", run: image },
@@ -181,6 +182,7 @@ pub fn seeds(target: &str) -> Vec<Vec<u8>> {
         "dicom-jpeg-ls" => codestreams(&["jpeg-ls", "jpeg-ls-near", "jpeg-ls-u8"]),
         "dicom-jpeg-2000" => codestreams(&["jpeg-2000", "jpeg-2000-lossless", "jpeg-2000-lossless-u12"]),
         "dicom-htj2k" => codestreams(&["htj2k", "htj2k-tiles", "htj2k-lossy", "htj2k-packets", "htj2k-refined"]),
+        "dicom-jpeg-xl" => codestreams(&["jpeg-xl", "jpeg-xl-u8", "jpeg-xl-multi", "jpeg-xl-groups"]),
         "dicom-encapsulated" => codestreams(&["encapsulated-s16", "encapsulated-u8"]),
         "dicom-deflated-frame" => codestreams(&["deflated-frame-s16", "deflated-frame-u8"]),
         "nifti" => vec![nifti(false), nifti(true)],

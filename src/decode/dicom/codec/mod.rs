@@ -6,6 +6,7 @@ mod high_throughput;
 mod jpeg;
 mod jpeg_2000;
 mod jpeg_ls;
+mod jpeg_xl;
 mod rle;
 mod uncompressed;
 
@@ -24,6 +25,8 @@ pub(super) enum Codec {
     Jpeg,
     JpegLs,
     Jpeg2000,
+    /// What is lossless of it.
+    JpegXl,
 }
 
 impl Codec {
@@ -42,6 +45,7 @@ impl Codec {
             | uids::HTJ2K_LOSSLESS
             | uids::HTJ2K_LOSSLESS_RPCL
             | uids::HTJ2K => Some(Codec::Jpeg2000),
+            uids::JPEGXL_LOSSLESS => Some(Codec::JpegXl),
             _ => None,
         }
     }
@@ -61,6 +65,7 @@ impl Codec {
             Codec::Jpeg => jpeg::decode(bytes, frame),
             Codec::JpegLs => jpeg_ls::decode(bytes, frame),
             Codec::Jpeg2000 => jpeg_2000::decode(bytes, frame),
+            Codec::JpegXl => jpeg_xl::decode(bytes, frame),
         }
     }
 }
@@ -73,7 +78,7 @@ mod tests {
     use crate::decode::Limits;
 
     /// A file of tests/dicom for each way of coding.
-    const SAMPLES: [(&str, &[u8]); 17] = [
+    const SAMPLES: [(&str, &[u8]); 21] = [
         ("encapsulated-s16", include_bytes!("../../../../tests/dicom/encapsulated-s16.dcm")),
         ("deflated-frame-s16", include_bytes!("../../../../tests/dicom/deflated-frame-s16.dcm")),
         ("rle", include_bytes!("../../../../tests/dicom/rle.dcm")),
@@ -89,6 +94,10 @@ mod tests {
         ("htj2k", include_bytes!("../../../../tests/dicom/htj2k.dcm")),
         ("htj2k-tiles", include_bytes!("../../../../tests/dicom/htj2k-tiles.dcm")),
         ("htj2k-lossy", include_bytes!("../../../../tests/dicom/htj2k-lossy.dcm")),
+        ("jpeg-xl", include_bytes!("../../../../tests/dicom/jpeg-xl.dcm")),
+        ("jpeg-xl-u8", include_bytes!("../../../../tests/dicom/jpeg-xl-u8.dcm")),
+        ("jpeg-xl-multi", include_bytes!("../../../../tests/dicom/jpeg-xl-multi.dcm")),
+        ("jpeg-xl-groups", include_bytes!("../../../../tests/dicom/jpeg-xl-groups.dcm")),
         ("htj2k-packets", include_bytes!("../../../../tests/dicom/htj2k-packets.dcm")),
         ("htj2k-refined", include_bytes!("../../../../tests/dicom/htj2k-refined.dcm")),
     ];
@@ -131,7 +140,15 @@ mod tests {
     #[test]
     fn every_codec_names_what_is_no_codestream() {
         let frame = Frame { width: 4, height: 4, bytes: 2 };
-        for codec in [Codec::Uncompressed, Codec::Deflate, Codec::Rle, Codec::Jpeg, Codec::JpegLs, Codec::Jpeg2000] {
+        for codec in [
+            Codec::Uncompressed,
+            Codec::Deflate,
+            Codec::Rle,
+            Codec::Jpeg,
+            Codec::JpegLs,
+            Codec::Jpeg2000,
+            Codec::JpegXl,
+        ] {
             for bytes in [&b""[..], b"no codestream", b"\xFF\xD8\xFF\xD9", b"\xFF\x4F\xFF\x51\0\0", &[0; 100]] {
                 assert_eq!(codec.decode(bytes, frame).unwrap_err().code(), "unreadable", "{codec:?} {bytes:?}");
             }
