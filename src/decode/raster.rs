@@ -69,11 +69,15 @@ pub(super) fn read(bytes: &[u8], format: ImageFormat, limits: &Limits) -> Result
     if format == ImageFormat::Jpeg && super::jpeg::is_deep(bytes) {
         return read_deep(bytes, limits);
     }
-    let fail = |error| translate(name(format), limits, error);
     let bytes = match format {
         ImageFormat::Jpeg => whole_jpeg(bytes, limits)?,
         ImageFormat::Png => png::ended(bytes, limits.picture()),
         _ => Cow::Borrowed(bytes),
+    };
+    let lacked_end = matches!(bytes, Cow::Owned(_));
+    let fail = |error| match translate(name(format), limits, error) {
+        Error::Unreadable { format, .. } if lacked_end => cut(format),
+        error => error,
     };
     // In 32 bits the decoder itself takes a bitmap beyond its count for one of an unknown kind.
     if let (ImageFormat::Bmp, Some((width, height))) = (format, bitmap_size(&bytes)) {
@@ -91,7 +95,7 @@ pub(super) fn read(bytes: &[u8], format: ImageFormat, limits: &Limits) -> Result
     let (composed, note) = to_gray(image, format);
     let mut slice = finish(name(format), width as usize, height as usize, composed, orientation);
     slice.origin.notes.extend(note);
-    if let (ImageFormat::Png | ImageFormat::Jpeg, Cow::Owned(_)) = (format, &bytes) {
+    if lacked_end {
         slice.origin.notes.push("its end mark is missing, and all of its pixels are there".to_string());
     }
     Ok(slice)
@@ -265,10 +269,11 @@ fn decoder_limits(limits: &Limits) -> image::Limits {
 
 /// The stream with its end mark.
 fn whole_jpeg<'a>(bytes: &'a [u8], limits: &Limits) -> Result<Cow<'a, [u8]>> {
-    markers::whole(bytes, limits.picture()).ok_or_else(|| {
-        let reason = "it ends before the image does".to_string();
-        Error::Unreadable { format: name(ImageFormat::Jpeg), reason }
-    })
+    markers::whole(bytes, limits.picture()).ok_or_else(|| cut(name(ImageFormat::Jpeg)))
+}
+
+fn cut(format: &'static str) -> Error {
+    Error::Unreadable { format, reason: "it ends before the image does".to_string() }
 }
 
 /// Gray levels, and what a person should know of their scale.

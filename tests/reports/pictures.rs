@@ -417,7 +417,7 @@ fn a_file_without_its_end_mark_is_read_if_all_of_its_pixels_are_there() {
     }
     for missing in [60, 1000, png.len() / 2] {
         let error = open(&png[..png.len() - missing]).slice(0).map(|slice| slice.origin).unwrap_err();
-        assert_eq!(error.code(), "unreadable", "{missing} bytes: {error}");
+        assert!(error.to_string().contains("PNG data cannot be read: it ends before"), "{missing} bytes: {error}");
     }
     let jpeg = encode(gray(&levels), ImageFormat::Jpeg);
     let whole = slice(&jpeg);
