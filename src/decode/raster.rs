@@ -164,8 +164,7 @@ fn turned<T: Copy>(values: Vec<T>, width: usize, height: usize, turn: Orientatio
     (rows.map(|(x, y)| value(at(x, y, width, height))).collect(), across, down)
 }
 
-/// A JPEG that is lossless or of 12 bits, of one gray component: white is the greatest number of the bits that are used, which are 8 or
-/// more, as writers store 10 or 12 bits in 16.
+/// A JPEG that is lossless or of 12 bits, of one gray component. More than 8 bits are scaled as those of any picture that stores them in 16.
 fn read_deep(bytes: &[u8], limits: &Limits) -> Result<Slice> {
     let host = Host { name: name(ImageFormat::Jpeg), advice: PNG_ADVICE };
     let image = super::jpeg::decode(bytes, host, |width, height, components| {
@@ -178,13 +177,20 @@ fn read_deep(bytes: &[u8], limits: &Limits) -> Result<Slice> {
     let Some(Image { width, height, values, precision }) = image else {
         return Err(Error::Unreadable { format: host.name, reason: "it holds two frames".to_string() });
     };
-    let greatest = values.iter().copied().max().unwrap_or_default();
-    let used = greatest.checked_ilog2().map_or(8, |last| (last + 1).max(8)).min(precision);
-    let white = ((1u32 << used) - 1) as f32;
-    let levels = values.into_iter().map(|value| (f32::from(value) / white * 255.0).round() as u8).collect();
-    let note = (used < precision).then(|| format!("its values use {used} of {precision} bits and are scaled by these"));
-    let origin = Origin { format: host.name, notes: note.into_iter().collect(), ..Origin::default() };
-    Ok(Slice { width, height, pixels: Pixels::Gray(levels), origin })
+    let (composed, note) = if precision > 8 {
+        let (composed, note) = wide(&values, 1, false);
+        let note = note.map(|note| note.replace("of 16 bits", &format!("of {precision} bits")));
+        // To be scaled by all bits is nothing to tell.
+        let plain = format!("its values use {precision} of {precision} bits and are scaled by these");
+        (composed, note.filter(|note| *note != plain))
+    } else {
+        let most = ((1u32 << precision) - 1) as f32;
+        let level = |value: u16| (f32::from(value) / most * 255.0).round() as u8;
+        (Composed::of_levels(values.into_iter().map(level).collect()), None)
+    };
+    let mut slice = finish(host.name, width, height, composed, Orientation::NoTransforms);
+    slice.origin.notes.extend(note);
+    Ok(slice)
 }
 
 /// The gray levels of a JPEG of 8 bits, as they are stored, if it is `width` x `height` pixels of one component.
