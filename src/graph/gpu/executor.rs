@@ -259,11 +259,11 @@ fn share(plan: &Plan) -> Vec<usize> {
 }
 
 fn compile(gpu: &Gpu, kernels: &[Kernel], buffers: &[wgpu::Buffer]) -> Vec<Step> {
-    let mut compiled: HashMap<&str, Arc<wgpu::ComputePipeline>> = HashMap::new();
+    let mut compiled: HashMap<(&str, &str), Arc<wgpu::ComputePipeline>> = HashMap::new();
     kernels
         .iter()
         .map(|kernel| {
-            let pipeline = compiled.entry(&kernel.source).or_insert_with(|| {
+            let pipeline = compiled.entry((&kernel.source, kernel.entry)).or_insert_with(|| {
                 let module = gpu.device.create_shader_module(wgpu::ShaderModuleDescriptor {
                     label: None,
                     source: wgpu::ShaderSource::Wgsl(kernel.source.as_str().into()),
@@ -272,7 +272,7 @@ fn compile(gpu: &Gpu, kernels: &[Kernel], buffers: &[wgpu::Buffer]) -> Vec<Step>
                     label: None,
                     layout: None,
                     module: &module,
-                    entry_point: Some("main"),
+                    entry_point: Some(kernel.entry),
                     compilation_options: Default::default(),
                     cache: None,
                 }))

@@ -1,12 +1,15 @@
-//! Kernels: WGSL, written for the very shapes that it works on. Knows views and geometry, neither programs nor wgpu.
+//! Kernels: what a step of a plan runs on the GPU. Knows the computations, neither programs nor wgpu.
 //!
-//! Every kernel computes a value for each element of its output and passes it through an [`Expression`] before it is stored.
-
-use std::collections::BTreeSet;
-use std::fmt::Write;
+//! A kernel computes a value for each element of its output and passes it through an [`Expression`] before it is stored. Its source is a
+//! file of `shaders/` behind a prelude, which is written for the very shapes that it works on.
 
 use super::expression::Expression;
+use super::prelude::{Prelude, Shader};
+use super::product::Product;
+use super::sum::Reduction;
 use super::view::{View, volume};
+use super::window::Window;
+use super::{direct, pool};
 use crate::graph::program::Pool;
 
 /// What a kernel computes before its expression.
@@ -22,85 +25,39 @@ pub enum Computation {
     Sum(Reduction),
 }
 
-/// A matrix product for each of `batch`.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Product {
-    pub batch: Vec<usize>,
-    pub m: usize,
-    pub n: usize,
-    pub k: usize,
-    /// `[batch.., m, k]`.
-    pub a: View,
-    pub b: Right,
-}
-
-/// The right side of a product.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Right {
-    /// `[batch.., k, n]`.
-    Matrix(View),
-    /// The patches of a picture, as the product with the kernels of a convolution needs them; batch is `[n]`.
-    Patches(Window),
-}
-
-/// A window that moves over pictures `[n, c, h, w]`.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Window {
-    pub input: View,
-    /// `[o, c / groups, kh, kw]`; pools have none.
-    pub weights: Option<View>,
-    pub groups: usize,
-    /// `[n, o, h, w]`.
-    pub output: [usize; 4],
-    pub kernel: [usize; 2],
-    pub strides: [usize; 2],
-    /// Rows above and columns to the left that are not there.
-    pub before: [usize; 2],
-}
-
-#[derive(Debug, Clone, PartialEq)]
-pub struct Reduction {
-    pub input: View,
-    /// In order.
-    pub axes: Vec<usize>,
-}
-
 /// A kernel, ready to compile.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Kernel {
     pub source: String,
+    /// The function of the source that it starts with.
+    pub entry: &'static str,
     /// The tensors of its bindings, in order; the output's binding follows.
     pub inputs: Vec<usize>,
     pub output: usize,
     pub workgroups: [u32; 3],
 }
 
-/// Threads of a workgroup where each works alone.
-const THREADS: usize = 64;
-/// Most workgroups along one axis; every GPU takes as many.
-const MOST: usize = 65_535;
-/// Products: threads across and upwards, and the depth of a tile.
-const SIDE: usize = 16;
-const DEPTH: usize = 16;
-/// Steps of the depth that are written out.
-const UNROLLED: usize = 4;
-/// Outputs of a direct convolution that one thread computes.
-const STRIP: usize = 4;
-/// Windows of at most so many cells are written out.
-const SMALL: usize = 32;
-/// From this many values on a workgroup sums together.
-const TOGETHER: usize = 64;
-
 impl Computation {
     fn inputs(&self) -> Vec<&View> {
         match self {
             Computation::Map => vec![],
-            Computation::Product(Product { a, b: Right::Matrix(b), .. }) => vec![a, b],
-            Computation::Product(Product { a, b: Right::Patches(window), .. }) => vec![a, &window.input],
-            Computation::Direct(window) | Computation::Pool(window, _) => {
-                std::iter::once(&window.input).chain(&window.weights).collect()
-            }
+            Computation::Product(product) => product.inputs(),
+            Computation::Direct(window) | Computation::Pool(window, _) => window.inputs(),
             Computation::Sum(reduction) => vec![&reduction.input],
+        }
+    }
+
+    /// Writes what its shader stands on; the output has `total` elements.
+    fn shader(&self, prelude: &mut Prelude, total: usize) -> Shader {
+        match self {
+            Computation::Map => {
+                let workgroups = prelude.threads(total);
+                Shader { file: include_str!("shaders/map.wgsl"), entry: "main", workgroups }
+            }
+            Computation::Product(product) => product.shader(prelude),
+            Computation::Direct(window) => direct::shader(window, prelude),
+            Computation::Pool(window, kind) => pool::shader(window, *kind, prelude, total),
+            Computation::Sum(reduction) => reduction.shader(prelude, total),
         }
     }
 }
@@ -117,442 +74,177 @@ pub fn inputs(computation: &Computation, expression: &Expression) -> Vec<usize> 
 /// Writes the kernel that computes `computation`, then `expression`, into `output`, which has the output's shape.
 pub fn kernel(computation: &Computation, expression: &Expression, output: &View) -> Kernel {
     let inputs = inputs(computation, expression);
-    let mut source = String::new();
-    for (binding, _) in inputs.iter().enumerate() {
-        line(&mut source, &format!("@group(0) @binding({binding}) var<storage, read> t{binding}: array<f32>;"));
-    }
-    line(&mut source, &format!("@group(0) @binding({}) var<storage, read_write> out: array<f32>;", inputs.len()));
-    let code = Code { inputs: &inputs };
-    source += &code.finish(expression, &output.shape);
-    source += &code.store(output);
-    let total = volume(&output.shape);
-    let workgroups = match computation {
-        Computation::Map => code.each(&mut source, "0.0", total),
-        Computation::Product(product) => code.product(&mut source, product),
-        Computation::Direct(window) => code.direct(&mut source, window),
-        Computation::Pool(window, kind) => {
-            source += &code.pool(window, *kind);
-            code.each(&mut source, "value(i)", total)
+    let mut prelude = Prelude::new(&inputs, expression, output);
+    let shader = computation.shader(&mut prelude, volume(&output.shape));
+    let source = prelude.with(&shader);
+    let Shader { entry, workgroups, .. } = shader;
+    Kernel { source, entry, inputs, output: output.tensor, workgroups }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use wgpu::naga::front::wgsl;
+    use wgpu::naga::valid::{Capabilities, ValidationFlags, Validator};
+
+    use super::super::expression::{binary, unary};
+    use super::super::product::Right;
+    use super::*;
+    use crate::graph::program::{Binary, Unary};
+
+    /// What the GPU would be given, as wgpu itself reads it.
+    fn check(kernel: &Kernel) -> Result<(), String> {
+        let source = &kernel.source;
+        let module = wgsl::parse_str(source).map_err(|error| error.emit_to_string(source))?;
+        let info = Validator::new(ValidationFlags::all(), Capabilities::empty())
+            .validate(&module)
+            .map_err(|error| error.emit_to_string(source))?;
+        let entry = module.entry_points.iter().position(|entry| entry.name == kernel.entry);
+        let entry = info.get_entry_point(entry.ok_or_else(|| format!("there is no function {}", kernel.entry))?);
+        // The layout is made of what the kernel uses: nothing else can be bound.
+        let bound = module.global_variables.iter().filter(|(_, variable)| variable.binding.is_some());
+        let used = bound.filter(|(variable, _)| !entry[*variable].is_empty()).count();
+        if used != kernel.inputs.len() + 1 {
+            return Err(format!("of {} inputs and an output it uses {used}", kernel.inputs.len()));
         }
-        Computation::Sum(reduction) => code.sum(&mut source, reduction, total),
-    };
-    Kernel { source, inputs, output: output.tensor, workgroups }
-}
-
-fn line(source: &mut String, text: &str) {
-    source.push_str(text);
-    source.push('\n');
-}
-
-/// As `[x, y, 1]` workgroups with at least `count` in all.
-fn folded(count: usize) -> [u32; 3] {
-    let across = count.clamp(1, MOST);
-    [across as u32, count.div_ceil(across).max(1) as u32, 1]
-}
-
-struct Code<'a> {
-    inputs: &'a [usize],
-}
-
-impl Code<'_> {
-    /// An element of a view; `coordinates` are WGSL.
-    fn at(&self, view: &View, coordinates: &[String]) -> String {
-        let binding = self.inputs.binary_search(&view.tensor).expect("every input is bound");
-        format!("t{binding}[{}]", place(view, coordinates))
+        Ok(())
     }
 
-    /// `finish(i, v)`: the expression at element `i` of the output, where `v` was computed.
-    fn finish(&self, expression: &Expression, shape: &[usize]) -> String {
-        let mut body = String::new();
-        let coordinates = self.coordinates(&mut body, "i", shape);
-        let mut count = 0;
-        let value = self.value(expression, &coordinates, &mut body, &mut count);
-        format!("fn finish(i: u32, v: f32) -> f32 {{\n{body}return {value};\n}}\n")
+    /// The computation by itself, and as part of an expression whose values go between others.
+    fn compiles(computation: &Computation, shape: &[usize]) -> Vec<Kernel> {
+        let last = shape.len() - 1;
+        let bias = View::whole(8, &shape[last..]).broadcast(shape);
+        let sum = Expression::Apply(binary(Binary::Add), vec![Expression::Computed, Expression::Load(bias)]);
+        let mut wide = shape.to_vec();
+        wide[last] += 3;
+        let between = View::whole(9, &wide).slice(last, 1, 1 + shape[last]);
+        [(Expression::Computed, View::whole(9, shape)), (sum, between)]
+            .map(|(expression, output)| {
+                let kernel = kernel(computation, &expression, &output);
+                check(&kernel).unwrap_or_else(|problem| panic!("{problem}\n{computation:?}\n{}", kernel.source));
+                kernel
+            })
+            .into()
     }
 
-    fn value(&self, expression: &Expression, at: &[String], body: &mut String, count: &mut usize) -> String {
-        match expression {
-            Expression::Computed => "v".to_string(),
-            Expression::Scalar(value) => literal(*value),
-            Expression::Load(view) => {
-                let whole = view.is_dense() && view.shape.len() == at.len();
-                let load = if whole {
-                    let binding = self.inputs.binary_search(&view.tensor).expect("every input is bound");
-                    format!("t{binding}[{}u + i]", view.offset)
-                } else {
-                    self.at(view, at)
-                };
-                named(body, count, &load)
+    /// Pictures `[2, 6, 11, 13]`, cut out of larger ones, under a window.
+    fn window(outputs: usize, groups: usize, kernel: [usize; 2], strides: [usize; 2], before: [usize; 2]) -> Window {
+        let input = View::whole(0, &[2, 6, 11, 20]).slice(3, 4, 17);
+        let side = |axis: usize| (input.shape[2 + axis] + 2 * before[axis] - kernel[axis]) / strides[axis] + 1;
+        Window {
+            weights: Some(View::whole(1, &[outputs, 6 / groups, kernel[0], kernel[1]])),
+            output: [2, outputs, side(0), side(1)],
+            groups,
+            kernel,
+            strides,
+            before,
+            input,
+        }
+    }
+
+    /// Windows of every form, strides and edges.
+    const WINDOWS: [([usize; 2], [usize; 2], [usize; 2]); 6] = [
+        ([1, 1], [1, 1], [0, 0]),
+        ([1, 1], [2, 3], [0, 0]),
+        ([3, 3], [1, 1], [1, 1]),
+        ([5, 5], [2, 2], [2, 1]),
+        ([1, 7], [1, 4], [0, 3]),
+        ([7, 9], [3, 1], [3, 4]),
+    ];
+
+    #[test]
+    fn maps_compile() {
+        compiles(&Computation::Map, &[1]);
+        compiles(&Computation::Map, &[2, 1, 5, 7]);
+        let view = View::whole(0, &[5, 1]).broadcast(&[3, 5, 7]);
+        let load = || Expression::Load(view.clone());
+        use {Binary::*, Unary::*};
+        let unaries =
+            [Abs, Exp, Floor, Ln, Recip, Rsqrt, Sigmoid, Sqrt, Square, Erf, Tanh].map(|function| (unary(function), 1));
+        let binaries = [Add, Sub, Mul, Div, Min, Max].map(|function| (binary(function), 2));
+        for (code, count) in unaries.into_iter().chain(binaries) {
+            let constants = [f32::NEG_INFINITY, -1e-40, 0.0, 6.0, f32::MAX].map(Expression::Scalar);
+            for constant in constants {
+                let operands = [load(), constant][..count].to_vec();
+                let kernel =
+                    kernel(&Computation::Map, &Expression::Apply(code, operands), &View::whole(9, &view.shape));
+                check(&kernel).unwrap_or_else(|problem| panic!("{problem}\n{}", kernel.source));
             }
-            Expression::Apply(code, operands) => {
-                let mut text = (*code).to_string();
-                for (number, operand) in operands.iter().enumerate() {
-                    let operand = self.value(operand, at, body, count);
-                    text = text.replace(&format!("${number}"), &operand);
+        }
+    }
+
+    #[test]
+    fn products_of_every_block_compile() {
+        let mut blocks = BTreeSet::new();
+        for (m, n) in [1, 16, 17, 32, 33, 100].into_iter().flat_map(|m| [3, 20, 64].map(|n| (m, n))) {
+            for batch in [vec![], vec![3], vec![2, 1, 3]] {
+                let of = |rows: usize, columns: usize| [&batch[..], &[rows, columns]].concat();
+                // Repeated over the batch; cut out of a larger one.
+                let a = View::whole(0, &[m, 37]).broadcast(&of(m, 37));
+                let b = View::whole(1, &of(40, n)).slice(batch.len(), 2, 39);
+                let product = Product { m, n, k: 37, a, b: Right::Matrix(b), batch: batch.clone() };
+                for kernel in compiles(&Computation::Product(product), &of(m, n)) {
+                    let lines = kernel.source.lines();
+                    let block =
+                        lines.filter(|line| line.starts_with("const ROWS") || line.starts_with("const COLUMNS"));
+                    blocks.insert(block.map(String::from).collect::<Vec<_>>());
                 }
-                named(body, count, &text)
+            }
+        }
+        assert_eq!(blocks.len(), 9, "{blocks:?}");
+    }
+
+    #[test]
+    fn convolutions_compile() {
+        for (kernel, strides, before) in WINDOWS {
+            for outputs in [1, 20, 70] {
+                let window = window(outputs, 1, kernel, strides, before);
+                let (k, [n, o, h, w]) = (6 * kernel[0] * kernel[1], window.output);
+                let a = View::whole(1, &[o, k]).broadcast(&[n, o, k]);
+                let (m, n, batch) = (o, h * w, vec![n]);
+                let product = Product { m, n, k, a, b: Right::Patches(window.clone()), batch };
+                compiles(&Computation::Product(product), &window.output);
+                compiles(&Computation::Direct(window.clone()), &window.output);
+            }
+            let window = window(6, 6, kernel, strides, before);
+            compiles(&Computation::Direct(window.clone()), &window.output);
+        }
+    }
+
+    #[test]
+    fn pools_compile() {
+        for (kernel, strides, before) in WINDOWS {
+            for kind in [Pool::Max, Pool::Mean] {
+                let window = Window { weights: None, ..window(6, 6, kernel, strides, before) };
+                compiles(&Computation::Pool(window.clone(), kind), &window.output);
             }
         }
     }
 
-    /// Takes `index` apart into a coordinate for each axis of `shape`, and gives their names.
-    fn coordinates(&self, body: &mut String, index: &str, shape: &[usize]) -> Vec<String> {
-        let mut names = vec!["0u".to_string(); shape.len()];
-        let mut inner = 1;
-        for axis in (0..shape.len()).rev() {
-            if shape[axis] > 1 {
-                let divided = if inner > 1 { format!("{index} / {inner}u") } else { index.to_string() };
-                names[axis] = format!("c{axis}");
-                line(body, &format!("let c{axis} = {divided} % {}u;", shape[axis]));
+    #[test]
+    fn sums_alone_and_together_compile() {
+        let mut entries = BTreeSet::new();
+        for (axes, kept) in [(vec![], vec![2, 9, 8, 9]), (vec![1], vec![2, 1, 8, 9]), (vec![0, 2, 3], vec![1, 9, 1, 1])]
+        {
+            let input = View::whole(0, &[2, 9, 8, 12]).slice(3, 2, 11);
+            for kernel in compiles(&Computation::Sum(Reduction { input, axes }), &kept) {
+                entries.insert(kernel.entry);
             }
-            inner *= shape[axis];
         }
-        names
+        assert_eq!(entries.into_iter().collect::<Vec<_>>(), ["alone", "together"]);
     }
 
-    /// `store(i, v)`: element `i` of the output.
-    fn store(&self, output: &View) -> String {
-        let mut body = String::new();
-        let place = if output.is_dense() {
-            format!("{}u + i", output.offset)
-        } else {
-            let coordinates = self.coordinates(&mut body, "i", &output.shape);
-            place(output, &coordinates)
+    #[test]
+    fn a_kernel_that_no_gpu_would_take_is_found() {
+        let good = &compiles(&Computation::Map, &[4])[1];
+        let damaged = |from: &str, to: &str| {
+            assert!(good.source.contains(from), "{from}");
+            check(&Kernel { source: good.source.replace(from, to), ..good.clone() }).unwrap_err()
         };
-        format!("fn store(i: u32, v: f32) {{\n{body}out[{place}] = v;\n}}\n")
+        assert!(damaged("store(i, ", "stor(i, ").contains("stor"));
+        assert!(damaged("finish(i, 0.0)", "finish(i, 0u)").contains("main"));
+        assert!(damaged("fn main", "fn other").contains("there is no function main"));
+        assert!(damaged("finish(i, 0.0)", "0.0").contains("of 1 inputs and an output it uses 1"));
     }
-
-    /// One thread for each element.
-    fn each(&self, source: &mut String, value: &str, total: usize) -> [u32; 3] {
-        let workgroups = folded(total.div_ceil(THREADS));
-        let across = workgroups[0];
-        let _ = write!(
-            source,
-            "@compute @workgroup_size({THREADS})
-fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {{
-let i = (group.y * {across}u + group.x) * {THREADS}u + local;
-if (i < {total}u) {{ store(i, finish(i, {value})); }}
-}}
-"
-        );
-        workgroups
-    }
-
-    /// The cells of a window over one channel, around `inner`, in which `sy` and `sx` are where the window looks.
-    fn window_cells(&self, window: &Window, inner: &str) -> String {
-        let [kh, kw] = window.kernel;
-        let [sh, sw] = window.strides;
-        let [bh, bw] = window.before;
-        let (h, w) = (window.input.shape[2], window.input.shape[3]);
-        let cell = format!(
-            "let sy = y * {sh}u + ky - {bh}u;
-let sx = x * {sw}u + kx - {bw}u;
-if (sy < {h}u && sx < {w}u) {{ {inner} }}
-"
-        );
-        if kh * kw > SMALL {
-            return format!(
-                "for (var ky = 0u; ky < {kh}u; ky++) {{ for (var kx = 0u; kx < {kw}u; kx++) {{\n{cell}}} }}\n"
-            );
-        }
-        let cells = (0..kh).flat_map(|ky| (0..kw).map(move |kx| (ky, kx)));
-        cells.map(|(ky, kx)| format!("{{ let ky = {ky}u; let kx = {kx}u;\n{cell}}}\n")).collect()
-    }
-
-    /// `n, o, y, x` of element `i`. What lies before the first row or column wraps around to a large number.
-    fn pixel(&self, window: &Window) -> String {
-        let [_, o, h, w] = window.output;
-        format!(
-            "let x = i % {w}u;\nlet y = i / {w}u % {h}u;\nlet o = i / {}u % {o}u;\nlet n = i / {}u;\n",
-            w * h,
-            w * h * o
-        )
-    }
-
-    /// One thread for each few outputs side by side, which share weights and much of what they look at.
-    fn direct(&self, source: &mut String, window: &Window) -> [u32; 3] {
-        let [kh, kw] = window.kernel;
-        let [sh, sw] = window.strides;
-        let [bh, bw] = window.before;
-        let (h, w) = (window.input.shape[2], window.input.shape[3]);
-        let [n, o, up, across] = window.output;
-        let channels = window.input.shape[1] / window.groups;
-        let outputs = o / window.groups;
-        let weights = window.weights.as_ref().expect("a convolution has weights");
-        let strips = across.div_ceil(STRIP);
-        // How far from the strip's first column each output looks.
-        let offsets = |output: usize| (0..kw).map(move |kx| output * sw + kx);
-        let columns: BTreeSet<usize> = (0..STRIP).flat_map(offsets).collect();
-        let mut row = String::new();
-        for column in columns {
-            let at = ["n", "first + c", "sy", "sx"].map(String::from);
-            let load = self.at(&window.input, &at);
-            let _ = writeln!(
-                row,
-                "var v{column} = 0.0;\n{{ let sx = start + {column}u;\nif (sx < {w}u) {{ v{column} = {load}; }} }}"
-            );
-        }
-        for kx in 0..kw {
-            let at = ["o".to_string(), "c".to_string(), "ky".to_string(), format!("{kx}u")];
-            let _ = writeln!(row, "{{ let weight = {};", self.at(weights, &at));
-            for output in 0..STRIP {
-                let _ = writeln!(row, "s{output} += weight * v{};", output * sw + kx);
-            }
-            row.push_str("}\n");
-        }
-        let total = n * o * up * strips;
-        let workgroups = folded(total.div_ceil(THREADS));
-        let _ = write!(
-            source,
-            "@compute @workgroup_size({THREADS})
-fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {{
-let t = (group.y * {}u + group.x) * {THREADS}u + local;
-if (t >= {total}u) {{ return; }}
-let x = t % {strips}u * {STRIP}u;
-let y = t / {strips}u % {up}u;
-let o = t / {}u % {o}u;
-let n = t / {}u;
-let start = x * {sw}u - {bw}u;
-let first = o / {outputs}u * {channels}u;
-",
-            workgroups[0],
-            strips * up,
-            strips * up * o
-        );
-        for output in 0..STRIP {
-            let _ = writeln!(source, "var s{output} = 0.0;");
-        }
-        let _ = write!(
-            source,
-            "for (var c = 0u; c < {channels}u; c++) {{
-for (var ky = 0u; ky < {kh}u; ky++) {{
-let sy = y * {sh}u + ky - {bh}u;
-if (sy < {h}u) {{
-{row}}}
-}}
-}}
-let i = ((n * {o}u + o) * {up}u + y) * {across}u + x;
-"
-        );
-        for output in 0..STRIP {
-            let _ = writeln!(
-                source,
-                "if (x + {output}u < {across}u) {{ store(i + {output}u, finish(i + {output}u, s{output})); }}"
-            );
-        }
-        source.push_str("}\n");
-        workgroups
-    }
-
-    /// `value(i)`: a pool at element `i`.
-    fn pool(&self, window: &Window, kind: Pool) -> String {
-        let input = self.at(&window.input, &["n", "o", "sy", "sx"].map(String::from));
-        let (start, step, result) = match kind {
-            Pool::Max => ("-3.4028235e38", format!("max(sum, {input})"), "sum".to_string()),
-            Pool::Mean => ("0.0", format!("sum + {input}"), format!("sum / {}.0", window.kernel[0] * window.kernel[1])),
-        };
-        let cells = self.window_cells(window, &format!("sum = {step};"));
-        format!("fn value(i: u32) -> f32 {{\n{}var sum = {start};\n{cells}return {result};\n}}\n", self.pixel(window))
-    }
-
-    fn sum(&self, source: &mut String, reduction: &Reduction, total: usize) -> [u32; 3] {
-        let Reduction { input, axes } = reduction;
-        let reduced: Vec<usize> = axes.iter().map(|&axis| input.shape[axis]).collect();
-        let count = volume(&reduced);
-        // The place of an element is the sum of where its output and where its reduced coordinates lie. The output may have been given
-        // another shape since, in the same order.
-        let of_kept = |own: &[usize], other: usize| -> Vec<usize> {
-            (0..own.len()).map(|axis| if axes.contains(&axis) { other } else { own[axis] }).collect()
-        };
-        let shape = of_kept(&input.shape, 1);
-        let kept = View { strides: of_kept(&input.strides, 0), shape: shape.clone(), ..input.clone() };
-        let along = View {
-            tensor: input.tensor,
-            offset: 0,
-            strides: axes.iter().map(|&axis| input.strides[axis]).collect(),
-            shape: reduced,
-        };
-        let mut first = String::new();
-        let coordinates = self.coordinates(&mut first, "i", &shape);
-        let _ = writeln!(first, "return {};", place(&kept, &coordinates));
-        let mut next = String::new();
-        let coordinates = self.coordinates(&mut next, "j", &along.shape);
-        let _ = writeln!(next, "return {};", place(&along, &coordinates));
-        let binding = self.inputs.binary_search(&input.tensor).expect("every input is bound");
-        let _ = write!(
-            source,
-            "fn first(i: u32) -> u32 {{\n{first}}}\nfn along(j: u32) -> u32 {{\n{next}}}
-fn part(i: u32, start: u32, by: u32) -> f32 {{
-let base = first(i);
-var sum = 0.0;
-for (var j = start; j < {count}u; j += by) {{
-sum += t{binding}[base + along(j)];
-}}
-return sum;
-}}
-"
-        );
-        if count < TOGETHER {
-            return self.each(source, "part(i, 0u, 1u)", total);
-        }
-        // A tree keeps the error of a sum small, whatever its length.
-        let workgroups = folded(total);
-        let across = workgroups[0];
-        let _ = write!(
-            source,
-            "var<workgroup> parts: array<f32, {THREADS}>;
-@compute @workgroup_size({THREADS})
-fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {{
-let i = group.y * {across}u + group.x;
-parts[local] = part(min(i, {last}u), local, {THREADS}u);
-workgroupBarrier();
-for (var half = {half}u; half > 0u; half /= 2u) {{
-if (local < half) {{ parts[local] += parts[local + half]; }}
-workgroupBarrier();
-}}
-if (local == 0u && i < {total}u) {{ store(i, finish(i, parts[0])); }}
-}}
-",
-            last = total - 1,
-            half = THREADS / 2
-        );
-        workgroups
-    }
-
-    /// Tiles of both matrices are brought into the workgroup's memory; each thread keeps a block of the output in registers.
-    fn product(&self, source: &mut String, product: &Product) -> [u32; 3] {
-        let Product { batch, m, n, k, a, b } = product;
-        let (m, n, k) = (*m, *n, *k);
-        let rows = m.div_ceil(SIDE).next_power_of_two().min(4);
-        let columns = n.div_ceil(SIDE).next_power_of_two().min(4);
-        let (tall, wide) = (rows * SIDE, columns * SIDE);
-        let mut left = String::new();
-        let mut coordinates = self.coordinates(&mut left, "b", batch);
-        let prefix = coordinates.clone();
-        coordinates.extend(["m".to_string(), "k".to_string()]);
-        let _ = writeln!(left, "return {};", self.at(a, &coordinates));
-        let mut right = String::new();
-        match b {
-            Right::Matrix(view) => {
-                let _ = self.coordinates(&mut right, "b", batch);
-                let coordinates = [&prefix[..], &["k".to_string(), "n".to_string()]].concat();
-                let _ = writeln!(right, "return {};", self.at(view, &coordinates));
-            }
-            Right::Patches(window) => right += &self.patch(window),
-        }
-        // Values that one thread brings and uses together lie in one vector, so that they cost one access.
-        let vector = |lanes: usize| if lanes == 1 { "f32".to_string() } else { format!("vec{lanes}<f32>") };
-        let lane = |name: &str, lanes: usize, at: usize| {
-            if lanes == 1 { name.to_string() } else { format!("{name}.{}", ["x", "y", "z", "w"][at]) }
-        };
-        let (column, row) = (vector(rows), vector(columns));
-        let _ = write!(
-            source,
-            "var<workgroup> left_tile: array<{column}, {size}>;
-var<workgroup> right_tile: array<{row}, {size}>;
-fn left(b: u32, m: u32, k: u32) -> f32 {{
-if (m >= {m}u || k >= {k}u) {{ return 0.0; }}
-{left}}}
-fn right(b: u32, k: u32, n: u32) -> f32 {{
-if (k >= {k}u || n >= {n}u) {{ return 0.0; }}
-{right}}}
-@compute @workgroup_size({SIDE}, {SIDE})
-fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) local: vec3<u32>, @builtin(local_invocation_index) at: u32) {{
-let b = group.z;
-let top = group.y * {tall}u;
-let start = group.x * {wide}u;
-",
-            size = SIDE * DEPTH
-        );
-        for at in 0..columns {
-            let _ = writeln!(source, "var s{at} = {column}();");
-        }
-        let each = |count: usize, load: &dyn Fn(usize) -> String| (0..count).map(load).collect::<Vec<_>>().join(", ");
-        let lefts = each(rows, &|at| format!("left(b, top + at / {DEPTH}u * {rows}u + {at}u, depth + at % {DEPTH}u)"));
-        let rights =
-            each(columns, &|at| format!("right(b, depth + at / {SIDE}u, start + at % {SIDE}u * {columns}u + {at}u)"));
-        let _ = write!(
-            source,
-            "for (var depth = 0u; depth < {k}u; depth += {DEPTH}u) {{
-left_tile[at % {DEPTH}u * {SIDE}u + at / {DEPTH}u] = {column}({lefts});
-right_tile[at] = {row}({rights});
-workgroupBarrier();
-for (var first = 0u; first < {DEPTH}u; first += {UNROLLED}u) {{
-"
-        );
-        for step in 0..UNROLLED {
-            let _ = write!(
-                source,
-                "{{
-let l = left_tile[(first + {step}u) * {SIDE}u + local.y];
-let r = right_tile[(first + {step}u) * {SIDE}u + local.x];
-"
-            );
-            for at in 0..columns {
-                let _ = writeln!(source, "s{at} += l * {};", lane("r", columns, at));
-            }
-            source.push_str("}\n");
-        }
-        source.push_str("}\nworkgroupBarrier();\n}\n");
-        for (across, upwards) in (0..columns).flat_map(|across| (0..rows).map(move |upwards| (across, upwards))) {
-            let _ = write!(
-                source,
-                "{{
-let m = top + local.y * {rows}u + {upwards}u;
-let n = start + local.x * {columns}u + {across}u;
-if (m < {m}u && n < {n}u) {{
-let i = b * {}u + m * {n}u + n;
-store(i, finish(i, {}));
-}}
-}}
-",
-                m * n,
-                lane(&format!("s{across}"), rows, upwards)
-            );
-        }
-        source.push_str("}\n");
-        [n.div_ceil(wide) as u32, m.div_ceil(tall) as u32, volume(batch) as u32]
-    }
-
-    /// The body of `right(b, k, n)` for a convolution: cell `k` of the window at output pixel `n`.
-    fn patch(&self, window: &Window) -> String {
-        let [kh, kw] = window.kernel;
-        let [sh, sw] = window.strides;
-        let [bh, bw] = window.before;
-        let (h, w) = (window.input.shape[2], window.input.shape[3]);
-        let across = window.output[3];
-        let at = ["b".to_string(), format!("k / {}u", kh * kw), "sy".to_string(), "sx".to_string()];
-        format!(
-            "let sy = n / {across}u * {sh}u + k / {kw}u % {kh}u - {bh}u;
-let sx = n % {across}u * {sw}u + k % {kw}u - {bw}u;
-if (sy >= {h}u || sx >= {w}u) {{ return 0.0; }}
-return {};
-",
-            self.at(&window.input, &at.map(|text| format!("({text})")))
-        )
-    }
-}
-
-/// Where an element of a view lies.
-fn place(view: &View, coordinates: &[String]) -> String {
-    let mut text = format!("{}u", view.offset);
-    for (axis, coordinate) in coordinates.iter().enumerate() {
-        if view.shape[axis] > 1 && view.strides[axis] > 0 {
-            let _ = write!(text, " + ({coordinate}) * {}u", view.strides[axis]);
-        }
-    }
-    text
-}
-
-/// Gives `value` a name of its own.
-fn named(body: &mut String, count: &mut usize, value: &str) -> String {
-    let name = format!("x{count}");
-    *count += 1;
-    line(body, &format!("let {name} = {value};"));
-    name
-}
-
-/// A number as WGSL, to the last bit. WGSL has no infinity: the greatest finite number stands for it.
-fn literal(value: f32) -> String {
-    format!("({:e}f)", value.clamp(f32::MIN, f32::MAX))
 }

@@ -3,11 +3,17 @@
 //! Knows no slices and no verdicts; whether a GPU is wanted, and which one may count, is the caller's to say.
 
 mod device;
+mod direct;
 mod executor;
 mod expression;
 mod kernel;
 mod plan;
+mod pool;
+mod prelude;
+mod product;
+mod sum;
 mod view;
+mod window;
 
 use std::sync::Arc;
 

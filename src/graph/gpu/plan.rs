@@ -4,8 +4,11 @@
 //! on the input, of length 1 where it does not. So each step does for every slice what the program says of one, whatever its axes mean.
 
 use super::expression::{self, Expression};
-use super::kernel::{self, Computation, Kernel, Product, Reduction, Right, Window};
+use super::kernel::{self, Computation, Kernel};
+use super::product::{Product, Right};
+use super::sum::Reduction;
 use super::view::{View, volume};
+use super::window::Window;
 use crate::graph::program::{Constant, Op, Program, Shape, Step};
 
 /// Tensors that one kernel may read: with the output, GPUs bind at least eight.
