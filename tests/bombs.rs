@@ -379,6 +379,45 @@ fn htj2k(side: u32, packets: usize) -> Vec<u8> {
     bytes
 }
 
+#[test]
+fn volumes_that_are_not_there_are_refused() {
+    let nifti = |sides: [u16; 3]| {
+        let mut bytes = vec![0; 352];
+        let mut put = |at: usize, value: &[u8]| bytes[at..at + value.len()].copy_from_slice(value);
+        put(0, &348u32.to_le_bytes());
+        put(40, &[3, 0]);
+        (0..3).for_each(|axis| put(42 + 2 * axis, &sides[axis].to_le_bytes()));
+        put(70, &[4, 0]);
+        put(108, &352f32.to_le_bytes());
+        put(344, b"n+1");
+        bytes
+    };
+    refused("a NIfTI volume of 137 GB", nifti([4096; 3]), "unreadable");
+    refused("a NIfTI volume of 32,767 voxels a side", nifti([32_767; 3]), "too_large");
+    refused("a NIfTI volume of less than no voxels", nifti([0xFFFF; 3]), "unreadable");
+    let metaimage = |sides: &str, values: Vec<u8>| {
+        let header = format!(
+            "ObjectType = Image\nNDims = 3\nCompressedData = True\nDimSize = {sides}\nElementType = MET_SHORT\n\
+             ElementDataFile = LOCAL\n"
+        );
+        [header.into_bytes(), values].concat()
+    };
+    refused("a MetaImage of 2 GiB in a few", metaimage("4096 4096 64", zlib(1 << 20)), "too_large");
+    refused("a MetaImage with more values than it says", metaimage("10 10 10", zlib(1 << 28)), "unreadable");
+    let many = "99999999999 99999999999 99999999999";
+    for sides in [many, "4294967296 1073741824 1"] {
+        refused("a MetaImage of more voxels than can be counted", metaimage(sides, zlib(1 << 10)), "unreadable");
+    }
+    let nrrd = |sizes: &str| {
+        format!("NRRD0004\ntype: short\ndimension: 3\nsizes: {sizes}\nencoding: gzip\nendian: little\n\n\x1F")
+            .into_bytes()
+    };
+    refused("an NRRD volume of more voxels than there are numbers", nrrd(many), "unreadable");
+    refused("an NRRD volume of 16,000 slices", nrrd("4 4 16000"), "too_large");
+    let endless = [b"NRRD0004\n".to_vec(), b"comment\n".repeat(1 << 20)].concat();
+    refused("an NRRD header without an end", endless, "unreadable");
+}
+
 /// The largest that is read takes no more than it may. Damaged at its end, so that nothing is left unread.
 #[cfg(not(target_arch = "wasm32"))]
 #[test]
