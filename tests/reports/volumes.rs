@@ -455,12 +455,6 @@ fn a_metaimage_is_read_whatever_its_axes() {
             "unsupported",
             "several values a voxel",
         ),
-        (
-            "pixels that are not square",
-            changed("= 0.5 0.5 2", "= 0.5 0.7 2"),
-            "unsupported",
-            "pixels that are not square",
-        ),
         ("arrays", changed("MET_SHORT", "MET_SHORT_ARRAY"), "unsupported", "several values a voxel"),
         ("two dimensions", changed("NDims = 3", "NDims = 2"), "unsupported", "no volume of three dimensions"),
         ("text", changed("BinaryData = True", "BinaryData = False"), "unsupported", "of text"),
@@ -491,6 +485,11 @@ fn a_metaimage_is_read_whatever_its_axes() {
     ] {
         fault(name, bytes, code, words);
     }
+    // Twice as high as wide: as many rows again.
+    let high = slices(changed("= 0.5 0.5 2", "= 0.5 1 2")).unwrap();
+    assert_eq!((high[0].width, high[0].height, high[0].origin.stored), (4, 6, Some([4, 3])));
+    let far = slices(changed("= 0.5 0.5 2", "= 0.5 50 2")).unwrap();
+    assert_eq!((far[0].height, far[0].origin.notes.len()), (3, 1));
     let unknown = slices(changed("TransformMatrix", "Other")).unwrap();
     assert!(unknown[0].origin.orientation.is_none() && unknown[0].origin.notes.len() == 1);
 }

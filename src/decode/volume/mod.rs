@@ -13,6 +13,7 @@ mod view;
 use self::meaning::Meaning;
 use self::samples::{Range, Samples};
 use self::view::{Affine, View};
+use super::square::Square;
 use super::{Limits, inflate};
 use crate::error::{Error, Result};
 use crate::slice::{Origin, Pixels, Slice};
@@ -103,6 +104,7 @@ pub struct Volume {
     /// Where the samples start.
     at: usize,
     view: View,
+    square: Option<Square>,
     meaning: Meaning,
     notes: Vec<String>,
 }
@@ -115,12 +117,13 @@ impl Volume {
         let view = View::of(header.size, header.affine.as_ref());
         limits.check_frame(format.name(), view.width as u64, view.height as u64)?;
         Limits::check("the number of frames", view.frames as u64, limits.frames)?;
-        if !view.is_square() {
-            return Err(format.unsupported(
-                "whose slices have pixels that are not square",
-                "convert it to voxels that are as long as wide",
-            ));
-        }
+        let mut notes = header.notes;
+        // What stays as it is stored is noted.
+        let square = view.aspect().map_or(Ok(None), |aspect| Square::of([view.width, view.height], aspect, limits));
+        let square = square.unwrap_or_else(|note| {
+            notes.push(note.to_string());
+            None
+        });
         let mut at = header.at;
         let packed = bytes.get(at..).unwrap_or_default();
         if header.packing != Packing::Plain {
@@ -143,13 +146,12 @@ impl Volume {
             return Err(format.unreadable(format!("it holds {present} of {length} bytes of values")));
         }
         let range = Range::of(&header.samples, &bytes[at..at + length as usize]);
-        let mut notes = header.notes;
         let meaning = Meaning::of(format, &range)?;
         notes.extend(meaning.note());
         if !view.is_known() {
             notes.push("it does not say how it lies in the patient, and is shown as it is stored".to_string());
         }
-        Ok(Volume { format, samples: header.samples, at, view, meaning, notes })
+        Ok(Volume { format, samples: header.samples, at, view, square, meaning, notes })
     }
 
     /// The number of slices, at least 1.
@@ -175,9 +177,13 @@ impl Volume {
             oblique: self.view.is_oblique(),
             orientation: self.view.shown(),
             notes: self.notes.clone(),
+            stored: self.square.map(|_| [width, height]),
             ..Origin::default()
         };
-        Slice { width, height, pixels, origin }
+        match self.square {
+            Some(square) => Slice { width: square.width, height: square.height, pixels: square.pixels(pixels), origin },
+            None => Slice { width, height, pixels, origin },
+        }
     }
 }
 

@@ -17,9 +17,6 @@ const MIN_AXIAL: f64 = 0.8;
 /// How far the sides of a slice may be from a right angle, as a cosine.
 const MAX_SKEW: f64 = 0.1;
 
-/// Heights of pixels, in their widths, that are as good as 1.
-const SQUARE: std::ops::RangeInclusive<f64> = 0.99..=1.01;
-
 /// A volume seen as a stack of slices.
 #[derive(Debug, Clone, PartialEq)]
 pub struct View {
@@ -83,9 +80,9 @@ impl View {
         self.is_oblique
     }
 
-    /// Whether the pixels of a slice are as high as wide, as far as the file says it.
-    pub fn is_square(&self) -> bool {
-        self.aspect.is_none_or(|aspect| SQUARE.contains(&aspect))
+    /// The height of a pixel in its widths, as far as the file says it.
+    pub fn aspect(&self) -> Option<f64> {
+        self.aspect
     }
 
     /// How a slice lies, as PatientOrientation would say it.
@@ -222,7 +219,7 @@ mod tests {
             let view = View::of([2, 3, 4], affine.as_ref());
             assert!(!view.is_known() && view.shown().is_none() && view.millimetres(0).is_none());
             assert_eq!((view.width, view.height, view.frames), (2, 3, 4));
-            assert!(view.voxels(1).eq(6..12) && view.is_square());
+            assert!(view.voxels(1).eq(6..12) && view.aspect().is_none());
         }
     }
 
@@ -235,6 +232,7 @@ mod tests {
         };
         assert!(!tilted(25.0).is_oblique() && !tilted(-36.0).is_oblique());
         assert!(tilted(40.0).is_oblique() && tilted(40.0).shown().is_none());
-        assert!(tilted(25.0).is_square() && !View::of([2, 3, 4], Some(&towards("LPH"))).is_square());
+        assert_eq!(View::of([2, 3, 4], Some(&towards("LPH"))).aspect(), Some(2.0));
+        assert_eq!(View::of([2, 3, 4], Some(&towards("HLP"))).aspect(), Some(1.5));
     }
 }
