@@ -47,7 +47,7 @@ pub struct Slices {
 enum Images {
     One(Arc<Image>),
     /// An archive, and the entry that was opened last, by its number: its next frame is likely to be asked for next.
-    Archive(Archive, Option<(usize, Arc<Image>)>, Work),
+    Archive(Box<Archive>, Option<(usize, Arc<Image>)>, Work),
 }
 
 /// The pixels of the entries that were opened so far: what their first bytes promise may be less.
@@ -71,7 +71,7 @@ impl Slices {
     pub(super) fn new(file: File) -> Slices {
         let images = match file {
             File::Image(image) => Images::One(Arc::new(image)),
-            File::Archive(archive) => Images::Archive(archive, None, Work::default()),
+            File::Archive(archive) => Images::Archive(Box::new(archive), None, Work::default()),
         };
         Slices { images, next: (0, 0) }
     }

@@ -438,7 +438,7 @@ fn pixels_that_are_not_square_are_made_so() {
     let values = filled(-1024);
     let base = File::original(values.clone()).reading(&classifier).logit.unwrap();
     let half = |every: usize| -> Vec<i32> {
-        values.iter().enumerate().filter(|(at, _)| at / every % 2 == 0).map(|(_, value)| *value).collect()
+        values.iter().enumerate().filter(|(at, _)| (at / every).is_multiple_of(2)).map(|(_, value)| *value).collect()
     };
     let with = |columns: usize, rows: usize, values: Vec<i32>, tag: Tag, vr: &'static str, text: &str| {
         File::original(values).sized(columns, rows).with(tag, vr, text.as_bytes())

@@ -165,9 +165,9 @@ impl Nifti {
         // Towards the right, the front and the head.
         let steps = steps(self.axes).map(|[x, y, z]| [-x, -y, z]);
         if self.codes[0] > 0 {
-            for row in 0..3 {
-                for column in 0..3 {
-                    put(at(280, 400) + width * (4 * row + column), &number(real, steps[column][row]));
+            for (column, step) in steps.iter().enumerate() {
+                for (row, part) in step.iter().enumerate() {
+                    put(at(280, 400) + width * (4 * row + column), &number(real, *part));
                 }
             }
         }

@@ -17,8 +17,7 @@ pub fn ended(bytes: &[u8], limit: u64) -> Cow<'_, [u8]> {
     let mut has_pixels = false;
     // The last chunk, if it is one of pixels that was cut short.
     let mut cut = None;
-    loop {
-        let Some(head) = bytes.get(at..).and_then(|rest| rest.first_chunk::<LENGTH_AND_KIND>()) else { break };
+    while let Some(head) = bytes.get(at..).and_then(|rest| rest.first_chunk::<LENGTH_AND_KIND>()) {
         let [a, b, c, d, kind @ ..] = *head;
         let length = u32::from_be_bytes([a, b, c, d]) as usize;
         let Some(end) = (at + LENGTH_AND_KIND).checked_add(length) else { break };

@@ -45,8 +45,8 @@ const MISREAD: [&str; 1] = ["Celu"];
 /// Parses an ONNX file of one input, fixes its shape, types every tensor, and gives the names of the outputs.
 pub(super) fn parse(onnx: &[u8], input: &[usize]) -> TractResult<(TypedModel, Vec<String>)> {
     let proto = tract_onnx::onnx().proto_model_for_read(&mut &onnx[..])?;
-    let nodes = proto.graph.iter().flat_map(|graph| &graph.node);
-    for node in nodes.filter(|node| MISREAD.contains(&&*node.op_type)) {
+    let mut nodes = proto.graph.iter().flat_map(|graph| &graph.node);
+    if let Some(node) = nodes.find(|node| MISREAD.contains(&&*node.op_type)) {
         bail!("node {} ({}): tract computes this function wrongly; export it in simpler ones", node.name, node.op_type);
     }
     let mut model = tract_onnx::onnx().model_for_proto_model(&proto)?;

@@ -21,7 +21,7 @@ struct Geometry {
 impl Lowering<'_> {
     pub(super) fn conv(&mut self, node: &TypedNode, conv: &Conv, inputs: &[Value]) -> TractResult<Value> {
         let spec = &conv.pool_spec;
-        let Geometry { strides, pads, .. } = self.window(node, spec)?;
+        let geometry = self.window(node, spec)?;
         if conv.kernel_fmt != KernelFormat::OIHW || conv.q_params.is_some() {
             bail!("only f32 convolutions are supported");
         }
@@ -30,7 +30,7 @@ impl Lowering<'_> {
         };
         let weights = dilated(&self.constants[weights], dilations(spec))?;
         let bias = self.bias(bias, spec.output_channels);
-        Ok(self.convolution(node, picture, &weights, &bias, conv.group, strides, pads))
+        Ok(self.convolution(node, picture, &weights, &bias, conv.group, geometry))
     }
 
     /// The values of a bias, one for each filter.
@@ -49,8 +49,7 @@ impl Lowering<'_> {
         weights: &Constant,
         bias: &[f32],
         groups: usize,
-        strides: [usize; 2],
-        pads: [usize; 4],
+        Geometry { strides, pads, .. }: Geometry,
     ) -> Value {
         let [outputs, depth] = [weights.shape[0], weights.shape[1]];
         let wired = |lowering: &mut Self, picture: Value, filters: std::ops::Range<usize>, depthwise: bool| {
@@ -112,7 +111,9 @@ impl Lowering<'_> {
         }
         let zero = self.add_constant(vec![1; 4], vec![0.0]);
         let padded = self.surrounded(node, sparse, &with_zeros_between(&shape, strides), around, zero);
-        Ok(self.convolution(node, padded, &weights, &bias, deconv.group, [1, 1], [0; 4]))
+        let kernel = [weights.shape[2], weights.shape[3]];
+        let geometry = Geometry { kernel, strides: [1, 1], pads: [0; 4] };
+        Ok(self.convolution(node, padded, &weights, &bias, deconv.group, geometry))
     }
 
     /// `[1, C, H, W]` with zeros between its pixels, so that they are `strides` apart.
