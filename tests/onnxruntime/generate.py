@@ -332,7 +332,7 @@ def transposed(random):
     kernel = [int(length) for length in random.integers(1, 5, 2)]
     strides = [int(stride) for stride in random.integers(1, 4, 2)]
     graph = Graph(random, [1, channels * groups, *random.integers(2, 6, 2)])
-    attributes = {"group": groups, "strides": strides, "pads": [int(random.integers(length)) for length in kernel] * 2}
+    attributes = {"group": groups, "strides": strides, "pads": [int(random.integers((length + 1) // 2)) for length in kernel] * 2}
     attributes["output_padding"] = [int(random.integers(stride)) for stride in strides]
     weights = graph.weights(channels * groups, own, *kernel)
     graph.output(graph.node("ConvTranspose", "x", weights, graph.weights(own * groups), **attributes))

@@ -215,7 +215,8 @@ pub fn pool(kind: Pool, x: &[f32], windows: Windows, out: &mut [f32]) {
         let start = at * strides[axis];
         start.saturating_sub(pads[axis])..(start + kernel[axis]).saturating_sub(pads[axis]).min(length)
     };
-    if kind == Pool::Mean && kernel == strides && pads == [0; 2] {
+    let whole = rows * kernel[0] <= height && columns * kernel[1] <= width;
+    if kind == Pool::Mean && kernel == strides && pads == [0; 2] && whole {
         // Windows side by side: each value is read once, in the order in which they lie.
         let part = 1.0 / (kernel[0] * kernel[1]) as f32;
         for (x, out) in x.chunks_exact(height * width).zip(out.chunks_exact_mut(rows * columns)) {
