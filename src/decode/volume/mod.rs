@@ -88,7 +88,7 @@ impl Header {
         let voxels = self.size.iter().try_fold(1u64, |product, side| product.checked_mul(*side as u64));
         voxels
             .and_then(|voxels| voxels.checked_mul(self.samples.bytes() as u64))
-            .filter(|length| *length > 0 && isize::try_from(*length).is_ok())
+            .filter(|length| *length > 0 && i64::try_from(*length).is_ok())
             .ok_or_else(|| {
                 let [width, height, depth] = self.size;
                 self.format.unreadable(format!("its size is {width} x {height} x {depth} voxels"))

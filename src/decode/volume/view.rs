@@ -38,16 +38,17 @@ impl View {
     /// A volume of so many voxels along each axis, those of the first axis behind each other. An affine that makes no sense says nothing:
     /// then slices lie along the last axis, as they are stored.
     pub fn of(size: [usize; 3], affine: Option<&Affine>) -> View {
-        let strides = [1, size[0] as isize, size[0] as isize * size[1] as isize];
+        // More voxels than this machine can count wrap around: no file holds them, which is found before one is asked for.
+        let strides = [1, size[0] as isize, (size[0] as isize).wrapping_mul(size[1] as isize)];
         let axes = affine.and_then(Axes::of);
         let order = axes.as_ref().map_or([0, 1, 2], |axes| axes.order);
         let flips = axes.as_ref().map_or([false; 3], |axes| axes.flips);
         let (mut first, mut steps) = (0, [0; 3]);
         for at in 0..3 {
             let stride = strides[order[at]];
-            steps[at] = if flips[at] { -stride } else { stride };
+            steps[at] = if flips[at] { stride.wrapping_neg() } else { stride };
             if flips[at] {
-                first += stride * (size[order[at]] as isize - 1);
+                first = stride.wrapping_mul(size[order[at]] as isize - 1).wrapping_add(first);
             }
         }
         let heights = axes.as_ref().and(affine).map(|affine| {
