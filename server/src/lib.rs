@@ -22,12 +22,13 @@ const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self' 'wa
     connect-src 'self'; img-src 'self'; style-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'none'; \
     frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types lungglass";
 
-/// Features of the browser that the page has no use for; it copies diagnostics when it is asked to, and nothing else.
-const PERMISSIONS_POLICY: &str = "accelerometer=(), autoplay=(), bluetooth=(), camera=(), clipboard-read=(), \
+/// Features of the browser that the page has no use for; it copies diagnostics when it is asked to, and nothing else. Those that Chromium
+/// has on some systems only are left out: on others it complains of them.
+const PERMISSIONS_POLICY: &str = "accelerometer=(), autoplay=(), camera=(), clipboard-read=(), \
     clipboard-write=(self), display-capture=(), encrypted-media=(), fullscreen=(self), gamepad=(), geolocation=(), \
     gyroscope=(), hid=(), identity-credentials-get=(), idle-detection=(), local-fonts=(), magnetometer=(), \
     microphone=(), midi=(), payment=(), picture-in-picture=(), publickey-credentials-get=(), screen-wake-lock=(), \
-    serial=(), storage-access=(), usb=(), web-share=(), window-management=(), xr-spatial-tracking=()";
+    serial=(), storage-access=(), usb=(), window-management=(), xr-spatial-tracking=()";
 
 /// Sent with every answer, errors too.
 const HEADERS: [(&str, &str); 8] = [
