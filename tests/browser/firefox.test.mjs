@@ -119,15 +119,17 @@ test('every case and every DICOM sample is read as on the other runtimes', { ski
   const code = ({ verdict, code }) => `${verdict} ${code}`;
   const expected = [];
   const paths = [];
-  for (const one of all) {
+  for (const one of await cases({ several: true })) {
     paths.push(await files.putCase(one));
     expected.push([one.name, JSON.parse(await readFile(join(dirname(one.input), 'expected.json'), 'utf8')).map(code)]);
   }
-  // They are decoded, and then too small to be judged.
+  // They are decoded, and then too small to be judged; two are larger, and show no chest.
+  const larger = ['htj2k-packets', 'jpeg-xl-groups'];
   const folder = path('tests/dicom/');
   for (const name of (await readdir(folder)).filter((file) => file.endsWith('.dcm')).sort()) {
     paths.push(join(folder, name));
-    expected.push([name.replace('.dcm', ''), Array(name.includes('multi') || name.startsWith('fragments') ? 3 : 1).fill('refused too_small')]);
+    expected.push([name.replace('.dcm', ''), Array(name.includes('multi') || name.startsWith('fragments') ? 3 : 1)
+      .fill(larger.some((one) => name.startsWith(one)) ? 'refused unfamiliar' : 'refused too_small')]);
   }
   await visit.choose(paths);
   await visit.results(expected.flatMap(([, codes]) => codes).length);
