@@ -139,10 +139,16 @@ fn what_a_program_cannot_say_tract_runs() {
 
 /// Better no answer than another one.
 #[test]
-fn what_tract_computes_wrongly_is_refused() {
-    let case = Case::open(&folder().join("misread.onnx"));
-    let Err(refused) = compile(&case.onnx, &case.shape) else { panic!("it was compiled") };
-    assert!(refused.to_string().contains("(Celu): tract computes this function wrongly"), "{refused}");
+fn what_would_be_computed_wrongly_is_refused() {
+    for (name, words) in [
+        ("celu", "(Celu): tract computes this function wrongly"),
+        ("beyond", "(Resize): pixels beyond the edges are not supported"),
+        ("integers", "is not supported"),
+    ] {
+        let case = Case::open(&folder().join(format!("refused/{name}.onnx")));
+        let Err(refused) = compile(&case.onnx, &case.shape) else { panic!("{name} was compiled") };
+        assert!(refused.to_string().contains(words), "{name}: {refused}");
+    }
 }
 
 /// The networks of networks.py, whose folder `LUNGGLASS_NETWORKS` names.

@@ -3,7 +3,7 @@
     python generate.py --out cases [--seed 1] [--rounds 3]
 
 Needs numpy, onnx and onnxruntime. A file is an ordinary ONNX model; its input and outputs ride along as the initializers
-`value of NAME`, which nothing takes. tests/onnxruntime.rs reads them. Beside the folder come candidate.onnx, a whole network, and misread.onnx, which is refused.
+`value of NAME`, which nothing takes. tests/onnxruntime.rs reads them. Beside the folder come candidate.onnx, a whole network, and refused/, of graphs that are none for our kernels.
 """
 
 import argparse
@@ -366,10 +366,30 @@ def candidate(random):
     return graph
 
 
-def misread(random):
+def celu(random):
     """A function that tract computes wrongly."""
     graph = Graph(random, [1, 4], -6, 6)
     graph.output(graph.node("Celu", "x", alpha=0.5))
+    return graph
+
+
+def beyond(random):
+    """A resize that makes up pixels beyond the edges."""
+    graph = Graph(random, [1, 2, 4, 4])
+    region = graph.constant([0, 0, -0.5, -0.5, 1, 1, 1.5, 1.5])
+    sizes = graph.constant([1, 2, 6, 6], numpy.int64)
+    how = {"mode": "linear", "coordinate_transformation_mode": "tf_crop_and_resize", "extrapolation_value": 0.5}
+    graph.output(graph.node("Resize", "x", region, "", sizes, **how))
+    return graph
+
+
+def integers(random):
+    """A convolution of whole numbers."""
+    graph = Graph(random, [1, 2, 5, 5])
+    value, scale, zero = graph.node("DynamicQuantizeLinear", "x", outputs=3)
+    weights = graph.constant(random.integers(0, 9, (3, 2, 3, 3)), numpy.uint8)
+    sums = graph.node("ConvInteger", value, weights, zero)
+    graph.output(graph.node("Mul", graph.node("Cast", sums, to=TensorProto.FLOAT), scale))
     return graph
 
 
@@ -398,7 +418,7 @@ CASES = [
 ]
 # Not for every runtime: validation.rs names it.
 CANDIDATE = "candidate.onnx"
-MISREAD = "misread.onnx"
+REFUSED = [celu, beyond, integers]
 
 
 def main():
@@ -415,7 +435,9 @@ def main():
             (arguments.out / f"{name}-{number}.onnx").write_bytes(case(random).bytes())
     random = numpy.random.default_rng([arguments.seed, len(CASES)])
     (arguments.out.parent / CANDIDATE).write_bytes(candidate(random).bytes())
-    (arguments.out.parent / MISREAD).write_bytes(misread(random).bytes())
+    (arguments.out.parent / "refused").mkdir(exist_ok=True)
+    for case in REFUSED:
+        (arguments.out.parent / f"refused/{case.__name__}.onnx").write_bytes(case(random).bytes())
 
 
 if __name__ == "__main__":

@@ -23,7 +23,6 @@ use tract_onnx::tract_core::ops::einsum::EinSum;
 use tract_onnx::tract_core::ops::element_wise::ElementWiseOp;
 use tract_onnx::tract_core::ops::konst::Const;
 use tract_onnx::tract_core::ops::logic::Iff;
-use tract_onnx::tract_core::ops::nn::resize::Resize;
 use tract_onnx::tract_core::ops::nn::{Reduce, Softmax, rewrite_nearest_upsample_to_broadcast};
 use tract_onnx::tract_core::ops::source::TypedSource;
 
@@ -137,11 +136,10 @@ impl Lowering<'_> {
             }
             return Ok(());
         }
-        let is_setting = |input: &&OutletId| {
-            self.fixed.get(input).is_some_and(|constant| constant.datum_type() != f32::datum_type())
-        };
-        let computed = node.inputs.iter().filter(|input| !is_setting(input));
-        let inputs: Option<Vec<Value>> = computed.map(|input| self.values.get(input).copied()).collect();
+        // Of these two all inputs but the first say how, and are looked up.
+        let taken = if node.op_is::<Gather>() || is_resize(node) { 1 } else { node.inputs.len() };
+        let inputs: Option<Vec<Value>> =
+            node.inputs[..taken].iter().map(|input| self.values.get(input).copied()).collect();
         let inputs = inputs.context("it takes a tensor that is no f32")?;
         let value = self.operator(node, inputs)?;
         self.values.insert(OutletId::new(node.id, 0), value);
@@ -171,7 +169,7 @@ impl Lowering<'_> {
             return self.max_pool(node, pool, inputs[0]);
         } else if let Some(pad) = node.op_as::<Pad>() {
             return self.pad(node, pad, inputs[0]);
-        } else if node.op_is::<Resize>() || &*node.op.name() == "Resize" {
+        } else if is_resize(node) {
             return self.resize(node, inputs[0]);
         } else if let Some(op) = node.op_as::<ElementWiseOp>() {
             return self.unary(node, op, inputs[0]);
@@ -412,6 +410,11 @@ impl Lowering<'_> {
         program.shapes().map_err(|reason| format_err!("{reason}"))?;
         Ok(program)
     }
+}
+
+/// By its name, for tract has two.
+fn is_resize(node: &TypedNode) -> bool {
+    node.op.name() == "Resize"
 }
 
 fn binary(name: &str) -> TractResult<Binary> {

@@ -1,10 +1,12 @@
 //! Pictures of another size: along each axis a product with the matrix that says which pixels a new one is made of, and how much of each.
 
+use std::sync::Arc;
+
 use tract_onnx::prelude::*;
-use tract_onnx::tract_core::internal::{OutletId, TractErrorContext, bail, ensure};
+use tract_onnx::tract_core::internal::{OutletId, TractErrorContext, ensure};
 
 use super::{Lowering, Value};
-use crate::graph::program::Op;
+use crate::graph::program::{MAX_VALUES, Op};
 
 impl Lowering<'_> {
     /// A resize, whatever its mode: the node itself, run on the pictures of one pixel each, gives the matrix of each axis.
@@ -39,52 +41,46 @@ impl Lowering<'_> {
         Ok(value)
     }
 
-    /// `[from, to]`: what each pixel along `axis` adds to each new one.
+    /// `[from, to]`: what share each pixel along `axis` has in each new one.
     fn resampling(&self, node: &TypedNode, shape: &[usize], wanted: &[usize], axis: usize) -> TractResult<Vec<f32>> {
-        let (from, to) = (shape[axis], wanted[axis]);
-        let other = 5 - axis;
-        // One picture a pixel along the axis; along the other axis all its pixels are alike, and what becomes of them is too.
-        let mut picture = vec![0.0; from * shape[2] * shape[3]];
-        for (at, value) in picture.iter_mut().enumerate() {
-            let (pixel, place) = (at / (shape[2] * shape[3]), at % (shape[2] * shape[3]));
+        let (from, to, plane) = (shape[axis], wanted[axis], shape[2] * shape[3]);
+        ensure!(from * plane <= MAX_VALUES, "pictures of {} x {} pixels are too large to resize", shape[3], shape[2]);
+        // One channel a pixel along the axis; along the other axis all pixels are alike, and what becomes of them is too.
+        let mut pictures = vec![0.0; from * plane];
+        for (at, value) in pictures.iter_mut().enumerate() {
+            let (pixel, place) = (at / plane, at % plane);
             let along = if axis == 3 { place % shape[3] } else { place / shape[3] };
             *value = f32::from(along == pixel);
         }
-        let mut inputs: TVec<TValue> = tvec![];
-        let pictures = Tensor::from_shape(&[1, from, shape[2], shape[3]], &picture)?;
-        inputs.push(pictures.into());
+        let pictures = Tensor::from_shape(&[1, from, shape[2], shape[3]], &pictures)?;
+        let mut inputs: TVec<TValue> = tvec![pictures.into()];
         for input in &node.inputs[1..] {
             let constant = self.fixed.get(input).context("its size is not fixed")?;
-            inputs.push(constant.clone().into_tvalue());
-        }
-        if shape[1] != from {
-            // Sizes and scales name the channels too.
-            self.for_channels(node, &mut inputs, shape[1], from)?;
+            inputs.push(for_channels(constant, shape[1], from)?);
         }
         let outputs = node.op.eval_out_of_plan(inputs)?.context("its size is not fixed")?;
         let output = outputs.first().context("it gives nothing")?;
-        let found = output.shape().to_vec();
-        if found != [1, from, found[2], found[3]] || found[axis] != to || found[other] == 0 {
-            bail!("only the size of height and width may change");
-        }
+        let found = output.shape();
+        ensure!(found.len() == 4 && found[..2] == [1, from], "only the size of height and width may change");
+        ensure!(found[axis] == to && found[5 - axis] > 0, "its size is not fixed");
+        let (plane, step) = (found[2] * found[3], if axis == 3 { 1 } else { found[3] });
         let values = output.try_as_plain_ram()?.as_slice::<f32>()?;
-        let plane = found[2] * found[3];
-        let step = if axis == 3 { 1 } else { found[3] };
-        Ok((0..from).flat_map(|pixel| (0..to).map(move |at| values[pixel * plane + at * step])).collect())
+        let matrix: Vec<f32> =
+            (0..from).flat_map(|pixel| (0..to).map(move |at| values[pixel * plane + at * step])).collect();
+        // What is made up beyond the edges is no share of a pixel.
+        let whole = |at: usize| (0..from).map(|pixel| matrix[pixel * to + at]).sum::<f32>();
+        ensure!((0..to).all(|at| (whole(at) - 1.0).abs() < 1e-3), "pixels beyond the edges are not supported");
+        Ok(matrix)
     }
+}
 
-    /// Sizes among the inputs, which are whole numbers, with another number of channels; scales stay.
-    fn for_channels(&self, _: &TypedNode, inputs: &mut TVec<TValue>, from: usize, to: usize) -> TractResult<()> {
-        for input in inputs.iter_mut().skip(1) {
-            if input.datum_type() == f32::datum_type() || input.len() != 4 {
-                continue;
-            }
-            let sizes = input.cast_to::<i64>()?.into_owned();
-            let mut values = sizes.try_as_plain_ram()?.as_slice::<i64>()?.to_vec();
-            ensure!(values[1] == from as i64, "only the size of height and width may change");
-            values[1] = to as i64;
-            *input = Tensor::from_shape(&[4], &values)?.into();
-        }
-        Ok(())
+/// Sizes, which are whole numbers, with another number of channels; scales and what else there is stay.
+fn for_channels(constant: &Arc<Tensor>, from: usize, to: usize) -> TractResult<TValue> {
+    if constant.datum_type() == f32::datum_type() || constant.len() != 4 {
+        return Ok(constant.clone().into_tvalue());
     }
+    let mut sizes = constant.cast_to::<i64>()?.try_as_plain_ram()?.as_slice::<i64>()?.to_vec();
+    ensure!(sizes[1] == from as i64, "only the size of height and width may change");
+    sizes[1] = to as i64;
+    Ok(Tensor::from_shape(&[4], &sizes)?.into())
 }

@@ -98,19 +98,18 @@ impl Lowering<'_> {
             &deconv.adjustments,
         )?;
         let sparse = self.spread(node, picture, &shape, strides);
-        let mut around = [0; 4];
+        let mut around = vec![(0, 0); 2];
         for axis in 0..2 {
             let reach = weights.shape[2 + axis] - 1;
             let long = (shape[2 + axis] - 1) * strides[axis] + 1;
             let before =
                 reach.checked_sub(details[axis].pad_before).context("it cuts off more than its windows reach")?;
-            around[axis] = before;
-            around[axis + 2] = (wanted[2 + axis] + reach)
+            let after = (wanted[2 + axis] + reach)
                 .checked_sub(long + before)
                 .context("it cuts off more than its windows reach")?;
+            around.push((before, after));
         }
-        let zero = self.add_constant(vec![1; 4], vec![0.0]);
-        let padded = self.surrounded(node, sparse, &with_zeros_between(&shape, strides), around, zero);
+        let padded = self.padded(node, sparse, with_zeros_between(&shape, strides), &around, &PadMode::default())?;
         let kernel = [weights.shape[2], weights.shape[3]];
         let geometry = Geometry { kernel, strides: [1, 1], pads: [0; 4] };
         Ok(self.convolution(node, padded, &weights, &bias, deconv.group, geometry))
@@ -125,7 +124,7 @@ impl Lowering<'_> {
         let mut value = self.reshape(&node.name, picture, vec![1, c, h, 1, w, 1]);
         for (axis, more, zeros) in [
             (3, strides[0], vec![1, c, h, strides[0] - 1, w, 1]),
-            (5, strides[1], { vec![1, c, h, strides[0], w, strides[1] - 1] }),
+            (5, strides[1], vec![1, c, h, strides[0], w, strides[1] - 1]),
         ] {
             if more > 1 {
                 let zero = self.add_constant(vec![1; 6], vec![0.0]);
@@ -142,67 +141,46 @@ impl Lowering<'_> {
         value
     }
 
-    /// A picture of this shape with `around` (top, left, bottom, right) rows and columns of the one value `constant`.
-    fn surrounded(
-        &mut self,
-        node: &TypedNode,
-        picture: Value,
-        shape: &[usize],
-        around: [usize; 4],
-        constant: Value,
-    ) -> Value {
-        let mut shape = shape.to_vec();
-        let mut value = picture;
-        for axis in [2, 3] {
-            let (before, after) = (around[axis - 2], around[axis]);
-            let part = |lowering: &mut Self, length: usize| {
-                let to = [&shape[..axis], &[length], &shape[axis + 1..]].concat();
-                lowering.push(&node.name, Op::Broadcast(to), vec![constant])
-            };
-            let mut parts = Vec::new();
-            if before > 0 {
-                parts.push(part(self, before));
-            }
-            parts.push(value);
-            if after > 0 {
-                parts.push(part(self, after));
-            }
-            if parts.len() > 1 {
-                value = self.push(&node.name, Op::Concat { axis }, parts);
-            }
-            shape[axis] += before + after;
-        }
-        value
-    }
-
     /// What stands around a tensor: a constant, its edges, or its mirror image.
     pub(super) fn pad(&mut self, node: &TypedNode, pad: &Pad, x: Value) -> TractResult<Value> {
-        let mut shape = self.shape(node.inputs[0])?;
+        let shape = self.shape(node.inputs[0])?;
+        self.padded(node, x, shape, &pad.pads, &pad.mode)
+    }
+
+    /// A value of this shape with so many cells before and behind it along each axis.
+    fn padded(
+        &mut self,
+        node: &TypedNode,
+        x: Value,
+        mut shape: Shape,
+        pads: &[(usize, usize)],
+        mode: &PadMode,
+    ) -> TractResult<Value> {
         let mut value = x;
-        for (axis, &(before, after)) in pad.pads.iter().enumerate() {
+        for (axis, &(before, after)) in pads.iter().enumerate() {
             if (before, after) == (0, 0) {
                 continue;
             }
             let length = shape[axis];
-            let cells = |lowering: &mut Self, count: usize, from: &dyn Fn(usize) -> usize| -> TractResult<Vec<Value>> {
-                if count == 0 {
-                    return Ok(Vec::new());
-                }
-                if let PadMode::Constant(constant) = &pad.mode {
-                    let constant = constant.cast_to_scalar::<f32>()?;
-                    let constant = lowering.add_constant(vec![1; shape.len()], vec![constant]);
-                    let to = [&shape[..axis], &[count], &shape[axis + 1..]].concat();
-                    return Ok(vec![lowering.push(&node.name, Op::Broadcast(to), vec![constant])]);
-                }
-                let cell = |start: usize| Op::Slice { axis, start, end: start + 1 };
-                let cells = (0..count).map(|at| lowering.push(&node.name, cell(from(at)), vec![value]));
-                Ok(cells.collect())
-            };
-            let mirrored = pad.mode == PadMode::Reflect;
+            let mirrored = *mode == PadMode::Reflect;
             ensure!(!mirrored || before.max(after) < length, "it mirrors more than there is");
-            let ahead = cells(self, before, &|at| if mirrored { before - at } else { 0 })?;
-            let behind = cells(self, after, &|at| if mirrored { length - 2 - at } else { length - 1 })?;
-            let parts = [ahead, vec![value], behind].concat();
+            let mut parts = Vec::new();
+            let mut add = |count: usize, from: &dyn Fn(usize) -> usize, parts: &mut Vec<Value>| -> TractResult<()> {
+                if let (PadMode::Constant(constant), true) = (mode, count > 0) {
+                    let constant = self.add_constant(vec![1; shape.len()], vec![constant.cast_to_scalar::<f32>()?]);
+                    let to = [&shape[..axis], &[count], &shape[axis + 1..]].concat();
+                    parts.push(self.push(&node.name, Op::Broadcast(to), vec![constant]));
+                    return Ok(());
+                }
+                for at in 0..count {
+                    let (start, end) = (from(at), from(at) + 1);
+                    parts.push(self.push(&node.name, Op::Slice { axis, start, end }, vec![value]));
+                }
+                Ok(())
+            };
+            add(before, &|at| if mirrored { before - at } else { 0 }, &mut parts)?;
+            parts.push(value);
+            add(after, &|at| if mirrored { length - 2 - at } else { length - 1 }, &mut parts)?;
             value = self.push(&node.name, Op::Concat { axis }, parts);
             shape[axis] += before + after;
         }
