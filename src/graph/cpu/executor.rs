@@ -80,10 +80,7 @@ impl Planned {
             Kernel::Block { .. } | Kernel::Unblock { .. } => ("layout", 0, 0),
             Kernel::Columns(_) | Kernel::ColumnsOfOne(_) => ("columns", 0, 0),
             Kernel::Point { weights, pixels, .. } => ("pointwise", weights.len() * 8, weights.len() * 8 * pixels),
-            Kernel::Depthwise { weights, geometry, .. } => {
-                ("depthwise", weights.len() * 8, weights.len() * 8 * geometry.output[0] * geometry.output[1])
-            }
-            Kernel::DepthwiseAny { weights, windows, .. } => {
+            Kernel::Depthwise { weights, windows, .. } => {
                 ("depthwise", weights.len() * 8, weights.len() * 8 * windows.output[0] * windows.output[1])
             }
             Kernel::Unary(_) | Kernel::Binary(..) => ("elementwise", 0, 0),
@@ -122,11 +119,8 @@ impl Plan {
                 let finish = Finish { bias, added, clamp: *clamp };
                 point::point(self.processor, blocks(x(0)), *channels, weights, finish, *pixels, blocks_mut(out));
             }
-            Kernel::Depthwise { weights, bias, clamp, geometry } => {
-                depthwise::depthwise(self.processor, blocks(x(0)), weights, bias, *clamp, *geometry, blocks_mut(out));
-            }
-            Kernel::DepthwiseAny { weights, bias, clamp, windows } => {
-                depthwise::any(self.processor, blocks(x(0)), weights, bias, *clamp, *windows, blocks_mut(out));
+            Kernel::Depthwise { weights, bias, clamp, windows } => {
+                depthwise::depthwise(self.processor, blocks(x(0)), weights, bias, *clamp, *windows, blocks_mut(out));
             }
             Kernel::Unary(function) => plain::unary(*function, x(0), out),
             Kernel::Binary(function, walk) => plain::binary(*function, walk, x(0), x(1), out),

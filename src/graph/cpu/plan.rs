@@ -1,7 +1,6 @@
 //! A program as the executor runs it: which kernel each step calls, with its weights packed, and where every tensor lies. Made once by the
 //! planner, and never changed.
 
-use super::kernels::depthwise::Geometry;
 use super::kernels::layout::Windows;
 use super::kernels::plain::Walk;
 use super::kernels::{Block, Processor};
@@ -56,13 +55,6 @@ pub enum Kernel {
         pixels: usize,
     },
     Depthwise {
-        weights: Vec<Block>,
-        bias: Vec<Block>,
-        clamp: [f32; 2],
-        geometry: Geometry,
-    },
-    /// With windows that [`Geometry::is_known`] does not know.
-    DepthwiseAny {
         weights: Vec<Block>,
         bias: Vec<Block>,
         clamp: [f32; 2],

@@ -2,7 +2,7 @@
 //!
 //! A convolution's pictures lie in blocks of eight channels, all else is plain; between the two stands a step of its own where it has to.
 
-use super::kernels::depthwise::{self, Geometry};
+use super::kernels::depthwise;
 use super::kernels::layout::{self, Windows};
 use super::kernels::plain::Walk;
 use super::kernels::{Processor, blocks, point};
@@ -240,22 +240,15 @@ impl Planner<'_> {
         let mut padded = bias.values.clone();
         padded.resize(outputs.next_multiple_of(8), 0.0);
         let bias = blocks(&padded).to_vec();
+        let windows = Windows { kernel: [h, w], strides, pads: [pads[0], pads[1]], input, output };
         if depthwise {
             if inputs.len() > 3 {
                 return Err("no kernel for depthwise windows with a sum".to_string());
             }
-            let geometry = Geometry { kernel: h, stride: strides[0], pads: [pads[0], pads[1]], input, output };
             let weights = depthwise::pack(weights, outputs);
             let x = self.blocked(picture)?;
-            let kernel = if h == w && strides[0] == strides[1] && geometry.is_known() {
-                Kernel::Depthwise { weights, bias, clamp, geometry }
-            } else {
-                let windows = Windows { kernel: [h, w], strides, pads: [pads[0], pads[1]], input, output };
-                Kernel::DepthwiseAny { weights, bias, clamp, windows }
-            };
-            return Ok(self.push(kernel, vec![x], size));
+            return Ok(self.push(Kernel::Depthwise { weights, bias, clamp, windows }, vec![x], size));
         }
-        let windows = Windows { kernel: [h, w], strides, pads: [pads[0], pads[1]], input, output };
         let taps = h * w;
         let (x, depth, weights) = if taps == 1 && strides == [1, 1] && pads == [0; 4] {
             (self.blocked(picture)?, channels, point::pack(weights, outputs, channels))

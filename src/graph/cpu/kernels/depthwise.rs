@@ -4,24 +4,26 @@ use super::layout::Windows;
 use super::simd::{Vector, dispatch};
 use super::{Block, Processor};
 
-/// The windows of a depthwise convolution over pictures of one size.
+/// Square windows that have a kernel of their own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Geometry {
+struct Geometry {
     /// Height and width of a window, odd.
-    pub kernel: usize,
-    pub stride: usize,
+    kernel: usize,
+    stride: usize,
     /// Rows and columns of zeros above and to the left.
-    pub pads: [usize; 2],
+    pads: [usize; 2],
     /// Height and width.
-    pub input: [usize; 2],
+    input: [usize; 2],
     /// Height and width.
-    pub output: [usize; 2],
+    output: [usize; 2],
 }
 
 impl Geometry {
-    /// Whether the kernels know windows of this size and stride.
-    pub fn is_known(self) -> bool {
-        matches!((self.kernel, self.stride), (3 | 5 | 7, 1 | 2))
+    /// `None` for windows of another size or stride than the kernels know.
+    fn of(windows: Windows) -> Option<Geometry> {
+        let Windows { kernel: [kernel, wide], strides: [stride, across], pads, input, output } = windows;
+        let is_known = kernel == wide && stride == across && matches!((kernel, stride), (3 | 5 | 7, 1 | 2));
+        is_known.then_some(Geometry { kernel, stride, pads, input, output })
     }
 
     /// The same windows over the picture with its columns of zeros, as many as the windows reach.
@@ -35,7 +37,7 @@ impl Geometry {
 /// windows of a small picture would, and these are slow. Large pictures have few, and copying them would cost more.
 const WIDENED: usize = 32 * 34;
 
-/// Weights `[C][kernel * kernel]` as the kernel takes them: `[C / 8][kernel * kernel][8]`.
+/// Weights `[C][taps]` as the kernels take them: `[C / 8][taps][8]`.
 pub fn pack(weights: &[f32], channels: usize) -> Vec<Block> {
     let taps = weights.len() / channels;
     let mut packed = vec![[0.0; 8]; channels.div_ceil(8) * taps];
@@ -48,22 +50,25 @@ pub fn pack(weights: &[f32], channels: usize) -> Vec<Block> {
 }
 
 /// `out[c][y][x] = clamp(bias[c] + sum over the window of input[c] * weights[c])` for as many blocks of channels as `bias` has.
-///
-/// # Panics
-/// For windows that [`Geometry::is_known`] does not know.
 pub fn depthwise(
     processor: Processor,
     x: &[Block],
     weights: &[Block],
     bias: &[Block],
     clamp: [f32; 2],
-    geometry: Geometry,
+    windows: Windows,
     out: &mut [Block],
 ) {
-    dispatch!(
-        processor,
-        run(x: &[Block], weights: &[Block], bias: &[Block], clamp: [f32; 2], geometry: Geometry, out: &mut [Block])
-    );
+    match Geometry::of(windows) {
+        Some(geometry) => dispatch!(
+            processor,
+            run(x: &[Block], weights: &[Block], bias: &[Block], clamp: [f32; 2], geometry: Geometry, out: &mut [Block])
+        ),
+        None => dispatch!(
+            processor,
+            run_any(x: &[Block], weights: &[Block], bias: &[Block], clamp: [f32; 2], windows: Windows, out: &mut [Block])
+        ),
+    }
 }
 
 #[inline(always)]
@@ -217,22 +222,7 @@ fn edge<V: Vector, const PART: usize, const K: usize, const S: usize>(
     sum
 }
 
-/// The same for windows of any size and strides, a cell of the window at a time.
-pub fn any(
-    processor: Processor,
-    x: &[Block],
-    weights: &[Block],
-    bias: &[Block],
-    clamp: [f32; 2],
-    windows: Windows,
-    out: &mut [Block],
-) {
-    dispatch!(
-        processor,
-        run_any(x: &[Block], weights: &[Block], bias: &[Block], clamp: [f32; 2], windows: Windows, out: &mut [Block])
-    );
-}
-
+/// Windows of any size and strides, a cell of the window at a time.
 #[inline(always)]
 fn run_any<V: Vector>(
     x: &[Block],
