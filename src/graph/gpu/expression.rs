@@ -15,8 +15,8 @@ pub enum Expression {
     Apply(&'static str, Vec<Expression>),
 }
 
-/// x P(x x) / Q(x x), as kernels::plain has it.
-const ERF: &str = "clamp($0, -4.0, 4.0) * (((((((-2.7261422e-10f * min($0 * $0, 16.0) + 2.7706814e-8f) * min($0 * $0, 16.0) - 2.101024e-6f) * min($0 * $0, 16.0) - 5.6925065e-5f) * min($0 * $0, 16.0) - 7.349906e-4f) * min($0 * $0, 16.0) - 2.9545999e-3f) * min($0 * $0, 16.0)) - 1.6096033e-2f) / ((((-1.45660715e-5f * min($0 * $0, 16.0) - 2.1337405e-4f) * min($0 * $0, 16.0) - 1.682827e-3f) * min($0 * $0, 16.0) - 7.373329e-3f) * min($0 * $0, 16.0) - 1.4264739e-2f)";
+/// What [`unary`] calls beside what WGSL has.
+pub const FUNCTIONS: &str = include_str!("shaders/functions.wgsl");
 
 /// The WGSL of a function of one value.
 pub fn unary(function: Unary) -> &'static str {
@@ -30,7 +30,7 @@ pub fn unary(function: Unary) -> &'static str {
         Unary::Sigmoid => "1.0 / (1.0 + exp(-$0))",
         Unary::Sqrt => "sqrt($0)",
         Unary::Square => "$0 * $0",
-        Unary::Erf => ERF,
+        Unary::Erf => "erf($0)",
         // Some drivers take it for exp(x) / exp(x), which is no number far from 0.
         Unary::Tanh => "tanh(clamp($0, -9.0, 9.0))",
     }

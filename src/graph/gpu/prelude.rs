@@ -3,7 +3,7 @@
 
 use std::fmt::{Display, Write};
 
-use super::expression::Expression;
+use super::expression::{Expression, FUNCTIONS};
 use super::view::View;
 
 /// Threads of a workgroup where each works alone.
@@ -35,6 +35,7 @@ impl<'a> Prelude<'a> {
             prelude.line(&format!("@group(0) @binding({binding}) var<storage, read> t{binding}: array<f32>;"));
         }
         prelude.line(&format!("@group(0) @binding({}) var<storage, read_write> out: array<f32>;", inputs.len()));
+        prelude.file(FUNCTIONS);
         prelude.finish(expression, &output.shape);
         prelude.store(output);
         prelude
