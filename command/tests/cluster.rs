@@ -12,9 +12,7 @@ const COMMAND: &str = env!("CARGO_BIN_EXE_lungglass");
 
 /// A folder with a manifest, in which one file cannot be read, and the report of the whole.
 fn desk(test: &str) -> PathBuf {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(test);
-    let _ = fs::remove_dir_all(&folder);
-    fs::create_dir_all(&folder).unwrap();
+    let folder = repository::scratch(test);
     let mut manifest = "path,label,split,group\n".to_string();
     for (at, case) in ["luna-1", "lidc-lung-window", "luna-2", "bad-crc", "luna-3"].iter().enumerate() {
         let path = repository::path("tests/cases").join(case).join("input.png");

@@ -5,9 +5,10 @@ mod repository;
 
 use std::fs;
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 
+use repository::scratch;
 use serde_json::{Value, json};
 
 fn lungglass(arguments: &[&str]) -> Output {
@@ -28,14 +29,6 @@ fn lines(output: &Output) -> Vec<Value> {
 
 fn stderr(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
-}
-
-/// A new folder that belongs to one test.
-fn scratch(test: &str) -> PathBuf {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(test);
-    let _ = fs::remove_dir_all(&folder);
-    fs::create_dir_all(&folder).unwrap();
-    folder
 }
 
 const SLICE: &str = "tests/cases/lidc-lung-window/input.png";

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use lungglass::gate::STATISTICS;
+use repository::scratch;
 use serde_json::Value;
 
 const SLICES: [&str; 6] = ["luna-1", "luna-2", "lidc-lung-window", "luna-3", "luna-6", "luna-7"];
@@ -32,14 +33,6 @@ fn stdout(output: &Output) -> String {
 
 fn case(name: &str) -> PathBuf {
     repository::path("tests/cases").join(name).join("input.png")
-}
-
-/// A new folder that belongs to one test.
-fn scratch(test: &str) -> PathBuf {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("validation").join(test);
-    let _ = fs::remove_dir_all(&folder);
-    fs::create_dir_all(&folder).unwrap();
-    folder
 }
 
 /// As [`scratch`], with a manifest.csv of [`SLICES`], labels in turn, and a column `scanner`.
