@@ -9,6 +9,8 @@ const NAMES = {
 const BOUNDS = { tfjs: 0.8, litert: 0.8, lite0: 0.8, onnxruntime: 0.6 };
 const READY_BOUND = 1.0;
 const WORKERS_BOUND = 1.8;
+/** Of the page's rate as a share of the command's, with as many workers as threads. */
+const WAY_BOUND = 0.7;
 
 const ms = (value) => value.toFixed(value < 10 ? 2 : 1);
 const times = (value) => value.toFixed(2);
@@ -93,6 +95,33 @@ export function browser({ name, version, model, start, steady, forward, ready, a
     '',
     profile ? layerTable(profile, peak) : 'layers: the module tells no times by layer (Classifier.prototype.profile)',
   ].join('\n');
+}
+
+/** From files to results on the screen, against the command. */
+export function wholeWay({ version, batches, scrolling }) {
+  const rates = [['files to results, slices/s', 'slices', 'command, 1', 'page, 1', 'share', 'command, 2', 'page, 2', 'share', 'bound']];
+  const commands = [['the command, ms a slice', 'threads', 'decode', 'preprocess', 'graph', 'all']];
+  const workers = [['a worker, ms a slice', 'workers', 'reading', 'decode', 'preprocess', 'graph', 'telling', 'waiting for the page', 'all']];
+  const main = [['the main thread, ms a slice', 'workers', 'busy', 'script', 'layout', 'style', 'other', 'layouts in all']];
+  const threads = [['processors, ms a slice', 'workers', 'workers', 'main thread', 'painting', 'pool', 'browser and others', 'all']];
+  for (const { kind, slices, rates: found, command, page } of batches) {
+    rates.push([kind, slices, ...[1, 2].flatMap((many) => [found[many].command.toFixed(1), found[many].page.toFixed(1), times(found[many].share)]), WAY_BOUND.toFixed(2)]);
+    for (const many of [1, 2]) {
+      const each = (runs, of) => ms(median(runs.map((run) => of(run))) / slices);
+      const all = (runs) => each(runs, ({ seconds }) => 1000 * many * seconds);
+      commands.push([kind, many, ...['decode', 'preprocess', 'graph'].map((part) => each(command[many], (run) => run.ms[part])), all(command[many])]);
+      workers.push([kind, many, ...['reading', 'decode', 'preprocess', 'graph', 'telling', 'waiting'].map((part) => each(page[many], (run) => run.ms[part])), all(page[many])]);
+      main.push([kind, many, ...['busy', 'script', 'layout', 'style', 'other'].map((part) => each(page[many], (run) => 1000 * run.main[part])), median(page[many].map((run) => run.main.layouts))]);
+      if (!page[many].every((run) => run.threads)) continue;
+      const whole = (run) => Object.values(run.threads).reduce((sum, seconds) => sum + seconds, 0);
+      threads.push([kind, many, ...Object.keys(page[many][0].threads).map((what) => each(page[many], (run) => 1000 * run.threads[what])), each(page[many], (run) => 1000 * whole(run))]);
+    }
+  }
+  return [
+    `== from files to results on the screen: ${version} against the command, in turn, medians of ${batches[0].page[1].length} rounds ==`,
+    ...[rates, commands, workers, main, ...(threads.length > 1 ? [threads] : [])].map((rows) => table(rows)),
+    `scrolling while two workers read: a frame each ${ms(scrolling.median)} ms in the middle, ${percent(scrolling.over33)} of ${scrolling.count} took longer than a thirtieth of a second, the slowest ${ms(scrolling.slowest)} ms`,
+  ].join('\n\n');
 }
 
 /** The cells of a ratio and its bound; empty for ours itself. */

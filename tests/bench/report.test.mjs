@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { browser, heading, nativePrograms, table } from './report.mjs';
+import { browser, heading, nativePrograms, table, wholeWay } from './report.mjs';
 import { ratios, summaries } from './statistics.js';
 
 // Peak: 10 G multiply-adds a second. Ours does 100 M of them in 20 ms: half of it.
@@ -63,6 +63,25 @@ test('what was not measured and what disturbed is said', () => {
   });
   assert.match(heading(result(5)), /NOT QUIET/);
   assert.doesNotMatch(heading(result(0.3)), /NOT QUIET/);
+});
+
+test('the whole way stands beside the command, with its parts for each slice', () => {
+  const command = [{ seconds: 1, ms: { decode: 100, preprocess: 200, graph: 500 } }];
+  const page = [{
+    seconds: 2, ms: { reading: 50, decode: 100, preprocess: 200, graph: 1000, telling: 10, waiting: 300 },
+    main: { busy: 0.5, script: 0.1, layout: 0.1, style: 0.1, other: 0.2, layouts: 7 }, threads: { workers: 1.5, 'main thread': 0.5 },
+  }];
+  const text = wholeWay({
+    version: 'Chrome/1',
+    batches: [{ kind: 'PNG', slices: 100, command: { 1: command, 2: command }, page: { 1: page, 2: page }, rates: { 1: { command: 100, page: 50, share: 0.5 }, 2: { command: 100, page: 50, share: 0.5 } } }],
+    scrolling: { median: 16, slowest: 50, over33: 0.1, count: 40 },
+  });
+  const rows = text.split('\n').filter((one) => one.startsWith('PNG')).map((one) => one.split(/ {2,}/));
+  assert.deepEqual(rows[0], ['PNG', '100', '100.0', '50.0', '0.50', '100.0', '50.0', '0.50', '0.70']);
+  assert.deepEqual(rows[2], ['PNG', '2', '1.00', '2.00', '5.00', '20.0'], 'two threads take twice the time of the clock');
+  assert.deepEqual(rows[4], ['PNG', '2', '0.50', '1.00', '2.00', '10.0', '0.10', '3.00', '40.0']);
+  assert.deepEqual(rows[5].slice(0, 3), ['PNG', '1', '5.00']);
+  assert.match(text, /10 % of 40 took longer/);
 });
 
 test('columns are aligned', () => {

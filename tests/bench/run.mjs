@@ -2,7 +2,9 @@
 // that they agree, prints the report and writes the JSON.
 //
 // From the environment: LUNGGLASS_COMMAND (the native command), CHROMIUM, FIREFOX (optional: measure it too), LUNGGLASS_PYTHON
-// (optional: a Python with onnxruntime), LUNGGLASS_BENCH_JSON (optional: where to write), LUNGGLASS_BENCH_ROUNDS.
+// (optional: a Python with onnxruntime), LUNGGLASS_BENCH_JSON (optional: where to write), LUNGGLASS_BENCH_ROUNDS, LUNGGLASS_BENCH_WAY
+// (optional: measure the way from files to results alone), LUNGGLASS_BENCH_SLICES (of its longest batch), LUNGGLASS_DATA (optional: pictures
+// for it).
 
 import { createHash } from 'node:crypto';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
@@ -15,10 +17,11 @@ import { preprocess, slices } from './inputs.mjs';
 import { limitsText } from './limits.js';
 import { native } from './native.mjs';
 import { parseOnnx } from './onnx.js';
-import { browser, heading, nativePrograms } from './report.mjs';
+import { browser, heading, nativePrograms, wholeWay } from './report.mjs';
 import { serve } from './server.mjs';
 import { median, ratios, summaries } from './statistics.js';
 import { tflite } from './tflite.js';
+import { way } from './way.mjs';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const CASES = join(ROOT, 'tests/cases');
@@ -28,6 +31,8 @@ const ROUNDS = Number(process.env.LUNGGLASS_BENCH_ROUNDS ?? 60);
 /** Browsers compile what is hot a second time and in the background: the first rounds are slower. */
 const WARM_UP = 30;
 const STARTS = 5;
+/** Rounds of whole batches: each takes a minute or two. */
+const WAY_ROUNDS = Math.max(1, Math.ceil(ROUNDS / 20));
 /** How far a logit may be from ONNX Runtime's. */
 const BOUND = 1e-3;
 
@@ -158,25 +163,12 @@ async function main() {
       browsers: [],
     };
     console.log(heading(result));
-    const browsers = [['Chromium', { executablePath: process.env.CHROMIUM, args: FLAGS }]];
-    if (process.env.FIREFOX) browsers.push(['Firefox', { browser: 'firefox', executablePath: process.env.FIREFOX }]);
-    for (const [name, options] of browsers) {
-      const measured = await measure(name, options, setting);
-      result.browsers.push(measured);
-      console.log(`\n${browser(measured)}`);
-    }
-    process.stderr.write('native: in turn\n');
-    const file = join(scratch, 'inputs.f32');
-    await writeFile(file, inputs);
-    result.native = await native({
-      command, python: process.env.LUNGGLASS_PYTHON ?? 'python3', network: NETWORK, inputs: file, size,
-      paths: found.map(({ path }) => path), rounds: Math.ceil(ROUNDS / 10),
+    result.way = await way({
+      chromium: process.env.CHROMIUM, flags: FLAGS, command, url: server.url, source: join(CASES, 'lidc-explicit-le/input.dcm'),
+      data: process.env.LUNGGLASS_DATA, count: Number(process.env.LUNGGLASS_BENCH_SLICES ?? 300), rounds: WAY_ROUNDS,
     });
-    if (result.native.logits) {
-      const { samples, logits } = result.native;
-      Object.assign(result.native, { agreement: agreement(logits), times: summaries(samples), ratio: ratios(samples).onnxruntime });
-    }
-    console.log(`\n${nativePrograms(result.native)}`);
+    console.log(`\n${wholeWay(result.way)}`);
+    if (!process.env.LUNGGLASS_BENCH_WAY) await peers({ result, setting, inputs, command, found, scratch });
     result.machine.loadAfter = loadavg()[0];
     console.log(`\nload at the end ${result.machine.loadAfter.toFixed(1)}`);
     if (process.env.LUNGGLASS_BENCH_JSON) await writeFile(process.env.LUNGGLASS_BENCH_JSON, `${JSON.stringify(result, null, 1)}\n`);
@@ -184,6 +176,29 @@ async function main() {
     server.close();
     await rm(scratch, { recursive: true, force: true });
   }
+}
+
+/** The forward pass, the start and the parts of a reading against other engines, in browsers and natively. */
+async function peers({ result, setting, inputs, command, found, scratch }) {
+  const browsers = [['Chromium', { executablePath: process.env.CHROMIUM, args: FLAGS }]];
+  if (process.env.FIREFOX) browsers.push(['Firefox', { browser: 'firefox', executablePath: process.env.FIREFOX }]);
+  for (const [name, options] of browsers) {
+    const measured = await measure(name, options, setting);
+    result.browsers.push(measured);
+    console.log(`\n${browser(measured)}`);
+  }
+  process.stderr.write('native: in turn\n');
+  const file = join(scratch, 'inputs.f32');
+  await writeFile(file, inputs);
+  result.native = await native({
+    command, python: process.env.LUNGGLASS_PYTHON ?? 'python3', network: NETWORK, inputs: file, size,
+    paths: found.map(({ path }) => path), rounds: Math.ceil(ROUNDS / 10),
+  });
+  if (result.native.logits) {
+    const { samples, logits } = result.native;
+    Object.assign(result.native, { agreement: agreement(logits), times: summaries(samples), ratio: ratios(samples).onnxruntime });
+  }
+  console.log(`\n${nativePrograms(result.native)}`);
 }
 
 await main();

@@ -77,6 +77,7 @@ export class ResultsPanel {
   #show() {
     const count = this.#results.records.length;
     byId('results').hidden = count === 0;
+    byId('cards').dataset.results = String(count);
     document.body.classList.toggle('has-results', count > 0);
     byId('retry-failed').hidden = this.#results.counts().error === 0;
     say('results-count', () => words.counts(this.#results.counts()));

@@ -8,8 +8,9 @@ use anyhow::{Context, Result};
 use crate::places::root;
 use crate::{command, install, process, setup, toolchain, wasm};
 
-/// Measures in Chromium and natively, and in Firefox if asked to; writes all samples to `json`.
-pub fn run(json: Option<&Path>, firefox: bool, rounds: u32) -> Result<()> {
+/// Measures in Chromium and natively, and in Firefox if asked to; writes all samples to `json`. With `way` it measures the way from files to
+/// results alone.
+pub fn run(json: Option<&Path>, firefox: bool, rounds: u32, way: bool) -> Result<()> {
     let firefox = firefox
         .then(|| {
             let found =
@@ -32,7 +33,8 @@ pub fn run(json: Option<&Path>, firefox: bool, rounds: u32) -> Result<()> {
         .env("LUNGGLASS_COMMAND", &command)
         .env("LUNGGLASS_BENCH_ROUNDS", rounds.to_string())
         .env("CHROMIUM", &browser.chromium);
-    for (name, path) in [("LUNGGLASS_BENCH_JSON", json), ("FIREFOX", firefox)] {
+    let way = way.then(|| PathBuf::from("1"));
+    for (name, path) in [("LUNGGLASS_BENCH_JSON", json), ("FIREFOX", firefox), ("LUNGGLASS_BENCH_WAY", way)] {
         match path {
             Some(path) => node.env(name, path),
             None => node.env_remove(name),

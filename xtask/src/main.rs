@@ -42,8 +42,9 @@ enum Task {
         #[arg(long)]
         all: bool,
     },
-    /// Measure the forward pass and the start against ONNX Runtime Web, tfjs-backend-wasm and LiteRT.js (XNNPACK) in turn, the parts of a reading,
-    /// workers, memory and the limits of this machine in wasm; natively against onnxruntime.
+    /// Measure the whole way from files to results on the screen against the command; the forward pass and the start against ONNX Runtime Web,
+    /// tfjs-backend-wasm and LiteRT.js (XNNPACK) in turn, the parts of a reading, workers, memory and the limits of this machine in wasm; natively
+    /// against onnxruntime.
     ///
     /// The peers come from npm into tests/bench. LUNGGLASS_PYTHON names a Python with onnxruntime if `python3` has none. Close what else
     /// runs: a busy machine moves times, and ratios a little.
@@ -57,6 +58,9 @@ enum Task {
         /// Rounds that are kept, after the warm-up.
         #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..))]
         rounds: u32,
+        /// Measure the way from files to results alone: a round of it for each 20 rounds.
+        #[arg(long)]
+        way: bool,
     },
     /// Read thousands of slices in one page in Chromium, one in ten broken: what it holds and how fast it stays. Fails if a result is missing.
     Soak {
@@ -125,7 +129,7 @@ fn perform(task: Task) -> Result<ExitCode> {
         // It has said by itself what failed: nothing may follow its last line.
         Task::Test { all } if !test::everything(all) => return Ok(ExitCode::FAILURE),
         Task::Test { .. } => {}
-        Task::Bench { json, firefox, rounds } => bench::run(json.as_deref(), firefox, rounds)?,
+        Task::Bench { json, firefox, rounds, way } => bench::run(json.as_deref(), firefox, rounds, way)?,
         Task::Size { json: true } => tools::run(&["size", "--json"])?,
         Task::Size { json: false } => tools::run(&["size"])?,
         Task::Parity => tools::run(&["parity"])?,
