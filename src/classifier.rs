@@ -4,15 +4,17 @@ use std::sync::{Arc, OnceLock};
 
 use crate::decode::{Image, Pending};
 use crate::error::{Error, Result};
-use crate::gate;
+use crate::gate::{self, Wanted};
 use crate::graph::Runtime;
 use crate::graph::cpu::CpuGraph;
-use crate::model::Model;
+use crate::model::{Class, Model};
 use crate::opacity::Opacity;
-use crate::outputs::{OpacityMaps, Outputs};
+use crate::outputs::{Map, OpacityMaps, Outputs};
 use crate::place::Place;
 use crate::preprocess::Scaled;
-use crate::reading::{Findings, Milliseconds, Reading, SourceInfo, Verdict, over_picture, score};
+use crate::reading::{
+    ClassScore, ClassScores, Findings, Milliseconds, Reading, SourceInfo, Verdict, judge, over_picture, scores,
+};
 use crate::slice::{Origin, Picture};
 use crate::window::Window;
 
@@ -73,15 +75,20 @@ impl Classifier {
     pub fn new(graph: Arc<dyn Runtime>, model: Model, device: &'static str, clock: fn() -> f64) -> Result<Classifier> {
         let contract = graph.contract();
         model.check_network(&contract.onnx)?;
-        if contract.size != model.size {
-            let (takes, says) = (contract.size, model.size);
-            return Err(Error::Model(format!("it takes {takes} x {takes} pixels, model.toml says {says}")));
+        if contract.input != model.input.shape() {
+            let [takes, says] = [contract.input, model.input.shape()].map(|[_, channels, height, width]| {
+                format!("{height} x {width} pixels in {channels} channel{}", if channels == 1 { "" } else { "s" })
+            });
+            return Err(Error::Model(format!("it takes {takes}, model.toml says {says}")));
         }
-        let expected = model.gate.embedding.mean.len();
-        if contract.embedding() != expected {
-            let got = contract.embedding();
-            return Err(Error::Model(format!("its embedding has {got} values, the gate knows {expected}")));
+        let (gives, named) = (contract.classes(), model.classes.len());
+        if gives != named {
+            let output = &model.output.scores;
+            return Err(Error::Model(format!(
+                "output '{output}' gives {gives} values, model.toml names {named} classes"
+            )));
         }
+        model.gate.check_size(contract.embedding())?;
         Ok(Classifier { model, graph, device, clock, even: Arc::default() })
     }
 
@@ -114,7 +121,7 @@ impl Classifier {
             false => self.graph.run(&prepared.input)?,
         };
         let graph = (self.clock)() - start;
-        Ok(self.finish(prepared, outputs, graph, file, number))
+        self.finish(prepared, outputs, graph, file, number)
     }
 
     /// The outputs for the input of an even picture. All slices that are too small share them.
@@ -132,23 +139,27 @@ impl Classifier {
     /// What decoding says of a frame that cannot be read.
     pub fn prepare(&self, image: &Image, frame: usize) -> Result<Prepared> {
         let start = (self.clock)();
-        let slice = image.slice(frame)?;
+        let settings = &self.model.input;
+        let slice = if settings.channels == 1 { image.slice(frame) } else { image.slice_in_colours(frame) }?;
         let decoded = (self.clock)();
         let origin = slice.origin.clone();
         let pixels = slice.fingerprint();
         let window = slice.window(self.model.window);
-        let picture = slice.into_picture(self.model.window);
-        let is_too_small = gate::is_too_small(&origin, &picture);
+        let picture = slice.into_picture(self.model.window)?;
+        let is_too_small = self.model.gate.is_too_small(&origin, &picture);
         let scaled = match is_too_small {
-            true => Scaled::even(&picture, self.model.size),
-            false => Scaled::new(&picture, origin.part, self.model.size),
+            true => Scaled::even(&picture, settings),
+            false => Scaled::new(&picture, origin.part, settings),
         };
-        let input = scaled.input(self.model.normalise);
+        let input = scaled.input(settings);
         let ms = Milliseconds { decode: decoded - start, preprocess: (self.clock)() - decoded, graph: 0.0 };
         Ok(Prepared { input, is_too_small, origin, window, picture, scaled, pixels, ms })
     }
 
     /// All that comes after the network, which took `graph` milliseconds.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] for a network that gives no scores where model.toml says that it does.
     pub fn finish(
         &self,
         prepared: Prepared,
@@ -156,20 +167,32 @@ impl Classifier {
         graph: f64,
         file: &str,
         number: Option<usize>,
-    ) -> Reading {
+    ) -> Result<Reading> {
         let Prepared { origin, window, picture, scaled, pixels, ms, .. } = prepared;
-        let refusal =
-            gate::check_origin(&origin, &picture).or_else(|| self.model.gate.check_picture(&scaled, &origin, &outputs));
-        let score = refusal.is_none().then(|| score(outputs.logit, self.model.calibration.temperature));
-        let opacity = refusal.is_none().then(|| Opacity::of(&outputs.opacity, &outputs.lung));
-        let over = |map, mean| over_picture(map, scaled.inside, &picture, mean);
-        let OpacityMaps { ground_glass, consolidation } = outputs.opacity;
-        Reading {
+        let Model { output, classes, gate, .. } = &self.model;
+        let wanted = Wanted { modality: &self.model.modality, choose: self.model.choose() };
+        let refusal = gate::check_origin(gate, &origin, &picture, wanted)
+            .or_else(|| gate.check_picture(&scaled, &origin, &outputs));
+        let scores = scores(&outputs.scores, output.activation, output.temperature)?;
+        let (class, verdict) = judge(&scores, classes, output.activation);
+        let is_judged = refusal.is_none();
+        let shares = outputs.opacity.as_ref().zip(outputs.lung.as_ref());
+        let opacity = shares.filter(|_| is_judged).map(|(opacity, lung)| Opacity::of(opacity, lung));
+        let over = |map, mean| over_picture(map, scaled.view, &picture, mean);
+        let mean = |map: &Map| map.values.iter().sum::<f32>() / map.values.len() as f32;
+        let id = |class: &Class| class.id.clone();
+        let all = || classes.iter().zip(&scores).map(|(class, score)| ClassScore { id: id(class), score: *score });
+        Ok(Reading {
             file: file.to_string(),
             frame: number,
-            verdict: score.map_or(Verdict::Refused, |score| Verdict::of(score, &self.model.operating_point)),
-            score,
-            logit: Some(outputs.logit),
+            verdict: if is_judged { verdict } else { Verdict::Refused },
+            class: (self.model.has_classes() && is_judged).then(|| id(&classes[class])),
+            score: is_judged.then(|| scores[class]),
+            logit: Some(outputs.scores[class]),
+            classes: self
+                .model
+                .has_classes()
+                .then(|| ClassScores(if is_judged { all().collect() } else { Vec::new() })),
             findings: Findings {},
             opacity,
             refusal,
@@ -179,14 +202,14 @@ impl Classifier {
             device: self.device,
             ms: Milliseconds { graph, ..ms },
             place: Place { pixels: Some(pixels), ..Place::default() },
-            map: Some(over(outputs.map, Some(outputs.logit))),
-            lung: Some(over(outputs.lung, None)),
-            opacity_maps: Some(OpacityMaps {
+            map: outputs.map(class).map(|map| over(map.clone(), Some(mean(map)))),
+            lung: outputs.lung.map(|lung| over(lung, None)),
+            opacity_maps: outputs.opacity.map(|OpacityMaps { ground_glass, consolidation }| OpacityMaps {
                 ground_glass: over(ground_glass, None),
                 consolidation: over(consolidation, None),
             }),
             shown: Some([picture.width, picture.height]),
             picture: Some(picture),
-        }
+        })
     }
 }

@@ -1,11 +1,11 @@
-//! The gate: refuses what is not an axial chest-CT slice, and says why.
+//! The gate: refuses what the network was not made for, such as what is not an axial chest-CT slice, and says why.
 //!
-//! Six questions, in this order: what the file says of itself, whether its window leaves the lungs anything but black, whether the
+//! Six questions, in this order, each asked where model.toml has its numbers: what the file says of itself, whether its window leaves the lungs anything but black, whether the
 //! picture's statistics are those of a chest-CT slice, whether the network finds lungs in it, whether it has seen anything like it, and
 //! whether statistics and embedding together are those of a foreign picture. The third and the fifth are one-class Gaussians over
 //! training slices, the last is a logistic regression of these against foreign pictures; their numbers stand in model.toml.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::error::{Error, Result};
 use crate::outputs::{Map, Outputs};
@@ -20,9 +20,6 @@ pub struct Refusal {
     /// What is wrong and what to do.
     pub message: String,
 }
-
-/// The shortest side, in pixels, in which lungs can be judged.
-pub const MIN_SIDE: usize = 48;
 
 /// Gray levels (of 255) below it are plain black.
 const BLACK: f32 = 3.0;
@@ -53,11 +50,11 @@ const BORDER: [Part; 4] = [
 impl Part {
     /// The gray levels of this part of a picture, row by row.
     fn levels(self, scaled: &Scaled) -> impl Iterator<Item = f32> {
-        let edges = |shares: [f32; 2]| shares.map(|share| (share * scaled.size as f32) as usize);
+        let edges = |shares: [f32; 2]| shares.map(|share| (share * scaled.width as f32) as usize);
         let ([left, right], [top, bottom]) = (edges(self.x), edges(self.y));
         scaled
             .gray
-            .chunks_exact(scaled.size)
+            .chunks_exact(scaled.width)
             .skip(top)
             .take(bottom - top)
             .flat_map(move |row| &row[left..right])
@@ -75,20 +72,37 @@ impl Part {
     }
 }
 
+/// Which images a network is for.
+#[derive(Debug, Clone, Copy)]
+pub struct Wanted<'a> {
+    /// By DICOM's (0008,0060); none for any.
+    pub modality: &'a [String],
+    /// What to choose instead of what was refused, such as "an axial slice of a chest CT".
+    pub choose: &'a str,
+}
+
 /// What the file says: modality, scout view, orientation, Hounsfield scale, size. `None` lets the slice pass.
-pub fn check_origin(origin: &Origin, picture: &Picture) -> Option<Refusal> {
+pub fn check_origin(gate: &Gate, origin: &Origin, picture: &Picture, wanted: Wanted) -> Option<Refusal> {
+    let Wanted { modality: known, choose } = wanted;
     let (code, message) = match origin.modality.as_deref() {
-        Some(modality) if modality != "CT" => (
-            "not_ct",
-            format!(
-                "The file says that it is no CT image (its modality is {modality}). Choose an axial slice of a chest CT."
+        Some(modality) if !known.is_empty() && known.iter().all(|known| known != modality) => match known {
+            [only] if only == "CT" => (
+                "not_ct",
+                format!("The file says that it is no CT image (its modality is {modality}). Choose {choose}."),
             ),
-        ),
-        _ if origin.localizer => (
+            _ => (
+                "modality",
+                format!(
+                    "The file says that its modality is {modality}, and this network reads {}. Choose {choose}.",
+                    known.join(", ")
+                ),
+            ),
+        },
+        _ if gate.axial && origin.localizer => (
             "localizer",
             "This is the scout view that the scan was planned on. Choose an axial slice of the series.".to_string(),
         ),
-        _ if origin.oblique => (
+        _ if gate.axial && origin.oblique => (
             "not_axial",
             "The file says that this slice does not lie across the body. Choose an axial slice.".to_string(),
         ),
@@ -98,12 +112,14 @@ pub fn check_origin(origin: &Origin, picture: &Picture) -> Option<Refusal> {
              Choose the original CT series."
                 .to_string(),
         ),
-        _ if is_too_small(origin, picture) => (
+        _ if gate.is_too_small(origin, picture) => (
             "too_small",
             format!(
-                "The image has {} x {} pixels; the lungs cannot be judged below {MIN_SIDE}. Export the slice at its full size.",
+                "The image has {} x {} pixels; {} cannot be judged below {}. Export the slice at its full size.",
                 seen(origin, picture).0,
-                seen(origin, picture).1
+                seen(origin, picture).1,
+                if gate.least_lung.is_some() { "the lungs" } else { "it" },
+                gate.least_side
             ),
         ),
         _ => return None,
@@ -114,12 +130,6 @@ pub fn check_origin(origin: &Origin, picture: &Picture) -> Option<Refusal> {
 /// Columns and rows of what can be seen of a picture.
 fn seen(origin: &Origin, picture: &Picture) -> (usize, usize) {
     origin.part.map_or((picture.width, picture.height), |part| (part.width, part.height))
-}
-
-/// Whether so little can be seen that no lungs can be judged. Such a picture need not be shown to the network.
-pub fn is_too_small(origin: &Origin, picture: &Picture) -> bool {
-    let (width, height) = seen(origin, picture);
-    width.min(height) < MIN_SIDE
 }
 
 /// Names of [`statistics`]' values, in order.
@@ -140,9 +150,9 @@ pub const STATISTICS: [&str; 13] = [
 ];
 
 /// What a picture looks like, in numbers that hold for any chest-CT slice: gray levels, texture, the frame, the two dark lungs
-/// beside a bright mediastinum, colour and shape.
+/// beside a bright mediastinum, colour and shape. The input must be square.
 pub fn statistics(scaled: &Scaled, origin: &Origin) -> [f32; STATISTICS.len()] {
-    let (size, gray) = (scaled.size, &scaled.gray);
+    let (size, gray) = (scaled.width, &scaled.gray);
     let count = gray.len() as f32;
     let share = |test: &dyn Fn(f32) -> bool| gray.iter().filter(|level| test(**level)).count() as f32 / count;
     let mean = gray.iter().sum::<f32>() / count;
@@ -199,12 +209,11 @@ pub fn statistics(scaled: &Scaled, origin: &Origin) -> [f32; STATISTICS.len()] {
 
 /// The share of the lungs' pixels that are plain black, each pixel counting as much as its cell of `lung` is lung; NaN without any lung.
 pub fn black_share(scaled: &Scaled, lung: &Map) -> f32 {
-    let cell = |at: usize, cells: usize| at * cells / scaled.size;
     let (mut area, mut black) = (0f64, 0f64);
-    for (y, row) in scaled.gray.chunks_exact(scaled.size).enumerate() {
-        let cells = &lung.values[cell(y, lung.height) * lung.width..][..lung.width];
+    for (y, row) in scaled.gray.chunks_exact(scaled.width).enumerate() {
+        let cells = &lung.values[y * lung.height / scaled.height * lung.width..][..lung.width];
         for (x, level) in row.iter().enumerate() {
-            let held = f64::from(cells[cell(x, lung.width)]);
+            let held = f64::from(cells[x * lung.width / scaled.width]);
             area += held;
             black += if *level < BLACK { held } else { 0.0 };
         }
@@ -222,23 +231,27 @@ pub fn shows_black_lungs(scaled: &Scaled) -> bool {
     black > MOSTLY_BLACK * pixels && MEDIASTINUM.mean(scaled) > MEDIASTINUM_SEEN
 }
 
-/// The gate's numbers, from model.toml.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+/// The gate's numbers, from model.toml. What is missing is not asked; without any, every image of a known modality is judged.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Gate {
+    /// Whether scout views and slices that do not lie across the body are refused.
+    pub axial: bool,
+    /// The shortest side of a picture, in pixels, in which anything can be judged.
+    pub least_side: usize,
     /// The least share of the slice that must be lung, 0..1.
-    pub least_lung: f32,
+    pub least_lung: Option<f32>,
     /// The greatest share of the lungs that may be plain black, 0..1.
-    pub most_black: f32,
+    pub most_black: Option<f32>,
     /// Of what a picture looks like.
-    pub statistics: StatisticsGate,
+    pub statistics: Option<StatisticsGate>,
     /// Of what the network sees in it.
-    pub embedding: EmbeddingGate,
+    pub embedding: Option<EmbeddingGate>,
     /// Of both together, against foreign pictures.
-    pub foreign: ForeignGate,
+    pub foreign: Option<ForeignGate>,
 }
 
 /// A Gaussian over [`statistics`].
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct StatisticsGate {
     /// Must be [`STATISTICS`].
     pub names: Vec<String>,
@@ -251,7 +264,7 @@ pub struct StatisticsGate {
 }
 
 /// A Gaussian with independent components over the network's whitened embedding.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct EmbeddingGate {
     /// By value of the embedding.
     pub mean: Vec<f32>,
@@ -262,7 +275,7 @@ pub struct EmbeddingGate {
 }
 
 /// A logistic regression of foreign pictures against chest-CT slices.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ForeignGate {
     /// For the values of [`statistics`], then for those of the network's embedding.
     pub weights: Vec<f32>,
@@ -271,32 +284,59 @@ pub struct ForeignGate {
 }
 
 impl Gate {
-    /// Fails unless the numbers fit each other, this version's [`STATISTICS`] and an embedding of `d` values.
-    pub fn check(&self) -> Result<()> {
+    /// Fails unless the numbers fit each other and this version's [`STATISTICS`]; the text says which do not.
+    pub fn check(&self) -> std::result::Result<(), String> {
         let Gate { statistics, embedding, foreign, .. } = self;
         let n = STATISTICS.len();
-        if statistics.names != STATISTICS {
-            return Err(Error::Model(format!("its gate knows other statistics ({})", statistics.names.join(", "))));
+        if let Some(StatisticsGate { names, mean, precision, limit }) = statistics {
+            if *names != STATISTICS {
+                return Err(format!(
+                    "its statistics are others ({}); here are {}",
+                    names.join(", "),
+                    STATISTICS.join(", ")
+                ));
+            }
+            if mean.len() != n || precision.len() != n || precision.iter().any(|row| row.len() != n) {
+                return Err(format!("statistics need {n} means and {n} x {n} precisions"));
+            }
+            finite(mean.iter().chain(precision.iter().flatten()).chain([limit]))?;
         }
-        if statistics.mean.len() != n
-            || statistics.precision.len() != n
-            || statistics.precision.iter().any(|row| row.len() != n)
-        {
-            return Err(Error::Model(format!("[gate.statistics] needs {n} means and {n} x {n} precisions")));
+        let mut values = n;
+        if let Some(EmbeddingGate { mean, std, limit }) = embedding {
+            if mean.len() != std.len() || std.iter().any(|std| std.is_nan() || *std <= 0.0) {
+                return Err("embedding needs as many means as positive deviations".to_string());
+            }
+            finite(mean.iter().chain(std).chain([limit]))?;
+            values += mean.len();
         }
-        if embedding.mean.len() != embedding.std.len() || embedding.std.iter().any(|std| std.is_nan() || *std <= 0.0) {
-            return Err(Error::Model("[gate.embedding] needs as many means as positive deviations".to_string()));
+        if let Some(ForeignGate { weights, bias }) = foreign {
+            if embedding.is_some() && weights.len() != values {
+                return Err(format!("foreign needs {values} weights, {n} of them for the statistics"));
+            }
+            finite(weights.iter().chain([bias]))?;
         }
-        let values = n + embedding.mean.len();
-        if foreign.weights.len() != values {
-            return Err(Error::Model(format!("[gate.foreign] needs {values} weights, {n} of them for the statistics")));
+        finite(self.least_lung.iter().chain(&self.most_black))
+    }
+
+    /// Fails unless the numbers fit an embedding of so many values.
+    ///
+    /// # Errors
+    /// [`Error::Model`] for another number of values.
+    pub fn check_size(&self, values: usize) -> Result<()> {
+        let expected = self.embedding.as_ref().map(|gate| gate.mean.len());
+        let of_foreign = self.foreign.as_ref().map(|gate| gate.weights.len().saturating_sub(STATISTICS.len()));
+        match expected.or(of_foreign) {
+            Some(expected) if expected != values => {
+                Err(Error::Model(format!("its embedding has {values} values, the gate knows {expected}")))
+            }
+            _ => Ok(()),
         }
-        let numbers = statistics.mean.iter().chain(statistics.precision.iter().flatten()).chain(&embedding.mean);
-        let limits = [&statistics.limit, &embedding.limit, &foreign.bias, &self.least_lung, &self.most_black];
-        if !numbers.chain(&embedding.std).chain(&foreign.weights).chain(limits).all(|value| value.is_finite()) {
-            return Err(Error::Model("a number of its gate is not finite".to_string()));
-        }
-        Ok(())
+    }
+
+    /// Whether so little can be seen that nothing can be judged. Such a picture need not be shown to the network.
+    pub fn is_too_small(&self, origin: &Origin, picture: &Picture) -> bool {
+        let (width, height) = seen(origin, picture);
+        width.min(height) < self.least_side
     }
 
     /// All that is asked of a picture and of what the network says of it, in order. `None` lets it pass.
@@ -304,33 +344,40 @@ impl Gate {
     /// Whatever the reason, a picture whose lungs are plainly black is refused for that: it is what a person can mend.
     pub fn check_picture(&self, scaled: &Scaled, origin: &Origin, outputs: &Outputs) -> Option<Refusal> {
         let Outputs { lung, embedding, .. } = outputs;
-        let black = black_share(scaled, lung);
-        self.check_black(black, lung).or_else(|| {
-            let statistics = statistics(scaled, origin);
-            let refusal = self
-                .check_statistics(&statistics)
-                .or_else(|| self.check_lungs(lung))
+        let lung = lung.as_ref();
+        let black = lung.map(|lung| black_share(scaled, lung));
+        let hidden = || lung.zip(black).and_then(|(lung, black)| self.check_black(black, lung));
+        hidden().or_else(|| {
+            let asks = self.statistics.is_some() || self.foreign.is_some();
+            let statistics = asks.then(|| statistics(scaled, origin));
+            let refusal = statistics
+                .and_then(|statistics| self.check_statistics(&statistics))
+                .or_else(|| lung.and_then(|lung| self.check_lungs(lung)))
                 .or_else(|| self.check_embedding(embedding))
-                .or_else(|| self.check_foreign(&statistics, embedding))?;
-            let are_black = shows_black_lungs(scaled) || (self.has_lungs(lung) && black > MOSTLY_BLACK);
+                .or_else(|| statistics.and_then(|statistics| self.check_foreign(&statistics, embedding)))?;
+            let knows_lungs = self.most_black.is_some();
+            let is_mostly_black = |(lung, black): (&Map, f32)| self.has_lungs(lung) && black > MOSTLY_BLACK;
+            let are_black = knows_lungs && (shows_black_lungs(scaled) || lung.zip(black).is_some_and(is_mostly_black));
             Some(if are_black { not_visible() } else { refusal })
         })
     }
 
     /// Whether the window leaves the lungs, where there are any, anything but black; `share` of them is. `None` lets it pass.
     pub fn check_black(&self, share: f32, lung: &Map) -> Option<Refusal> {
-        (self.has_lungs(lung) && share > self.most_black).then(not_visible)
+        let most = self.most_black?;
+        (self.has_lungs(lung) && share > most).then(not_visible)
     }
 
     /// Whether the picture looks like a chest-CT slice. `None` lets it pass.
     pub fn check_statistics(&self, values: &[f32; STATISTICS.len()]) -> Option<Refusal> {
-        let off: Vec<f32> = values.iter().zip(&self.statistics.mean).map(|(value, mean)| value - mean).collect();
+        let gate = self.statistics.as_ref()?;
+        let off: Vec<f32> = values.iter().zip(&gate.mean).map(|(value, mean)| value - mean).collect();
         let distance: f32 = off
             .iter()
-            .zip(&self.statistics.precision)
+            .zip(&gate.precision)
             .map(|(a, row)| a * row.iter().zip(&off).map(|(p, b)| p * b).sum::<f32>())
             .sum();
-        is_beyond(distance, self.statistics.limit).then(not_like_ct)
+        is_beyond(distance, gate.limit).then(not_like_ct)
     }
 
     /// Whether the network finds lungs. `None` lets it pass.
@@ -345,12 +392,13 @@ impl Gate {
 
     /// A share that is not a number is not enough.
     fn has_lungs(&self, lung: &Map) -> bool {
-        lung.values.iter().sum::<f32>() / lung.values.len() as f32 >= self.least_lung
+        let share = lung.values.iter().sum::<f32>() / lung.values.len() as f32;
+        self.least_lung.is_none_or(|least| share >= least)
     }
 
     /// Whether the network knows the like of it. `None` lets it pass.
     pub fn check_embedding(&self, embedding: &[f32]) -> Option<Refusal> {
-        let gate = &self.embedding;
+        let gate = self.embedding.as_ref()?;
         let distance: f32 = embedding
             .iter()
             .zip(&gate.mean)
@@ -367,11 +415,15 @@ impl Gate {
 
     /// Whether it is told from foreign pictures. `None` lets it pass.
     pub fn check_foreign(&self, statistics: &[f32; STATISTICS.len()], embedding: &[f32]) -> Option<Refusal> {
-        let ForeignGate { weights, bias } = &self.foreign;
+        let ForeignGate { weights, bias } = self.foreign.as_ref()?;
         let values = statistics.iter().chain(embedding);
         let score = weights.iter().zip(values).map(|(weight, value)| weight * value).sum::<f32>() + bias;
         (!score.is_finite() || score > 0.0).then(not_like_ct)
     }
+}
+
+fn finite<'a>(mut numbers: impl Iterator<Item = &'a f32>) -> std::result::Result<(), String> {
+    if numbers.all(|number| number.is_finite()) { Ok(()) } else { Err("a number of it is not finite".to_string()) }
 }
 
 fn not_like_ct() -> Refusal {
@@ -399,10 +451,12 @@ fn is_beyond(distance: f32, limit: f32) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::preprocess::InputSettings;
 
     fn of(gray: Vec<u8>, size: usize) -> [f32; STATISTICS.len()] {
-        let picture = Picture { width: size, height: size, gray };
-        statistics(&Scaled::new(&picture, None, size), &Origin::default())
+        let picture = Picture { width: size, height: size, gray, colours: None };
+        let settings = InputSettings { height: size, width: size, ..InputSettings::default() };
+        statistics(&Scaled::new(&picture, None, &settings), &Origin::default())
     }
 
     #[test]
@@ -444,11 +498,31 @@ mod tests {
         }
     }
 
+    const CT: Wanted<'static> = Wanted { modality: &[], choose: "a slice" };
+
+    #[test]
+    fn other_modalities_are_refused_by_name() {
+        let gray = Picture { width: 64, height: 64, gray: vec![0; 4096], colours: None };
+        let told = |known: &[&str], modality: Option<&str>| {
+            let known: Vec<String> = known.iter().map(|known| known.to_string()).collect();
+            let origin = Origin { modality: modality.map(str::to_string), ..Origin::default() };
+            let wanted = Wanted { modality: &known, choose: "a radiograph" };
+            check_origin(&Gate::default(), &origin, &gray, wanted)
+        };
+        for (known, modality) in [(&[][..], Some("MR")), (&["CR", "DX"], Some("DX")), (&["CR"], None)] {
+            assert_eq!(told(known, modality), None);
+        }
+        let Refusal { code, message } = told(&["CR", "DX"], Some("MR")).unwrap();
+        let text = "The file says that its modality is MR, and this network reads CR, DX. Choose a radiograph.";
+        assert_eq!((code, &message[..]), ("modality", text));
+        assert_eq!(told(&["CT"], Some("MR")).unwrap().code, "not_ct");
+    }
+
     #[test]
     fn a_side_of_48_pixels_is_enough() {
         let check = |width, height| {
-            let picture = Picture { width, height, gray: vec![0; width * height] };
-            check_origin(&Origin::default(), &picture).map(|refusal| refusal.code)
+            let picture = Picture { width, height, gray: vec![0; width * height], colours: None };
+            check_origin(&gate(), &Origin::default(), &picture, CT).map(|refusal| refusal.code)
         };
         assert_eq!(check(48, 400), None);
         assert_eq!(check(400, 47), Some("too_small"));
@@ -458,19 +532,21 @@ mod tests {
     fn gate() -> Gate {
         let n = STATISTICS.len();
         Gate {
-            statistics: StatisticsGate {
+            axial: true,
+            least_side: 48,
+            statistics: Some(StatisticsGate {
                 names: STATISTICS.map(String::from).to_vec(),
                 mean: vec![0.0; n],
                 precision: (0..n).map(|i| (0..n).map(|j| f32::from(u8::from(i == j))).collect()).collect(),
                 limit: 4.0,
-            },
-            embedding: EmbeddingGate { mean: vec![0.0; 2], std: vec![1.0; 2], limit: 4.0 },
-            foreign: ForeignGate {
+            }),
+            embedding: Some(EmbeddingGate { mean: vec![0.0; 2], std: vec![1.0; 2], limit: 4.0 }),
+            foreign: Some(ForeignGate {
                 weights: (0..n + 2).map(|i| f32::from(u8::from(i == 0 || i >= n))).collect(),
                 bias: -3.0,
-            },
-            least_lung: 0.25,
-            most_black: 0.9,
+            }),
+            least_lung: Some(0.25),
+            most_black: Some(0.9),
         }
     }
 
@@ -478,15 +554,15 @@ mod tests {
     fn numbers_that_do_not_fit_are_no_gate() {
         gate().check().unwrap();
         let spoilt: [fn(&mut Gate); 4] = [
-            |gate| gate.embedding.limit = f32::NAN,
-            |gate| gate.foreign.bias = f32::INFINITY,
-            |gate| gate.most_black = f32::NAN,
-            |gate| gate.foreign.weights.truncate(13),
+            |gate| gate.embedding.as_mut().unwrap().limit = f32::NAN,
+            |gate| gate.foreign.as_mut().unwrap().bias = f32::INFINITY,
+            |gate| gate.most_black = Some(f32::NAN),
+            |gate| gate.foreign.as_mut().unwrap().weights.truncate(13),
         ];
         for spoil in spoilt {
             let mut open = gate();
             spoil(&mut open);
-            assert_eq!(open.check().unwrap_err().code(), "model");
+            assert!(open.check().is_err());
         }
     }
 
@@ -506,7 +582,8 @@ mod tests {
     fn pair(level: impl Fn(usize, usize) -> f32, lung: [f32; 4]) -> (Scaled, Map) {
         let inside = crate::preprocess::Inside { left: 0, top: 0, width: 40, height: 40 };
         let gray = (0..1600).map(|at| level(at % 40, at / 40)).collect();
-        (Scaled { size: 40, gray, inside }, Map { width: 2, height: 2, values: lung.to_vec() })
+        let scaled = Scaled { width: 40, height: 40, gray, colours: None, inside, view: inside.into() };
+        (scaled, Map { width: 2, height: 2, values: lung.to_vec() })
     }
 
     #[test]
@@ -551,11 +628,11 @@ mod tests {
         let outputs = |lung: Map, embedding: Vec<f32>| {
             let nothing = Map { values: vec![0.0; 4], ..lung.clone() };
             let opacity = crate::outputs::OpacityMaps { ground_glass: nothing.clone(), consolidation: nothing.clone() };
-            Outputs { logit: 0.0, map: nothing, opacity, lung, embedding }
+            Outputs { scores: vec![0.0], maps: vec![nothing], opacity: Some(opacity), lung: Some(lung), embedding }
         };
         let mut gate = gate();
-        gate.statistics.limit = f32::MAX;
-        gate.foreign.bias = f32::MIN;
+        gate.statistics.as_mut().unwrap().limit = f32::MAX;
+        gate.foreign.as_mut().unwrap().bias = f32::MIN;
         let code = |gate: &Gate, (scaled, lung): (Scaled, Map), embedding: [f32; 2]| {
             let refusal = gate.check_picture(&scaled, &Origin::default(), &outputs(lung, embedding.to_vec()));
             refusal.map(|refusal| refusal.code)
@@ -568,8 +645,9 @@ mod tests {
             }
         };
         // What passes, for want of lung, what is unknown and what is foreign; then the same where the lungs are black.
-        let foreign = Gate { foreign: ForeignGate { bias: f32::MAX, ..gate.foreign.clone() }, ..gate.clone() };
-        let unlike = Gate { statistics: StatisticsGate { limit: 0.0, ..gate.statistics.clone() }, ..gate.clone() };
+        let (mut foreign, mut unlike) = (gate.clone(), gate.clone());
+        foreign.foreign.as_mut().unwrap().bias = f32::MAX;
+        unlike.statistics.as_mut().unwrap().limit = 0.0;
         for (gate, lung, embedding, plain, black) in [
             (&gate, 1.0, 0.0, None, None),
             (&gate, 0.0, 0.0, Some("no_lungs"), Some("lungs_not_visible")),
@@ -600,5 +678,17 @@ mod tests {
         assert!(gate.check_embedding(&[1.0, 1.0]).is_none());
         assert_eq!(gate.check_embedding(&[3.0, 0.0]).unwrap().code, "unfamiliar");
         assert_eq!(gate.check_embedding(&[f32::NAN, 0.0]).unwrap().code, "unfamiliar");
+    }
+
+    #[test]
+    fn what_has_no_numbers_is_not_asked() {
+        let nothing =
+            || Outputs { scores: vec![0.0], maps: Vec::new(), opacity: None, lung: None, embedding: Vec::new() };
+        let (scaled, _) = pair(|_, _| 0.0, [0.0; 4]);
+        assert_eq!(Gate::default().check_picture(&scaled, &Origin::default(), &nothing()), None);
+        let strict = gate().statistics.map(|statistics| StatisticsGate { limit: 0.0, ..statistics });
+        let alone = Gate { statistics: strict, ..Gate::default() };
+        let refusal = alone.check_picture(&scaled, &Origin::default(), &nothing()).map(|refusal| refusal.code);
+        assert_eq!(refusal, Some("not_like_ct"));
     }
 }

@@ -34,6 +34,7 @@ pub mod hash;
 pub mod model;
 pub mod opacity;
 pub mod outputs;
+pub mod package;
 pub mod place;
 pub mod preprocess;
 pub mod reading;

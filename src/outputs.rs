@@ -2,17 +2,31 @@
 
 use serde::Serialize;
 
-/// What the network says of one slice.
+/// Our names for the outputs that a network may have.
+pub mod names {
+    /// `[N, K]`.
+    pub const SCORES: &str = "logit";
+    /// `[N, 1, h, w]` or `[N, K, h, w]`.
+    pub const MAP: &str = "map";
+    /// `[N, 2, h, w]`.
+    pub const OPACITY: &str = "opacity";
+    /// `[N, 1, h, w]`.
+    pub const LUNG: &str = "lung";
+    /// `[N, d]`.
+    pub const EMBEDDING: &str = "embedding";
+}
+
+/// What the network says of one slice; all but the scores may be missing.
 #[derive(Debug, Clone)]
 pub struct Outputs {
-    /// COVID-19 against not, before calibration; the mean of `map`.
-    pub logit: f32,
-    /// What each cell adds to the logit.
-    pub map: Map,
+    /// A value for each class, before calibration. Of one class it is the logit: the class against all else.
+    pub scores: Vec<f32>,
+    /// What each cell adds to the score of each class, or one map for all; none where the network gives none.
+    pub maps: Vec<Map>,
     /// On the cells of `lung`.
-    pub opacity: OpacityMaps,
+    pub opacity: Option<OpacityMaps>,
     /// The share of each cell that the network takes for lung, 0..1.
-    pub lung: Map,
+    pub lung: Option<Map>,
     /// `d` values for the gate.
     pub embedding: Vec<f32>,
 }
@@ -41,8 +55,13 @@ pub struct OpacityMaps {
 impl Outputs {
     /// Whether every value is a finite number.
     pub fn are_finite(&self) -> bool {
-        let OpacityMaps { ground_glass, consolidation } = &self.opacity;
-        let maps = [&self.map, &self.lung, ground_glass, consolidation].into_iter().flat_map(|map| &map.values);
-        maps.chain(&self.embedding).chain([&self.logit]).all(|value| value.is_finite())
+        let opacity = self.opacity.iter().flat_map(|maps| [&maps.ground_glass, &maps.consolidation]);
+        let maps = self.maps.iter().chain(&self.lung).chain(opacity).flat_map(|map| &map.values);
+        maps.chain(&self.embedding).chain(&self.scores).all(|value| value.is_finite())
+    }
+
+    /// Where the score of a class comes from, if the network says it.
+    pub fn map(&self, class: usize) -> Option<&Map> {
+        if self.maps.len() > 1 { self.maps.get(class) } else { self.maps.first() }
     }
 }

@@ -1,14 +1,15 @@
 //! Outputs to a reading: calibrated score, verdict, refusal, map. Its JSON is the contract's line.
 
-use serde::{Deserialize, Serialize};
+use serde::ser::SerializeMap;
+use serde::{Deserialize, Serialize, Serializer};
 
 use crate::error::Error;
 use crate::gate::Refusal;
-use crate::model::{Model, OperatingPoint};
+use crate::model::{Activation, Class, Model, OperatingPoint};
 use crate::opacity::Opacity;
 use crate::outputs::{Map, OpacityMaps};
 use crate::place::Place;
-use crate::preprocess::Inside;
+use crate::preprocess::View;
 use crate::slice::{Origin, Picture};
 use crate::window::Window;
 
@@ -21,10 +22,16 @@ pub struct Reading {
     pub frame: Option<usize>,
     /// What the score means, or why there is none.
     pub verdict: Verdict,
-    /// Calibrated, 0..1; `None` when refused or unreadable.
+    /// The id of the class that the verdict is on, for networks of several classes; `None` for those of one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub class: Option<String>,
+    /// Calibrated, 0..1, of that class; `None` when refused or unreadable.
     pub score: Option<f32>,
-    /// Given for every slice that was decoded, refused ones too.
+    /// What the network gives for that class; given for every slice that was decoded, refused ones too.
     pub logit: Option<f32>,
+    /// Of every class, for networks of several; `None` for those of one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub classes: Option<ClassScores>,
     /// Always empty.
     pub findings: Findings,
     /// `None` when refused or unreadable.
@@ -64,6 +71,33 @@ pub struct Reading {
 /// What a slice shows beside its opacity: nothing that has been measured, so always `{}`. Programs that read the key find it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Findings {}
+
+/// The scores of all classes; `null` in JSON when there are none, as the slice was refused or could not be read.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct ClassScores(pub Vec<ClassScore>);
+
+/// What one of several classes has.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ClassScore {
+    /// The class.
+    pub id: String,
+    /// Calibrated, 0..1.
+    pub score: f32,
+}
+
+/// `{id: score}`, in the order of model.toml.
+impl Serialize for ClassScores {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if self.0.is_empty() {
+            return serializer.serialize_none();
+        }
+        let mut map = serializer.serialize_map(Some(self.0.len()))?;
+        for ClassScore { id, score } in &self.0 {
+            map.serialize_entry(id, score)?;
+        }
+        map.end()
+    }
+}
 
 /// The verdict on one slice; not a diagnosis.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -164,6 +198,59 @@ pub fn score(logit: f32, temperature: f32) -> f32 {
     1.0 / (1.0 + (-logit / temperature).exp())
 }
 
+/// The calibrated scores of a network's values, 0..1, one for each class.
+///
+/// # Errors
+/// [`Error::Argument`] where a network that says that its values are scores gives others.
+pub fn scores(values: &[f32], activation: Activation, temperature: f32) -> std::result::Result<Vec<f32>, Error> {
+    match activation {
+        Activation::Sigmoid => Ok(values.iter().map(|value| score(*value, temperature)).collect()),
+        Activation::Softmax => {
+            let most = values.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+            let powers: Vec<f32> = values.iter().map(|value| ((value - most) / temperature).exp()).collect();
+            let sum: f32 = powers.iter().sum();
+            Ok(powers.into_iter().map(|power| power / sum).collect())
+        }
+        Activation::None => {
+            // A sum of rounded numbers may be over 1 by their last digits.
+            if let Some(value) = values.iter().find(|value| !(-1e-4..=1.0001).contains(*value)) {
+                let text = "is no score from 0 to 1, as model.toml says by activation = \"none\"; name its activation";
+                return Err(Error::Argument(format!("the network's value {value} {text}")));
+            }
+            Ok(values.iter().map(|value| value.clamp(0.0, 1.0)).collect())
+        }
+    }
+}
+
+/// Which class the verdict on these scores is about, and the verdict. Of one class it is that one. Where classes share 1 it is the highest:
+/// "uncertain" within its band or below its threshold, else "positive" if it is looked for and "negative" if not. Where each class is by
+/// itself, it is the highest of those that are looked for: of the positive ones, else of the uncertain ones, else of all.
+pub fn judge(scores: &[f32], classes: &[Class], activation: Activation) -> (usize, Verdict) {
+    let highest = |is_asked: &dyn Fn(usize) -> bool| {
+        let asked = (0..scores.len()).filter(|at| is_asked(*at));
+        asked.reduce(|best, at| if scores[at] > scores[best] { at } else { best })
+    };
+    let own = |at: usize| Verdict::of(scores[at], &classes[at].point);
+    if classes.len() > 1 && activation != Activation::Sigmoid {
+        let top = highest(&|_| true).unwrap_or(0);
+        let verdict = match own(top) {
+            Verdict::Positive if !classes[top].alert => Verdict::Negative,
+            Verdict::Positive => Verdict::Positive,
+            _ => Verdict::Uncertain,
+        };
+        return (top, verdict);
+    }
+    let has_alert = classes.iter().any(|class| class.alert);
+    let is_asked = |at: usize| classes[at].alert || !has_alert;
+    for verdict in [Verdict::Positive, Verdict::Uncertain] {
+        if let Some(at) = highest(&|at| is_asked(at) && own(at) == verdict) {
+            let is_found = verdict == Verdict::Positive && !classes[at].alert;
+            return (at, if is_found { Verdict::Negative } else { verdict });
+        }
+    }
+    (highest(&is_asked).unwrap_or(0), Verdict::Negative)
+}
+
 impl Reading {
     /// The reading of a slice, or of a whole file, that could not be read.
     pub fn unreadable(file: &str, frame: Option<usize>, error: &Error, model: &Model, device: &'static str) -> Reading {
@@ -171,8 +258,10 @@ impl Reading {
             file: file.to_string(),
             frame,
             verdict: Verdict::Error,
+            class: None,
             score: None,
             logit: None,
+            classes: model.has_classes().then(ClassScores::default),
             findings: Findings {},
             opacity: None,
             refusal: None,
@@ -213,17 +302,17 @@ impl From<&Model> for ModelName {
     }
 }
 
-/// The map of a picture of which `map` is the part `inside`: as many cells over the whole, interpolated linearly, and beside that part
-/// alike and lowest. The mean of all cells is `mean`, if there is one to keep.
-pub fn over_picture(map: Map, inside: Inside, picture: &Picture, mean: Option<f32>) -> Map {
+/// The map of a picture of which `map` is the rectangle `view`: as many cells over the whole, interpolated linearly, and beside that
+/// rectangle alike and lowest. The mean of all cells is `mean`, if there is one to keep.
+pub fn over_picture(map: Map, view: View, picture: &Picture, mean: Option<f32>) -> Map {
     let Map { width, height, values } = map;
-    if (inside.width, inside.height) == (picture.width, picture.height) {
+    if view == (View { left: 0.0, top: 0.0, width: picture.width as f32, height: picture.height as f32 }) {
         return Map { width, height, values };
     }
     let lowest = values.iter().copied().fold(f32::INFINITY, f32::min);
-    // Where the centre of cell `cell` of `cells` lies among the cells of the part.
-    let place = |cell: usize, cells: usize, from: usize, length: usize, of: usize| {
-        let share = ((cell as f32 + 0.5) / cells as f32 * of as f32 - from as f32) / length as f32;
+    // Where the centre of cell `cell` of `cells` lies among the cells of the rectangle.
+    let place = |cell: usize, cells: usize, from: f32, length: f32, of: usize| {
+        let share = ((cell as f32 + 0.5) / cells as f32 * of as f32 - from) / length;
         (0.0..1.0).contains(&share).then(|| (share * cells as f32 - 0.5).clamp(0.0, cells as f32 - 1.0))
     };
     let at = |x: f32, y: f32| {
@@ -235,10 +324,10 @@ pub fn over_picture(map: Map, inside: Inside, picture: &Picture, mean: Option<f3
         };
         row(y0) + (row(y1) - row(y0)) * (y - y0 as f32)
     };
-    let columns: Vec<_> = (0..width).map(|cell| place(cell, width, inside.left, inside.width, picture.width)).collect();
+    let columns: Vec<_> = (0..width).map(|cell| place(cell, width, view.left, view.width, picture.width)).collect();
     let mut spread = Vec::with_capacity(values.len());
     for cell in 0..height {
-        let y = place(cell, height, inside.top, inside.height, picture.height);
+        let y = place(cell, height, view.top, view.height, picture.height);
         spread.extend(columns.iter().map(|x| x.zip(y).map_or(lowest, |(x, y)| at(x, y))));
     }
     if let Some(mean) = mean {
@@ -256,11 +345,11 @@ mod tests {
     #[test]
     fn a_map_lies_over_the_part_that_it_is_of() {
         let map = Map { width: 8, height: 8, values: (0..64).map(|at| if at == 27 { 9.0 } else { 1.0 }).collect() };
-        let picture = Picture { width: 160, height: 100, gray: vec![0; 16_000] };
-        let whole = Inside { left: 0, top: 0, width: 160, height: 100 };
+        let picture = Picture { width: 160, height: 100, gray: vec![0; 16_000], colours: None };
+        let whole = View { left: 0.0, top: 0.0, width: 160.0, height: 100.0 };
         assert_eq!(over_picture(map.clone(), whole, &picture, Some(7.0)), map);
         // The left half: what was in the fourth column is in the second.
-        let half = Inside { width: 80, ..whole };
+        let half = View { width: 80.0, ..whole };
         let spread = over_picture(map, half, &picture, Some(2.0));
         let best = (0..64).max_by(|a, b| spread.values[*a].total_cmp(&spread.values[*b])).unwrap();
         assert_eq!((best % 8, best / 8), (1, 3));
@@ -285,5 +374,49 @@ mod tests {
         assert!((score(2.0, 2.0) - 0.731).abs() < 1e-3);
         assert_eq!(score(f32::MAX, 1.0), 1.0);
         assert_eq!(score(f32::MIN, 1.0), 0.0);
+    }
+
+    fn class(id: &str, threshold: f32, uncertain: [f32; 2], alert: bool) -> Class {
+        let point = OperatingPoint { threshold, uncertain, chosen: String::new() };
+        Class { id: id.to_string(), point, alert, words: Default::default() }
+    }
+
+    #[test]
+    fn values_become_scores() {
+        let soft = scores(&[1.0, 3.0, 1.0], Activation::Softmax, 2.0).unwrap();
+        assert!((soft.iter().sum::<f32>() - 1.0).abs() < 1e-6 && (soft[1] - 0.576_117).abs() < 1e-5, "{soft:?}");
+        assert_eq!(scores(&[f32::MAX, 0.0], Activation::Softmax, 1.0).unwrap(), [1.0, 0.0]);
+        assert_eq!(scores(&[0.25, 1.000_01], Activation::None, 1.0).unwrap(), [0.25, 1.0]);
+        assert_eq!(scores(&[2.0], Activation::None, 1.0).unwrap_err().code(), "argument");
+        assert_eq!(scores(&[0.0, 2.0], Activation::Sigmoid, 1.0).unwrap()[0], 0.5);
+    }
+
+    #[test]
+    fn of_classes_that_share_1_the_highest_is_judged() {
+        let classes = [
+            class("normal", 0.0, [0.0, 0.0], false),
+            class("bacterial", 0.3, [0.3, 0.4], true),
+            class("viral", 0.5, [0.5, 0.5], true),
+        ];
+        let of = |scores: [f32; 3]| judge(&scores, &classes, Activation::Softmax);
+        assert_eq!(of([0.6, 0.3, 0.1]), (0, Verdict::Negative));
+        assert_eq!(of([0.2, 0.7, 0.1]), (1, Verdict::Positive));
+        assert_eq!(of([0.3, 0.38, 0.32]), (1, Verdict::Uncertain), "in its band");
+        assert_eq!(of([0.3, 0.3, 0.4]), (2, Verdict::Uncertain), "below its threshold");
+    }
+
+    #[test]
+    fn of_classes_by_themselves_what_is_looked_for_is_judged() {
+        let classes = [
+            class("support", 0.5, [0.5, 0.5], false),
+            class("effusion", 0.5, [0.4, 0.6], true),
+            class("nodule", 0.2, [0.2, 0.2], true),
+        ];
+        let of = |scores: [f32; 3]| judge(&scores, &classes, Activation::Sigmoid);
+        assert_eq!(of([0.9, 0.5, 0.3]), (2, Verdict::Positive));
+        assert_eq!(of([0.9, 0.7, 0.3]), (1, Verdict::Positive));
+        assert_eq!(of([0.9, 0.5, 0.1]), (1, Verdict::Uncertain));
+        assert_eq!(of([0.9, 0.1, 0.15]), (2, Verdict::Negative));
+        assert_eq!(judge(&[0.9], &classes[..1], Activation::Sigmoid), (0, Verdict::Negative), "it is not looked for");
     }
 }

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use crate::error::{Error, Result};
 use crate::window::Window;
 
 /// One axial slice as its file holds it.
@@ -22,6 +23,8 @@ pub struct Slice {
 pub enum Pixels {
     /// Gray levels of a picture that somebody has windowed already.
     Gray(Vec<u8>),
+    /// Red, green and blue of a picture in colours, for networks that take them; others get its gray levels.
+    Colours(Vec<[u8; 3]>),
     /// Hounsfield units as the file has them, but for padding, which is [`AIR`] or below.
     Hu(Vec<f32>),
 }
@@ -36,9 +39,14 @@ impl Pixels {
     pub fn clipped(self) -> Pixels {
         match self {
             Pixels::Hu(units) => Pixels::Hu(units.into_iter().map(|value| value.clamp(AIR, METAL)).collect()),
-            gray => gray,
+            levels => levels,
         }
     }
+}
+
+/// The gray level of red, green and blue by Rec. 601.
+pub fn luma([r, g, b]: [u8; 3]) -> f32 {
+    0.299 * f32::from(r) + 0.587 * f32::from(g) + 0.114 * f32::from(b)
 }
 
 /// What a file says of its slice. Holds no name, id or date of a patient.
@@ -94,16 +102,30 @@ pub struct Picture {
     pub height: usize,
     /// Levels, row by row.
     pub gray: Vec<u8>,
+    /// Red, green and blue, where the file has colours and the network takes them.
+    #[serde(skip)]
+    pub colours: Option<Vec<[u8; 3]>>,
 }
 
 impl Slice {
     /// The slice as a picture: Hounsfield units, [clipped](Pixels::clipped), through `window`, gray levels as they are.
-    pub fn into_picture(self, window: Window) -> Picture {
-        let gray = match self.pixels.clipped() {
-            Pixels::Gray(gray) => gray,
-            Pixels::Hu(hu) => hu.into_iter().map(|value| window.level(value)).collect(),
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`] for Hounsfield units without a window.
+    pub fn into_picture(self, window: Option<Window>) -> Result<Picture> {
+        let Slice { width, height, pixels, .. } = self;
+        let (gray, colours) = match pixels.clipped() {
+            Pixels::Gray(gray) => (gray, None),
+            Pixels::Colours(pixels) => (pixels.iter().map(|pixel| luma(*pixel).round() as u8).collect(), Some(pixels)),
+            Pixels::Hu(hu) => {
+                let window = window.ok_or(Error::Unsupported {
+                    what: "an image in Hounsfield units, for which this network has no window,".to_string(),
+                    advice: "choose a picture, or give the network's model.toml a window in [input]",
+                })?;
+                (hu.into_iter().map(|value| window.level(value)).collect(), None)
+            }
         };
-        Picture { width: self.width, height: self.height, gray }
+        Ok(Picture { width, height, gray, colours })
     }
 
     /// A number that slices of equal pixels share, and others do not but by the rarest chance.
@@ -115,6 +137,9 @@ impl Slice {
             Pixels::Gray(levels) => levels.chunks(8).fold(mix(start, 1), |state, levels| {
                 mix(state, levels.iter().fold(0, |word, level| word << 8 | u64::from(*level)))
             }),
+            Pixels::Colours(pixels) => pixels.chunks(2).fold(mix(start, 3), |state, pixels| {
+                mix(state, pixels.iter().flatten().fold(0, |word, level| word << 8 | u64::from(*level)))
+            }),
             Pixels::Hu(units) => units.chunks(2).fold(mix(start, 2), |state, units| {
                 mix(state, units.iter().fold(0, |word, value| word << 32 | u64::from(value.to_bits())))
             }),
@@ -122,8 +147,8 @@ impl Slice {
     }
 
     /// The window that [`Slice::into_picture`] would use, `None` where the file's levels stay.
-    pub fn window(&self, window: Window) -> Option<Window> {
-        matches!(self.pixels, Pixels::Hu(_)).then_some(window)
+    pub fn window(&self, window: Option<Window>) -> Option<Window> {
+        window.filter(|_| matches!(self.pixels, Pixels::Hu(_)))
     }
 }
 

@@ -25,7 +25,7 @@ fn values(name: &str) -> Vec<f32> {
     let image = Image::open(bytes(name), Limits::default()).unwrap_or_else(|error| panic!("{name}: {error}"));
     let frame = |frame| match image.slice(frame).unwrap_or_else(|error| panic!("{name}: {error}")).pixels {
         Pixels::Hu(values) => values,
-        Pixels::Gray(_) => panic!("{name} has no Hounsfield units"),
+        _ => panic!("{name} has no Hounsfield units"),
     };
     (0..image.frames()).flat_map(frame).collect()
 }

@@ -228,7 +228,7 @@ fn the_network_reads_slices_as_on_the_cpu() {
         let outputs = graph.start(&inputs).unwrap().wait().unwrap();
         assert_eq!(outputs.len(), cases.len());
         for ((name, expected, prepared), outputs) in cases.iter().zip(outputs) {
-            let found = on_gpu.finish(prepared.clone(), outputs.unwrap(), 0.0, "", None);
+            let found = on_gpu.finish(prepared.clone(), outputs.unwrap(), 0.0, "", None).unwrap();
             let apart = (found.logit.unwrap() - expected.logit.unwrap()).abs();
             assert!(apart <= 1e-3, "{name}: the logits are {apart} apart");
             assert_eq!(found.verdict, expected.verdict, "{name}");

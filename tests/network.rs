@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use lungglass::classifier::{NETWORK, SETTINGS};
 use lungglass::decode::{Image, Limits};
 use lungglass::graph::Runtime;
-use lungglass::graph::compile::compile;
+use lungglass::graph::compile::{Onnx, compile};
 use lungglass::graph::cpu::{CpuGraph, Executor, Processor};
 use lungglass::graph::program::Program;
 use lungglass::model::Model;
@@ -22,9 +22,9 @@ fn file(name: &str) -> PathBuf {
 
 #[test]
 fn the_packed_network_comes_from_the_onnx() {
-    let onnx = fs::read(file("lungglass.onnx")).unwrap();
-    let size = Model::parse(SETTINGS).unwrap().size;
-    let packed = compile(&onnx, &[1, 1, size, size]).unwrap().pack().unwrap();
+    let onnx = Onnx::parse(&fs::read(file("lungglass.onnx")).unwrap(), |_| None).unwrap();
+    let model = Model::parse(SETTINGS).unwrap();
+    let packed = compile(&onnx, &model.input.shape(), &model.output.names()).unwrap().pack().unwrap();
     if std::env::var_os("LUNGGLASS_BLESS").is_some() {
         fs::write(file("lungglass.pack"), packed).unwrap();
         return;
@@ -100,7 +100,7 @@ fn the_kernels_compute_what_tract_computes() {
     let model = Model::parse(SETTINGS).unwrap();
     let onnx = fs::read(file("lungglass.onnx")).unwrap();
     let mut tract = tract_onnx::onnx().model_for_read(&mut &onnx[..]).unwrap();
-    tract.set_input_fact(0, f32::fact([1, 1, model.size, model.size]).into()).unwrap();
+    tract.set_input_fact(0, f32::fact(model.input.shape()).into()).unwrap();
     let names: Vec<String> =
         tract.output_outlets().unwrap().iter().map(|outlet| tract.outlet_label(*outlet).unwrap().to_string()).collect();
     let tract = tract.into_optimized().unwrap().into_runnable().unwrap();
@@ -110,19 +110,21 @@ fn the_kernels_compute_what_tract_computes() {
     for case in fs::read_dir("tests/cases").unwrap() {
         let Ok(bytes) = fs::read(case.unwrap().path().join("input.png")) else { continue };
         let Ok(slice) = Image::open(bytes, Limits::default()).and_then(|image| image.slice(0)) else { continue };
-        let input = Scaled::new(&slice.into_picture(model.window), None, model.size).input(model.normalise);
+        let picture = slice.into_picture(model.window).unwrap();
+        let input = Scaled::new(&picture, None, &model.input).input(&model.input);
         let found = graph.run(&input).unwrap();
-        let has_lungs = found.lung.values.iter().sum::<f32>() >= model.gate.least_lung * found.lung.values.len() as f32;
-        let tensor = Tensor::from_shape(&[1, 1, model.size, model.size], &input).unwrap();
+        let (lung, opacity) = (found.lung.unwrap(), found.opacity.unwrap());
+        let has_lungs = model.gate.check_lungs(&lung).is_none();
+        let tensor = Tensor::from_shape(&model.input.shape(), &input).unwrap();
         let expected = tract.run(tvec!(tensor.into())).unwrap();
         for (name, expected) in names.iter().zip(&expected) {
             let expected = expected.try_as_plain_ram().unwrap().as_slice::<f32>().unwrap();
-            let OpacityMaps { ground_glass, consolidation } = &found.opacity;
+            let OpacityMaps { ground_glass, consolidation } = &opacity;
             let found = match &name[..] {
-                "logit" => &[found.logit][..],
-                "map" => &found.map.values,
+                "logit" => &found.scores[..],
+                "map" => &found.maps[0].values,
                 "opacity" => &[&ground_glass.values[..], &consolidation.values].concat(),
-                "lung" => &found.lung.values,
+                "lung" => &lung.values,
                 "embedding" => &found.embedding,
                 other => panic!("no output is called {other}"),
             };

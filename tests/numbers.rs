@@ -10,7 +10,7 @@ use lungglass::classifier::Classifier;
 use lungglass::decode::{Image, Limits};
 use lungglass::error::Result;
 use lungglass::opacity::Opacity;
-use lungglass::preprocess::Scaled;
+use lungglass::preprocess::{InputSettings, Scaled};
 use lungglass::reading::{Reading, Verdict};
 use lungglass::slice::{Picture, Pixels, Slice};
 use lungglass::window::Window;
@@ -37,7 +37,7 @@ fn pictures() -> impl Strategy<Value = Picture> {
         .prop_map(|(width, height, mut gray)| {
             let last = gray.len() - 1;
             (gray[0], gray[last]) = (0, 255);
-            Picture { width, height, gray }
+            Picture { width, height, gray, colours: None }
         })
 }
 
@@ -64,14 +64,14 @@ fn encoded(picture: &Picture, format: ImageFormat) -> Vec<u8> {
 fn levels(slice: Slice) -> Vec<u8> {
     match slice.pixels {
         Pixels::Gray(levels) => levels,
-        Pixels::Hu(_) => panic!("these are levels"),
+        _ => panic!("these are levels"),
     }
 }
 
 fn units(slice: Slice) -> Vec<f32> {
     match slice.pixels {
         Pixels::Hu(values) => values,
-        Pixels::Gray(_) => panic!("these are Hounsfield units"),
+        _ => panic!("these are Hounsfield units"),
     }
 }
 
@@ -82,7 +82,8 @@ fn what_is_turned_over_stays_so_from_the_file_to_the_input() {
         let read = |picture: &Picture| open(encoded(picture, ImageFormat::Png)).map(levels);
         let (straight, mirrored) = (read(&picture)?, read(&other)?);
         prop_assert_eq!(turned(&straight, picture.width), mirrored);
-        let (straight, mirrored) = (Scaled::new(&picture, None, size), Scaled::new(&other, None, size));
+        let settings = InputSettings { height: size, width: size, ..InputSettings::default() };
+        let (straight, mirrored) = (Scaled::new(&picture, None, &settings), Scaled::new(&other, None, &settings));
         for (a, b) in turned(&straight.gray, size).iter().zip(&mirrored.gray) {
             prop_assert!((a - b).abs() < 0.01, "{} against {}", a, b);
         }
@@ -127,13 +128,13 @@ fn padding_changes_nothing() {
         prop_assert_eq!(&open([&file[..], &vec![0; more]].concat()).map(units)?, &slice);
         let spaced = Dicom { scale: Some(("1   ", "  0 ")), ..Dicom::new(Syntax::Explicit, 4, &stored) };
         prop_assert_eq!(&open(spaced.bytes()).map(units)?, &slice);
-        let png = encoded(&Picture { width: 2, height: 1, gray: vec![3, 4] }, ImageFormat::Png);
+        let png = encoded(&Picture { width: 2, height: 1, gray: vec![3, 4], colours: None }, ImageFormat::Png);
         prop_assert_eq!(open([&png[..], &vec![0; more]].concat()).map(levels)?, [3, 4]);
         // Below air there is only what scanners put around their circle, down to -32,768: it is seen as air is.
         let picture = |values: &[i32]| {
             let stored: Vec<u16> = values.iter().map(|&value| value as u16).collect();
             let slice = open(Dicom::new(Syntax::Explicit, 4, &stored).bytes());
-            slice.map(|slice| slice.into_picture(Window { center: -600.0, width: 1500.0 }).gray)
+            slice.map(|slice| slice.into_picture(Some(Window { center: -600.0, width: 1500.0 })).unwrap().gray)
         };
         prop_assert_eq!(picture(&padding)?, picture(&[-1024; 12])?);
         Ok(())
@@ -156,7 +157,7 @@ fn a_window_is_monotone_over_all_numbers() {
 #[test]
 fn the_network_gives_finite_numbers_or_an_error() {
     let classifier = Classifier::built_in("test", || 0.0).unwrap();
-    let size = classifier.model.size;
+    let size = classifier.model.input.width;
     let run = |input: &[f32]| match classifier.graph.run(input) {
         Ok(outputs) => assert!(outputs.are_finite()),
         Err(error) => assert_eq!(error.code(), "argument", "{error}"),
@@ -205,7 +206,7 @@ fn a_score_is_finite_or_the_slice_is_refused() {
     let side = 64;
     // Of one level, there is nothing to see.
     for level in [0u8, 1, 127, 128, 254, 255] {
-        let picture = Picture { width: side, height: side, gray: vec![level; side * side] };
+        let picture = Picture { width: side, height: side, gray: vec![level; side * side], colours: None };
         let reading = read(encoded(&picture, ImageFormat::Png));
         sound(&reading);
         assert_eq!(reading.verdict, Verdict::Refused, "a picture of level {level}");

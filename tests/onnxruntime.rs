@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use lungglass::graph::Runtime;
-use lungglass::graph::compile::compile;
+use lungglass::graph::compile::{Onnx, compile};
 use lungglass::graph::cpu::{Executor, Processor};
 use lungglass::graph::tract::TractGraph;
 use lungglass::outputs::Outputs;
@@ -20,7 +20,7 @@ use tract_onnx::prelude::*;
 /// A graph, its input, and what ONNX Runtime says of it, by the names of the outputs.
 struct Case {
     name: String,
-    onnx: Vec<u8>,
+    onnx: Onnx,
     shape: Vec<usize>,
     input: Vec<f32>,
     expected: Vec<(String, Vec<f32>)>,
@@ -44,7 +44,7 @@ impl Case {
             shape: input.dims.iter().map(|&length| length as usize).collect(),
             input: values(&input),
             expected: graph.output.iter().map(|output| (output.name.clone(), values(&tensor(&output.name)))).collect(),
-            onnx,
+            onnx: Onnx::parse(&onnx, |_| None).unwrap(),
         }
     }
 
@@ -57,7 +57,7 @@ impl Case {
     /// Compiles it, and runs it on the CPU and, in a batch of two, on the GPU.
     fn check(&self) {
         let name = &self.name;
-        let program = compile(&self.onnx, &self.shape).unwrap_or_else(|error| panic!("{name}: {error}"));
+        let program = compile(&self.onnx, &self.shape, &[]).unwrap_or_else(|error| panic!("{name}: {error}"));
         let names: Vec<&String> = program.outputs.iter().map(|(name, _)| name).collect();
         assert_eq!(names, self.expected.iter().map(|(name, _)| name).collect::<Vec<_>>(), "{name}");
         let executor = Executor::new(&program, Processor::best()).unwrap_or_else(|error| panic!("{name}: {error}"));
@@ -117,15 +117,15 @@ fn operators_give_what_onnxruntime_gives() {
 #[test]
 fn what_a_program_cannot_say_tract_runs() {
     let case = Case::open(&folder().join("candidate.onnx"));
-    let size = case.shape[3];
-    let Err(refused) = compile(&case.onnx, &case.shape) else { panic!("it was compiled") };
+    let Err(refused) = compile(&case.onnx, &case.shape, &[]) else { panic!("it was compiled") };
     assert!(refused.to_string().contains("(Sin): this function is not supported"), "{refused}");
-    let graph = TractGraph::on_cpu(&case.onnx, size).unwrap();
-    let Outputs { logit, map, opacity, lung, embedding } = graph.run(&case.input).unwrap();
+    let graph = TractGraph::on_cpu(&case.onnx, case.shape[..].try_into().unwrap(), &[]).unwrap();
+    let Outputs { scores, mut maps, opacity, lung, embedding } = graph.run(&case.input).unwrap();
+    let (map, opacity, lung) = (maps.remove(0), opacity.unwrap(), lung.unwrap());
     assert_eq!((map.width, map.height), (4, 4));
     let found = [
         ("map", map.values),
-        ("logit", vec![logit]),
+        ("logit", scores),
         ("opacity", [opacity.ground_glass.values, opacity.consolidation.values].concat()),
         ("lung", lung.values),
         ("embedding", embedding),
@@ -146,7 +146,7 @@ fn what_would_be_computed_wrongly_is_refused() {
         ("integers", "is not supported"),
     ] {
         let case = Case::open(&folder().join(format!("refused/{name}.onnx")));
-        let Err(refused) = compile(&case.onnx, &case.shape) else { panic!("{name} was compiled") };
+        let Err(refused) = compile(&case.onnx, &case.shape, &[]) else { panic!("{name} was compiled") };
         assert!(refused.to_string().contains(words), "{name}: {refused}");
     }
 }
@@ -164,7 +164,8 @@ fn networks_give_what_onnxruntime_gives() {
     let mut failed = Vec::new();
     for path in onnx_files(Path::new(&folder)) {
         let case = Case::open(&path);
-        let tried = compile(&case.onnx, &case.shape).and_then(|program| Executor::new(&program, Processor::best()));
+        let tried =
+            compile(&case.onnx, &case.shape, &[]).and_then(|program| Executor::new(&program, Processor::best()));
         match tried {
             Ok(executor) => executor.run(&case.input, |outputs| {
                 for ((found, _), (output, expected)) in outputs.iter().zip(&case.expected) {

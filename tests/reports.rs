@@ -147,7 +147,7 @@ impl File {
     fn levels(&self) -> Vec<u8> {
         match self.slice().unwrap().pixels {
             Pixels::Gray(levels) => levels,
-            Pixels::Hu(_) => panic!("it is read as Hounsfield units"),
+            other => panic!("it is read as {other:?}"),
         }
     }
 
@@ -246,7 +246,7 @@ fn all_metal_is_alike() {
         let mut values = filled(-1024);
         values[200 * SIDE + 250..][..20].fill(units);
         let (window, slice) = (Window { center: 1000.0, width: 8000.0 }, File::original(values).slice().unwrap());
-        slice.into_picture(window).gray
+        slice.into_picture(Some(window)).unwrap().gray
     };
     assert_eq!(metal(3071), metal(20_000));
     assert_ne!(metal(3071), metal(2000));

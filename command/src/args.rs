@@ -141,6 +141,9 @@ pub struct Preprocess {
     /// CSV with at least the column path (relative to it or absolute)
     #[arg(long, value_name = "CSV")]
     pub manifest: PathBuf,
+    /// Another network, whose settings are used: a model folder, what `pack` wrote, or an ONNX file with its model.toml beside it
+    #[arg(long, value_name = "DIR|FILE")]
+    pub model: Option<PathBuf>,
     /// Width and height of the arrays; the network's own if left out
     #[arg(long, value_name = "PIXELS", value_parser = value_parser!(u32).range(32..=1024))]
     pub size: Option<u32>,
@@ -210,8 +213,8 @@ pub struct Network {
     /// Let a software adapter count as a GPU
     #[arg(long)]
     pub allow_software: bool,
-    /// Another network (ONNX); its settings are read from model.toml beside it
-    #[arg(long, value_name = "FILE")]
+    /// Another network: a model folder, what `pack` wrote, or an ONNX file with its model.toml beside it
+    #[arg(long, value_name = "DIR|FILE")]
     pub model: Option<PathBuf>,
 }
 

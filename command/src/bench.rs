@@ -82,7 +82,7 @@ fn measure(classifier: &Classifier, load: f64, arguments: &Bench) -> error::Resu
         let network = Instant::now();
         let outputs = classifier.graph.run(&prepared.input)?;
         let graph = milliseconds(network.elapsed());
-        classifier.finish(prepared, outputs, graph, "", None);
+        classifier.finish(prepared, outputs, graph, "", None)?;
         let whole = milliseconds(start.elapsed());
         if round >= WARM_UP {
             for (samples, ms) in samples.iter_mut().zip([parts.decode, parts.preprocess, graph, whole]) {

@@ -86,7 +86,7 @@ fn of(classifier: &Classifier) -> String {
     let model = &classifier.model;
     format!(
         "network    {} {}, {} x {}\nSHA-256    {}\ndevice     {}\n",
-        model.name, model.version, model.size, model.size, model.sha256, classifier.device
+        model.name, model.version, model.input.height, model.input.width, model.sha256, classifier.device
     )
 }
 

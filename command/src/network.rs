@@ -1,48 +1,44 @@
 //! Which network the command runs, and on what.
 
+use std::borrow::Cow;
 use std::fs;
-use std::path::Path;
+use std::path::{Component, Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use lungglass::classifier::{Classifier, NETWORK, SETTINGS};
 use lungglass::error;
 use lungglass::graph::Runtime;
-use lungglass::graph::compile::compile;
+use lungglass::graph::compile::{Onnx, compile};
 use lungglass::graph::cpu::{CpuGraph, Processor};
 use lungglass::graph::program::Program;
 use lungglass::graph::tract::TractGraph;
-use lungglass::hash::sha256;
 use lungglass::model::Model;
+use lungglass::package::Package;
 
 use crate::args::{Device, Network};
 use crate::failure::{Failure, failed};
 use crate::tell::tell;
 
 /// A network with its settings, not yet made ready for a device.
-struct Chosen {
+pub struct Chosen {
     /// As failures name it.
-    name: String,
+    pub name: String,
+    /// Its settings.
+    pub model: Model,
     weights: Weights,
-    model: Model,
 }
 
 /// Where its steps come from.
 enum Weights {
-    BuiltIn,
-    Onnx(Vec<u8>),
+    Packed(Cow<'static, [u8]>),
+    Onnx(Box<Onnx>),
 }
 
 /// The network that the command line asks for, ready to run; a GPU reads up to `batch` slices at once. Never falls back to another
 /// device, and CPU and wgpu run the same list of steps.
 pub fn load(arguments: &Network, batch: usize) -> Result<Classifier, Failure> {
-    let chosen = match &arguments.model {
-        None => {
-            let name = "the built-in model".to_string();
-            Chosen { model: parse(SETTINGS, &name)?, name, weights: Weights::BuiltIn }
-        }
-        Some(path) => candidate(path)?,
-    };
+    let chosen = choose(arguments.model.as_deref())?;
     match arguments.device {
         Device::Cpu => on_cpu(chosen),
         Device::Wgpu => on_gpu(arguments.allow_software, chosen, batch),
@@ -50,11 +46,26 @@ pub fn load(arguments: &Network, batch: usize) -> Result<Classifier, Failure> {
     }
 }
 
+/// The network of a folder or file, or the built-in one.
+pub fn choose(path: Option<&Path>) -> Result<Chosen, Failure> {
+    match path {
+        None => {
+            let name = "the built-in model".to_string();
+            Ok(Chosen { model: parse(SETTINGS, &name)?, name, weights: Weights::Packed(NETWORK.into()) })
+        }
+        Some(path) if path.is_dir() => from_folder(path),
+        Some(path) => {
+            let bytes = fs::read(path).map_err(failed(path.display()))?;
+            if Package::is_one(&bytes) { from_package(path, &bytes) } else { from_onnx(path, &bytes) }
+        }
+    }
+}
+
 impl Chosen {
     fn program(&self) -> error::Result<Program> {
         match &self.weights {
-            Weights::BuiltIn => Program::parse(NETWORK),
-            Weights::Onnx(onnx) => compile(onnx, &[1, 1, self.model.size, self.model.size]),
+            Weights::Packed(packed) => Program::parse(packed),
+            Weights::Onnx(onnx) => compile(onnx, &self.model.input.shape(), &self.model.output.names()),
         }
     }
 
@@ -69,10 +80,10 @@ impl Chosen {
 }
 
 /// A candidate may hold operators that our kernels do not know; tract runs those, and the device says so.
-fn on_cpu(chosen: Chosen) -> Result<Classifier, Failure> {
+pub fn on_cpu(chosen: Chosen) -> Result<Classifier, Failure> {
     let graph = chosen.program().and_then(|program| CpuGraph::new(&program, Processor::best()));
     let (Err(reason), Weights::Onnx(onnx)) = (&graph, &chosen.weights) else { return chosen.classifier(graph, "cpu") };
-    let tract = TractGraph::on_cpu(onnx, chosen.model.size);
+    let tract = TractGraph::on_cpu(onnx, chosen.model.input.shape(), &chosen.model.output.names());
     if tract.is_ok() {
         tell!("{}: {reason}; tract runs it instead, as \"cpu (tract)\"", chosen.name);
     }
@@ -104,17 +115,26 @@ fn on_cuda(chosen: Chosen, batch: usize) -> Result<Classifier, Failure> {
 
     exact_products()?;
     let card = Card::open().map_err(failed("--device cuda"))?;
+    let built_in;
     let onnx = match &chosen.weights {
-        Weights::BuiltIn => ONNX,
         Weights::Onnx(onnx) => onnx,
+        Weights::Packed(packed) if packed[..] == *NETWORK => {
+            built_in = Onnx::parse(ONNX, |_| None).map_err(failed(&chosen.name))?;
+            &built_in
+        }
+        Weights::Packed(_) => {
+            let text = "is packed for our own kernels, and --device cuda needs its ONNX file: name the model's folder";
+            return Err(Failure(format!("{} {text}", chosen.name)));
+        }
     };
+    let (input, outputs) = (chosen.model.input.shape(), chosen.model.output.names());
     tell!("{}: making the network ready; the first time, tract compiles its kernels for a minute or two", card.name);
-    let mut graph = card.compile(onnx, chosen.model.size, batch);
+    let mut graph = card.compile(onnx, input, &outputs, batch);
     if let Err(error::Error::Internal(reason)) = &graph
         && batch > 1
     {
         tell!("{}: tract cannot read {batch} slices at once ({reason}); it reads one at a time", card.name);
-        graph = card.compile(onnx, chosen.model.size, 1);
+        graph = card.compile(onnx, input, &outputs, 1);
     }
     if let Ok(graph) = &graph {
         let left = left_to_cpu(graph);
@@ -145,12 +165,54 @@ fn on_cuda(_: Chosen, _: usize) -> Result<Classifier, Failure> {
     Err(Failure(text.to_string()))
 }
 
-/// A network from a file, with the settings beside it.
-fn candidate(path: &Path) -> Result<Chosen, Failure> {
+/// The ONNX file of a model folder: model.onnx, or the only one.
+///
+/// # Errors
+/// One line that says what is there instead.
+pub fn onnx_of(folder: &Path) -> Result<PathBuf, Failure> {
+    let usual = folder.join("model.onnx");
+    if usual.exists() {
+        return Ok(usual);
+    }
+    let entries = fs::read_dir(folder).map_err(failed(folder.display()))?;
+    let files = entries.filter_map(|entry| Some(entry.ok()?.path()));
+    let mut found: Vec<PathBuf> = files.filter(|path| path.extension().is_some_and(|end| end == "onnx")).collect();
+    match (found.pop(), found.is_empty()) {
+        (Some(only), true) => Ok(only),
+        (None, _) => Err(Failure(format!("{}: there is no model.onnx", folder.display()))),
+        (Some(_), false) => {
+            Err(Failure(format!("{}: it has several ONNX files, and none is model.onnx", folder.display())))
+        }
+    }
+}
+
+/// A parsed ONNX file, with the weights beside it.
+pub fn parse_onnx(path: &Path, bytes: &[u8]) -> error::Result<Onnx> {
+    // A name that leads elsewhere is no file beside it.
+    let is_plain = |name: &str| Path::new(name).components().all(|part| matches!(part, Component::Normal(_)));
+    Onnx::parse(bytes, |name| fs::read(path.with_file_name(name)).ok().filter(|_| is_plain(name)))
+}
+
+/// What a network is called that was not packed yet.
+const UNPACKED: &str = "not packed";
+
+fn from_folder(folder: &Path) -> Result<Chosen, Failure> {
+    let path = onnx_of(folder)?;
+    if !folder.join("model.toml").exists() {
+        let (folder, file) = (folder.display(), path.display());
+        return Err(Failure(format!(
+            "{folder}: there is no model.toml; `lungglass init {file}` writes one to fill in"
+        )));
+    }
+    from_onnx(&path, &fs::read(&path).map_err(failed(path.display()))?)
+}
+
+/// A network from an ONNX file, with the settings beside it.
+fn from_onnx(path: &Path, bytes: &[u8]) -> Result<Chosen, Failure> {
     let name = path.display().to_string();
-    let onnx = fs::read(path).map_err(failed(&name))?;
+    let onnx = parse_onnx(path, bytes).map_err(failed(&name))?;
     let beside = path.with_file_name("model.toml");
-    let model = if beside.exists() {
+    let mut model = if beside.exists() {
         let text = fs::read_to_string(&beside).map_err(failed(beside.display()))?;
         parse(&text, &beside.display().to_string())?
     } else {
@@ -158,11 +220,25 @@ fn candidate(path: &Path) -> Result<Chosen, Failure> {
         Model {
             name: path.file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into_owned()),
             version: "candidate".to_string(),
-            sha256: sha256(&onnx),
+            sha256: String::new(),
             ..parse(SETTINGS, "the built-in model")?
         }
     };
-    Ok(Chosen { name, weights: Weights::Onnx(onnx), model })
+    if model.sha256.is_empty() {
+        model.sha256.clone_from(&onnx.sha256);
+    }
+    if model.version.is_empty() {
+        model.version = UNPACKED.to_string();
+    }
+    Ok(Chosen { name, weights: Weights::Onnx(Box::new(onnx)), model })
+}
+
+/// A network that was packed with its settings.
+fn from_package(path: &Path, bytes: &[u8]) -> Result<Chosen, Failure> {
+    let name = path.display().to_string();
+    let package = Package::parse(bytes).map_err(failed(&name))?;
+    let (model, _) = package.open().map_err(failed(&name))?;
+    Ok(Chosen { name, model, weights: Weights::Packed(package.network.to_vec().into()) })
 }
 
 fn parse(text: &str, name: &str) -> Result<Model, Failure> {

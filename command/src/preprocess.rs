@@ -2,11 +2,10 @@
 
 use std::fs;
 
-use lungglass::classifier::SETTINGS;
 use lungglass::decode::{Image, Limits};
 use lungglass::gate::{self, STATISTICS};
 use lungglass::model::Model;
-use lungglass::preprocess::{Inside, Scaled};
+use lungglass::preprocess::{InputSettings, Inside, Scaled};
 use npyz::WriterBuilder;
 use rayon::prelude::*;
 
@@ -14,6 +13,7 @@ use crate::args::Preprocess;
 use crate::failure::{Failure, Outcome, failed};
 use crate::inputs;
 use crate::manifest::Manifest;
+use crate::network;
 use crate::output;
 use crate::tell::tell;
 
@@ -25,14 +25,18 @@ struct Row {
     height: usize,
     format: &'static str,
     inside: Inside,
-    statistics: [f32; STATISTICS.len()],
+    /// Of a square input.
+    statistics: Option<[f32; STATISTICS.len()]>,
     input: Vec<f32>,
 }
 
-/// Writes inputs.npy (f32, `[rows, 1, size, size]`), index.csv (what each row is, with the gate's statistics) and errors.csv.
+/// Writes inputs.npy (f32, `[rows, channels, height, width]`), index.csv (what each row is, with the gate's statistics) and errors.csv.
 pub fn run(arguments: &Preprocess) -> Result<Outcome, Failure> {
-    let model = Model::parse(SETTINGS).map_err(|error| Failure(error.to_string()))?;
-    let size = arguments.size.map_or(model.size, |size| size as usize);
+    let model = network::choose(arguments.model.as_deref())?.model;
+    let mut settings = model.input.clone();
+    if let Some(size) = arguments.size {
+        (settings.height, settings.width) = (size as usize, size as usize);
+    }
     let mut manifest = Manifest::open(&arguments.manifest, &["path"])?;
     // Before the work, so that it is not lost on a folder that cannot be written.
     fs::create_dir_all(&arguments.out).map_err(failed(arguments.out.display()))?;
@@ -44,7 +48,8 @@ pub fn run(arguments: &Preprocess) -> Result<Outcome, Failure> {
     let read: Vec<Result<Vec<Row>, (String, String)>> = files
         .into_par_iter()
         .map(|(name, path)| {
-            let rows = inputs::read(&path, &Limits::default()).and_then(|bytes| slices(&name, bytes, &model, size));
+            let rows =
+                inputs::read(&path, &Limits::default()).and_then(|bytes| slices(&name, bytes, &model, &settings));
             rows.map_err(|error| (name, error.to_string()))
         })
         .collect();
@@ -56,22 +61,30 @@ pub fn run(arguments: &Preprocess) -> Result<Outcome, Failure> {
             Err(error) => errors.push(error),
         }
     }
-    write(arguments, size, &rows, &errors)?;
-    tell!("{} slices at {size} x {size} in {}, {} files unreadable", rows.len(), arguments.out.display(), errors.len());
+    write(arguments, &settings, &rows, &errors)?;
+    let [height, width] = settings.size();
+    tell!(
+        "{} slices at {height} x {width} in {}, {} files unreadable",
+        rows.len(),
+        arguments.out.display(),
+        errors.len()
+    );
     Ok(if errors.is_empty() { Outcome::AllRead } else { Outcome::SomeUnreadable })
 }
 
-fn slices(path: &str, bytes: Vec<u8>, model: &Model, size: usize) -> lungglass::error::Result<Vec<Row>> {
+fn slices(path: &str, bytes: Vec<u8>, model: &Model, settings: &InputSettings) -> lungglass::error::Result<Vec<Row>> {
     let image = Image::open(bytes, Limits::default())?;
     (0..image.frames())
         .map(|frame| {
-            let slice = image.slice(frame)?;
+            let slice = if settings.channels == 1 { image.slice(frame) } else { image.slice_in_colours(frame) }?;
             let origin = slice.origin.clone();
-            let picture = slice.into_picture(model.window);
-            let scaled = Scaled::new(&picture, origin.part, size);
+            let picture = slice.into_picture(model.window)?;
+            let scaled = Scaled::new(&picture, origin.part, settings);
             // The gate sees the slice at the network's own size.
-            let statistics = gate::statistics(&Scaled::new(&picture, origin.part, model.size), &origin);
-            let input = scaled.input(model.normalise);
+            let is_square = model.input.width == model.input.height;
+            let statistics =
+                is_square.then(|| gate::statistics(&Scaled::new(&picture, origin.part, &model.input), &origin));
+            let input = scaled.input(settings);
             Ok(Row {
                 path: path.to_string(),
                 frame,
@@ -86,10 +99,15 @@ fn slices(path: &str, bytes: Vec<u8>, model: &Model, size: usize) -> lungglass::
         .collect()
 }
 
-fn write(arguments: &Preprocess, size: usize, rows: &[Row], errors: &[(String, String)]) -> Result<(), Failure> {
+fn write(
+    arguments: &Preprocess,
+    settings: &InputSettings,
+    rows: &[Row],
+    errors: &[(String, String)],
+) -> Result<(), Failure> {
     let out = &arguments.out;
     let array = out.join("inputs.npy");
-    let shape = [rows.len() as u64, 1, size as u64, size as u64];
+    let shape = [rows.len(), settings.channels, settings.height, settings.width].map(|length| length as u64);
     output::write(&array, |file| {
         let options = npyz::WriteOptions::new().default_dtype().shape(&shape).writer(file);
         let mut npy = options.begin_nd().map_err(failed(array.display()))?;
@@ -122,7 +140,9 @@ fn write(arguments: &Preprocess, size: usize, rows: &[Row], errors: &[(String, S
             let mut line = vec![at.to_string(), path.clone(), frame.to_string(), width.to_string(), height.to_string()];
             line.push((*format).to_string());
             line.extend([inside.left, inside.top, inside.width, inside.height].map(|pixels| pixels.to_string()));
-            line.extend(row.statistics.iter().map(f32::to_string));
+            line.extend(
+                (0..STATISTICS.len()).map(|at| row.statistics.map_or_else(String::new, |all| all[at].to_string())),
+            );
             line
         }),
     )?;

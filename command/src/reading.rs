@@ -63,7 +63,7 @@ fn in_batches(
         let outputs = running.wait().map_err(stopped)?;
         let each = ((classifier.clock)() - start) / outputs.len() as f64;
         members.into_iter().zip(outputs).try_for_each(|(((at, slice), prepared), outputs)| {
-            let reading = outputs.map(|outputs| classifier.finish(prepared, outputs, each, &slice.path, None));
+            let reading = outputs.and_then(|outputs| classifier.finish(prepared, outputs, each, &slice.path, None));
             finished(at, prediction(classifier, &slice, reading))
         })
     };

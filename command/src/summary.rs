@@ -89,8 +89,8 @@ impl Summary {
             "studies": studies,
             "set_aside": self.kinds(),
             "model": ModelName::from(model),
-            "threshold": model.operating_point.threshold,
-            "uncertain": model.operating_point.uncertain,
+            "threshold": model.point().threshold,
+            "uncertain": model.point().uncertain,
             "program": env!("CARGO_PKG_VERSION"),
             "note": NOTE,
         });

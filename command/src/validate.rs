@@ -49,7 +49,7 @@ pub fn run(arguments: &Validate) -> Result<Outcome, Failure> {
     progress.finish();
     let picture = |row: &Prediction| {
         let image = reading::open(&selection.file(&row.path)).ok()?;
-        Some(image.slice(0).ok()?.into_picture(classifier.model.window))
+        image.slice(0).ok()?.into_picture(classifier.model.window).ok()
     };
     let wishes = Wishes {
         thresholds: arguments.thresholds.clone(),

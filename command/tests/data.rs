@@ -188,8 +188,8 @@ fn the_map_peaks_in_the_lungs() {
 fn decisions_survive_new_encodings() {
     let Some(data) = data("decisions_survive_new_encodings") else { return };
     let classifier = classifier();
-    let threshold = classifier.model.operating_point.threshold;
-    let temperature = classifier.model.calibration.temperature;
+    let threshold = classifier.model.point().threshold;
+    let temperature = classifier.model.output.temperature;
     let decision = |bytes: Vec<u8>| {
         let logit = read(&classifier, bytes).logit.unwrap();
         lungglass::reading::score(logit, temperature) >= threshold

@@ -238,9 +238,21 @@ impl Image {
     /// # Errors
     /// [`Error::Unreadable`], [`Error::TooLarge`] and [`Error::Unsupported`] for this frame alone.
     pub fn slice(&self, frame: usize) -> Result<Slice> {
+        self.decode(frame, false)
+    }
+
+    /// The same; a picture in colours stays in them, for networks that take colours.
+    ///
+    /// # Errors
+    /// Those of [`Image::slice`].
+    pub fn slice_in_colours(&self, frame: usize) -> Result<Slice> {
+        self.decode(frame, true)
+    }
+
+    fn decode(&self, frame: usize, are_colours_kept: bool) -> Result<Slice> {
         guarded(|| match &self.kind {
-            Kind::Raster(format) => raster::read(&self.bytes, *format, &self.limits),
-            Kind::Tiff(pages) => pages.read(&self.bytes, frame, &self.limits),
+            Kind::Raster(format) => raster::read(&self.bytes, *format, are_colours_kept, &self.limits),
+            Kind::Tiff(pages) => pages.read(&self.bytes, frame, are_colours_kept, &self.limits),
             Kind::Dicom(header) => header.slice(&self.bytes, frame),
             Kind::Volume(volume) => Ok(volume.slice(&self.bytes, frame)),
         })

@@ -61,10 +61,10 @@ pub(super) fn pixels(bytes: &[u8], format: ImageFormat) -> u64 {
     reader.into_dimensions().map_or(0, |(width, height)| u64::from(width) * u64::from(height))
 }
 
-/// Decodes a picture that is no TIFF: alpha over black, colour by Rec. 601, EXIF orientation applied, 16 bits rounded to 8.
-pub(super) fn read(bytes: &[u8], format: ImageFormat, limits: &Limits) -> Result<Slice> {
+/// Decodes a picture that is no TIFF: alpha over black, colour by Rec. 601 unless it is kept, EXIF orientation applied, 16 bits rounded to 8.
+pub(super) fn read(bytes: &[u8], format: ImageFormat, are_colours_kept: bool, limits: &Limits) -> Result<Slice> {
     if let Some(within) = Within::of(bytes, format) {
-        return within.read(limits);
+        return within.read(are_colours_kept, limits);
     }
     if format == ImageFormat::Jpeg && super::jpeg::is_deep(bytes) {
         return read_deep(bytes, limits);
@@ -92,7 +92,7 @@ pub(super) fn read(bytes: &[u8], format: ImageFormat, limits: &Limits) -> Result
     Limits::check(MEMORY, decoder.total_bytes(), limits.picture())?;
     let orientation = decoder.orientation().map_err(fail)?;
     let image = DynamicImage::from_decoder(decoder).map_err(fail)?;
-    let (composed, note) = to_gray(image, format);
+    let (composed, note) = to_levels(image, format, are_colours_kept);
     let mut slice = finish(name(format), width as usize, height as usize, composed, orientation);
     slice.origin.notes.extend(note);
     if lacked_end {
@@ -103,7 +103,7 @@ pub(super) fn read(bytes: &[u8], format: ImageFormat, limits: &Limits) -> Result
 
 /// The slice of a picture of so many columns and rows before it is turned.
 fn finish(format: &'static str, width: usize, height: usize, composed: Composed, turn: Orientation) -> Slice {
-    let Composed { gray, colour, units, transparent } = composed;
+    let Composed { gray, colours, colour, units, transparent } = composed;
     let mut origin = Origin { format, colour, ..Origin::default() };
     if let Some(transparent) = transparent {
         let (transparent, width, height) = turned(transparent, width, height, turn);
@@ -117,12 +117,16 @@ fn finish(format: &'static str, width: usize, height: usize, composed: Composed,
             None => origin.notes.push("its transparent pixels are read as what lies around a body".to_string()),
         }
     }
-    let (pixels, width, height) = match units {
-        Some(units) => {
+    let (pixels, width, height) = match (units, colours) {
+        (Some(units), _) => {
             let (units, width, height) = turned(units, width, height, turn);
             (Pixels::Hu(units), width, height)
         }
-        None => {
+        (None, Some(colours)) => {
+            let (colours, width, height) = turned(colours, width, height, turn);
+            (Pixels::Colours(colours), width, height)
+        }
+        (None, None) => {
             let (gray, width, height) = turned(gray, width, height, turn);
             (Pixels::Gray(gray), width, height)
         }
@@ -178,7 +182,7 @@ fn read_deep(bytes: &[u8], limits: &Limits) -> Result<Slice> {
         return Err(Error::Unreadable { format: host.name, reason: "it holds two frames".to_string() });
     };
     let (composed, note) = if precision > 8 {
-        let (composed, note) = wide(&values, 1, false);
+        let (composed, note) = wide(&values, 1, false, false);
         let note = note.map(|note| note.replace("of 16 bits", &format!("of {precision} bits")));
         // To be scaled by all bits is nothing to tell.
         let plain = format!("its values use {precision} of {precision} bits and are scaled by these");
@@ -247,7 +251,7 @@ impl<'a> Within<'a> {
         Some(Within { bytes: bytes.get(long(START)? as usize..)?, format, size })
     }
 
-    fn read(self, limits: &Limits) -> Result<Slice> {
+    fn read(self, are_colours_kept: bool, limits: &Limits) -> Result<Slice> {
         let Within { bytes, format, size: (width, height) } = self;
         let unlike = |reason: String| Error::Unreadable { format: name(ImageFormat::Bmp), reason };
         limits.check_frame(name(ImageFormat::Bmp), width, height)?;
@@ -260,7 +264,7 @@ impl<'a> Within<'a> {
             let found = format!("the {} in it has {across} x {down}", name(format));
             return Err(unlike(format!("it says that it has {width} x {height} pixels, and {found}")));
         }
-        let mut slice = read(bytes, format, limits)?;
+        let mut slice = read(bytes, format, are_colours_kept, limits)?;
         slice.origin.format = name(ImageFormat::Bmp);
         Ok(slice)
     }
@@ -282,14 +286,14 @@ fn cut(format: &'static str) -> Error {
     Error::Unreadable { format, reason: "it ends before the image does".to_string() }
 }
 
-/// Gray levels, and what a person should know of their scale.
-fn to_gray(image: DynamicImage, format: ImageFormat) -> (Composed, Option<String>) {
+/// Gray levels or colours, and what a person should know of their scale.
+fn to_levels(image: DynamicImage, format: ImageFormat, are_colours_kept: bool) -> (Composed, Option<String>) {
     match image {
         DynamicImage::ImageLuma8(gray) => (Composed::of_levels(gray.into_raw()), None),
-        DynamicImage::ImageLuma16(image) => wide(image.as_raw(), 1, false),
-        DynamicImage::ImageLumaA16(image) => wide(image.as_raw(), 1, true),
-        DynamicImage::ImageRgb16(image) => wide(image.as_raw(), 3, false),
-        DynamicImage::ImageRgba16(image) => wide(image.as_raw(), 3, true),
+        DynamicImage::ImageLuma16(image) => wide(image.as_raw(), 1, false, false),
+        DynamicImage::ImageLumaA16(image) => wide(image.as_raw(), 1, true, false),
+        DynamicImage::ImageRgb16(image) => wide(image.as_raw(), 3, false, are_colours_kept),
+        DynamicImage::ImageRgba16(image) => wide(image.as_raw(), 3, true, are_colours_kept),
         image => {
             let mut rgba = image.into_rgba8();
             // Bitmaps have a fourth byte that most programs leave empty.
@@ -297,13 +301,13 @@ fn to_gray(image: DynamicImage, format: ImageFormat) -> (Composed, Option<String
                 rgba.pixels_mut().for_each(|pixel| pixel.0[3] = u8::MAX);
             }
             let pixels = rgba.as_raw().as_chunks::<4>().0;
-            (compose(pixels.len(), false, |pixel| pixels[pixel]), None)
+            (compose(pixels.len(), false, are_colours_kept, |pixel| pixels[pixel]), None)
         }
     }
 }
 
 /// Gray levels of samples of 16 bits: so many of colour a pixel, and one of opacity behind them if there is one.
-fn wide(values: &[u16], colours: usize, has_alpha: bool) -> (Composed, Option<String>) {
+fn wide(values: &[u16], colours: usize, has_alpha: bool, are_colours_kept: bool) -> (Composed, Option<String>) {
     let channels = colours + usize::from(has_alpha);
     let seen = || values.chunks_exact(channels).filter(|pixel| !has_alpha || pixel[colours] > 0);
     let levels = || seen().flat_map(|pixel| pixel[..colours].iter().copied());
@@ -313,7 +317,7 @@ fn wide(values: &[u16], colours: usize, has_alpha: bool) -> (Composed, Option<St
     {
         return (Composed::of_units(units), Some(note));
     }
-    let composed = compose(values.len() / channels, false, |pixel| {
+    let composed = compose(values.len() / channels, false, are_colours_kept, |pixel| {
         let pixel = &values[pixel * channels..][..channels];
         let level = |channel: usize| scale.level(pixel[channel].into());
         // However little can be seen, it is not nothing.
@@ -356,11 +360,24 @@ mod tests {
     }
 
     fn pixels(bytes: &[u8]) -> (Vec<u8>, f32) {
-        let slice = read(bytes, sniff(bytes).unwrap(), &Limits::default()).unwrap();
+        let slice = read(bytes, sniff(bytes).unwrap(), false, &Limits::default()).unwrap();
         match slice.pixels {
             Pixels::Gray(gray) => (gray, slice.origin.colour),
-            Pixels::Hu(_) => panic!("a picture has no HU"),
+            Pixels::Colours(_) | Pixels::Hu(_) => panic!("a picture has no HU"),
         }
+    }
+
+    #[test]
+    fn colours_are_kept_where_they_are_asked_for() {
+        let coloured = RgbaImage::from_fn(3, 2, |x, y| Rgba([200, x as u8, 90, if y == 0 { 255 } else { 51 }]));
+        let gray = RgbaImage::from_pixel(3, 2, Rgba([9, 9, 9, 255]));
+        let kept = |image: RgbaImage, are_kept| {
+            let bytes = encode(&image.into(), ImageFormat::Png);
+            read(&bytes, ImageFormat::Png, are_kept, &Limits::default()).unwrap().pixels
+        };
+        let Pixels::Colours(pixels) = kept(coloured.clone(), true) else { panic!("it is gray") };
+        assert_eq!((pixels[1], pixels[4]), ([200, 1, 90], [40, 0, 18]), "opacity is over black");
+        assert!(matches!(kept(coloured, false), Pixels::Gray(_)) && matches!(kept(gray, true), Pixels::Gray(_)));
     }
 
     #[test]
@@ -399,14 +416,14 @@ mod tests {
         let image =
             DynamicImage::from(RgbaImage::from_fn(64, 64, |x, y| Rgba([x as u8, y as u8, 90, 255]))).into_rgb8();
         let bytes = encode(&image.into(), ImageFormat::Jpeg);
-        assert!(read(&bytes, ImageFormat::Jpeg, &Limits::default()).is_ok());
+        assert!(read(&bytes, ImageFormat::Jpeg, false, &Limits::default()).is_ok());
         let trailed = [&bytes[..], b"trailer \xFF\xDA\0"].concat();
         assert!(
-            read(&trailed, ImageFormat::Jpeg, &Limits::default()).is_ok(),
+            read(&trailed, ImageFormat::Jpeg, false, &Limits::default()).is_ok(),
             "what follows the image does not matter"
         );
         let cut = &bytes[..bytes.len() * 3 / 4];
-        let error = read(cut, ImageFormat::Jpeg, &Limits::default()).unwrap_err();
+        let error = read(cut, ImageFormat::Jpeg, false, &Limits::default()).unwrap_err();
         assert_eq!(error.code(), "unreadable", "{error}");
     }
 
@@ -414,7 +431,7 @@ mod tests {
     fn a_picture_over_the_limit_is_refused_by_its_header() {
         let limits = Limits { pixels: 100, ..Limits::default() };
         let bytes = encode(&RgbaImage::new(20, 20).into(), ImageFormat::Png);
-        let error = read(&bytes, ImageFormat::Png, &limits).unwrap_err();
+        let error = read(&bytes, ImageFormat::Png, false, &limits).unwrap_err();
         assert_eq!(error, Error::TooLarge { what: "the number of pixels", value: Some(400), limit: 100 });
     }
 
@@ -431,8 +448,8 @@ mod tests {
                 bytes.truncate(bytes.len() - cut % bytes.len());
                 let limits = Limits::default();
                 let _ = match format {
-                    ImageFormat::Tiff => Pages::find(&bytes, &limits).and_then(|pages| pages.read(&bytes, 0, &limits)),
-                    format => read(&bytes, format, &limits),
+                    ImageFormat::Tiff => Pages::find(&bytes, &limits).and_then(|pages| pages.read(&bytes, 0, false, &limits)),
+                    format => read(&bytes, format, false, &limits),
                 };
             }
         }

@@ -47,6 +47,14 @@ impl Square {
         match pixels.clipped() {
             Pixels::Hu(units) => Pixels::Hu(self.spread(&units, f32::round)),
             Pixels::Gray(levels) => Pixels::Gray(self.spread(&levels, |level| level.round() as u8)),
+            Pixels::Colours(pixels) => {
+                let plane = |at: usize| {
+                    let levels: Vec<u8> = pixels.iter().map(|pixel| pixel[at]).collect();
+                    self.spread(&levels, |level| level.round() as u8)
+                };
+                let [red, green, blue] = [0, 1, 2].map(plane);
+                Pixels::Colours(red.into_iter().zip(green).zip(blue).map(|((r, g), b)| [r, g, b]).collect())
+            }
         }
     }
 

@@ -1,9 +1,9 @@
-//! What every network must take and give, however it is run: one square picture in, five named outputs out. Knows names and shapes,
-//! not operators.
+//! What every network must take and give, however it is run: one picture in, scores out, and what else it has under our names. Knows names
+//! and shapes, not operators.
 
 use super::program::{Program, Shape};
 use crate::error::{Error, Result};
-use crate::outputs::{Map, OpacityMaps, Outputs};
+use crate::outputs::{Map, OpacityMaps, Outputs, names};
 
 /// The values of an input are at most this far from 0. Preprocessing gives -1 to 1.
 const MAX_INPUT: f32 = 1000.0;
@@ -11,15 +11,15 @@ const MAX_INPUT: f32 = 1000.0;
 /// Where the contract's outputs stand among a network's, and how large they are.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Contract {
-    /// Width and height of the input, in pixels.
-    pub size: usize,
+    /// Of the input, `[1, channels, height, width]`.
+    pub input: [usize; 4],
     /// SHA-256 of the ONNX file that the network was made from, in lower-case hexadecimal.
     pub onnx: String,
-    logit: Output,
-    map: Output,
-    opacity: Output,
-    lung: Output,
-    embedding: Output,
+    scores: Output,
+    map: Option<Output>,
+    opacity: Option<Output>,
+    lung: Option<Output>,
+    embedding: Option<Output>,
 }
 
 /// One output for one slice.
@@ -32,55 +32,53 @@ struct Output {
 }
 
 impl Contract {
-    /// Holds the input `[1, 1, size, size]` of a network for one slice and its named outputs `[1, ..]` against the contract.
+    /// Holds the input `[1, channels, height, width]` of a network for one slice and its outputs `[1, ..]`, under our [`names`], against the
+    /// contract.
     ///
     /// # Errors
     /// [`Error::Model`] with a list of all that does not fit.
     pub fn new(onnx: &str, input: &[usize], outputs: &[(String, Shape)]) -> Result<Contract> {
         let mut misfits = Vec::new();
-        let size = match *input {
-            [1, 1, size, width] if size == width => size,
-            [1, 1, height, width] => {
-                misfits.push(format!("its input is {width} x {height} pixels, and must be square"));
-                height
-            }
-            _ => {
-                misfits.push(format!("its input has the shape {input:?} instead of [N, 1, S, S]"));
-                0
-            }
+        let shape = <[usize; 4]>::try_from(input).unwrap_or_default();
+        if !matches!(shape, [1, 1 | 3, height, width] if height * width > 0) {
+            misfits.push(format!("its input has the shape {input:?} instead of [N, 1, H, W] or [N, 3, H, W]"));
+        }
+        let find = |name: &str| {
+            let at = outputs.iter().position(|(known, _)| known == name)?;
+            Some(Output { at, shape: outputs[at].1.clone() })
         };
-        let mut missing = Vec::new();
-        let mut output = |name: &'static str, wanted: &str, fits: fn(&[usize]) -> bool| {
-            let found = outputs.iter().position(|(known, _)| known == name);
-            if found.is_none() {
-                missing.push(format!("\"{name}\""));
+        let mut output = |name: &'static str, wanted: &str, fits: &dyn Fn(&[usize]) -> bool| {
+            let output = find(name)?;
+            if !fits(&output.shape) {
+                misfits.push(format!("its output \"{name}\" has the shape {:?} instead of {wanted}", output.shape));
             }
-            let shape = found.map_or(&[][..], |at| &outputs[at].1);
-            if found.is_some() && !fits(shape) {
-                misfits.push(format!("its output \"{name}\" has the shape {shape:?} instead of {wanted}"));
-            }
-            Output { at: found.unwrap_or_default(), shape: shape.to_vec() }
+            Some(output)
         };
-        let is_map = |shape: &[usize]| matches!(shape, [1, 1, h, w] if h * w > 0);
         let is_row = |shape: &[usize]| matches!(shape, [1, length] if *length > 0);
-        let logit = output("logit", "[N, 1]", |shape| shape.iter().product::<usize>() == 1);
-        let map = output("map", "[N, 1, h, w]", is_map);
-        let opacity = output("opacity", "[N, 2, h, w]", |shape| matches!(shape, [1, 2, h, w] if h * w > 0));
-        let lung = output("lung", "[N, 1, h, w]", is_map);
-        let embedding = output("embedding", "[N, d]", is_row);
-        if let ([1, 2, cells @ ..], [1, 1, others @ ..]) = (&opacity.shape[..], &lung.shape[..])
+        let scores = output(names::SCORES, "[N, K]", &is_row);
+        let classes = scores.as_ref().and_then(|scores| scores.shape.get(1)).copied().unwrap_or(1);
+        let is_map = |shape: &[usize]| matches!(shape, [1, of, h, w] if (*of == 1 || *of == classes) && h * w > 0);
+        let map = output(names::MAP, "[N, 1, h, w] or [N, K, h, w]", &is_map);
+        let opacity = output(names::OPACITY, "[N, 2, h, w]", &|shape| matches!(shape, [1, 2, h, w] if h * w > 0));
+        let lung = output(names::LUNG, "[N, 1, h, w]", &|shape| matches!(shape, [1, 1, h, w] if h * w > 0));
+        let embedding = output(names::EMBEDDING, "[N, d]", &is_row);
+        if let (Some(opacity), Some(lung)) = (&opacity, &lung)
+            && let ([1, 2, cells @ ..], [1, 1, others @ ..]) = (&opacity.shape[..], &lung.shape[..])
             && cells != others
         {
             misfits.push(format!("its output \"opacity\" has {cells:?} cells and \"lung\" {others:?}"));
         }
-        if !missing.is_empty() {
-            let names: Vec<&str> = outputs.iter().map(|(name, _)| &name[..]).collect();
-            misfits.push(format!("it has no output {}, only {}", missing.join(", "), names.join(", ")));
+        match scores {
+            Some(scores) if misfits.is_empty() => {
+                Ok(Contract { input: shape, onnx: onnx.to_string(), scores, map, opacity, lung, embedding })
+            }
+            Some(_) => Err(Error::Model(misfits.join("; "))),
+            None => {
+                let known: Vec<&str> = outputs.iter().map(|(name, _)| &name[..]).collect();
+                misfits.push(format!("it has no output \"{}\", only {}", names::SCORES, known.join(", ")));
+                Err(Error::Model(misfits.join("; ")))
+            }
         }
-        if !misfits.is_empty() {
-            return Err(Error::Model(misfits.join("; ")));
-        }
-        Ok(Contract { size, onnx: onnx.to_string(), logit, map, opacity, lung, embedding })
     }
 
     /// The contract of a program.
@@ -95,13 +93,18 @@ impl Contract {
     }
 
     /// How many values one slice has.
-    pub fn pixels(&self) -> usize {
-        self.size * self.size
+    pub fn values(&self) -> usize {
+        self.input.iter().product()
     }
 
-    /// How many values its embedding has.
+    /// How many classes it gives a score for.
+    pub fn classes(&self) -> usize {
+        self.scores.shape.iter().product()
+    }
+
+    /// How many values its embedding has; 0 where it gives none.
     pub fn embedding(&self) -> usize {
-        self.embedding.shape.iter().product()
+        self.embedding.as_ref().map_or(0, |embedding| embedding.shape.iter().product())
     }
 
     /// Whether a network that reads `most` at once takes these slices.
@@ -116,9 +119,13 @@ impl Contract {
             return Err(Error::Argument(format!("the network takes 1 to {most} slices and got {}", slices.len())));
         }
         for slice in slices {
-            if slice.len() != self.pixels() {
-                let (size, got) = (self.size, slice.len());
-                return Err(Error::Argument(format!("the network takes {size} x {size} values and got {got}")));
+            if slice.len() != self.values() {
+                let [_, channels, height, width] = self.input;
+                let channels = if channels == 1 { String::new() } else { format!("{channels} x ") };
+                let got = slice.len();
+                return Err(Error::Argument(format!(
+                    "the network takes {channels}{height} x {width} values and got {got}"
+                )));
             }
             // All of them, without a way out in the middle, so that the compiler makes vectors of it.
             if !slice.iter().fold(true, |fit, value| fit & (value.abs() <= MAX_INPUT)) {
@@ -139,18 +146,18 @@ impl Contract {
             let length: usize = output.shape.iter().product();
             values(output.at)[slice * length..][..length].to_vec()
         };
-        let map = |output: &Output| Map { width: output.shape[3], height: output.shape[2], values: own(output) };
-        let [ground_glass, consolidation] = {
-            let Map { width, height, values } = map(&self.opacity);
-            let (first, second) = values.split_at(width * height);
-            [first, second].map(|values| Map { width, height, values: values.to_vec() })
+        let maps = |output: &Output| -> Vec<Map> {
+            let (width, height) = (output.shape[3], output.shape[2]);
+            let values = own(output);
+            values.chunks_exact(width * height).map(|values| Map { width, height, values: values.to_vec() }).collect()
         };
+        let opacity = self.opacity.as_ref().map(maps).and_then(|maps| <[Map; 2]>::try_from(maps).ok());
         let outputs = Outputs {
-            logit: own(&self.logit)[0],
-            map: map(&self.map),
-            opacity: OpacityMaps { ground_glass, consolidation },
-            lung: map(&self.lung),
-            embedding: own(&self.embedding),
+            scores: own(&self.scores),
+            maps: self.map.as_ref().map(maps).unwrap_or_default(),
+            opacity: opacity.map(|[ground_glass, consolidation]| OpacityMaps { ground_glass, consolidation }),
+            lung: self.lung.as_ref().map(maps).and_then(|maps| maps.into_iter().next()),
+            embedding: self.embedding.as_ref().map(own).unwrap_or_default(),
         };
         if outputs.are_finite() {
             Ok(outputs)
@@ -178,19 +185,24 @@ mod tests {
             ("lung", &[1, 1, 4, 4]),
         ]);
         let contract = Contract::new("", &[1, 1, 64, 64], &whole).unwrap();
-        assert_eq!((contract.size, contract.embedding()), (64, 8));
+        assert_eq!((contract.input, contract.embedding(), contract.classes()), ([1, 1, 64, 64], 8, 1));
 
-        let some = outputs(&[("logit", &[1, 2]), ("map", &[1, 6]), ("opacity", &[1, 1, 4, 4]), ("score", &[1])]);
-        let Err(Error::Model(problem)) = Contract::new("", &[1, 3, 64, 64], &some) else { panic!("it fits") };
+        let scores = outputs(&[("logit", &[1, 3]), ("other", &[7])]);
+        let contract = Contract::new("", &[1, 3, 64, 32], &scores).unwrap();
+        assert_eq!((contract.values(), contract.embedding(), contract.classes()), (6144, 0, 3));
+
+        let some = outputs(&[("logit", &[1, 2, 1]), ("map", &[1, 6]), ("opacity", &[1, 1, 4, 4]), ("score", &[1])]);
+        let Err(Error::Model(problem)) = Contract::new("", &[1, 4, 64, 64], &some) else { panic!("it fits") };
         for part in [
-            "[1, 3, 64, 64] instead of [N, 1, S, S]",
-            "\"logit\" has the shape [1, 2]",
+            "[1, 4, 64, 64] instead of [N, 1, H, W] or [N, 3, H, W]",
+            "\"logit\" has the shape [1, 2, 1] instead of [N, K]",
             "\"map\" has the shape [1, 6]",
             "\"opacity\" has the shape [1, 1, 4, 4] instead of [N, 2, h, w]",
-            "no output \"lung\", \"embedding\", only logit, map, opacity, score",
         ] {
             assert!(problem.contains(part), "{part}: {problem}");
         }
+        let Err(Error::Model(problem)) = Contract::new("", &[1, 1, 64, 64], &some[3..]) else { panic!("it fits") };
+        assert_eq!(problem, "it has no output \"logit\", only score");
 
         let apart: Vec<_> = whole
             .into_iter()
@@ -213,9 +225,9 @@ mod tests {
         let values: [&[f32]; 5] =
             [&[1.0, 2.0], &[3.0, 4.0, 5.0, 6.0], &[0.1, 0.2, 0.3, 0.4], &[7.0, 8.0], &[9.0, 10.0]];
         let second = contract.outputs(1, |at| values[at]).unwrap();
-        assert_eq!((second.logit, second.map.values, second.map.width), (2.0, vec![5.0, 6.0], 2));
-        assert_eq!((second.lung.values, second.embedding), (vec![8.0], vec![10.0]));
-        let OpacityMaps { ground_glass, consolidation } = second.opacity;
+        assert_eq!((second.scores[0], &second.maps[0].values[..], second.maps[0].width), (2.0, &[5.0, 6.0][..], 2));
+        assert_eq!((second.lung.unwrap().values, second.embedding), (vec![8.0], vec![10.0]));
+        let OpacityMaps { ground_glass, consolidation } = second.opacity.unwrap();
         assert_eq!((ground_glass.values, consolidation.values), (vec![0.3], vec![0.4]));
         for at in [2, 4] {
             let broken = |place: usize| {

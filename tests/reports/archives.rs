@@ -56,7 +56,7 @@ fn slices(file: Vec<u8>) -> Result<Vec<Pending>, Error> {
 fn levels(slice: &Pending) -> Vec<u8> {
     match slice.decode().unwrap().pixels {
         Pixels::Gray(levels) => levels,
-        Pixels::Hu(_) => panic!("it is read as Hounsfield units"),
+        other => panic!("it is read as {other:?}"),
     }
 }
 

@@ -35,7 +35,7 @@ fn slice(bytes: &[u8]) -> Slice {
 fn shown(slice: &Slice) -> &[u8] {
     match &slice.pixels {
         Pixels::Gray(levels) => levels,
-        Pixels::Hu(_) => panic!("it is read as Hounsfield units"),
+        other => panic!("it is read as {other:?}"),
     }
 }
 

@@ -242,7 +242,7 @@ fn slices(bytes: Vec<u8>) -> Result<Vec<Slice>, Error> {
 fn units(slice: &Slice) -> Vec<f64> {
     match &slice.pixels {
         Pixels::Hu(units) => units.iter().map(|value| f64::from(*value)).collect(),
-        Pixels::Gray(_) => panic!("they are gray levels"),
+        other => panic!("they are {other:?}"),
     }
 }
 

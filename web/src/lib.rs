@@ -91,7 +91,7 @@ impl Classifier {
     ///
     /// @throws Error with a `code` for another number of values
     pub fn logits(&self, input: Vec<f32>) -> Result<Vec<f32>, JsValue> {
-        self.classifier.graph.run(&input).map(|outputs| vec![outputs.logit]).map_err(throw)
+        self.classifier.graph.run(&input).map(|outputs| outputs.scores).map_err(throw)
     }
 
     /// What the network is: name, version, sha256, the version of the program around it, size (S), calibration, operating point, metrics.
@@ -107,7 +107,7 @@ impl Classifier {
             temperature: f32,
             threshold: f32,
             uncertain: [f32; 2],
-            window: lungglass::window::Window,
+            window: Option<lungglass::window::Window>,
             training: &'a toml::Table,
             metrics: &'a toml::Table,
         }
@@ -118,10 +118,10 @@ impl Classifier {
             sha256: &model.sha256,
             device: DEVICE,
             program: env!("CARGO_PKG_VERSION"),
-            size: model.size,
-            temperature: model.calibration.temperature,
-            threshold: model.operating_point.threshold,
-            uncertain: model.operating_point.uncertain,
+            size: model.input.width,
+            temperature: model.output.temperature,
+            threshold: model.point().threshold,
+            uncertain: model.point().uncertain,
             window: model.window,
             training: &model.training,
             metrics: &model.metrics,
@@ -246,13 +246,17 @@ impl Slices {
         slice.pixels = slice.pixels.clipped();
         let (kind, values): (&str, JsValue) = match &slice.pixels {
             Pixels::Gray(gray) => ("gray", Uint8Array::from(&gray[..]).into()),
+            // A slice that is decoded for a viewer is gray.
+            Pixels::Colours(_) => return Err(throw(Error::Internal("a slice in colours".to_string()))),
             Pixels::Hu(hu) => ("hu", hounsfield(hu)),
         };
         let object = image(slice.width, slice.height, "values", values)?;
         let part = slice.origin.part;
-        let scaled = Scaled::new(&slice.into_picture(self.model.window), part, self.model.size);
-        let input = image(scaled.size, scaled.size, "gray", Float32Array::from(&scaled.gray[..]).into())?;
-        let values = scaled.input(self.model.normalise);
+        let settings = &self.model.input;
+        let picture = slice.into_picture(self.model.window).map_err(throw)?;
+        let scaled = Scaled::new(&picture, part, settings);
+        let input = image(scaled.width, scaled.height, "gray", Float32Array::from(&scaled.gray[..]).into())?;
+        let values = scaled.input(settings);
         Reflect::set(&input, &"values".into(), &Float32Array::from(&values[..]).into())?;
         Reflect::set(&object, &"kind".into(), &kind.into())?;
         Reflect::set(&object, &"input".into(), &input)?;
@@ -400,13 +404,13 @@ mod tests {
         let pixels = Slices::new(PICTURE.to_vec()).unwrap().pixels(0).unwrap();
         assert_eq!(get(&pixels, "kind"), "gray");
         let slice = decode::Image::open(PICTURE.to_vec(), Limits::default()).unwrap().slice(0).unwrap();
-        let picture = slice.into_picture(model.window);
+        let picture = slice.into_picture(model.window).unwrap();
         assert_eq!(get(&pixels, "values").dyn_into::<Uint8Array>().unwrap().to_vec(), picture.gray);
-        let (input, scaled) = (get(&pixels, "input"), Scaled::new(&picture, None, model.size));
-        assert_eq!(get(&input, "width"), model.size as f64);
+        let (input, scaled) = (get(&pixels, "input"), Scaled::new(&picture, None, &model.input));
+        assert_eq!(get(&input, "width"), model.input.width as f64);
         assert_eq!(get(&input, "gray").dyn_into::<Float32Array>().unwrap().to_vec(), scaled.gray);
         let values = get(&input, "values").dyn_into::<Float32Array>().unwrap().to_vec();
-        assert_eq!(values, scaled.input(model.normalise));
+        assert_eq!(values, scaled.input(&model.input));
     }
 
     #[wasm_bindgen_test]

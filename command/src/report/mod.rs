@@ -153,7 +153,7 @@ pub struct Estimate {
 impl ModelRun {
     pub fn new(classifier: &Classifier, images_per_second: f64, shard: Option<Shard>) -> ModelRun {
         let ModelName { name, version, sha256 } = (&classifier.model).into();
-        let point = &classifier.model.operating_point;
+        let point = classifier.model.point();
         let device = classifier.device.to_string();
         ModelRun {
             name,

@@ -65,6 +65,7 @@ impl Orientation {
         let turn = Turn { transposed, mirrored: across < 0.0, upside_down: down < 0.0 };
         let pixels = match pixels {
             Pixels::Gray(levels) => Pixels::Gray(turn.of(levels, width)),
+            Pixels::Colours(pixels) => Pixels::Colours(turn.of(pixels, width)),
             Pixels::Hu(units) => Pixels::Hu(turn.of(units, width)),
         };
         if transposed { (pixels, height, width) } else { (pixels, width, height) }

@@ -150,7 +150,7 @@ impl Pages {
     }
 
     /// Decodes page `page < self.count()`.
-    pub fn read(&self, bytes: &[u8], page: usize, limits: &Limits) -> Result<Slice> {
+    pub fn read(&self, bytes: &[u8], page: usize, are_colours_kept: bool, limits: &Limits) -> Result<Slice> {
         let file = File::new(bytes);
         let at = self.0[page];
         let directory = file.directory(at)?;
@@ -159,7 +159,7 @@ impl Pages {
         let chunks = Chunks::of(&directory, &said)?;
         chunks.check(bytes, &directory, &said)?;
         let samples = decode(file, at, &directory, &said, limits)?;
-        let (composed, note) = interpret(&samples, &directory, &said)?;
+        let (composed, note) = interpret(&samples, &directory, &said, are_colours_kept)?;
         let turn = directory.number(tag::ORIENTATION).and_then(|number| Orientation::from_exif(number as u8));
         let turn = turn.unwrap_or(Orientation::NoTransforms);
         let mut slice = finish(FORMAT, said.width as usize, said.height as usize, composed, turn);
@@ -574,7 +574,12 @@ impl Samples {
 }
 
 /// What the samples of a page mean, and what a person should know of it.
-fn interpret(samples: &Samples, directory: &Directory, said: &Said) -> Result<(Composed, Option<String>)> {
+fn interpret(
+    samples: &Samples,
+    directory: &Directory,
+    said: &Said,
+    are_colours_kept: bool,
+) -> Result<(Composed, Option<String>)> {
     let pixels = (said.width * said.height) as usize;
     let value = samples.value();
     let at = |pixel: usize, channel: usize| value(samples.index(pixel, channel));
@@ -662,7 +667,7 @@ fn interpret(samples: &Samples, directory: &Directory, said: &Said) -> Result<(C
         _ => [level(pixel, 0); 3],
     };
     let is_multiplied = said.alpha.is_some_and(|(_, is_multiplied)| is_multiplied);
-    let composed = compose(pixels, is_multiplied, |pixel| {
+    let composed = compose(pixels, is_multiplied, are_colours_kept, |pixel| {
         let [r, g, b] = rgb(pixel);
         [r, g, b, alpha(pixel)]
     });

@@ -5,6 +5,7 @@
 //! convolutions beside each other, and so on.
 
 mod functions;
+mod onnx;
 mod resize;
 mod windows;
 
@@ -26,42 +27,56 @@ use tract_onnx::tract_core::ops::logic::Iff;
 use tract_onnx::tract_core::ops::nn::{Reduce, Softmax, rewrite_nearest_upsample_to_broadcast};
 use tract_onnx::tract_core::ops::source::TypedSource;
 
+pub use onnx::{Declared, Onnx};
+
 use super::program::{Binary, Constant, Op, Program, Shape, Step};
 use crate::error::{Error, Result};
-use crate::hash::sha256;
 
-/// Compiles an ONNX file for an input of this shape; a slice is `[1, 1, size, size]`.
+/// Names of outputs that are kept, and what they are called from then on; those of none are all kept as they are.
+pub type Outputs = [(String, &'static str)];
+
+/// Compiles an ONNX file for an input of this shape, such as `[1, 1, height, width]`.
 ///
 /// # Errors
-/// [`Error::Model`] when it cannot be parsed, or names the operator that LungGlass does not run.
-pub fn compile(onnx: &[u8], input: &[usize]) -> Result<Program> {
-    try_compile(onnx, input).map_err(|error| Error::Model(format!("{error:#}")))
+/// [`Error::Model`] when it has other inputs and outputs, or names the operator that LungGlass does not run.
+pub fn compile(onnx: &Onnx, input: &[usize], outputs: &Outputs) -> Result<Program> {
+    try_compile(onnx, input, outputs).map_err(|error| Error::Model(format!("{error:#}")))
 }
 
 /// tract 0.23.9 forgets the factor before Celu's power.
 const MISREAD: [&str; 1] = ["Celu"];
 
-/// Parses an ONNX file of one input, fixes its shape, types every tensor, and gives the names of the outputs.
-pub(super) fn parse(onnx: &[u8], input: &[usize]) -> TractResult<(TypedModel, Vec<String>)> {
-    let proto = tract_onnx::onnx().proto_model_for_read(&mut &onnx[..])?;
-    let mut nodes = proto.graph.iter().flat_map(|graph| &graph.node);
+/// Fixes the shape of a network's input, types every tensor, and gives the names of the outputs. What the file says of the shapes between
+/// is left aside: exporters write there what held for another batch.
+pub(super) fn parse(onnx: &Onnx, input: &[usize], outputs: &Outputs) -> TractResult<(TypedModel, Vec<String>)> {
+    let mut nodes = onnx.proto.graph.iter().flat_map(|graph| &graph.node);
     if let Some(node) = nodes.find(|node| MISREAD.contains(&&*node.op_type)) {
         bail!("node {} ({}): tract computes this function wrongly; export it in simpler ones", node.name, node.op_type);
     }
-    let mut model = tract_onnx::onnx().model_for_proto_model(&proto)?;
+    let reader = tract_onnx::onnx().with_ignore_value_info(true);
+    let mut model = reader.model_for_proto_model(&onnx.proto)?;
     let inputs = model.input_outlets()?.len();
     ensure!(inputs == 1, "it has {inputs} inputs instead of 1");
     model.set_input_fact(0, f32::fact(input).into())?;
-    let names: Vec<String> = model
-        .output_outlets()?
-        .iter()
-        .map(|outlet| model.outlet_label(*outlet).unwrap_or(&model.node(outlet.node).name).to_string())
-        .collect();
-    Ok((model.into_typed()?, names))
+    let name = |outlet: &OutletId| model.outlet_label(*outlet).unwrap_or(&model.node(outlet.node).name).to_string();
+    let all: Vec<(String, OutletId)> = model.output_outlets()?.iter().map(|outlet| (name(outlet), *outlet)).collect();
+    if outputs.is_empty() {
+        return Ok((model.into_typed()?, all.into_iter().map(|(name, _)| name).collect()));
+    }
+    let mut kept = Vec::new();
+    for (name, _) in outputs {
+        let known = all.iter().find(|(known, _)| known == name).map(|(_, outlet)| *outlet);
+        kept.push(known.with_context(|| {
+            let known: Vec<&str> = all.iter().map(|(known, _)| &known[..]).collect();
+            format!("it has no output \"{name}\", only {}", known.join(", "))
+        })?);
+    }
+    model.select_output_outlets(&kept)?;
+    Ok((model.into_typed()?, outputs.iter().map(|(_, ours)| ours.to_string()).collect()))
 }
 
-fn try_compile(onnx: &[u8], input: &[usize]) -> TractResult<Program> {
-    let (mut model, names) = parse(onnx, input)?;
+fn try_compile(onnx: &Onnx, input: &[usize], outputs: &Outputs) -> TractResult<Program> {
+    let (mut model, names) = parse(onnx, input, outputs)?;
     simplify(&mut model)?;
     let mut lowering = Lowering {
         model: &model,
@@ -75,7 +90,7 @@ fn try_compile(onnx: &[u8], input: &[usize]) -> TractResult<Program> {
         let node = model.node(id);
         lowering.node(node).with_context(|| format!("node {} ({})", node.name, node.op.name()))?;
     }
-    lowering.finish(sha256(onnx), input.to_vec(), names)
+    lowering.finish(onnx.sha256.clone(), input.to_vec(), names)
 }
 
 /// Lets tract say these operators in others, as it would before it runs them.

@@ -42,10 +42,16 @@ impl Card {
     ///
     /// # Errors
     /// [`Error::Model`] when it does not fit the contract or tract cannot take it, [`Error::Internal`] if the card fails.
-    pub fn compile(&self, onnx: &[u8], size: usize, batch: usize) -> Result<TractGraph> {
+    pub fn compile(
+        &self,
+        onnx: &Onnx,
+        input: [usize; 4],
+        outputs: &compile::Outputs,
+        batch: usize,
+    ) -> Result<TractGraph> {
         let prepared = panic::catch_unwind(AssertUnwindSafe(|| {
-            let graph = TractGraph::new(onnx, size, batch, self.backend)?;
-            graph.start(&vec![vec![0.0; size * size].as_slice(); batch])?;
+            let graph = TractGraph::new(onnx, input, outputs, batch, self.backend)?;
+            graph.start(&vec![vec![0.0; graph.contract.values()].as_slice(); batch])?;
             Ok(graph)
         }));
         prepared.unwrap_or_else(|_| Err(Error::Internal(format!("{}: it could not be made ready", self.name))))

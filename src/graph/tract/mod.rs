@@ -8,12 +8,11 @@ use tract_onnx::prelude::*;
 use tract_onnx::tract_core::internal::{Runnable, Runtime as Backend, TractErrorContext, bail};
 use tract_onnx::tract_core::runtime::DefaultRuntime;
 
-use super::compile;
+use super::compile::{self, Onnx};
 use super::contract::Contract;
 use super::program::Shape;
 use super::runtime::{Running, Runtime};
 use crate::error::{Error, Result};
-use crate::hash::sha256;
 
 /// A network in one of tract's runtimes that reads `batch` slices at once. Every thread may run it.
 pub struct TractGraph {
@@ -27,18 +26,24 @@ impl TractGraph {
     ///
     /// # Errors
     /// [`Error::Model`] when it cannot be parsed, does not fit the contract, or holds an operator that tract does not know.
-    pub fn on_cpu(onnx: &[u8], size: usize) -> Result<TractGraph> {
-        TractGraph::new(onnx, size, 1, &DefaultRuntime)
+    pub fn on_cpu(onnx: &Onnx, input: [usize; 4], outputs: &compile::Outputs) -> Result<TractGraph> {
+        TractGraph::new(onnx, input, outputs, 1, &DefaultRuntime)
     }
 
     /// Compiles an ONNX file for one of tract's backends and `batch` slices at once.
     ///
     /// # Errors
     /// [`Error::Model`] when it cannot be parsed, does not fit the contract, or the backend cannot take it.
-    fn new(onnx: &[u8], size: usize, batch: usize, backend: &dyn Backend) -> Result<TractGraph> {
+    fn new(
+        onnx: &Onnx,
+        input: [usize; 4],
+        outputs: &compile::Outputs,
+        batch: usize,
+        backend: &dyn Backend,
+    ) -> Result<TractGraph> {
         let model = |error: TractError| Error::Model(format!("{error:#}"));
-        let (typed, outputs) = parse(onnx, size, batch).map_err(model)?;
-        let contract = Contract::new(&sha256(onnx), &[1, 1, size, size], &outputs)?;
+        let (typed, outputs) = parse(onnx, input, outputs, batch).map_err(model)?;
+        let contract = Contract::new(&onnx.sha256, &input, &outputs)?;
         let runnable = typed.into_decluttered().and_then(|typed| backend.prepare(typed)).map_err(model)?;
         Ok(TractGraph { runnable, contract, batch })
     }
@@ -62,8 +67,9 @@ impl Runtime for TractGraph {
     fn start<'a>(&'a self, slices: &[&[f32]]) -> Result<Box<dyn Running + 'a>> {
         self.contract.check(slices, self.batch)?;
         let mut values = slices.concat();
-        values.resize(self.batch * self.contract.pixels(), 0.0);
-        let shape = [self.batch, 1, self.contract.size, self.contract.size];
+        values.resize(self.batch * self.contract.values(), 0.0);
+        let [_, channels, height, width] = self.contract.input;
+        let shape = [self.batch, channels, height, width];
         let run = || -> TractResult<Vec<Vec<f32>>> {
             let input = Tensor::from_shape(&shape, &values)?;
             let outputs = self.runnable.run(tvec!(input.into()))?;
@@ -75,9 +81,15 @@ impl Runtime for TractGraph {
     }
 }
 
-/// The typed model of an ONNX file for inputs `[batch, 1, size, size]`, and its outputs for one slice.
-fn parse(onnx: &[u8], size: usize, batch: usize) -> TractResult<(TypedModel, Vec<(String, Shape)>)> {
-    let (model, names) = compile::parse(onnx, &[batch, 1, size, size])?;
+/// The typed model of an ONNX file for `batch` inputs, and its outputs for one slice.
+fn parse(
+    onnx: &Onnx,
+    input: [usize; 4],
+    outputs: &compile::Outputs,
+    batch: usize,
+) -> TractResult<(TypedModel, Vec<(String, Shape)>)> {
+    let [_, channels, height, width] = input;
+    let (model, names) = compile::parse(onnx, &[batch, channels, height, width], outputs)?;
     let mut outputs = Vec::new();
     for (name, outlet) in names.into_iter().zip(model.output_outlets()?) {
         let fact = model.outlet_fact(*outlet)?;

@@ -80,7 +80,7 @@ fn image(bytes: &[u8]) {
 /// What is read is a slice.
 fn check(slice: Slice) {
     let pixels = slice.width * slice.height;
-    let picture = slice.into_picture(lungglass::window::Window { center: -600.0, width: 1500.0 });
+    let picture = slice.into_picture(Some(lungglass::window::Window { center: -600.0, width: 1500.0 })).unwrap();
     assert!(pixels > 0 && picture.gray.len() == pixels);
 }
 
