@@ -91,8 +91,10 @@ mod tests {
         for length in [0, 8, 60, 72, bytes.len() - 1] {
             assert!(matches!(Package::parse(&bytes[..length]), Err(Error::Model(_))), "{length} bytes");
         }
-        let other =
-            Package { settings: &SETTINGS.replace("sha256 = \"", "sha256 = \"0").replacen("0", "", 0), ..whole };
-        assert!(other.open().is_err());
+        let hash = Model::parse(SETTINGS).unwrap().sha256;
+        let strange = SETTINGS.replace(&hash, &"0".repeat(64));
+        assert!(Package { settings: &strange, ..whole.clone() }.open().is_err());
+        let unpacked = SETTINGS.replace(&hash, "");
+        assert!(Package { settings: &unpacked, ..whole }.open().is_err());
     }
 }
