@@ -38,6 +38,39 @@ pub enum Command {
     Doctor(Network),
     /// Measure how long a reading takes here, by its parts, and how many slices a second the device reads
     Bench(Bench),
+    /// Say every fault of a model folder, or where its network runs
+    Check(Check),
+    /// Write a model.toml to fill in, beside an ONNX file
+    Init(Init),
+    /// Put a model folder into one file
+    Pack(Pack),
+}
+
+#[derive(Args)]
+pub struct Check {
+    /// A model folder: model.onnx, model.toml, card.md, samples/
+    #[arg(value_name = "DIR")]
+    pub folder: PathBuf,
+    /// One JSON object of everything
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Args)]
+pub struct Init {
+    /// The network, in the folder that becomes its model folder
+    #[arg(value_name = "MODEL.onnx")]
+    pub network: PathBuf,
+}
+
+#[derive(Args)]
+pub struct Pack {
+    /// A model folder without fault
+    #[arg(value_name = "DIR")]
+    pub folder: PathBuf,
+    /// The file to write, such as name.lungglass
+    #[arg(short = 'o', long, value_name = "FILE")]
+    pub out: PathBuf,
 }
 
 #[derive(Args)]

@@ -14,7 +14,7 @@ use lungglass::classifier::Classifier;
 use lungglass::decode::{File, Image, Limits, Pending, SetAside, Slices};
 use lungglass::error::Error;
 use lungglass::outputs::Map;
-use lungglass::reading::{Reading, Verdict};
+use lungglass::reading::{ClassScores, Reading, Verdict};
 
 use crate::args::Classify;
 use crate::failure::{Failure, Outcome, failed};
@@ -138,7 +138,11 @@ fn write_lines(
 ) -> io::Result<()> {
     let mut out = io::stdout().lock();
     if format == Format::Csv {
-        writeln!(out, "{}", CSV_HEADER.join(","))?;
+        let of_classes = classifier.model.classes.iter().filter(|_| classifier.model.has_classes());
+        let scores: Vec<String> = of_classes.map(|class| format!("score_{}", class.id)).collect();
+        let class = if scores.is_empty() { None } else { Some("class") };
+        let columns: Vec<&str> = CSV_HEADER.into_iter().chain(class).chain(scores.iter().map(String::as_str)).collect();
+        writeln!(out, "{}", columns.join(","))?;
     }
     let most = AHEAD * rayon::current_num_threads();
     let mut queue = Queue::new(inputs, limits, MAX_HELD);
@@ -171,7 +175,7 @@ fn write_lines(
                 written += 1;
                 counts.slices += 1;
                 counts.failed += usize::from(reading.verdict == Verdict::Error);
-                format.write(&mut out, &reading)?;
+                format.write(&mut out, &reading, classifier.model.classes.len())?;
                 summary.add(&reading, container.as_deref());
                 if let Some(Err(problem)) = maps.as_mut().map(|maps| maps.write(&stem, &reading)) {
                     tell!("{}: no map was written: {}", plain(&reading.file), plain(&problem));
@@ -395,7 +399,7 @@ const CSV_HEADER: [&str; 13] = [
 ];
 
 impl Format {
-    fn write(self, out: &mut impl Write, reading: &Reading) -> io::Result<()> {
+    fn write(self, out: &mut impl Write, reading: &Reading, classes: usize) -> io::Result<()> {
         match self {
             Format::Json => {
                 serde_json::to_writer(&mut *out, reading)?;
@@ -403,7 +407,7 @@ impl Format {
             }
             Format::Csv => {
                 let mut row = csv::Writer::from_writer(Vec::new());
-                row.write_record(csv_cells(reading))?;
+                row.write_record(csv_cells(reading).into_iter().chain(class_cells(reading, classes)))?;
                 out.write_all(&row.into_inner().map_err(|error| io::Error::other(error.to_string()))?)
             }
             Format::Text => {
@@ -411,7 +415,8 @@ impl Format {
                 let score = reading.score.map(|score| format!(" score {score:.3}")).unwrap_or_default();
                 let (_, message) = reason(reading);
                 let message = if message.is_empty() { String::new() } else { format!(": {}", plain(message)) };
-                writeln!(out, "{}{frame}: {}{score}{message}", plain(&reading.file), reading.verdict.word())
+                let class = reading.class.as_ref().map(|class| format!(" {class}")).unwrap_or_default();
+                writeln!(out, "{}{frame}: {}{class}{score}{message}", plain(&reading.file), reading.verdict.word())
             }
         }
     }
@@ -441,6 +446,14 @@ fn csv_cells(reading: &Reading) -> [String; CSV_HEADER.len()] {
         number(reading.opacity.map(|opacity| opacity.ground_glass)),
         number(reading.opacity.map(|opacity| opacity.consolidation)),
     ]
+}
+
+/// The class of the verdict and the scores of all, for networks of several classes.
+fn class_cells(reading: &Reading, classes: usize) -> Vec<String> {
+    let Some(ClassScores(scores)) = &reading.classes else { return Vec::new() };
+    let mut cells = vec![reading.class.clone().unwrap_or_default()];
+    cells.extend((0..classes).map(|at| scores.get(at).map_or_else(String::new, |class| class.score.to_string())));
+    cells
 }
 
 /// Keeps a spreadsheet from taking text for a formula, in East Asian versions too, and a terminal from obeying it.

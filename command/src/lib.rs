@@ -9,6 +9,7 @@ mod classify;
 mod compare;
 mod doctor;
 mod failure;
+mod folder;
 mod inputs;
 mod labelled;
 mod manifest;
@@ -44,6 +45,9 @@ pub fn run() -> ExitCode {
         Ok(Command::Serve(arguments)) => serve::run(&arguments),
         Ok(Command::Doctor(arguments)) => doctor::run(&arguments),
         Ok(Command::Bench(arguments)) => bench::run(&arguments),
+        Ok(Command::Check(arguments)) => folder::check(&arguments),
+        Ok(Command::Init(arguments)) => folder::init(&arguments),
+        Ok(Command::Pack(arguments)) => folder::pack(&arguments),
         Err(code) => return code,
     };
     outcome.map_or_else(

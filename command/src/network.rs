@@ -168,21 +168,19 @@ fn on_cuda(_: Chosen, _: usize) -> Result<Classifier, Failure> {
 /// The ONNX file of a model folder: model.onnx, or the only one.
 ///
 /// # Errors
-/// One line that says what is there instead.
-pub fn onnx_of(folder: &Path) -> Result<PathBuf, Failure> {
+/// What is there instead.
+pub fn onnx_of(folder: &Path) -> Result<PathBuf, String> {
     let usual = folder.join("model.onnx");
     if usual.exists() {
         return Ok(usual);
     }
-    let entries = fs::read_dir(folder).map_err(failed(folder.display()))?;
+    let entries = fs::read_dir(folder).map_err(|error| error.to_string())?;
     let files = entries.filter_map(|entry| Some(entry.ok()?.path()));
     let mut found: Vec<PathBuf> = files.filter(|path| path.extension().is_some_and(|end| end == "onnx")).collect();
     match (found.pop(), found.is_empty()) {
         (Some(only), true) => Ok(only),
-        (None, _) => Err(Failure(format!("{}: there is no model.onnx", folder.display()))),
-        (Some(_), false) => {
-            Err(Failure(format!("{}: it has several ONNX files, and none is model.onnx", folder.display())))
-        }
+        (None, _) => Err("there is no model.onnx".to_string()),
+        (Some(_), false) => Err("it has several ONNX files, and none is model.onnx".to_string()),
     }
 }
 
@@ -197,7 +195,7 @@ pub fn parse_onnx(path: &Path, bytes: &[u8]) -> error::Result<Onnx> {
 const UNPACKED: &str = "not packed";
 
 fn from_folder(folder: &Path) -> Result<Chosen, Failure> {
-    let path = onnx_of(folder)?;
+    let path = onnx_of(folder).map_err(failed(folder.display()))?;
     if !folder.join("model.toml").exists() {
         let (folder, file) = (folder.display(), path.display());
         return Err(Failure(format!(

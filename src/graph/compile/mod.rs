@@ -54,6 +54,11 @@ pub(super) fn parse(onnx: &Onnx, input: &[usize], outputs: &Outputs) -> TractRes
         bail!("node {} ({}): tract computes this function wrongly; export it in simpler ones", node.name, node.op_type);
     }
     let reader = tract_onnx::onnx().with_ignore_value_info(true);
+    let mut nodes = onnx.proto.graph.iter().flat_map(|graph| &graph.node);
+    if let Some(node) = nodes.find(|node| !reader.op_register.0.contains_key(&node.op_type)) {
+        let name = if node.name.is_empty() { node.output.first() } else { Some(&node.name) };
+        bail!("node {} ({}): no operator of this name is known", name.map_or("", |name| name), node.op_type);
+    }
     let mut model = reader.model_for_proto_model(&onnx.proto)?;
     let inputs = model.input_outlets()?.len();
     ensure!(inputs == 1, "it has {inputs} inputs instead of 1");

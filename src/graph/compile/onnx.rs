@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use tract_onnx::pb::tensor_proto::{DataLocation, DataType};
 use tract_onnx::pb::tensor_shape_proto::dimension::Value as Length;
 use tract_onnx::pb::type_proto::Value as Kind;
-use tract_onnx::pb::{GraphProto, ModelProto, TensorProto, ValueInfoProto};
+use tract_onnx::pb::{GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto};
 use tract_onnx::prelude::Framework;
 
 use crate::error::{Error, Result};
@@ -82,6 +82,12 @@ impl Onnx {
     /// What it gives.
     pub fn outputs(&self) -> Vec<Declared> {
         self.graph().output.iter().map(declared).collect()
+    }
+
+    /// The operator that gives an output, by ONNX's name.
+    pub fn last_operator(&self, output: &str) -> Option<String> {
+        let gives = |node: &&NodeProto| node.output.iter().any(|given| given == output);
+        self.graph().node.iter().find(gives).map(|node| node.op_type.clone())
     }
 
     /// How often it uses each operator, by ONNX's names.

@@ -1,0 +1,170 @@
+//! Model folders as their authors write them, in tests/models: those without fault give what ONNX Runtime and Pillow give, and of the others
+//! every fault is told in the words that stand in their expected.txt.
+#![cfg(not(target_arch = "wasm32"))]
+
+mod repository;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use repository::scratch;
+
+fn lungglass(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_lungglass")).args(arguments).output().unwrap()
+}
+
+fn folders(below: &str) -> Vec<PathBuf> {
+    let entries = fs::read_dir(repository::path("tests/models").join(below)).unwrap();
+    let mut paths: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
+    paths.sort();
+    paths
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// Every fault is a line, and there is no other.
+#[test]
+fn each_fault_is_told_in_its_words() {
+    let folders = folders("faults");
+    assert!(folders.len() >= 20);
+    for folder in folders {
+        let output = lungglass(&["check", folder.to_str().unwrap()]);
+        let (told, name) = (text(&output.stdout), folder.display());
+        assert_eq!(output.status.code(), Some(1), "{name}: {told}");
+        let faults: Vec<&str> = told.lines().filter_map(|line| line.strip_prefix("fault: ")).collect();
+        let expected = fs::read_to_string(folder.join("expected.txt")).unwrap();
+        for line in expected.lines() {
+            assert!(faults.iter().any(|fault| fault.starts_with(line)), "{name}: no \"{line}\" in {told}");
+        }
+        assert!(faults.iter().all(|fault| expected.lines().any(|line| fault.starts_with(line))), "{name}: {told}");
+        let packed =
+            lungglass(&["pack", folder.to_str().unwrap(), "-o", scratch("faulty").join("x").to_str().unwrap()]);
+        assert_eq!(packed.status.code(), Some(1), "{name}");
+    }
+}
+
+/// The samples were computed by others, from the file to the score: `check` holds them.
+#[test]
+fn folders_without_fault_give_what_others_compute() {
+    for folder in folders("whole") {
+        let output = lungglass(&["check", "--json", folder.to_str().unwrap()]);
+        let told: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(told["faults"].as_array().map(Vec::len), Some(0), "{}: {told}", folder.display());
+        assert_eq!(output.status.code(), Some(0));
+        assert!(told["network"]["samples"].as_u64() >= Some(1), "{told}");
+        assert_eq!(told["network"]["runs"], "page and command");
+    }
+    let shipped = lungglass(&["check", repository::path("model").to_str().unwrap()]);
+    assert_eq!(shipped.status.code(), Some(0), "{}", text(&shipped.stdout));
+}
+
+fn line(arguments: &[&str], picture: &Path) -> serde_json::Value {
+    let output = lungglass(&[&["classify", "--json"], arguments, &[picture.to_str().unwrap()]].concat());
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+#[test]
+fn a_packed_model_reads_as_its_folder_does() {
+    let desk = scratch("packed");
+    for folder in folders("whole") {
+        let name = folder.file_name().unwrap().to_str().unwrap();
+        let (packed, again) = (desk.join(format!("{name}.lungglass")), desk.join("again.lungglass"));
+        for out in [&packed, &again] {
+            let output = lungglass(&["pack", folder.to_str().unwrap(), "-o", out.to_str().unwrap()]);
+            assert_eq!(output.status.code(), Some(0), "{name}: {}", text(&output.stderr));
+        }
+        assert!(fs::read(&packed).unwrap() == fs::read(&again).unwrap(), "{name}: the same folder gives the same file");
+        let picture = folder.join("samples/photo-cat.png");
+        let (mut own, mut other) = (
+            line(&["--model", folder.to_str().unwrap()], &picture),
+            line(&["--model", packed.to_str().unwrap()], &picture),
+        );
+        assert_eq!(
+            (&own["model"]["version"], other["model"]["version"].as_str().map(str::len)),
+            (&"not packed".into(), Some(12))
+        );
+        for line in [&mut own, &mut other] {
+            let line = line.as_object_mut().unwrap();
+            line.remove("ms");
+            line["model"].as_object_mut().unwrap().remove("version");
+        }
+        assert_eq!(own, other, "{name}");
+        // A damaged file is none, and no other file is replaced.
+        let mut bytes = fs::read(&packed).unwrap();
+        let middle = bytes.len() / 2;
+        bytes[middle] ^= 1;
+        fs::write(&again, &bytes).unwrap();
+        let damaged = lungglass(&["classify", "--model", again.to_str().unwrap(), picture.to_str().unwrap()]);
+        assert_eq!(damaged.status.code(), Some(1));
+        assert!(text(&damaged.stderr).contains("its hash is not that of its bytes"), "{}", text(&damaged.stderr));
+    }
+    let kept = desk.join("kept.txt");
+    fs::write(&kept, "mine").unwrap();
+    let folder = &folders("whole")[0];
+    let refused = lungglass(&["pack", folder.to_str().unwrap(), "-o", kept.to_str().unwrap()]);
+    assert_eq!((refused.status.code(), fs::read_to_string(&kept).unwrap()), (Some(1), "mine".to_string()));
+}
+
+#[test]
+fn several_classes_are_named_in_every_format() {
+    let folder = repository::path("tests/models/whole/softmax");
+    let picture = folder.join("samples/photo-cat.png");
+    let model = ["--model", folder.to_str().unwrap()];
+    let json = line(&model, &picture);
+    let classes = json["classes"].as_object().unwrap();
+    let (id, score) = classes.iter().max_by(|a, b| a.1.as_f64().unwrap().total_cmp(&b.1.as_f64().unwrap())).unwrap();
+    assert_eq!((json["class"].as_str(), &json["score"]), (Some(&id[..]), score));
+    let verdict = if id == "normal" { "negative" } else { "positive" };
+    assert_eq!(json["verdict"], verdict);
+
+    let csv = text(&lungglass(&["classify", "--csv", model[0], model[1], picture.to_str().unwrap()]).stdout);
+    let rows: Vec<Vec<&str>> = csv.lines().map(|line| line.split(',').collect()).collect();
+    assert_eq!(rows[0][13..], ["class", "score_normal", "score_bacterial", "score_viral"]);
+    assert_eq!((rows[1].len(), rows[1][13]), (17, &id[..]));
+    let plain = text(&lungglass(&["classify", model[0], model[1], picture.to_str().unwrap()]).stdout);
+    assert!(plain.contains(&format!(": {verdict} {id} score ")), "{plain}");
+
+    // One class alone keeps the line as it was.
+    let one = repository::path("tests/models/whole/one");
+    let json = line(&["--model", one.to_str().unwrap()], &picture);
+    assert!(json.get("classes").is_none() && json.get("class").is_none() && json["score"].is_f64(), "{json}");
+    // What cannot be read has the key, and no scores.
+    let broken = repository::path("tests/cases/bad-crc/input.png");
+    let output = lungglass(&["classify", "--json", model[0], model[1], broken.to_str().unwrap()]);
+    let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert!(json["classes"].is_null() && json.as_object().unwrap().contains_key("classes"), "{json}");
+}
+
+#[test]
+fn hounsfield_units_need_a_window_and_modalities_are_held() {
+    let slice = repository::path("tests/dicom/native-s16.dcm");
+    let without = repository::path("tests/models/whole/softmax");
+    let output = lungglass(&["classify", "--json", "--model", without.to_str().unwrap(), slice.to_str().unwrap()]);
+    let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((output.status.code(), &json["error"]["code"]), (Some(2), &"unsupported".into()), "{json}");
+    let with = repository::path("tests/models/whole/one");
+    let json = line(&["--model", with.to_str().unwrap()], &slice);
+    assert!(json["score"].is_f64() && json["source"]["window"]["width"] == 1500.0, "{json}");
+}
+
+#[test]
+fn what_init_writes_can_be_checked() {
+    for name in ["softmax", "sigmoid", "one", "scores"] {
+        let desk = scratch("init").join(name);
+        fs::create_dir_all(&desk).unwrap();
+        let network = desk.join("model.onnx");
+        fs::copy(repository::path("tests/models/whole").join(name).join("model.onnx"), &network).unwrap();
+        assert_eq!(lungglass(&["init", network.to_str().unwrap()]).status.code(), Some(0));
+        let output = lungglass(&["check", desk.to_str().unwrap()]);
+        assert_eq!(output.status.code(), Some(0), "{name}: {}", text(&output.stdout));
+        let settings = fs::read_to_string(desk.join("model.toml")).unwrap();
+        assert!(settings.contains(&format!("name = \"{name}\"")), "{settings}");
+        assert_eq!(settings.contains("activation = \"none\""), name == "scores", "{settings}");
+        let again = lungglass(&["init", network.to_str().unwrap()]);
+        assert!(again.status.code() == Some(1) && fs::read_to_string(desk.join("model.toml")).unwrap() == settings);
+    }
+}
