@@ -101,7 +101,7 @@ export function browser({ name, version, model, start, steady, forward, ready, a
 export function wholeWay({ version, batches, scrolling }) {
   const rates = [['files to results, slices/s', 'slices', 'command, 1', 'page, 1', 'share', 'command, 2', 'page, 2', 'share', 'bound']];
   const commands = [['the command, ms a slice', 'threads', 'decode', 'preprocess', 'graph', 'all']];
-  const workers = [['a worker, ms a slice', 'workers', 'reading', 'decode', 'preprocess', 'graph', 'telling', 'waiting for the page', 'all']];
+  const workers = [['a worker, ms a slice', 'workers', 'decode', 'preprocess', 'graph', 'telling', 'waiting for the page', 'the rest', 'all']];
   const main = [['the main thread, ms a slice', 'workers', 'busy', 'script', 'layout', 'style', 'other', 'layouts in all']];
   const threads = [['processors, ms a slice', 'workers', 'workers', 'main thread', 'painting', 'pool', 'browser and others', 'all']];
   for (const { kind, slices, rates: found, command, page } of batches) {
@@ -110,7 +110,9 @@ export function wholeWay({ version, batches, scrolling }) {
       const each = (runs, of) => ms(median(runs.map((run) => of(run))) / slices);
       const all = (runs) => each(runs, ({ seconds }) => 1000 * many * seconds);
       commands.push([kind, many, ...['decode', 'preprocess', 'graph'].map((part) => each(command[many], (run) => run.ms[part])), all(command[many])]);
-      workers.push([kind, many, ...['reading', 'decode', 'preprocess', 'graph', 'telling', 'waiting'].map((part) => each(page[many], (run) => run.ms[part])), all(page[many])]);
+      const parts = ['decode', 'preprocess', 'graph', 'telling', 'waiting'];
+      const rest = (run) => 1000 * many * run.seconds - parts.reduce((sum, part) => sum + run.ms[part], 0);
+      workers.push([kind, many, ...parts.map((part) => each(page[many], (run) => run.ms[part])), each(page[many], rest), all(page[many])]);
       main.push([kind, many, ...['busy', 'script', 'layout', 'style', 'other'].map((part) => each(page[many], (run) => 1000 * run.main[part])), median(page[many].map((run) => run.main.layouts))]);
       if (!page[many].every((run) => run.threads)) continue;
       const whole = (run) => Object.values(run.threads).reduce((sum, seconds) => sum + seconds, 0);
@@ -120,6 +122,7 @@ export function wholeWay({ version, batches, scrolling }) {
   return [
     `== from files to results on the screen: ${version} against the command, in turn, medians of ${batches[0].page[1].length} rounds ==`,
     ...[rates, commands, workers, main, ...(threads.length > 1 ? [threads] : [])].map((rows) => table(rows)),
+    'the rest of a worker is opening the file, waiting for its bytes, and making what the page draws',
     `scrolling while two workers read: a frame each ${ms(scrolling.median)} ms in the middle, ${percent(scrolling.over33)} of ${scrolling.count} took longer than a thirtieth of a second, the slowest ${ms(scrolling.slowest)} ms`,
   ].join('\n\n');
 }

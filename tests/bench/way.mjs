@@ -166,19 +166,10 @@ async function watch(page) {
       self.bench.reset();
       return;
     }
-    const zero = () => ({ waiting: 0, reading: 0, decode: 0, preprocess: 0, graph: 0, telling: 0 });
+    const zero = () => ({ waiting: 0, decode: 0, preprocess: 0, graph: 0, telling: 0 });
     let sum, asked, answered;
     const reset = () => { [sum, asked, answered] = [zero(), 0, [performance.now()]]; };
     reset();
-    const bytes = Blob.prototype.arrayBuffer;
-    Blob.prototype.arrayBuffer = async function () {
-      const began = performance.now();
-      try {
-        return await bytes.call(this);
-      } finally {
-        sum.reading += performance.now() - began;
-      }
-    };
     const post = self.postMessage;
     self.postMessage = (message, ...rest) => {
       const began = performance.now();
