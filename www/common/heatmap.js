@@ -1,10 +1,11 @@
 // The class activation map and the opacity as colour, and the lungs as an outline. All are grids over the picture. Knows no reading and no card.
 
-import { paintImage } from './picture.js';
+import { blank, colour, paintImage } from './picture.js';
 
 // Light on dark anatomy and on white tissue alike.
 const WARM = [255, 126, 20];
-const OUTLINE = [64, 208, 255, 200];
+const OUTLINE = [64, 208, 255];
+const OUTLINE_ALPHA = 200;
 
 // Apart in lightness as well as in hue, for those who tell no red from green or no blue from yellow; viewer.css has the same.
 const GROUND_GLASS = [255, 225, 70];
@@ -20,6 +21,12 @@ const FAINT = 0.08;
 // A cell counts as lung from this share on.
 const LUNG = 0.5;
 
+// The map's colours from its lowest value to full strength, as pixels.
+const SHADES = Uint32Array.from({ length: 4096 }, (_, at) => {
+  const strength = Math.max(0, (at / 4095 - FAINT) / (1 - FAINT));
+  return colour(WARM, Math.round(255 * strength ** 0.9));
+});
+
 /**
  * Paints the map, interpolated bilinearly between cell centres, on a canvas of width x height pixels, and on top the outline of
  * the lungs if they are given. The map's lowest value, which is that of all cells outside the lungs, stays clear.
@@ -31,15 +38,16 @@ const LUNG = 0.5;
  * @param {number} height
  */
 export function paintMap(canvas, map, lung, width, height) {
-  const image = new ImageData(width, height);
-  const lowest = map.values.reduce((least, value) => Math.min(least, value), Infinity);
-  const highest = map.values.reduce((most, value) => Math.max(most, value), -Infinity);
+  const image = blank(width, height);
+  const pixels = new Uint32Array(image.data.buffer);
+  let [lowest, highest] = [Infinity, -Infinity];
+  for (const value of map.values) {
+    if (value < lowest) lowest = value;
+    if (value > highest) highest = value;
+  }
   const scale = Math.max(MIN_SCALE, highest - lowest);
-  each(map, width, height, (at, value) => {
-    const strength = Math.max(0, ((value - lowest) / scale - FAINT) / (1 - FAINT));
-    image.data.set(WARM, at * 4);
-    image.data[at * 4 + 3] = Math.round(255 * Math.min(1, strength) ** 0.9);
-  });
+  const values = spread(map, width, height);
+  for (let at = 0; at < values.length; at++) pixels[at] = SHADES[Math.round((SHADES.length - 1) * (values[at] - lowest) / scale)];
   if (lung) paintOutline(image, lung);
   paintImage(canvas, image);
 }
@@ -55,18 +63,14 @@ export function paintMap(canvas, map, lung, width, height) {
  * @param {number} height
  */
 export function paintOpacity(canvas, { width: columns, height: rows, ground_glass: ground, consolidation: dense }, lung, width, height) {
-  const image = new ImageData(width, height);
-  /** @type {(values: Float32Array) => Float32Array} */
-  const spread = (values) => {
-    const pixels = new Float32Array(width * height);
-    each({ width: columns, height: rows, values }, width, height, (at, value) => { pixels[at] = value; });
-    return pixels;
-  };
-  const [hazy, solid] = [spread(ground), spread(dense)];
-  each(lung, width, height, (at, share) => {
-    image.data.set(solid[at] > hazy[at] ? CONSOLIDATION : GROUND_GLASS, at * 4);
-    image.data[at * 4 + 3] = Math.round(255 * share * Math.min(1, solid[at] + hazy[at]));
-  });
+  const image = blank(width, height);
+  const pixels = new Uint32Array(image.data.buffer);
+  const [hazy, solid] = [ground, dense].map((values) => spread({ width: columns, height: rows, values }, width, height));
+  const shares = spread(lung, width, height);
+  for (let at = 0; at < pixels.length; at++) {
+    const alpha = Math.round(255 * shares[at] * Math.min(1, solid[at] + hazy[at]));
+    pixels[at] = colour(solid[at] > hazy[at] ? CONSOLIDATION : GROUND_GLASS, alpha);
+  }
   paintImage(canvas, image);
 }
 
@@ -79,7 +83,7 @@ export function paintOpacity(canvas, { width: columns, height: rows, ground_glas
  * @param {number} height
  */
 export function paintLungs(canvas, lung, width, height) {
-  const image = new ImageData(width, height);
+  const image = blank(width, height);
   paintOutline(image, lung);
   paintImage(canvas, image);
 }
@@ -91,37 +95,36 @@ export function paintLungs(canvas, lung, width, height) {
  * @param {Grid} lung
  */
 function paintOutline({ data, width, height }, lung) {
-  const inside = new Uint8Array(width * height);
-  each(lung, width, height, (at, share) => { inside[at] = share >= LUNG ? 1 : 0; });
+  const pixels = new Uint32Array(data.buffer);
+  const line = colour(OUTLINE, OUTLINE_ALPHA);
+  const shares = spread(lung, width, height);
   for (let y = 1; y < height - 1; y++) {
-    for (let x = 1; x < width - 1; x++) {
-      const at = y * width + x;
-      if (inside[at] && !(inside[at - 1] && inside[at + 1] && inside[at - width] && inside[at + width])) data.set(OUTLINE, at * 4);
+    for (let at = y * width + 1; at < (y + 1) * width - 1; at++) {
+      const isEdge = shares[at] >= LUNG && !(shares[at - 1] >= LUNG && shares[at + 1] >= LUNG && shares[at - width] >= LUNG && shares[at + width] >= LUNG);
+      if (isEdge) pixels[at] = line;
     }
   }
 }
 
 /**
- * Calls `visit(pixel, value)` for every pixel with the grid's value there, interpolated between the centres of its cells.
+ * The grid's value at every pixel, interpolated between the centres of its cells.
  *
  * @param {Grid} grid
  * @param {number} width
  * @param {number} height
- * @param {(pixel: number, value: number) => void} visit
  */
-function each({ width: columns, height: rows, values }, width, height, visit) {
+function spread({ width: columns, height: rows, values }, width, height) {
+  const found = new Float32Array(width * height);
   const across = Array.from({ length: width }, (_, x) => between(x, width, columns));
+  const [low, high, part] = [Int32Array.from(across, (one) => one.low), Int32Array.from(across, (one) => one.high), Float64Array.from(across, (one) => one.part)];
+  const line = new Float64Array(columns);
   for (let y = 0; y < height; y++) {
-    const vertical = between(y, height, rows);
-    const upper = vertical.low * columns;
-    const lower = vertical.high * columns;
-    for (let x = 0; x < width; x++) {
-      const { low, high, part } = across[x];
-      const top = values[upper + low] * (1 - part) + values[upper + high] * part;
-      const bottom = values[lower + low] * (1 - part) + values[lower + high] * part;
-      visit(y * width + x, top * (1 - vertical.part) + bottom * vertical.part);
-    }
+    const down = between(y, height, rows);
+    for (let x = 0; x < columns; x++) line[x] = values[down.low * columns + x] * (1 - down.part) + values[down.high * columns + x] * down.part;
+    const at = y * width;
+    for (let x = 0; x < width; x++) found[at + x] = line[low[x]] * (1 - part[x]) + line[high[x]] * part[x];
   }
+  return found;
 }
 
 /**

@@ -16,6 +16,29 @@ export function paintImage(canvas, image) {
   /** @type {CanvasRenderingContext2D} */ (canvas.getContext('2d', CONTEXT)).putImageData(image, 0, 0);
 }
 
+/** @type {ImageData | null} What was painted last, to be painted over: its memory would otherwise be asked for again and again. */
+let used = null;
+
+/**
+ * A clear image to paint on and to hand to `paintImage` at once.
+ *
+ * @param {number} width
+ * @param {number} height
+ */
+export function blank(width, height) {
+  if (used?.width === width && used.height === height) used.data.fill(0);
+  else used = new ImageData(width, height);
+  return used;
+}
+
+/**
+ * A pixel of an image, as its 32-bit values lie in memory.
+ *
+ * @param {number[]} rgb
+ * @param {number} alpha
+ */
+export const colour = ([red, green, blue], alpha) => (alpha << 24 | blue << 16 | green << 8 | red) >>> 0;
+
 /**
  * Paints the picture on the canvas, one canvas pixel for each pixel.
  *
@@ -23,8 +46,8 @@ export function paintImage(canvas, image) {
  * @param {Picture} picture
  */
 export function paintPicture(canvas, { width, height, gray }) {
-  const image = new ImageData(width, height);
+  const image = blank(width, height);
   const pixels = new Uint32Array(image.data.buffer);
-  for (let i = 0; i < gray.length; i++) pixels[i] = 0xff000000 | gray[i] << 16 | gray[i] << 8 | gray[i];
+  for (let at = 0; at < gray.length; at++) pixels[at] = 0xff000000 | gray[at] * 0x10101;
   paintImage(canvas, image);
 }
