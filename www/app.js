@@ -52,9 +52,11 @@ const progress = new Progress(pool);
 const queue = new Queue(pool, {
   onReading: (reading, handle, job) => resultsPanel.take(reading, handle, job),
   onChange(state) {
+    results.expect(state.untold);
     progress.show(state);
     if (state.files === 0) studies.changed(true);
   },
+  drawn: (ahead) => results.draws(ahead),
 });
 
 const results = new Results(byId('cards'), {

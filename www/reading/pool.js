@@ -10,7 +10,10 @@ const IDLE_MS = 30_000;
 // The memory of an instance never shrinks. One that took more bytes than this is started anew once its work is done.
 const MAX_MEMORY = 512 * 1024 * 1024;
 
-/** @typedef {{ client: WorkerClient, busy: boolean }} Lane A worker and whether it was taken. */
+// Work that a worker is given at once: with more behind what it does, it need not wait for the page.
+export const MAX_AT_ONCE = 3;
+
+/** @typedef {{ client: WorkerClient, load: number }} Lane A worker and how often it is taken. */
 
 /** @typedef {import('./worker-client.js').RequestError} RequestError */
 
@@ -62,21 +65,35 @@ export class Pool {
     else for (const { client } of this.#lanes) if (client.state === 'failed') client.start();
   }
 
-  /** A worker that is ready and free, which is busy until it is given back; null if there is none. */
-  take() {
-    const lane = this.#lanes.find(({ client, busy }) => !busy && client.state === 'ready');
-    if (!lane) return null;
-    lane.busy = true;
+  /**
+   * The ready worker with the least work, which counts as one more of it until it is given back; null if each has `most` already.
+   *
+   * @param {number} [most]
+   */
+  take(most = MAX_AT_ONCE) {
+    /** @type {Lane | null} */
+    let least = null;
+    for (const lane of this.#lanes) {
+      const { client, load } = lane;
+      // One whose memory is to be given back comes to its end first.
+      const bears = client.state === 'ready' && load < most && (load === 0 || client.memory <= MAX_MEMORY);
+      if (bears && load < (least?.load ?? Infinity)) least = lane;
+    }
+    if (!least) return null;
+    least.load++;
     if (this.#idle !== null) clearTimeout(this.#idle);
     this.#idle = null;
-    return lane.client;
+    return least.client;
   }
+
+  /** Whether a ready worker has nothing to do. */
+  get isFree() { return this.#lanes.some(({ client, load }) => load === 0 && client.state === 'ready'); }
 
   /** @param {WorkerClient} client */
   giveBack(client) {
     const lane = this.#lanes.find((other) => other.client === client);
     if (lane) {
-      lane.busy = false;
+      lane.load = Math.max(0, lane.load - 1);
       if (client.state === 'ready' && client.isIdle && client.memory > MAX_MEMORY) client.start();
     }
     if (this.#lanes.length > 1 && this.#idle === null) this.#idle = setTimeout(() => this.#trim(), IDLE_MS);
@@ -90,11 +107,11 @@ export class Pool {
 
   /** Ends what busy workers do; their requests fail with `stopped`. One worker stays, or starts again. */
   cancel() {
-    const busy = this.#lanes.filter((lane) => lane.busy);
-    const kept = this.#lanes.find((lane) => !lane.busy) ?? busy.shift();
+    const busy = this.#lanes.filter(({ load }) => load > 0);
+    const kept = this.#lanes.find(({ load }) => load === 0) ?? busy.shift();
     for (const lane of busy) this.#remove(lane);
-    if (kept?.busy) {
-      kept.busy = false;
+    if (kept && kept.load > 0) {
+      kept.load = 0;
       kept.client.start();
     }
   }
@@ -108,7 +125,7 @@ export class Pool {
   async studies(items, beside) {
     while (this.state !== 'ready') await /** @type {Promise<void>} */ (new Promise((resolve) => this.#waiters.push(resolve)));
     const ready = this.#lanes.filter(({ client }) => client.state === 'ready');
-    return (ready.find(({ busy }) => !busy) ?? ready[0]).client.studies(items, beside);
+    return (ready.find(({ load }) => load === 0) ?? ready[0]).client.studies(items, beside);
   }
 
   #add() {
@@ -118,7 +135,7 @@ export class Pool {
       onProgress: (loaded, total) => this.#onProgress(loaded, total),
     });
     /** @type {Lane} */
-    const lane = { client, busy: false };
+    const lane = { client, load: 0 };
     this.#lanes.push(lane);
     client.start();
   }
@@ -158,6 +175,6 @@ export class Pool {
 
   #trim() {
     this.#idle = null;
-    for (const lane of this.#lanes.slice(1)) if (!lane.busy) this.#remove(lane);
+    for (const lane of this.#lanes.slice(1)) if (lane.load === 0) this.#remove(lane);
   }
 }

@@ -2,23 +2,35 @@
 // Knows no element of the page: it tells `onReading` each reading in input order and `onChange` each change.
 
 import { Job, NOWHERE } from './job.js';
+import { MAX_AT_ONCE } from './pool.js';
+import { RequestError } from './worker-client.js';
 
 // Readings that wait for an earlier one, with their pictures; with more, only the file that all wait for is read.
 const MAX_HELD = 128;
 
-// At most this many waiting files are named.
-const MAX_NAMED = 200;
+// At most this many waiting files are named: more than are seen at once cost the browser time with every change.
+const MAX_NAMED = 40;
+
+// Only files of at most this many bytes wait in a worker for their turn, whose bytes it fetches meanwhile.
+const MAX_SMALL = 16 * 1024 * 1024;
+
+// So many slices of a file are asked for at once.
+const STRANDS = 2;
 
 // A file of many frames, or an archive, is read by several workers when no other file is left, if each still gets at least this many
 // frames, and their copies of it take at most this many bytes.
 const MIN_SHARED = 4;
 const MAX_COPIED_BYTES = 512 * 1024 * 1024;
 
-// Each reading that is told makes the browser lay the page out, which takes longer the more there are. The first of a batch are told one
-// by one, the others together: at the latest when this many are held, or after a pause of this many milliseconds for each that was read.
-const TOLD_ALONE = 100;
+// Each reading that is told makes the browser lay out and paint the page, on the processors that the workers need. The first of a batch
+// are told one by one, the others together: after a pause of this many milliseconds, longer the more were read, or when this many are held.
+const TOLD_ALONE = 6;
 const TOLD_TOGETHER = 48;
+const MIN_PAUSE = 250;
 const PAUSE_A_READING = 0.2;
+
+// In a batch of at most this many slices the progress, which costs less than a result, is told of each.
+const COUNTED_ALONE = 48;
 
 // After this many crashes the rest of a file is given up.
 const MAX_CRASHES = 3;
@@ -34,6 +46,7 @@ const NO_IMAGE = ['not_an_image', 'no_images'];
  * @property {number} files How many wait, with those that are being read.
  * @property {number} done Slices of this batch that were read.
  * @property {number} total Slices of this batch, as far as they are known.
+ * @property {number} untold Of those the ones that `onReading` was not told yet.
  * @property {number | null} secondsLeft
  * @property {number} skipped Files and entries that were left out: no images.
  * @property {StudyBeside[]} beside Files and entries that were set aside as a whole.
@@ -41,7 +54,6 @@ const NO_IMAGE = ['not_an_image', 'no_images'];
  */
 
 /** @typedef {import('./worker-client.js').WorkerClient} WorkerClient */
-/** @typedef {import('./worker-client.js').RequestError} RequestError */
 /** @typedef {(client: WorkerClient) => Promise<void>} Work */
 /** @typedef {{ handle: Handle, wanted: () => boolean, resolve: (reading: FullReading) => void, reject: (failure: Error) => void }} Errand */
 
@@ -49,6 +61,7 @@ export class Queue {
   #pool;
   #onReading;
   #onChange;
+  #drawn;
   /** @type {Job[]} */
   #jobs = [];
   /** @type {Errand[]} */
@@ -58,19 +71,23 @@ export class Queue {
   #timer = null;
   #slices = 0;           // expected in this batch: one a file until its frames are known
   #done = 0;
+  #told = 0;
   /** @type {number | null} */
   #began = null;
+  #key = 0;              // of the file that was opened last
 
   /**
    * @param {import('./pool.js').Pool} pool
    * @param {object} on
    * @param {(reading: FullReading, handle: Handle, job: Job) => void} on.onReading Is told each reading, in input order.
    * @param {(state: QueueState) => void} on.onChange
+   * @param {(ahead: number) => boolean} on.drawn Whether the pictures of the reading are wanted that will be told after so many others.
    */
-  constructor(pool, { onReading, onChange }) {
+  constructor(pool, { onReading, onChange, drawn }) {
     this.#pool = pool;
     this.#onReading = onReading;
     this.#onChange = onChange;
+    this.#drawn = drawn;
   }
 
   /** Entries of files that were left out since the last `forget`: no images. */
@@ -125,14 +142,15 @@ export class Queue {
     return jobs.map((job) => job.replaces).filter((record) => record !== null);
   }
 
-  /** Gives work to workers that are free; called when one may be. */
+  /** Gives work to workers that can take some; called when one may. */
   dispatch() {
     for (;;) {
-      const work = this.#next();
-      if (!work) return;
-      const client = this.#pool.take();
-      if (!client) return this.#pool.grow();
-      this.#perform(client, work());
+      const next = this.#next();
+      if (!next) return;
+      if (!this.#pool.isFree) this.#pool.grow();
+      const client = this.#pool.take(next.most);
+      if (!client) return;
+      this.#perform(client, next.work());
     }
   }
 
@@ -150,24 +168,31 @@ export class Queue {
   }
 
   /**
-   * What a free worker is to do: a function that takes the work off the list and gives one that does it.
+   * What is to be done next: `work` takes it off the list and gives a function that does it, in a worker that has less than `most` to do.
    *
-   * @returns {(() => Work) | null}
+   * @returns {{ work: () => Work, most: number } | null}
    */
   #next() {
     while (this.#errands.length > 0 && !this.#errands[0].wanted()) this.#errands.shift()?.reject(new Error('no longer wanted'));
     if (this.#errands.length > 0) {
-      return () => {
-        const [errand] = this.#errands.splice(0, 1);
-        return (client) => this.#run(client, errand);
+      return {
+        most: isSmall(this.#errands[0].handle.file) ? MAX_AT_ONCE : 1,
+        work: () => {
+          const [errand] = this.#errands.splice(0, 1);
+          return (client) => this.#run(client, errand);
+        },
       };
     }
     const job = this.#nextJob();
     if (!job) return null;
-    return () => {
-      job.readers++;
-      this.#began ??= performance.now();
-      return (client) => this.#read(client, job).finally(() => { job.readers--; });
+    return {
+      // Another worker helps with a file that one reads already, and has nothing else to do.
+      most: isSmall(job.file) && job.readers === 0 ? MAX_AT_ONCE : 1,
+      work: () => {
+        job.readers++;
+        this.#began ??= performance.now();
+        return (client) => this.#read(client, job).finally(() => { job.readers--; });
+      },
     };
   }
 
@@ -187,10 +212,10 @@ export class Queue {
    */
   async #run(client, { handle, resolve, reject }) {
     try {
-      await client.open(handle.name, /** @type {File} */ (handle.file));
-      const reading = await client.read(/** @type {number} */ (handle.frameIndex));
-      resolve(reading);
-      await client.close();
+      const [file, frame] = [/** @type {File} */ (handle.file), /** @type {number} */ (handle.frameIndex)];
+      const { reading, failure } = await client.take({ key: ++this.#key, name: handle.name, file, frame, drawn: true });
+      if (reading) resolve(reading);
+      else reject(new RequestError(failure?.code ?? 'crashed', failure?.message ?? ''));
     } catch (failure) {
       reject(failure);
     }
@@ -201,11 +226,13 @@ export class Queue {
    * @param {Job} job
    */
   async #read(client, job) {
+    const key = ++this.#key;
     try {
       if (!job.file) throw Object.assign(new Error('the file cannot be opened: the browser does not give it'), { code: 'io' });
-      const opened = await client.open(job.name, job.file);
-      if (job.cancelled) return;
-      if (job.frames === null) {
+      if (job.frames !== null) await client.open(job.name, job.file, key);
+      else {
+        const opened = await client.take({ key, name: job.name, file: job.file, frame: job.only, drawn: this.#drawn(this.#ahead(job)) });
+        if (job.cancelled) return;
         const isAside = opened.isAside && job.folder !== null;
         this.#expect(job, isAside ? 0 : job.only === null ? opened.frames : 1);
         if (job.replaces === null) {
@@ -213,17 +240,32 @@ export class Queue {
           if (isAside || !opened.isAside) this.#setAside(opened.setAside, isAside ? job.folder : job.own);
         }
         if (isAside) this.#tell();
-        // Others may help.
+        const { reading, failure } = opened;
+        if (reading || failure) return this.#hold(job, job.take(), reading ?? job.unread(0, /** @type {RequestError} */ (failure), this.#model));
+        // So many are on their way, and others may help.
+        this.#changed();
         this.dispatch();
       }
     } catch (failure) {
       if (!job.cancelled) this.#unopened(job, failure);
       return;
     }
+    await Promise.all(Array.from({ length: STRANDS }, () => this.#strand(client, job, key)));
+    await client.close(key).catch(() => {});
+  }
+
+  /**
+   * Reads frames of an opened file one after the other. Of several strands one is read while another waits for the page.
+   *
+   * @param {WorkerClient} client
+   * @param {Job} job
+   * @param {number} key
+   */
+  async #strand(client, job, key) {
     while (job.left > 0 && !job.cancelled && this.#mayGoOn(job)) {
       const frame = job.take();
       try {
-        const reading = await client.read(job.index(frame));
+        const reading = await client.read(job.index(frame), { key, drawn: this.#drawn(this.#ahead(job) + frame - job.told) });
         if (!job.cancelled) this.#hold(job, frame, reading);
       } catch (failure) {
         if (job.cancelled) return;
@@ -232,7 +274,20 @@ export class Queue {
         if (failure.code === 'crashed') return this.#crashed(job, failure);
       }
     }
-    await client.close().catch(() => {});
+  }
+
+  /**
+   * How many readings are told before those of a job, as far as it is known.
+   *
+   * @param {Job} job
+   */
+  #ahead(job) {
+    let sum = 0;
+    for (const other of this.#jobs) {
+      if (other === job) break;
+      sum += other.expected - other.told;
+    }
+    return sum;
   }
 
   /** The model of what reads, which is ready whenever something was read. */
@@ -244,7 +299,7 @@ export class Queue {
    * @param {Job} job
    */
   #mayGoOn(job) {
-    return this.#errands.length === 0 && (this.#held < MAX_HELD || job === this.#jobs[0]);
+    return this.#errands.every(({ handle }) => isSmall(handle.file)) && (this.#held < MAX_HELD || job === this.#jobs[0]);
   }
 
   /**
@@ -303,8 +358,9 @@ export class Queue {
   // Tells what has no earlier reading to wait for, now or soon.
   #tell() {
     const isEnd = this.#done === this.#slices;
-    if (this.#done <= TOLD_ALONE || this.#held >= TOLD_TOGETHER || isEnd) this.#tellNow();
-    else this.#timer ??= setTimeout(() => this.#tellNow(), PAUSE_A_READING * this.#done);
+    if (this.#done <= TOLD_ALONE || this.#held >= TOLD_TOGETHER || isEnd) return this.#tellNow();
+    this.#timer ??= setTimeout(() => this.#tellNow(), MIN_PAUSE + PAUSE_A_READING * this.#done);
+    if (this.#slices <= COUNTED_ALONE) this.#changed();
   }
 
   #tellNow() {
@@ -317,6 +373,7 @@ export class Queue {
         const { whole = false, ...reading } = next;
         job.held.delete(frame);
         this.#held--;
+        this.#told++;
         this.#onReading(reading, { file: job.file, name: job.name, own: job.own, frameIndex: whole ? null : job.index(frame) }, job);
       }
       if (job.frames === null || job.told < job.frames) break;
@@ -328,7 +385,7 @@ export class Queue {
   /** @param {Job[]} jobs */
   #append(jobs) {
     if (this.#jobs.length === 0) {
-      this.#slices = this.#done = 0;
+      this.#slices = this.#done = this.#told = 0;
       this.#began = null;
     }
     for (const job of jobs) this.#jobs.push(job);
@@ -354,6 +411,7 @@ export class Queue {
       files: this.#jobs.length,
       done: this.#done,
       total: this.#slices,
+      untold: this.#jobs.length > 0 ? this.#slices - this.#told : 0,
       secondsLeft: this.#slices > 3 && this.#done > 1 ? left * spent / this.#done / 1000 : null,
       skipped: this.skipped,
       beside: this.beside,
@@ -361,3 +419,6 @@ export class Queue {
     });
   }
 }
+
+/** @param {File | null} file */
+const isSmall = (file) => (file?.size ?? 0) <= MAX_SMALL;

@@ -31,6 +31,8 @@ export class RequestError extends Error {
   }
 }
 
+const STOPPED = () => new RequestError('stopped', 'stopped');
+
 /**
  * What the worker sends, see worker.js.
  *
@@ -39,6 +41,8 @@ export class RequestError extends Error {
  *     | { type: 'done', value: unknown, memory: number }
  *     | { type: 'failed', code: string, message: string, fatal: boolean, place: SlicePlace | null, aside: Aside | null })} Answer
  */
+
+/** @typedef {{ frames: number, skipped: number, isAside: boolean, setAside: SetAside[] }} OpenedFile */
 
 export class WorkerClient {
   /** @type {ReaderState} */
@@ -112,15 +116,17 @@ export class WorkerClient {
     }
   }
 
-  /** Terminates the worker; whatever it was doing fails with `stopped`. */
-  stop(failure = new RequestError('stopped', 'stopped')) {
+  /**
+   * Terminates the worker. What it was doing, the oldest request, fails with `failure`, and what waited behind it with `stopped`.
+   */
+  stop(failure = STOPPED()) {
     this.#worker?.terminate();
     this.#worker = null;
     this.memory = 0;
     const pending = [...this.#pending.values()];
     this.#pending.clear();
     this.#listen();
-    for (const { reject } of pending) reject(failure);
+    for (const [at, { reject }] of pending.entries()) reject(at === 0 ? failure : STOPPED());
   }
 
   /** Resolves when the worker can read; stays pending while it cannot. */
@@ -130,26 +136,40 @@ export class WorkerClient {
   }
 
   /**
+   * Reads a slice of a file, `frame` or the only one, and closes it; where it has several and none is named, it stays open.
+   *
+   * @param {{ key: number, name: string, file: File, frame: number | null, drawn: boolean }} wanted `key` is one that nothing open has;
+   *   `drawn` whether the pictures are wanted.
+   * @returns {Promise<OpenedFile & { reading?: FullReading, failure?: Coded & { place: SlicePlace | null } }>}
+   */
+  take(wanted) { return this.#request('take', wanted); }
+
+  /**
    * @param {string} name
    * @param {File} file
-   * @returns {Promise<{ frames: number, skipped: number, isAside: boolean, setAside: SetAside[] }>}
+   * @param {number} [key] What is open under it is closed.
+   * @returns {Promise<OpenedFile>}
    */
-  open(name, file) { return this.#request('open', { name, file }); }
+  open(name, file, key = 0) { return this.#request('open', { key, name, file }); }
 
   /**
    * @param {number} frame
+   * @param {{ key: number, drawn: boolean }} of
    * @returns {Promise<FullReading>}
    */
-  read(frame) { return this.#request('read', { frame }); }
+  read(frame, { key, drawn }) { return this.#request('read', { key, frame, drawn }); }
 
   /**
    * @param {number} frame
    * @returns {Promise<FullPixels>}
    */
-  pixels(frame) { return this.#request('pixels', { frame }); }
+  pixels(frame) { return this.#request('pixels', { key: 0, frame }); }
 
-  /** @returns {Promise<null>} */
-  close() { return this.#request('close', {}); }
+  /**
+   * @param {number} key
+   * @returns {Promise<null>}
+   */
+  close(key) { return this.#request('close', { key }); }
 
   /**
    * @param {StudyItem[]} items

@@ -1,4 +1,4 @@
-// The reading worker: owns the wasm instance and one opened file. Knows no page.
+// The reading worker: owns the wasm instance and the files that are open. Knows no page.
 //
 // Protocol. Every request carries an `id`, and gets exactly one `done` or `failed` with that id.
 //
@@ -7,16 +7,22 @@
 //                                       module: a WebAssembly.Module compiled earlier, or null to fetch it; salt: what the words for
 //                                       series are made with, or null; reads: false for a worker that only gives pixels, which
 //                                       unpacks no network
-//   { id, type: 'open', name, file }    file: Blob; closes what was open
-//   { id, type: 'read', frame }         frame counts from 0; where the worker reads
-//   { id, type: 'pixels', frame }       frame counts from 0; where it does not
-//   { id, type: 'close' }
+//   { id, type: 'take', key, name, file, frame, drawn }
+//                                       file: Blob; reads its slice `frame`, or the one that it has, and closes it again; one of several
+//                                       slices stays open if `frame` is null
+//   { id, type: 'open', key, name, file }
+//                                       closes what was open under this key
+//   { id, type: 'read', key, frame, drawn }
+//                                       frame counts from 0; drawn: whether the page wants to draw it; where the worker reads
+//   { id, type: 'pixels', key, frame }  frame counts from 0; where it does not
+//   { id, type: 'close', key }
 //   { id, type: 'studies', items, beside }
 //                                       items: StudyItem[] of reading.d.ts; beside: StudyBeside[]
 // Worker to page:
 //   { id, type: 'progress', loaded, total }        bytes of the module; the total is known from the build
 //   { id, type: 'done', value, memory }              memory: bytes of this instance, which never become fewer
 //        load:    { model, module }; model is null without the network
+//        take:    { frames, skipped, isAside, setAside } and, if it was read, `reading` or `failure`, which is { code, message, place }
 //        open:    { frames, skipped, isAside, setAside }; frames alone where the worker only gives pixels
 //        read:    a FullReading; the buffers of its maps, lungs and picture are transferred
 //        pixels:  FullPixels; the buffers are transferred
@@ -26,6 +32,7 @@
 //                                       fatal: this instance must not be used again; place and aside: of a file that could not be
 //                                       opened, as far as it is known, else null
 //
+// Requests are worked off one after the other in the order of their arrival; while one is, the bytes of the next files come in.
 // There is no cancel message: a forward pass cannot be interrupted, so the page terminates the worker.
 
 import { check, modulePath, published } from '../common/published.js';
@@ -35,6 +42,9 @@ const LIBRARY = 'pkg/lungglass.js';
 
 // The file, its copy inside the instance and its pixels must fit one 32-bit memory.
 const MAX_FILE = 512 * 1024 * 1024;
+
+// The bytes of a file of at most this size are fetched while others are read.
+const MAX_AHEAD = 16 * 1024 * 1024;
 
 // The longest side of a picture handed to the page: what a card can show.
 const MAX_SIDE = 512;
@@ -57,8 +67,8 @@ class CodedError extends Error {
 let library;
 /** @type {(bytes: Uint8Array, name: string) => Opened} Opens a file for what this worker gives of it. */
 let opener;
-/** @type {Opened | null} */
-let opened = null;
+/** @type {Map<number, Opened>} By the keys that the page gave them. */
+const opened = new Map();
 /** @type {WebAssembly.Memory | null} Of the instance. */
 let memory = null;
 
@@ -89,34 +99,72 @@ async function load({ id, module, salt, reads }) {
 }
 
 /**
- * @param {{ name: string, file: Blob }} request
- * @returns {Promise<Result>}
+ * A file, opened; `bytes` are those that were asked for ahead.
+ *
+ * @param {{ name: string, file: Blob, bytes?: Promise<ArrayBuffer> }} request
  */
-async function open({ name, file }) {
-  close();
+async function source({ name, file, bytes }) {
   if (file.size > MAX_FILE) {
     throw new CodedError('too_large', `The file has ${Math.round(file.size / 1048576)} MB, and a browser can take at most ${MAX_FILE / 1048576} MB at once. Export fewer frames, or use the command-line program.`);
   }
   let buffer;
   try {
-    buffer = await file.arrayBuffer();
+    buffer = await (bytes ?? file.arrayBuffer());
   } catch {
     throw new CodedError('unreadable', 'The browser could not read this file. If it is a folder, choose the files inside it; if it was moved or changed, choose it again.');
   }
-  opened = opener(new Uint8Array(buffer), name);
-  const { length: frames } = opened;
-  return { value: 'skipped' in opened ? { frames, skipped: opened.skipped, isAside: opened.isAside, setAside: opened.setAside } : { frames } };
+  return opener(new Uint8Array(buffer), name);
 }
 
 /**
- * @param {{ frame: number }} request
- * @returns {Result}
+ * What the page is told of an opened file.
+ *
+ * @param {Opened} from
  */
-function read({ frame }) {
+function found(from) {
+  const { length: frames } = from;
+  return 'skipped' in from ? { frames, skipped: from.skipped, isAside: from.isAside, setAside: from.setAside } : { frames };
+}
+
+/**
+ * @param {{ key: number, name: string, file: Blob, bytes?: Promise<ArrayBuffer> }} request
+ * @returns {Promise<Result>}
+ */
+async function open(request) {
+  close(request);
+  const from = await source(request);
+  opened.set(request.key, from);
+  return { value: found(from) };
+}
+
+/**
+ * @param {{ key: number, name: string, file: Blob, bytes?: Promise<ArrayBuffer>, frame: number | null, drawn: boolean }} request
+ * @returns {Promise<Result>}
+ */
+async function take(request) {
+  const value = /** @type {{ frames: number, isAside?: boolean }} */ ((await open(request)).value);
+  if (request.frame === null && (value.frames !== 1 || value.isAside)) return { value };
+  try {
+    const { value: reading, transfer } = read({ ...request, frame: request.frame ?? 0 });
+    return { value: { ...value, reading }, transfer };
+  } catch (failure) {
+    if (!isCoded(failure)) throw failure;
+    return { value: { ...value, failure: coded(failure) } };
+  } finally {
+    close(request);
+  }
+}
+
+/**
+ * @param {{ key: number, frame: number, drawn: boolean }} request
+ * @returns {{ value: FullReading, transfer: Transferable[] }}
+ */
+function read({ key, frame, drawn }) {
   /** @type {FullReading} */
-  const reading = /** @type {import('../pkg/lungglass.js').Source} */ (opened).read(frame);
+  const reading = /** @type {import('../pkg/lungglass.js').Source} */ (opened.get(key)).read(frame);
   /** @type {Transferable[]} */
   const transfer = [];
+  if (!drawn) reading.picture = reading.map = reading.lung = reading.opacity_map = null;
   if (reading.picture) {
     reading.picture = shrink(reading.picture, MAX_SIDE);
     reading.picture.gray = owned(reading.picture.gray);
@@ -137,21 +185,24 @@ function read({ frame }) {
 }
 
 /**
- * @param {{ frame: number }} request
+ * @param {{ key: number, frame: number }} request
  * @returns {Result}
  */
-function pixels({ frame }) {
+function pixels({ key, frame }) {
   // Beside its gray levels the library tells the values of the input, which the page does not show.
   /** @type {FullPixels} */
-  const { input: { width, height, gray }, values, ...rest } = /** @type {import('../pkg/lungglass.js').Slices} */ (opened).pixels(frame);
+  const { input: { width, height, gray }, values, ...rest } = /** @type {import('../pkg/lungglass.js').Slices} */ (opened.get(key)).pixels(frame);
   const value = { ...rest, values: owned(values), input: { width, height, gray: owned(gray) } };
   return { value, transfer: [value.values.buffer, value.input.gray.buffer] };
 }
 
-/** @returns {Result} */
-function close() {
-  opened?.free();
-  opened = null;
+/**
+ * @param {{ key: number }} request
+ * @returns {Result}
+ */
+function close({ key }) {
+  opened.get(key)?.free();
+  opened.delete(key);
   return { value: null };
 }
 
@@ -171,8 +222,24 @@ function owned(array) {
   return /** @type {A} */ (array.byteLength === array.buffer.byteLength ? array : array.slice());
 }
 
+/**
+ * The library gives every error that it expects a code; anything else is a trap.
+ *
+ * @param {any} failure
+ */
+const isCoded = (failure) => typeof failure?.code === 'string';
+
+/**
+ * What the page is told of an error.
+ *
+ * @param {any} failure
+ */
+function coded(failure) {
+  return { code: isCoded(failure) ? failure.code : 'crashed', message: String(failure?.message ?? failure), place: failure?.place ?? null };
+}
+
 /** @type {{ [type: string]: (request: any) => Result | Promise<Result> }} */
-const handlers = { load, open, read, pixels, close, studies };
+const handlers = { load, take, open, read, pixels, close, studies };
 
 /** @param {{ id: number, type: string }} request */
 async function answer(request) {
@@ -181,22 +248,17 @@ async function answer(request) {
     const { value, transfer = [] } = await handlers[type](request);
     postMessage({ id, type: 'done', value, memory: memory?.buffer.byteLength ?? 0 }, transfer);
   } catch (failure) {
-    // The library gives every error that it expects a code; anything else is a trap.
-    const coded = typeof failure?.code === 'string';
-    postMessage({
-      id,
-      type: 'failed',
-      code: coded ? failure.code : 'crashed',
-      message: String(failure?.message ?? failure),
-      fatal: !coded,
-      place: failure?.place ?? null,
-      aside: failure?.aside ?? null,
-    });
+    postMessage({ id, type: 'failed', ...coded(failure), fatal: !isCoded(failure), aside: failure?.aside ?? null });
   }
 }
 
 // One request at a time, in the order of arrival.
 let last = Promise.resolve();
 addEventListener('message', ({ data }) => {
+  if (data.type === 'take' && data.file.size <= MAX_AHEAD) {
+    data.bytes = data.file.arrayBuffer();
+    // Whoever waits for them is told; until then nobody need be.
+    data.bytes.catch(() => {});
+  }
   last = last.then(() => answer(data));
 });

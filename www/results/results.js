@@ -7,11 +7,16 @@
 import { element } from '../common/dom.js';
 import { ResultCard } from './result-card.js';
 
-// In a list of at most this many every card stays whole. In a longer one only those near the viewport do.
+// In a list of at most this many every card stays whole. In a longer one only those near the viewport do; by its first cards it knows what
+// the others are likely to measure.
 const ALWAYS_WHOLE = 60;
+const MEASURED = 12;
 
 // Cards of a group that are shown: a number that fills the rows whether two, three or four stand beside each other.
 const GROUP = 60;
+
+// Of a long list the pictures of so many cards come with their readings. The others are read again for somebody who comes near.
+const DRAWN = 24;
 
 // The pixels of at most this many slices are kept.
 const MAX_WITH_PIXELS = 96;
@@ -35,6 +40,8 @@ export class Results {
   /** @type {Listed[]} In input order. */
   records = [];
   #counts = { judged: 0, refused: 0, error: 0 };
+  #expected = 0;               // records that are on their way
+  #isMeasured = false;
   /** @type {Map<Element | null, Listed>} By the element of the card. */
   #byNode = new Map();
   /** @type {Set<Listed>} The longest unused first. */
@@ -85,6 +92,23 @@ export class Results {
     });
   }
 
+  /**
+   * Whether the pictures of the reading are wanted now that comes after so many others.
+   *
+   * @param {number} ahead
+   */
+  draws(ahead) {
+    const count = this.records.length;
+    return count + ahead < DRAWN || count + Math.max(ahead, this.#expected) <= ALWAYS_WHOLE || (this.records.at(-1)?.near ?? false);
+  }
+
+  /**
+   * So many more readings are on their way, as far as it is known.
+   *
+   * @param {number} more
+   */
+  expect(more) { this.#expected = more; }
+
   get readings() { return this.records.map(({ reading }) => reading); }
 
   /**
@@ -96,13 +120,16 @@ export class Results {
    * @param {Listed | null} [after]
    */
   add(reading, whence, model, after = null) {
+    const count = this.records.length + 1;
+    const willBeLong = count > MEASURED && count + this.#expected > ALWAYS_WHOLE;
+    if (willBeLong && !this.#isMeasured) this.#measure();
     const record = this.#listed(recordOf(reading, whence), model);
     const at = after ? this.records.indexOf(after) + 1 : this.records.length;
     this.records.splice(at, 0, record);
     this.#count(record, 1);
     this.#put(record, (node) => (after ? after.card.node.after(node) : this.#append(node)));
-    if (!this.#isLong) this.#unfold(record);
-    if (this.records.length === ALWAYS_WHOLE + 1) this.#grown();
+    if (!this.#isLong && !willBeLong) this.#unfold(record);
+    if (count === ALWAYS_WHOLE + 1) for (const { near, card } of this.records) if (!near) card.fold();
     return record;
   }
 
@@ -180,6 +207,7 @@ export class Results {
     this.#list.replaceChildren();
     this.#list.classList.remove('long');
     this.#last = null;
+    this.#isMeasured = false;
     this.records = [];
     this.#counts = { judged: 0, refused: 0, error: 0 };
     this.#byNode.clear();
@@ -247,8 +275,9 @@ export class Results {
 
   // Groups
 
-  /** The list has become a long one. What the first cards measure is likely for the others: without it the page would jump as they unfold. */
-  #grown() {
+  /** The list becomes a long one. What the first cards measure is likely for the others: without it the page would jump as they unfold. */
+  #measure() {
+    this.#isMeasured = true;
     const { offsetHeight: height, childElementCount: cards } = /** @type {HTMLElement} */ (this.#list.firstElementChild);
     /** @type {{ [name: string]: number }} */
     const likely = { '--each': height / cards };
@@ -259,7 +288,6 @@ export class Results {
     }
     for (const [name, pixels] of Object.entries(likely)) if (pixels > 0) this.#list.style.setProperty(name, `${pixels}px`);
     this.#list.classList.add('long');
-    for (const { near, card } of this.records) if (!near) card.fold();
   }
 
   /** @param {HTMLElement} node */
