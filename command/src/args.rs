@@ -107,6 +107,9 @@ pub struct Validate {
     /// Only the rows of this split (COVID-CT: train, val or test)
     #[arg(long, value_name = "NAME")]
     pub split: Option<String>,
+    /// What a row of the report is: a slice, or a study, which is all rows of one group, or one row that names a folder or a volume
+    #[arg(long, value_enum, default_value_t = Unit::Slice, conflicts_with_all = ["covid_ct", "shard", "resume", "thumbnails"])]
+    pub unit: Unit,
     /// Only every N-th row, from the I-th on; `merge` puts the shards together
     #[arg(long, value_name = "I/N")]
     pub shard: Option<Shard>,
@@ -130,6 +133,25 @@ pub struct Validate {
     pub out: PathBuf,
     #[command(flatten)]
     pub network: Network,
+}
+
+/// What a validation counts.
+#[derive(Debug, Clone, Copy, Default, PartialEq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Unit {
+    #[default]
+    Slice,
+    Study,
+}
+
+impl Unit {
+    /// Several of them, as reports name them.
+    pub fn plural(self) -> &'static str {
+        match self {
+            Unit::Slice => "slices",
+            Unit::Study => "studies",
+        }
+    }
 }
 
 /// Part I of N of a manifest, from 1.

@@ -24,9 +24,9 @@ use crate::tell::{plain, tell};
 use crate::{network, output};
 
 /// Slices that are on their way at once, for each core: one is read, and the others may wait for a slower one before them.
-const AHEAD: usize = 4;
+pub(crate) const AHEAD: usize = 4;
 /// Bytes of files from which on no other is opened before the reading of one is done.
-const MAX_HELD: u64 = 512 << 20;
+pub(crate) const MAX_HELD: u64 = 512 << 20;
 
 /// Reads every input. One that cannot be read gets a line that says why, and stops nothing.
 pub fn run(arguments: &Classify) -> Result<Outcome, Failure> {
@@ -41,7 +41,7 @@ pub fn run(arguments: &Classify) -> Result<Outcome, Failure> {
         (_, true) => Format::Csv,
         _ => Format::Text,
     };
-    let (mut counts, mut summary) = (Counts::default(), Summary::default());
+    let (mut counts, mut summary) = (Counts::default(), Summary::new(&classifier.model));
     let limits = arguments.limits.of_pipeline();
     let whole = match write_lines(&classifier, &inputs, limits, format, maps.as_mut(), &mut counts, &mut summary) {
         // Who reads the lines has seen enough.
@@ -193,7 +193,7 @@ fn write_lines(
 }
 
 /// A slice of an input that is still to be read.
-struct Queued {
+pub(crate) struct Queued {
     file: String,
     /// What the names of the files that are made of it start with.
     stem: OsString,
@@ -215,7 +215,7 @@ impl Queued {
     }
 
     /// Its reading, without the picture.
-    fn read(&self, classifier: &Classifier) -> Reading {
+    pub(crate) fn read(&self, classifier: &Classifier) -> Reading {
         // A fault of ours costs this slice, and no line that waits behind it.
         let read = || classifier.read_pending(&self.slice, &self.file);
         panic::catch_unwind(AssertUnwindSafe(read)).map_or_else(
@@ -229,7 +229,7 @@ impl Queued {
 }
 
 /// The slices of all inputs in order. An input is opened when its turn comes.
-struct Queue<'a> {
+pub(crate) struct Queue<'a> {
     inputs: std::slice::Iter<'a, Input>,
     limits: Limits,
     /// Bytes of images from which on no other is opened.
@@ -245,7 +245,7 @@ struct Queue<'a> {
 }
 
 impl<'a> Queue<'a> {
-    fn new(inputs: &'a [Input], limits: Limits, most: u64) -> Queue<'a> {
+    pub(crate) fn new(inputs: &'a [Input], limits: Limits, most: u64) -> Queue<'a> {
         Queue {
             inputs: inputs.iter(),
             limits,
@@ -261,7 +261,7 @@ impl<'a> Queue<'a> {
 
 impl Queue<'_> {
     /// Whether the next slice takes no more memory than there may be: it is in a file that is held anyway, or few bytes are.
-    fn has_room(&mut self) -> bool {
+    pub(crate) fn has_room(&mut self) -> bool {
         if self.file.as_ref().is_some_and(|(_, slices)| slices.has_opened_next()) {
             return true;
         }

@@ -23,6 +23,7 @@ mod preprocess;
 mod reading;
 mod report;
 mod serve;
+mod studies;
 mod summary;
 mod table;
 mod tell;

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-use crate::args::{Merge, Shard};
+use crate::args::{Merge, Shard, Unit};
 use crate::failure::{Failure, Outcome, failed};
 use crate::output::Lock;
 use crate::predictions::{self, Each, Prediction, Rows};
@@ -26,6 +26,8 @@ struct Run {
     model: Name,
     #[serde(default)]
     shard: Option<Shard>,
+    #[serde(default)]
+    unit: Unit,
     #[serde(default)]
     without_score: Vec<Unanswered>,
 }
@@ -63,6 +65,10 @@ pub fn run(arguments: &Merge) -> Result<Outcome, Failure> {
     {
         let folder = other.folder.display();
         return Err(Failure(format!("{folder}: it was read by another network or at another threshold")));
+    }
+    if let Some(other) = others.iter().find(|other| other.run.unit != first.run.unit) {
+        let (folder, unit) = (other.folder.display(), other.run.unit.plural());
+        return Err(Failure(format!("{folder}: its rows are {unit}, and those before are not")));
     }
     let run = of_all(&parts);
     let (rows, values) = in_order(parts)?;
@@ -116,7 +122,7 @@ fn part<'a>(folder: &'a Path, subgroups: &[String]) -> Result<Part<'a>, Failure>
 
 /// The run that all shards are.
 fn of_all(parts: &[Part]) -> ModelRun {
-    let Run { threshold, uncertain, model, .. } = &parts[0].run;
+    let Run { threshold, uncertain, model, unit, .. } = &parts[0].run;
     let devices: BTreeSet<&str> = parts.iter().map(|part| part.run.device.as_str()).collect();
     ModelRun {
         name: model.name.clone(),
@@ -128,6 +134,7 @@ fn of_all(parts: &[Part]) -> ModelRun {
         // Shards run at the same time.
         images_per_second: parts.iter().map(|part| part.run.images_per_second).sum(),
         shard: None,
+        unit: *unit,
     }
 }
 

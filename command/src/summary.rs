@@ -8,26 +8,31 @@ use lungglass::decode::SetAside;
 use lungglass::model::Model;
 use lungglass::place::Spot;
 use lungglass::reading::{ModelName, Reading};
-use lungglass::study::{self, Beside, Item, Kind, Order, Repeat, Stack, Study};
+use lungglass::study::{self, Beside, Item, Kind, Order, Repeat, Rule, Stack, Study};
 use serde_json::json;
 
 use crate::failure::{Failure, failed};
 use crate::output;
 
 /// What every summary says of itself.
-pub const NOTE: &str = "The network judges single slices. Counts and ranks over several slices have not been validated; none is a diagnosis.";
+pub const NOTE: &str = "A study's score is the mean of its highest slices; the model card says on how few volumes it was judged. Counts and ranks over slices have not been validated; none is a diagnosis.";
 
 /// What the words for UIDs are made with; no output holds them.
 const SALT: &[u8] = b"summary";
 
 /// The slices read so far.
-#[derive(Default)]
 pub struct Summary {
+    rule: Option<Rule>,
     items: Vec<Item>,
     beside: Vec<Beside>,
 }
 
 impl Summary {
+    /// Of no slice yet, which `model` will judge.
+    pub fn new(model: &Model) -> Summary {
+        Summary { rule: Rule::of(model), items: Vec::new(), beside: Vec::new() }
+    }
+
     /// Takes a reading that came in `container`, an archive or a folder.
     pub fn add(&mut self, reading: &Reading, container: Option<&str>) {
         self.items.push(Item::new(reading, container.map(str::to_string), SALT));
@@ -40,7 +45,7 @@ impl Summary {
     }
 
     fn studies(&self) -> Vec<Study> {
-        study::studies(&self.items, &self.beside)
+        study::studies(&self.items, &self.beside, self.rule.as_ref())
     }
 
     /// What was set aside as a whole.
@@ -98,7 +103,8 @@ impl Summary {
     }
 }
 
-/// `series 1: 12 of 40 judged slices are scored positive; highest 0.930 in slice 23; set aside: 2 refused`.
+/// `series 1: score 0.871, positive; 12.3 % of the lungs opaque; 12 of 40 judged slices are scored positive; highest 0.930 in slice 23; set
+/// aside: 2 refused`.
 fn sentence(study: &Study) -> String {
     let Study { kind, ordinal, name, order, counts, highest, stacks, repeated, set_aside, .. } = study;
     let of = match (kind, name) {
@@ -117,8 +123,14 @@ fn sentence(study: &Study) -> String {
             };
             let (positive, judged) = (counts.positive, counts.judged);
             let (slice, score) = (highest.slice, highest.score);
+            let whole = match (study.score, study.refusal) {
+                (Some(score), _) => format!("score {score:.3}, {}", study.verdict.word()),
+                (None, refusal) => format!("no score ({})", refusal.map_or("not judged", |refusal| refusal.code)),
+            };
+            let opaque = study.opacity.map(|opacity| format!("; {:.1} % of the lungs opaque", 100.0 * opacity.share));
+            let opaque = opaque.unwrap_or_default();
             format!(
-                "{of}: {positive} of {judged} judged slices are scored positive; highest {score:.3} in slice {slice}{by}"
+                "{of}: {whole}{opaque}; {positive} of {judged} judged slices are scored positive; highest {score:.3} in slice {slice}{by}"
             )
         }
     };

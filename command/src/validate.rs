@@ -4,9 +4,11 @@ use std::io::{self, IsTerminal};
 use std::time::{Duration, Instant};
 
 use indicatif::{HumanDuration, ProgressBar, ProgressStyle};
+use lungglass::classifier::Classifier;
 use lungglass::hash::sha256;
+use lungglass::study::Rule;
 
-use crate::args::Validate;
+use crate::args::{Unit, Validate};
 use crate::failure::{Failure, Outcome};
 use crate::labelled::Selection;
 use crate::output::Lock;
@@ -14,7 +16,7 @@ use crate::partial::{Kept, Partial, Run};
 use crate::predictions::{Each, Prediction, Rows};
 use crate::report::{self, ModelRun, Wishes};
 use crate::tell::tell;
-use crate::{network, reading};
+use crate::{network, reading, studies};
 
 /// Where there is no terminal to draw on, progress is a line this often.
 const BETWEEN_LINES: Duration = Duration::from_secs(30);
@@ -24,6 +26,9 @@ pub fn run(arguments: &Validate) -> Result<Outcome, Failure> {
     let selection = Selection::of(arguments)?;
     let classifier = network::load(&arguments.network, arguments.batch)?;
     let lock = Lock::take(&arguments.out)?;
+    if arguments.unit == Unit::Study {
+        return read_studies(arguments, &selection, &classifier);
+    }
     let settings = serde_json::to_vec(&classifier.model).map_err(|error| Failure(error.to_string()))?;
     let run = Run {
         program: env!("CARGO_PKG_VERSION").to_string(),
@@ -38,7 +43,7 @@ pub fn run(arguments: &Validate) -> Result<Outcome, Failure> {
     let wanted = selection.count - partial.count();
 
     let start = Instant::now();
-    let mut progress = Progress::new(wanted, selection.count);
+    let mut progress = Progress::new(wanted, selection.count, Unit::Slice);
     let slices = selection.slices()?.filter(|slice| !slice.as_ref().is_ok_and(|(at, _)| before[*at]));
     reading::read(&classifier, slices, &mut |at, prediction| {
         partial.add(at, &prediction)?;
@@ -61,6 +66,34 @@ pub fn run(arguments: &Validate) -> Result<Outcome, Failure> {
     partial.finish()?;
     drop(lock);
     Ok(outcome)
+}
+
+/// As [`run`], of the studies that the rows are.
+fn read_studies(arguments: &Validate, selection: &Selection, classifier: &Classifier) -> Result<Outcome, Failure> {
+    let rule = Rule::of(&classifier.model).ok_or_else(|| {
+        Failure(format!("the settings of {} have no [study]: it judges single slices", classifier.model.name))
+    })?;
+    let wanted = studies::of(selection, &arguments.subgroups)?;
+    let start = Instant::now();
+    let mut progress = Progress::new(wanted.len(), wanted.len(), Unit::Study);
+    let (mut read, mut slices) = (studies::Read { rows: Vec::new() }, 0);
+    for study in wanted {
+        let (number, prediction) = study.read(classifier, Some(&rule));
+        slices += number;
+        read.add(study, prediction);
+        progress.advance();
+    }
+    let rate = slices as f64 / start.elapsed().as_secs_f64();
+    progress.finish();
+    let wishes =
+        Wishes { thresholds: arguments.thresholds.clone(), subgroups: arguments.subgroups.clone(), pictures: None };
+    let run = ModelRun {
+        threshold: rule.point.threshold,
+        uncertain: rule.point.uncertain,
+        unit: Unit::Study,
+        ..ModelRun::new(classifier, rate, None)
+    };
+    report::write(run, &read, &wishes, &arguments.out)
 }
 
 /// The options that a run that goes on must have as it had them.
@@ -102,14 +135,15 @@ struct Progress {
 }
 
 impl Progress {
-    fn new(wanted: usize, all: usize) -> Progress {
+    fn new(wanted: usize, all: usize, unit: Unit) -> Progress {
         if wanted < all {
             tell!("{} of {all} slices were read before", all - wanted);
         }
         let bar = ProgressBar::new(wanted as u64).with_style(
-            ProgressStyle::with_template("{pos} of {len} slices, {per_sec}, {eta} left").expect("a fixed template"),
+            ProgressStyle::with_template(&format!("{{pos}} of {{len}} {}, {{per_sec}}, {{eta}} left", unit.plural()))
+                .expect("a fixed template"),
         );
-        Progress { bar, start: Instant::now(), lines: Lines { wanted, read: 0, told: Duration::ZERO } }
+        Progress { bar, start: Instant::now(), lines: Lines { wanted, unit, read: 0, told: Duration::ZERO } }
     }
 
     fn advance(&mut self) {
@@ -128,6 +162,7 @@ impl Progress {
 /// What the lines say, and when there is one.
 struct Lines {
     wanted: usize,
+    unit: Unit,
     read: usize,
     /// The time of the last line, since the start.
     told: Duration,
@@ -143,7 +178,8 @@ impl Lines {
         self.told = spent;
         let rate = self.read as f64 / spent.as_secs_f64();
         let left = HumanDuration(Duration::from_secs_f64((self.wanted - self.read) as f64 / rate));
-        Some(format!("{} of {} slices, {rate:.1} a second, {left} left", self.read, self.wanted))
+        let unit = self.unit.plural();
+        Some(format!("{} of {} {unit}, {rate:.1} a second, {left} left", self.read, self.wanted))
     }
 }
 
@@ -153,7 +189,7 @@ mod tests {
 
     #[test]
     fn a_line_tells_rate_and_time_left_every_half_minute() {
-        let mut lines = Lines { wanted: 500, read: 0, told: Duration::ZERO };
+        let mut lines = Lines { wanted: 500, unit: Unit::Slice, read: 0, told: Duration::ZERO };
         // Two slices a second.
         let told: Vec<_> = (1..=130).filter_map(|at| lines.advance(Duration::from_millis(500 * at))).collect();
         assert_eq!(
@@ -164,7 +200,7 @@ mod tests {
 
     #[test]
     fn the_last_slice_leaves_nothing() {
-        let mut lines = Lines { wanted: 1, read: 0, told: Duration::ZERO };
+        let mut lines = Lines { wanted: 1, unit: Unit::Slice, read: 0, told: Duration::ZERO };
         assert_eq!(lines.advance(BETWEEN_LINES).unwrap(), "1 of 1 slices, 0.0 a second, 0 seconds left");
     }
 }

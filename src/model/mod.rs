@@ -34,6 +34,8 @@ pub struct Model {
     pub output: OutputSettings,
     /// What it tells apart, at least one, in the order of its scores.
     pub classes: Vec<Class>,
+    /// How slices become the score of their study; `None` for a network that judges slices alone.
+    pub study: Option<Study>,
     /// Which slices are judged at all.
     pub gate: Gate,
     /// What it is for, by language.
@@ -97,6 +99,15 @@ pub struct OperatingPoint {
     pub uncertain: [f32; 2],
     /// How they were chosen.
     pub chosen: String,
+}
+
+/// How the slices of a study become its score and its verdict.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Study {
+    /// The share of the judged slices, those with the highest scores, whose mean log-odds are the study's; above 0 and at most 1.
+    pub highest: f32,
+    /// Where a study's score becomes a verdict.
+    pub point: OperatingPoint,
 }
 
 /// What a network is for, in one language.
@@ -208,6 +219,7 @@ fn read(mut file: Section) -> Model {
     if count == 1 && output.as_ref().is_some_and(|output| output.activation == Activation::Softmax) {
         file.fault("a softmax over one class is always 1: take activation = \"sigmoid\", or name all classes");
     }
+    let study = file.section("study").and_then(|section| read_study(section, count));
     let gate = file.section("gate").map(|section| read_gate(section, &input, output.as_ref())).unwrap_or_default();
     let words = file.sections_by_key("words").into_iter().map(|(language, section)| (language, read_words(section)));
     let words = words.collect();
@@ -215,7 +227,7 @@ fn read(mut file: Section) -> Model {
     let metrics = file.table("metrics").unwrap_or_default();
     file.end();
     let output = output.unwrap_or_else(OutputSettings::unnamed);
-    Model { name, version, sha256, input, modality, window, output, classes, gate, words, training, metrics }
+    Model { name, version, sha256, input, modality, window, output, classes, study, gate, words, training, metrics }
 }
 
 const SIZES: std::ops::RangeInclusive<usize> = 16..=2048;
@@ -364,6 +376,28 @@ fn read_class(mut section: Section, count: usize, is_shared: bool) -> Class {
     section.end();
     let point = OperatingPoint { threshold: threshold as f32, uncertain: [lo as f32, hi as f32], chosen };
     Class { id, point, alert, words }
+}
+
+/// Of a network of `count` classes.
+fn read_study(mut section: Section, count: usize) -> Option<Study> {
+    if count > 1 {
+        section.fault("a study has the score of one class, and the network tells several: leave it out");
+    }
+    let highest = section.share("highest").filter(|highest| *highest > 0.0);
+    let threshold = section.share("threshold");
+    if highest.is_none() || threshold.is_none() {
+        section.fault("highest (a share of the slices, above 0) and threshold (0 to 1) are needed");
+    }
+    let threshold = threshold.unwrap_or_default();
+    let uncertain = section.numbers("uncertain").unwrap_or_else(|| vec![threshold; 2]);
+    let [lo, hi] = <[f64; 2]>::try_from(uncertain).unwrap_or([f64::NAN; 2]);
+    if !(0.0 <= lo && lo <= threshold && threshold <= hi && hi <= 1.0) {
+        section.fault(&format!("0 <= uncertain[0] <= threshold ({threshold}) <= uncertain[1] <= 1 does not hold"));
+    }
+    let chosen = section.text("chosen").unwrap_or_default();
+    section.end();
+    let point = OperatingPoint { threshold: threshold as f32, uncertain: [lo as f32, hi as f32], chosen };
+    Some(Study { highest: highest? as f32, point })
 }
 
 fn single(numbers: Vec<f64>) -> Vec<f32> {

@@ -1,18 +1,24 @@
-//! The readings of one series, archive or folder, put together: slices in stacks and in order, ranked and counted, and what was set aside.
-//! Knows no host, no picture and no name but those that the host gave.
+//! The readings of one series, archive or folder, put together: slices in stacks and in order, ranked and counted, what was set aside, and
+//! one reading of them all. Knows no host, no picture and no name but those that the host gave.
 //!
-//! The network judges slices. What is said here of several is arithmetic on its scores; nobody has validated it.
+//! The network judges slices. What is said here of several is arithmetic on what it says of each; the model card has how far it holds.
 
+pub mod coronal;
+mod extent;
+mod lungs;
 mod order;
 mod repeats;
+mod score;
 mod stacks;
 
 use std::collections::{BTreeMap, HashMap};
 
 use serde::{Deserialize, Serialize};
 
+pub use self::extent::{Extent, Part, Sides, Spacing};
+pub use self::lungs::{Area, Lungs};
 pub use self::order::Order;
-use self::stacks::Part;
+pub use self::score::{Refusal, Rule, log_odds};
 use crate::aside::Aside;
 use crate::opacity::Opacity;
 use crate::place::{Marks, Spot};
@@ -39,6 +45,9 @@ pub struct Item {
     /// Of a slice that was judged.
     #[serde(default)]
     pub opacity: Option<Opacity>,
+    /// Of a slice that was judged; from a host that does not give it, a study has no [`Extent`].
+    #[serde(default)]
+    pub lungs: Option<Lungs>,
     /// Code of the refusal or error.
     pub reason: Option<String>,
 }
@@ -98,10 +107,22 @@ pub struct Study {
     pub positive_share: Option<f64>,
     /// `None` where no slice was judged.
     pub highest: Option<Highest>,
-    /// The means of the judged slices, each counting alike; `None` where none was.
+    /// Calibrated, 0..1, as that of a slice; `None` where there is a refusal.
+    pub score: Option<f32>,
+    /// On the whole study; not a diagnosis.
+    pub verdict: Verdict,
+    /// Why there is no score.
+    pub refusal: Option<Refusal>,
+    /// The number, from 1, of the stack that score and extent are of: that with the most slices that were judged. `None` where none was.
+    pub stack_read: Option<usize>,
+    /// Shares of the lungs' volume; from a host that gives no [`Lungs`] the means of the judged slices. `None` where none was judged.
     pub opacity: Option<Opacity>,
-    /// How many slices were not judged, by the code of their refusal.
+    /// Where the lungs are opaque; `None` where it is not known.
+    pub extent: Option<Extent>,
+    /// How many slices were refused, by the code of their refusal.
     pub refusals: BTreeMap<String, usize>,
+    /// How many slices were refused or could not be read, by the code of the refusal or the error.
+    pub left_out: BTreeMap<String, usize>,
 }
 
 /// Slices that were taken in one way.
@@ -145,6 +166,8 @@ pub struct Counts {
     pub uncertain: usize,
     /// Not judged.
     pub refused: usize,
+    /// Of those refused, slices that show no lungs: beside the chest, not a fault of the study.
+    pub without_lungs: usize,
     /// Not read.
     pub unreadable: usize,
 }
@@ -172,8 +195,13 @@ impl Item {
             verdict: reading.verdict,
             score: reading.score,
             opacity: reading.opacity,
+            lungs: Lungs::of(reading),
             reason: refusal.or(error).map(str::to_string),
         }
+    }
+
+    fn is_without_lungs(&self) -> bool {
+        self.verdict == Verdict::Refused && self.reason.as_deref() == Some(NO_LUNGS)
     }
 
     /// A series holds its slices together whatever they came in, and several frames their file.
@@ -191,8 +219,9 @@ impl Item {
 type Group<'a> = (Kind, Option<&'a str>, Option<u32>);
 
 /// Puts every item into the study that it belongs to; studies stand in the order of their first items. What lies `beside` them is set
-/// aside in the first study of its series, else of its visit, else of its container, and in none where there is no such study.
-pub fn studies(items: &[Item], beside: &[Beside]) -> Vec<Study> {
+/// aside in the first study of its series, else of its visit, else of its container, and in none where there is no such study. Without a
+/// `rule` no study has a score.
+pub fn studies(items: &[Item], beside: &[Beside], rule: Option<&Rule>) -> Vec<Study> {
     let mut groups: Vec<(Group, Vec<usize>)> = Vec::new();
     let mut places = HashMap::new();
     for (at, item) in items.iter().enumerate() {
@@ -207,7 +236,7 @@ pub fn studies(items: &[Item], beside: &[Beside]) -> Vec<Study> {
     let numbered = groups.into_iter().map(|((kind, name, _), members)| {
         let ordinal = ordinals.entry(kind).and_modify(|ordinal| *ordinal += 1).or_insert(1);
         let name = name.filter(|_| kind == Kind::Container).map(str::to_string);
-        Study::new(items, kind, *ordinal, name, members)
+        Study::new(items, kind, *ordinal, name, members, rule)
     });
     let mut studies: Vec<Study> = numbered.collect();
     set_aside(items, &mut studies, beside);
@@ -246,17 +275,27 @@ fn set_aside(items: &[Item], studies: &mut [Study], beside: &[Beside]) {
 }
 
 impl Study {
-    fn new(items: &[Item], kind: Kind, ordinal: usize, name: Option<String>, members: Vec<usize>) -> Study {
+    fn new(
+        items: &[Item],
+        kind: Kind,
+        ordinal: usize,
+        name: Option<String>,
+        members: Vec<usize>,
+        rule: Option<&Rule>,
+    ) -> Study {
         let (localizers, members): (Vec<_>, Vec<_>) =
             members.into_iter().partition(|at| items[*at].reason.as_deref() == Some(LOCALIZER));
         // What only came together has the order in which it came.
         let is_ordered = kind == Kind::Series || members.iter().all(|at| items[*at].frame.is_some());
-        let parts =
-            if is_ordered { stacks::split(items, members) } else { vec![Part { differs: Marks::new(), members }] };
+        let parts = if is_ordered {
+            stacks::split(items, members)
+        } else {
+            vec![stacks::Part { differs: Marks::new(), members }]
+        };
         let mut ordered: Vec<_> = parts
             .into_iter()
             .filter(|part| !part.members.is_empty())
-            .map(|Part { differs, members }| {
+            .map(|stacks::Part { differs, members }| {
                 let (mut slices, repeats) = repeats::find(items, members);
                 let order = if is_ordered { order::sort(items, &mut slices) } else { Order::Input };
                 (order, differs, slices, repeats)
@@ -280,18 +319,44 @@ impl Study {
         }
         let all: Vec<usize> = (1..=slices.len()).collect();
         let (counts, ranked) = (count(items, &slices, &all), rank(items, &slices, &all));
-        let mut refusals = BTreeMap::new();
-        for item in slices.iter().map(|at| &items[*at]).filter(|item| item.verdict == Verdict::Refused) {
-            *refusals.entry(item.reason.clone().unwrap_or_default()).or_default() += 1;
-        }
+        let by_reason = |is_meant: fn(Verdict) -> bool| {
+            let mut reasons = BTreeMap::new();
+            for item in slices.iter().map(|at| &items[*at]).filter(|item| is_meant(item.verdict)) {
+                *reasons.entry(item.reason.clone().unwrap_or_default()).or_default() += 1;
+            }
+            reasons
+        };
+        let refusals = by_reason(|verdict| verdict == Verdict::Refused);
+        let left_out = by_reason(|verdict| matches!(verdict, Verdict::Refused | Verdict::Error));
+        let most = stacks.iter().map(|stack| stack.counts.judged).max().filter(|judged| *judged > 0);
+        let read = most.and_then(|most| stacks.iter().position(|stack| stack.counts.judged == most));
+        let members = |stack: &Stack| stack.slices.iter().map(|number| slices[number - 1]).collect::<Vec<_>>();
+        let of_stack = read.map(|read| members(&stacks[read])).unwrap_or_default();
+        let scores: Vec<f32> = of_stack.iter().filter_map(|at| items[*at].score).collect();
+        let short: Vec<&Counts> = [&counts].into_iter().chain(read.map(|read| &stacks[read].counts)).collect();
+        let judged = match kind {
+            Kind::Pictures if !scores.is_empty() => Err(score::UNRELATED),
+            _ => Rule::judge(rule, &scores, &short),
+        };
+        let extent = read.and_then(|read| {
+            let positions = order::positions(items, &of_stack);
+            let placed: Vec<_> = of_stack.iter().map(|at| &items[*at]).zip(positions).collect();
+            Extent::of(&placed, stacks[read].order)
+        });
         let opacities: Vec<Opacity> = slices.iter().filter_map(|at| items[*at].opacity).collect();
+        let opacity = extent.map(|extent| extent.lungs.opacity).or_else(|| Opacity::mean(&opacities));
         let set_aside = [(Aside::Localizer, localizers.len())].into_iter().filter(|(_, number)| *number > 0).collect();
         Study {
             kind,
             ordinal,
             name,
             order: if slices.is_empty() { Order::Input } else { order },
-            opacity: Opacity::mean(&opacities),
+            score: judged.ok().map(|(score, _)| score),
+            verdict: judged.map_or(Verdict::Refused, |(_, verdict)| verdict),
+            refusal: judged.err(),
+            stack_read: read.map(|read| read + 1),
+            opacity,
+            extent,
             slices,
             stacks,
             repeated,
@@ -302,18 +367,22 @@ impl Study {
             counts,
             positive_share: (counts.judged > 0).then(|| counts.positive as f64 / counts.judged as f64),
             refusals,
+            left_out,
         }
     }
 }
 
 /// The code of the gate's refusal of a localizer.
 const LOCALIZER: &str = "localizer";
+/// The code of the gate's refusal of a slice that shows no lungs.
+const NO_LUNGS: &str = "no_lungs";
 
 /// How many of the slices of these numbers have which verdict.
 fn count(items: &[Item], slices: &[usize], numbers: &[usize]) -> Counts {
     let mut counts = Counts { slices: numbers.len(), ..Counts::default() };
-    for number in numbers {
-        match items[slices[number - 1]].verdict {
+    for item in numbers.iter().map(|number| &items[slices[number - 1]]) {
+        counts.without_lungs += usize::from(item.is_without_lungs());
+        match item.verdict {
             Verdict::Positive => counts.positive += 1,
             Verdict::Negative => counts.negative += 1,
             Verdict::Uncertain => counts.uncertain += 1,
@@ -338,6 +407,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::model::OperatingPoint;
 
     fn judged(series: Option<&str>, height: Option<f64>, score: f32) -> Item {
         Item {
@@ -349,12 +419,13 @@ mod tests {
             verdict: if score >= 0.5 { Verdict::Positive } else { Verdict::Negative },
             score: Some(score),
             opacity: Some(Opacity { share: score / 2.0, ground_glass: score / 4.0, consolidation: 0.5 }),
+            lungs: None,
             reason: None,
         }
     }
 
     fn set_aside(verdict: Verdict, reason: &str, of: Item) -> Item {
-        Item { verdict, score: None, opacity: None, reason: Some(reason.to_string()), ..of }
+        Item { verdict, score: None, opacity: None, lungs: None, reason: Some(reason.to_string()), ..of }
     }
 
     #[test]
@@ -368,12 +439,21 @@ mod tests {
             Item { verdict: Verdict::Uncertain, ..judged(series, Some(-40.0), 0.45) },
             set_aside(Verdict::Error, "unreadable", judged(series, Some(-60.0), 0.0)),
         ];
-        let [study] = &studies(&items, &[])[..] else { panic!("it is one study") };
+        let [study] = &studies(&items, &[], None)[..] else { panic!("it is one study") };
         assert_eq!((study.kind, study.ordinal, study.order), (Kind::Series, 1, Order::Position));
         assert_eq!(study.slices, [2, 1, 3, 0, 4, 5]);
         assert_eq!(study.ranked, [3, 2, 5, 4]);
         assert_eq!(study.highest, Some(Highest { slice: 3, score: 0.9 }));
-        let counts = Counts { slices: 6, judged: 4, positive: 2, negative: 1, uncertain: 1, refused: 1, unreadable: 1 };
+        let counts = Counts {
+            slices: 6,
+            judged: 4,
+            positive: 2,
+            negative: 1,
+            uncertain: 1,
+            refused: 1,
+            unreadable: 1,
+            without_lungs: 1,
+        };
         assert_eq!(study.counts, counts);
         assert_eq!(study.positive_share, Some(0.5));
         let opacity = study.opacity.unwrap();
@@ -390,14 +470,14 @@ mod tests {
             Item { place: Spot { number: Some(number), ..item.place }, ..item }
         };
         let items = [numbered(10, 0.1), numbered(9, 0.2), numbered(11, 0.3)];
-        let study = &studies(&items, &[])[0];
+        let study = &studies(&items, &[], None)[0];
         assert_eq!((study.order, &study.slices[..]), (Order::Number, &[1, 0, 2][..]));
         // One without a number comes last, even if it alone says where it lies.
         let unnumbered = [items[0].clone(), judged(Some("a"), Some(3.0), 0.2), items[1].clone()];
-        let study = &studies(&unnumbered, &[])[0];
+        let study = &studies(&unnumbered, &[], None)[0];
         assert_eq!((study.order, &study.slices[..]), (Order::Number, &[2, 0, 1][..]));
         let unknown = [judged(Some("a"), None, 0.1), judged(Some("a"), None, 0.2)];
-        let study = &studies(&unknown, &[])[0];
+        let study = &studies(&unknown, &[], None)[0];
         assert_eq!((study.order, &study.slices[..]), (Order::Input, &[0, 1][..]));
     }
 
@@ -419,7 +499,8 @@ mod tests {
             Item { container: Some("study.zip".to_string()), ..judged(Some("a"), None, 0.4) },
             within(None, None),
         ];
-        let found: Vec<_> = studies(&items, &[]).into_iter().map(|s| (s.kind, s.ordinal, s.name, s.slices)).collect();
+        let found: Vec<_> =
+            studies(&items, &[], None).into_iter().map(|s| (s.kind, s.ordinal, s.name, s.slices)).collect();
         let expected = [
             (Kind::Pictures, 1, None, vec![0, 7]),
             (Kind::Container, 1, Some("study.zip".to_string()), vec![1, 5]),
@@ -453,7 +534,8 @@ mod tests {
             Item { intake: Some(7), ..judged(Some("a"), None, 0.4) },
             Item { intake: Some(8), ..judged(Some("a"), None, 0.4) },
         ];
-        let found: Vec<_> = studies(&items, &[]).into_iter().map(|s| (s.kind, s.ordinal, s.name, s.slices)).collect();
+        let found: Vec<_> =
+            studies(&items, &[], None).into_iter().map(|s| (s.kind, s.ordinal, s.name, s.slices)).collect();
         let expected = [
             (Kind::Container, 1, Some("export".to_string()), vec![0, 4]),
             (Kind::Container, 2, Some("export".to_string()), vec![1]),
@@ -465,13 +547,73 @@ mod tests {
         assert_eq!(found, expected);
     }
 
+    fn rule() -> Rule {
+        let point = OperatingPoint { threshold: 0.5, uncertain: [0.45, 0.55], chosen: String::new() };
+        Rule { highest: 0.2, point }
+    }
+
+    #[test]
+    fn a_series_has_one_score_whatever_order_its_slices_come_in() {
+        let mut items: Vec<Item> =
+            (0..20).map(|at| judged(Some("a"), Some(f64::from(at * 5)), (at * 7 % 20) as f32 / 20.0)).collect();
+        let study = studies(&items, &[], Some(&rule())).remove(0);
+        // 0.95, 0.9, 0.85 and 0.8.
+        let mean = [0.95, 0.9, 0.85, 0.8].map(log_odds).iter().sum::<f64>() / 4.0;
+        assert!((log_odds(f64::from(study.score.unwrap())) - mean).abs() < 1e-5);
+        assert_eq!((study.verdict, study.refusal, study.stack_read), (Verdict::Positive, None, Some(1)));
+        items.reverse();
+        items.rotate_left(7);
+        let again = studies(&items, &[], Some(&rule())).remove(0);
+        assert_eq!((again.score, again.verdict, again.opacity), (study.score, study.verdict, study.opacity));
+        let without = studies(&items, &[], None).remove(0);
+        assert_eq!((without.score, without.verdict), (None, Verdict::Refused));
+        assert_eq!(without.refusal.unwrap().code, "no_rule");
+    }
+
+    #[test]
+    fn slices_beside_the_lungs_leave_the_score_and_other_refusals_take_it() {
+        let of = |verdict, reason: &str, height| set_aside(verdict, reason, judged(Some("a"), Some(height), 0.0));
+        let mut items: Vec<Item> = (0..6).map(|at| judged(Some("a"), Some(f64::from(at)), 0.9)).collect();
+        items.extend((0..20).map(|at| of(Verdict::Refused, "no_lungs", f64::from(100 + at))));
+        let study = &studies(&items, &[], Some(&rule()))[0];
+        assert!((study.score.unwrap() - 0.9).abs() < 1e-6);
+        assert_eq!((study.counts.refused, study.counts.without_lungs), (20, 20));
+        let mut items = items[..6].to_vec();
+        items.push(of(Verdict::Refused, "unfamiliar", 50.0));
+        items.push(of(Verdict::Error, "unreadable", 51.0));
+        let left_out = BTreeMap::from([("unfamiliar".to_string(), 1), ("unreadable".to_string(), 1)]);
+        let study = &studies(&items, &[], Some(&rule()))[0];
+        assert_eq!((study.verdict, &study.left_out), (Verdict::Positive, &left_out));
+        items.push(of(Verdict::Refused, "unfamiliar", 52.0));
+        let study = &studies(&items, &[], Some(&rule()))[0];
+        assert_eq!((study.score, study.verdict), (None, Verdict::Refused));
+        assert_eq!(study.refusal.unwrap().code, "too_many_left_out");
+    }
+
+    #[test]
+    fn single_pictures_have_no_score_and_of_stacks_that_with_the_most_slices_is_read() {
+        let pictures = [judged(None, None, 0.9), judged(None, None, 0.9)];
+        let study = &studies(&pictures, &[], Some(&rule()))[0];
+        assert_eq!((study.score, study.refusal.unwrap().code), (None, "single_pictures"));
+        let of = |time: &str, height: i32, score| {
+            let item = judged(Some("a"), Some(f64::from(height)), score);
+            let marks = Marks::from([(crate::place::Mark::Time, time.to_string())]);
+            Item { place: Spot { marks, ..item.place }, ..item }
+        };
+        let mut items: Vec<Item> = (0..3).map(|at| of("1", at, 0.9)).collect();
+        items.extend((0..5).map(|at| of("2", at, 0.1)));
+        let study = &studies(&items, &[], Some(&rule()))[0];
+        assert_eq!((study.stack_read, study.verdict), (Some(2), Verdict::Negative));
+        assert!((study.score.unwrap() - 0.1).abs() < 1e-6);
+    }
+
     #[test]
     fn a_study_without_a_judged_slice_has_no_share_and_no_highest() {
         let items = [set_aside(Verdict::Refused, "not_ct", judged(Some("a"), None, 0.0))];
-        let study = &studies(&items, &[])[0];
+        let study = &studies(&items, &[], None)[0];
         assert_eq!((study.positive_share, study.highest, study.ranked.len()), (None, None, 0));
         assert_eq!(study.opacity, None);
-        assert!(studies(&[], &[]).is_empty());
+        assert!(studies(&[], &[], None).is_empty());
     }
 
     fn any_item() -> impl Strategy<Value = Item> {
@@ -494,6 +636,7 @@ mod tests {
                     verdict,
                     score: is_judged.then_some(score),
                     opacity: is_judged.then_some(Opacity { share: score, ground_glass: score, consolidation: 0.0 }),
+                    lungs: None,
                     reason: (!is_judged).then(|| "code".to_string()),
                 }
             })
@@ -502,7 +645,7 @@ mod tests {
     proptest! {
         #[test]
         fn every_slice_is_in_one_study_and_counted_once(items in proptest::collection::vec(any_item(), 0..40)) {
-            let studies = studies(&items, &[]);
+            let studies = studies(&items, &[], None);
             let all = |study: &Study| {
                 let again = study.repeated.iter().map(|repeat| repeat.item);
                 study.slices.iter().chain(&study.localizers).copied().chain(again).collect::<Vec<_>>()
@@ -534,7 +677,7 @@ mod tests {
                 heights.iter().map(|height| judged(Some("a"), Some(f64::from(*height)), 0.5)).collect();
             let by = seed % items.len();
             items.rotate_left(by);
-            let study = &studies(&items, &[])[0];
+            let study = &studies(&items, &[], None)[0];
             let found: Vec<_> = study.slices.iter().map(|at| items[*at].place.height.unwrap() as i32).collect();
             prop_assert_eq!(found, heights.into_iter().rev().collect::<Vec<_>>());
         }

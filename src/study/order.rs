@@ -21,15 +21,27 @@ pub enum Order {
 /// How far heights and locations of slices may be off being the same but for a shift, in millimetres.
 const MAX_DRIFT: f64 = 0.5;
 
+/// Where each slice of a stack lies, in millimetres towards the head, or in the scanner's direction where that alone is known of all.
+pub(super) fn positions(items: &[Item], slices: &[usize]) -> Vec<Option<f64>> {
+    let shared = shared_by_locations(items, slices);
+    let heights: Vec<Option<f64>> = slices.iter().map(|at| height(&items[*at], shared)).collect();
+    if heights.iter().any(Option::is_some) { heights } else { slices.iter().map(|at| location(&items[*at])).collect() }
+}
+
+fn location(item: &Item) -> Option<f64> {
+    item.place.location.filter(|value| value.is_finite())
+}
+
+/// As the file has it, or by its location where `shared` says how heights are made of locations.
+fn height(item: &Item, shared: Option<(f64, f64)>) -> Option<f64> {
+    let own = item.place.height.filter(|value| value.is_finite());
+    own.or_else(|| shared.and_then(|(sign, shift)| Some(sign * location(item)? + shift)))
+}
+
 /// Orders the slices of a stack by what at least half of them have, the best of it; equal ones stay as they were given.
 pub(super) fn sort(items: &[Item], slices: &mut [usize]) -> Order {
-    let finite = |value: Option<f64>| value.filter(|value| value.is_finite());
-    let location = |at: usize| finite(items[at].place.location);
     let shared = shared_by_locations(items, slices);
-    let height = |at: usize| {
-        let place = &items[at].place;
-        finite(place.height).or_else(|| shared.and_then(|(sign, shift)| Some(sign * location(at)? + shift)))
-    };
+    let (location, height) = (|at: usize| location(&items[at]), |at: usize| height(&items[at], shared));
     let number = |at: usize| items[at].place.number;
     let most_have = |has: &dyn Fn(usize) -> bool| {
         let having = slices.iter().filter(|at| has(**at)).count();

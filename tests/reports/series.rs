@@ -115,7 +115,7 @@ fn functional_groups_say_of_each_frame_what_it_is() {
         assert_eq!((read(0).origin.notes.len(), read(1).origin.notes.len()), (0, 1));
         assert!(read(3).origin.localizer && !read(2).origin.localizer);
         let found = items_of(&[("ct", file.bytes())]);
-        let [study] = &studies(&found, &[])[..] else { panic!("it is one study") };
+        let [study] = &studies(&found, &[], None)[..] else { panic!("it is one study") };
         assert_eq!(
             (study.order, named(study, &found)),
             (Order::Position, ["ct 0", "ct 2", "ct 1"].map(String::from).to_vec())
@@ -159,7 +159,7 @@ fn the_parts_of_a_concatenation_are_one_series() {
             .bytes()
     };
     let found = items_of(&[("second", part(2, 2)), ("first", part(1, 0))]);
-    let [study] = &studies(&found, &[])[..] else { panic!("it is one study") };
+    let [study] = &studies(&found, &[], None)[..] else { panic!("it is one study") };
     assert_eq!(study.order, Order::Number);
     assert_eq!(named(study, &found), ["first 0", "first 1", "second 0", "second 1"]);
 }
@@ -170,7 +170,7 @@ fn one_slice_without_a_position_comes_last() {
     let placed = |z| slice_of("1.9", &[(POSITION, "DS", &position(z))]).bytes();
     let capture = File::capture(8, vec![7; SIDE * SIDE]).with(SERIES, "UI", b"1.9").with(NUMBER, "IS", b"1 ");
     let found = items_of(&[("report", capture.bytes()), ("0", placed(0)), ("15", placed(15)), ("5", placed(5))]);
-    let [study] = &studies(&found, &[])[..] else { panic!("it is one study") };
+    let [study] = &studies(&found, &[], None)[..] else { panic!("it is one study") };
     assert_eq!(
         (study.order, named(study, &found)),
         (Order::Position, ["15", "5", "0", "report"].map(String::from).to_vec())
@@ -183,7 +183,7 @@ fn the_location_orders_where_there_is_no_position() {
     let located = |at: &str| slice_of("1.9.1", &[(LOCATION, "DS", at)]).bytes();
     let found =
         items_of(&[("-10", located("-10")), ("0", located("0 ")), ("-15", located("-15,0")), ("-5", located("-5"))]);
-    let study = &studies(&found, &[])[0];
+    let study = &studies(&found, &[], None)[0];
     assert_eq!(
         (study.order, named(study, &found)),
         (Order::Location, ["0", "-5", "-10", "-15"].map(String::from).to_vec())
@@ -192,7 +192,7 @@ fn the_location_orders_where_there_is_no_position() {
     let both = |z: i32, at: &str| slice_of("1.9.2", &[(POSITION, "DS", &position(z)), (LOCATION, "DS", at)]).bytes();
     let lost = slice_of("1.9.2", &[(LOCATION, "DS", "93")]).bytes();
     let found = items_of(&[("10", both(10, "90")), ("0", both(0, "100")), ("7", lost), ("5", both(5, "95"))]);
-    let study = &studies(&found, &[])[0];
+    let study = &studies(&found, &[], None)[0];
     assert_eq!(
         (study.order, named(study, &found)),
         (Order::Position, ["10", "7", "5", "0"].map(String::from).to_vec())
@@ -245,7 +245,7 @@ fn stacks_of_a_series_are_told_apart_by_what_differs() {
             ("a5", slice(values[0], 5)),
         ];
         let found = items_of(&files);
-        let [study] = &studies(&found, &[])[..] else { panic!("it is one study") };
+        let [study] = &studies(&found, &[], None)[..] else { panic!("it is one study") };
         assert_eq!(study.stacks.iter().map(|stack| stack.name.as_deref().unwrap()).collect::<Vec<_>>(), name);
         assert_eq!(
             (study.order, named(study, &found)),
@@ -260,7 +260,7 @@ fn stacks_of_a_series_are_told_apart_by_what_differs() {
     };
     let unknown = slice_of("1.8", &[(POSITION, "DS", &position(30))]).bytes();
     let found = items_of(&[("0", turn(0, "1")), ("10", turn(10, "2")), ("20", turn(20, "3")), ("30", unknown)]);
-    let study = &studies(&found, &[])[0];
+    let study = &studies(&found, &[], None)[0];
     assert_eq!((study.stacks.len(), study.stacks[0].name.as_deref()), (1, None));
     assert_eq!(named(study, &found), ["30", "20", "10", "0"]);
 }
@@ -283,7 +283,7 @@ fn the_same_slice_counts_once() {
         ("-5", slice("1.1", -5)),
     ];
     let found = items_of(&files);
-    let [study] = &studies(&found, &[])[..] else { panic!("it is one study") };
+    let [study] = &studies(&found, &[], None)[..] else { panic!("it is one study") };
     assert_eq!(named(study, &found), ["5", "0", "-5"]);
     assert_eq!((study.counts.slices, study.counts.judged, study.counts.unreadable), (3, 3, 0));
     let again: Vec<_> = study.repeated.iter().map(|repeat| (found[repeat.item].file.as_str(), repeat.slice)).collect();
@@ -297,7 +297,7 @@ fn what_cannot_be_opened_stays_in_its_series() {
     let mut cut = slice(5);
     cut.truncate(cut.len() / 2);
     let found = items_of(&[("0", slice(0)), ("5", cut), ("10", slice(10))]);
-    let [study] = &studies(&found, &[])[..] else { panic!("it is one study") };
+    let [study] = &studies(&found, &[], None)[..] else { panic!("it is one study") };
     assert_eq!(named(study, &found), ["10", "5", "0"]);
     assert_eq!((study.counts.judged, study.counts.unreadable), (2, 1));
 }
@@ -328,7 +328,7 @@ fn what_is_no_slice_is_set_aside_by_its_kind() {
         assert_eq!(unopened.aside, Some(kind));
         beside.push(Beside { kind, place: Spot::of(&unopened.place, b"test"), container: None, intake: None });
     }
-    let [study] = &studies(&items, &beside)[..] else { panic!("it is one study") };
+    let [study] = &studies(&items, &beside, None)[..] else { panic!("it is one study") };
     assert_eq!((study.counts.slices, study.set_aside.len()), (1, 6));
     // Nothing of the header but the marks, and those in no other words than a code's.
     let named = slice_of("1.3", &[([0x0018, 0x1210], "SH", "Doe^John 1970")]).bytes();

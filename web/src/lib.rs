@@ -19,7 +19,7 @@ use lungglass::place::{Place, Spot};
 use lungglass::preprocess::Scaled;
 use lungglass::reading::Reading;
 use lungglass::slice::Pixels;
-use lungglass::study::{self, Beside, Item};
+use lungglass::study::{self, Beside, Item, Lungs, Rule};
 
 const DEVICE: &str = if cfg!(target_feature = "relaxed-simd") { "wasm relaxed-simd" } else { "wasm simd128" };
 
@@ -193,7 +193,7 @@ impl Source {
 
 /// Puts readings into studies: those of a series, an archive, a folder or a file of several frames, and single pictures.
 ///
-/// Each item has `file`, `frame`, `verdict` and `score` of a reading, its `place`, the `reason` (code of its refusal or error),
+/// Each item has `file`, `frame`, `verdict`, `score` and `opacity` of a reading, its `place` and `lungs`, the `reason` (code of its refusal or error),
 /// `container`, the archive or folder it came in, and `intake`, a number that tells containers, and files of several frames, of one name
 /// apart; those that are not known are null. `beside` are the files that were set aside as a whole: `kind` and `place` of
 /// `Source.setAside`, with `container` and `intake`.
@@ -204,7 +204,8 @@ impl Source {
 pub fn studies(items: JsValue, beside: JsValue) -> Result<Vec<JsValue>, JsValue> {
     let items: Vec<Item> = from_js(items)?;
     let beside: Option<Vec<Beside>> = from_js(beside)?;
-    study::studies(&items, &beside.unwrap_or_default()).iter().map(to_js).collect()
+    let rule = Rule::of(&Model::parse(SETTINGS).map_err(throw)?);
+    study::studies(&items, &beside.unwrap_or_default(), rule.as_ref()).iter().map(to_js).collect()
 }
 
 /// A recognised file, or an archive of them, to look at: its pixels without any reading. It needs no [`Classifier`], so that a worker
@@ -315,6 +316,9 @@ fn reading(reading: Reading, salt: &[u8]) -> Result<JsValue, JsValue> {
         None => JsValue::NULL,
     };
     let shown = to_js(&reading.shown.map(|[width, height]| Size { width, height }))?;
+    let coronal = study::coronal::row(&reading).map_or(JsValue::NULL, |row| Uint8Array::from(&row[..]).into());
+    Reflect::set(&object, &"coronal".into(), &coronal)?;
+    Reflect::set(&object, &"lungs".into(), &to_js(&Lungs::of(&reading))?)?;
     Reflect::set(&object, &"shown".into(), &shown)?;
     Reflect::set(&object, &"place".into(), &place)?;
     Reflect::set(&object, &"map".into(), &map)?;

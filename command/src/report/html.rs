@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::fmt::Write;
 
+use crate::args::Unit;
 use crate::metrics::{self, Case, Measures};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -28,6 +29,10 @@ td.number { font-variant-numeric: tabular-nums; white-space: nowrap; } .plots { 
 code, td, th { unicode-bidi: isolate; } .wide { overflow-x: auto; } .wide td.text { min-width: 14rem; } figcaption, .help { color: #50606a; font-size: .9rem; } code { overflow-wrap: anywhere; }
 @media print { body { margin: 0; max-width: none; } }";
 
+/// What a report on studies says of its words.
+const STUDIES: &str =
+    "<p>A row is a study here, judged by all of its slices: read study wherever slice is said below.</p>\n";
+
 /// The page. `command` is the line that was run.
 pub fn html(
     report: &Report,
@@ -44,14 +49,16 @@ pub fn html(
         "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\">\
          <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'; img-src data:\">\
          <title>{0}</title><style>{STYLE}</style></head><body>\n<h1>{0}</h1>\n\
-         <p>{5} of {1} slices read. Of all {1}, from {2} groups, {3} are labelled COVID-19, and the gate accepted {4:.1} %. \
-         For research and education. Not a medical device.</p>\n",
+         <p>{5} of {1} {6} read. Of all {1}, from {2} groups, {3} are labelled COVID-19, and the gate accepted {4:.1} %. \
+         For research and education. Not a medical device.</p>\n{7}",
         escaped(&title),
         report.n,
         report.groups,
         report.positives,
         100.0 * report.coverage,
-        shown.read
+        shown.read,
+        report.unit.plural(),
+        if report.unit == Unit::Study { STUDIES } else { "" }
     )?;
     figures(&mut page, report)?;
     curves(&mut page, cases, threshold)?;

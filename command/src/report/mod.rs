@@ -14,7 +14,7 @@ use lungglass::slice::Picture;
 use serde::ser::{Error as _, SerializeSeq};
 use serde::{Deserialize, Serialize, Serializer};
 
-use crate::args::Shard;
+use crate::args::{Shard, Unit};
 use crate::failure::{Failure, Outcome, failed};
 use crate::output;
 use crate::predictions::{self, Cases, Prediction, Rows};
@@ -31,6 +31,8 @@ pub struct ModelRun {
     pub images_per_second: f64,
     /// The part of the rows that it was.
     pub shard: Option<Shard>,
+    /// What a row is.
+    pub unit: Unit,
 }
 
 /// Gives the picture of a row.
@@ -53,6 +55,8 @@ const PREVALENCES: [f64; 4] = [0.01, 0.05, 0.2, 0.5];
 /// metrics.json.
 #[derive(Serialize)]
 pub struct Report<'a> {
+    /// What a row is.
+    pub unit: Unit,
     /// All rows.
     pub n: usize,
     pub positives: usize,
@@ -164,6 +168,7 @@ impl ModelRun {
             device,
             images_per_second,
             shard,
+            unit: Unit::Slice,
         }
     }
 }
@@ -281,6 +286,7 @@ fn measured<'a>(run: ModelRun, cases: &[Case], rows: &'a dyn Rows, wishes: &Wish
     let named = [("shipped", threshold), ("lower end of the uncertain band", low), ("upper end", high)];
     let chosen = wishes.thresholds.iter().map(|&threshold| ("chosen", threshold));
     Report {
+        unit: run.unit,
         n: cases.len(),
         positives: positives(cases),
         groups: groups(cases),
@@ -401,11 +407,12 @@ fn command_line() -> String {
 
 fn summary(report: &Report, read: usize, out: &Path) -> String {
     let head = format!(
-        "{} {} on {}: {read} of {} slices read, {:.1} % accepted, {:.0} slices a second",
+        "{} {} on {}: {read} of {} {} read, {:.1} % accepted, {:.0} slices a second",
         report.model.name,
         report.model.version,
         report.device,
         report.n,
+        report.unit.plural(),
         100.0 * report.coverage,
         report.images_per_second
     );

@@ -1,0 +1,126 @@
+//! `lungglass validate --unit study`: the rows of a manifest as studies, and the network's reading of each.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+
+use lungglass::classifier::Classifier;
+use lungglass::decode::Limits;
+use lungglass::reading::Verdict;
+use lungglass::study::{self, Item, Rule, Study};
+use rayon::prelude::*;
+
+use crate::classify::{AHEAD, MAX_HELD, Queue};
+use crate::failure::Failure;
+use crate::inputs::Inputs;
+use crate::labelled::{Labelled, Selection};
+use crate::predictions::{Each, Prediction, Rows};
+use crate::tell::plain;
+
+/// What the words for UIDs are made with; no output holds them.
+const SALT: &[u8] = b"validation";
+
+/// A study of the manifest.
+pub struct Wanted {
+    /// As its first row has it; its path is the group, or the row's own path where it has none.
+    row: Labelled,
+    /// The files, folders and volumes of its rows.
+    places: Vec<PathBuf>,
+}
+
+/// The studies of a manifest in the order of their first rows. Rows of one group are one study; a row without a group is one by itself.
+///
+/// # Errors
+/// What the rows say, and a failure that names a group whose rows differ in label, split or subgroup.
+pub fn of(selection: &Selection, subgroups: &[String]) -> Result<Vec<Wanted>, Failure> {
+    let mut studies: Vec<Wanted> = Vec::new();
+    let mut known: HashMap<String, usize> = HashMap::new();
+    for row in selection.slices()? {
+        let (_, row) = row?;
+        let Some(&at) = known.get(&row.group).filter(|_| !row.group.is_empty()) else {
+            known.insert(row.group.clone(), studies.len());
+            let path = if row.group.is_empty() { row.path.clone() } else { row.group.clone() };
+            studies.push(Wanted { places: vec![row.file.clone()], row: Labelled { path, ..row } });
+            continue;
+        };
+        let first = &studies[at].row;
+        let columns = ["label", "split"].into_iter().chain(subgroups.iter().map(String::as_str));
+        let same = [first.label == row.label, first.split == row.split].into_iter();
+        let same = same.chain(first.subgroups.iter().zip(&row.subgroups).map(|(one, other)| one == other));
+        if let Some((column, _)) = columns.zip(same).find(|(_, is_same)| !is_same) {
+            let (group, path) = (plain(&row.group), plain(&row.path));
+            return Err(Failure(format!(
+                "group {group} has rows that differ in the column {column} ({path}); a study has one: put them into groups of their own"
+            )));
+        }
+        studies[at].places.push(row.file);
+    }
+    Ok(studies)
+}
+
+impl Wanted {
+    /// Reads all of its slices. Of several series the one with the most judged slices is the study's. Slices that were looked at, and what
+    /// became of the study.
+    pub fn read(&self, classifier: &Classifier, rule: Option<&Rule>) -> (usize, Prediction) {
+        let Inputs { files, .. } = Inputs::of(&self.places);
+        let mut queue = Queue::new(&files, Limits::default(), MAX_HELD);
+        let mut items: Vec<Item> = Vec::new();
+        loop {
+            let mut slices = Vec::new();
+            while slices.len() < AHEAD * rayon::current_num_threads() && (slices.is_empty() || queue.has_room()) {
+                let Some(slice) = queue.next() else { break };
+                slices.push(slice);
+            }
+            if slices.is_empty() {
+                break;
+            }
+            let name = &self.row.path;
+            let read = slices.par_iter().map(|slice| Item::new(&slice.read(classifier), Some(name.clone()), SALT));
+            items.par_extend(read);
+        }
+        let studies = study::studies(&items, &[], rule);
+        let most = studies.iter().map(|study| study.counts.judged).max();
+        let found = studies.iter().find(|study| Some(study.counts.judged) == most);
+        (items.len(), self.prediction(found))
+    }
+
+    fn prediction(&self, found: Option<&Study>) -> Prediction {
+        let unread = Prediction::unread(&self.row);
+        let Some(study) = found else {
+            return Prediction { reason: Some("not_an_image: there is no slice to read".to_string()), ..unread };
+        };
+        let reasons =
+            study.left_out.iter().map(|(code, number)| format!("{number} {code}")).collect::<Vec<_>>().join(", ");
+        let why = study.refusal.map(|refusal| format!("{}: {} ({reasons})", refusal.code, refusal.message));
+        // Where nothing could be read, it was not refused.
+        let is_unread = study.counts.slices == study.counts.unreadable;
+        Prediction {
+            verdict: if is_unread { Verdict::Error } else { study.verdict },
+            score: study.score,
+            logit: study.score.map(|score| study::log_odds(f64::from(score)) as f32),
+            reason: why,
+            ..unread
+        }
+    }
+}
+
+/// Studies with what became of each.
+pub struct Read {
+    pub rows: Vec<(Prediction, Vec<String>)>,
+}
+
+impl Read {
+    /// Adds a study.
+    pub fn add(&mut self, study: Wanted, prediction: Prediction) {
+        self.rows.push((prediction, study.row.subgroups));
+    }
+}
+
+impl Rows for Read {
+    fn count(&self) -> usize {
+        self.rows.len()
+    }
+
+    fn walk(&self, each: Each) -> Result<(), Failure> {
+        self.rows.iter().try_for_each(|(row, values)| each(row.clone(), values))
+    }
+}
