@@ -69,7 +69,10 @@ const resultsPanel = new ResultsPanel({
   pool,
   queue,
   results,
-  onChange: () => studies.changed(),
+  onChange() {
+    views.count();
+    studies.changed();
+  },
   onClear() {
     progress.clear();
     studies.changed(true);

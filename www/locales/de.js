@@ -16,6 +16,7 @@ export default {
   page: {
     title: 'LungGlass: Thorax-CT-Schichten, auf diesem Gerät ausgewertet',
     skip: 'Zu den Dateien springen',
+    skipReadings: 'Zu den Ergebnissen springen',
   },
 
   intro: {

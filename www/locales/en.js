@@ -15,6 +15,7 @@ export default {
   page: {
     title: 'LungGlass: chest-CT slices, read on this device',
     skip: 'Skip to the files',
+    skipReadings: 'Skip to the readings',
   },
 
   intro: {

@@ -16,6 +16,7 @@ export default {
   page: {
     title: 'LungGlass: cortes de TC de tórax, leídos en este dispositivo',
     skip: 'Ir a los archivos',
+    skipReadings: 'Ir a las lecturas',
   },
 
   intro: {

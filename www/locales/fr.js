@@ -16,6 +16,7 @@ export default {
   page: {
     title: 'LungGlass\u00a0: coupes de scanner thoracique, lues sur cet appareil',
     skip: 'Aller aux fichiers',
+    skipReadings: 'Aller aux lectures',
   },
 
   intro: {

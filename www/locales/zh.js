@@ -16,6 +16,7 @@ export default {
   page: {
     title: 'LungGlass：在本设备上读取胸部CT层面',
     skip: '跳到文件',
+    skipReadings: '跳到读取结果',
   },
 
   intro: {

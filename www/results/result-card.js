@@ -283,7 +283,8 @@ function why(reading) {
 function opacity(shares) {
   const line = element('p.opacity-line', words.card.opacity(shares));
   line.dataset.testid = 'opacity';
-  return element('div', line, element('p.help', words.card.opacityHelp));
+  line.title = words.card.opacityHelp;
+  return line;
 }
 
 /** @param {Reading} reading */

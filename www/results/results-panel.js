@@ -9,6 +9,8 @@ export class ResultsPanel {
   #results;
   #onChange;
   #onClear;
+  /** @type {Promise<void> | null} */
+  #planned = null;
 
   /**
    * @param {object} page
@@ -45,7 +47,11 @@ export class ResultsPanel {
     else if (replaces.waiting) results.replace(replaces, reading, { handle, container }, model);
     // The file as a whole could not be read, and now it turns out to have several slices.
     else results.add(reading, { handle, container }, model, results.lastOf(handle));
-    this.#show();
+    // Of several readings that are told at once, the last.
+    this.#planned ??= Promise.resolve().then(() => {
+      this.#planned = null;
+      this.#show();
+    });
   }
 
   /**
@@ -76,7 +82,7 @@ export class ResultsPanel {
 
   #show() {
     const count = this.#results.records.length;
-    byId('results').hidden = count === 0;
+    byId('results').hidden = byId('skip-readings').hidden = count === 0;
     byId('cards').dataset.results = String(count);
     document.body.classList.toggle('has-results', count > 0);
     byId('retry-failed').hidden = this.#results.counts().error === 0;

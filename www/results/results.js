@@ -36,10 +36,12 @@ function recordOf({ map, lung, opacity_map: opacity, picture, place, shown, ...r
   return { reading, place, shown, handle, container, pixels: picture ? { picture, map, lung, opacity } : null, waiting: false };
 }
 
+const none = () => ({ positive: 0, negative: 0, uncertain: 0, refused: 0, error: 0 });
+
 export class Results {
   /** @type {Listed[]} In input order. */
   records = [];
-  #counts = { judged: 0, refused: 0, error: 0 };
+  #counts = none();
   #expected = 0;               // records that are on their way
   #isMeasured = false;
   /** @type {Map<Element | null, Listed>} By the element of the card. */
@@ -209,12 +211,18 @@ export class Results {
     this.#last = null;
     this.#isMeasured = false;
     this.records = [];
-    this.#counts = { judged: 0, refused: 0, error: 0 };
+    this.#counts = none();
     this.#byNode.clear();
     this.#withPixels.clear();
   }
 
-  counts() { return { ...this.#counts }; }
+  /** How many there are of each verdict. */
+  verdicts() { return { ...this.#counts }; }
+
+  counts() {
+    const { refused, error } = this.#counts;
+    return { judged: this.records.length - refused - error, refused, error };
+  }
 
   /**
    * The last record of a file.
@@ -246,7 +254,7 @@ export class Results {
    * @param {1 | -1} by
    */
   #count({ reading: { verdict } }, by) {
-    this.#counts[verdict === 'refused' || verdict === 'error' ? verdict : 'judged'] += by;
+    this.#counts[verdict] += by;
   }
 
   /**

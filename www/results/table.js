@@ -38,17 +38,17 @@ const number = (key, value, text) => ({ key, isNumber: true, value, text: (told)
 /** @type {(key: Key, value: (row: RowOf) => string | null) => Column} */
 const text = (key, value) => ({ key, isNumber: false, value, text: (told) => String(told), label: () => words.batch.columns[key] });
 
-/** @type {Column[]} */
+/** @type {Column[]} What matters first stands first. */
 const COLUMNS = [
-  number('number', ({ number: at }) => at, (at) => format.integer(at)),
   text('file', ({ reading }) => reading.file),
-  number('frame', ({ reading }) => reading.frame, (frame) => format.integer(frame)),
   number('verdict', ({ reading }) => VERDICTS.indexOf(reading.verdict), (at) => words.verdict[VERDICTS[at]]),
   number('score', ({ reading }) => reading.score, (score) => format.score(score)),
-  text('study', ({ member }) => member && titleOf(member.study)),
-  number('slice', ({ member }) => member?.slice ?? null, (slice) => format.integer(slice)),
   number('opacity', ({ reading }) => reading.opacity?.share ?? null, (share) => format.percent(share)),
   text('reason', ({ reading }) => (reading.refusal || reading.error ? whyOf(reading) : null)),
+  text('study', ({ member }) => member && titleOf(member.study)),
+  number('slice', ({ member }) => member?.slice ?? null, (slice) => format.integer(slice)),
+  number('frame', ({ reading }) => reading.frame, (frame) => format.integer(frame)),
+  number('number', ({ number: at }) => at, (at) => format.integer(at)),
 ];
 
 /** @param {Reading} reading */
@@ -72,6 +72,8 @@ export class Table {
   #sorted = { key: 'number', falling: false };
   /** @type {SliceRecord | null} The one whose row takes the focus. */
   #active = null;
+  /** @type {Set<string>} Columns that say nothing of any row. */
+  #empty = new Set();
   /** @type {(reading: Reading) => boolean} */
   #shown = () => true;
   #planned = false;
@@ -155,6 +157,7 @@ export class Table {
         });
         const cell = element(isNumber && key !== 'verdict' ? 'th.number' : 'th', button);
         cell.scope = 'col';
+        cell.dataset.column = key;
         return cell;
       }));
       if (focused) /** @type {HTMLElement | null} */ (this.#head.querySelector(`[data-key="${focused}"]`))?.focus();
@@ -162,6 +165,7 @@ export class Table {
     for (const cell of this.#head.children) {
       const { key } = /** @type {HTMLElement} */ (cell.firstElementChild).dataset;
       const sorted = key === this.#sorted.key;
+      /** @type {HTMLElement} */ (cell).hidden = this.#empty.has(key ?? '');
       if (sorted) cell.setAttribute('aria-sort', this.#sorted.falling ? 'descending' : 'ascending');
       else cell.removeAttribute('aria-sort');
     }
@@ -181,6 +185,7 @@ export class Table {
       return sign * compare(a.key, b.key) || a.number - b.number;
     });
     this.#rows = rows;
+    this.#empty = new Set(COLUMNS.filter(({ value }) => rows.every((row) => value(row) === null)).map(({ key }) => key));
     if (!rows.some(({ record }) => record === this.#active)) this.#active = rows[0]?.record ?? null;
     this.#table.setAttribute('aria-rowcount', String(rows.length + 1));
     this.#sayHead();
@@ -239,7 +244,7 @@ export class Table {
       const value = column.value(row);
       return value === null || value === undefined ? '' : column.text(value);
     });
-    const told = JSON.stringify([at, row.reading.verdict, texts]);
+    const told = JSON.stringify([at, row.reading.verdict, texts, [...this.#empty]]);
     const before = this.#nodes.get(row.record);
     const node = before && before.told === told ? before.node : this.#make(at, row, texts);
     node.tabIndex = row.record === this.#active ? 0 : -1;
@@ -254,6 +259,8 @@ export class Table {
   #make(at, { reading }, texts) {
     const node = element('tr', ...COLUMNS.map(({ key, isNumber }, i) => {
       const cell = element(isNumber && key !== 'verdict' ? 'td.number' : 'td', texts[i]);
+      cell.dataset.column = key;
+      cell.hidden = this.#empty.has(key);
       if (!isNumber) cell.title = texts[i];
       return cell;
     }));

@@ -3,7 +3,7 @@
 
 import { element } from '../common/dom.js';
 import { byId } from '../common/page.js';
-import { words } from '../locales/words.js';
+import { format, words } from '../locales/words.js';
 
 /** @type {('all' | Verdict)[]} */
 const CHOICES = ['all', 'positive', 'negative', 'uncertain', 'refused', 'error'];
@@ -22,6 +22,7 @@ export class Views {
     this.#results = results;
     this.#table = table;
     for (const view of VIEWS) byId(`view-${view}`).addEventListener('click', () => this.#show(view));
+    byId('view-choice').addEventListener('keydown', (event) => this.#press(event));
     this.#filter.addEventListener('change', () => this.#filterBy(this.#filter.value));
     byId('map-shown').addEventListener('change', showMaps);
     byId('map-strength').addEventListener('input', showMaps);
@@ -33,11 +34,22 @@ export class Views {
   say() {
     const chosen = this.#filter.value || 'all';
     this.#filter.replaceChildren(...CHOICES.map((value) => {
-      const option = element('option', value === 'all' ? words.batch.all : words.verdict[value]);
+      const option = element('option');
       option.value = value;
       return option;
     }));
     this.#filter.value = chosen;
+    this.count();
+  }
+
+  /** Says how many readings there are of each choice. */
+  count() {
+    const counts = { all: this.#results.records.length, ...this.#results.verdicts() };
+    for (const option of this.#filter.options) {
+      const value = /** @type {'all' | Verdict} */ (option.value);
+      const told = `${value === 'all' ? words.batch.all : words.verdict[value]} (${format.integer(counts[value])})`;
+      if (option.textContent !== told) option.textContent = told;
+    }
   }
 
   /**
@@ -53,10 +65,24 @@ export class Views {
 
   /** @param {string} view */
   #show(view) {
-    for (const name of VIEWS) byId(`view-${name}`).setAttribute('aria-pressed', String(name === view));
+    for (const name of VIEWS) {
+      const button = byId(`view-${name}`);
+      button.setAttribute('aria-pressed', String(name === view));
+      // One stop for the Tab key; arrow keys lead to the other.
+      button.tabIndex = name === view ? 0 : -1;
+    }
     byId('cards').hidden = byId('overlay').hidden = view !== 'cards';
     if (view === 'table') this.#table.show();
     else this.#table.hide();
+  }
+
+  /** @param {KeyboardEvent} event */
+  #press(event) {
+    if (!['ArrowLeft', 'ArrowRight', 'Home', 'End'].includes(event.key)) return;
+    const at = VIEWS.findIndex((view) => byId(`view-${view}`) === document.activeElement);
+    const to = event.key === 'Home' ? 0 : event.key === 'End' ? VIEWS.length - 1 : (at + 1) % VIEWS.length;
+    byId(`view-${VIEWS[to]}`).focus();
+    event.preventDefault();
   }
 
   /** @param {string} verdict One of them, or 'all'. */
