@@ -209,6 +209,7 @@ impl Classifier {
                 consolidation: over(consolidation, None),
             }),
             shown: Some([picture.width, picture.height]),
+            spacing: origin.spacing,
             picture: Some(picture),
         })
     }

@@ -63,6 +63,10 @@ pub struct Reading {
     /// Columns and rows of the slice as it is shown, with square pixels; `None` when unreadable. Not part of the JSON line.
     #[serde(skip)]
     pub shown: Option<[usize; 2]>,
+    /// Millimetres from column to column, and from row to row, of the slice as it is shown; `None` where the file does not say it. Not
+    /// part of the JSON line.
+    #[serde(skip)]
+    pub spacing: Option<[f64; 2]>,
     /// The slice as it was windowed; `None` when unreadable. Not part of the JSON line.
     #[serde(skip)]
     pub picture: Option<Picture>,
@@ -275,6 +279,7 @@ impl Reading {
             lung: None,
             opacity_maps: None,
             shown: None,
+            spacing: None,
             picture: None,
         }
     }

@@ -65,6 +65,9 @@ pub struct Origin {
     /// Where the rows and the columns of the slice run to, as it stands here: "L\\P" for an axial one, whose front is up and whose right is
     /// at the left. `None` where the file does not say it.
     pub orientation: Option<String>,
+    /// Millimetres from column to column, and from row to row, of the slice as it stands here. `None` where the file does not say it, or
+    /// nothing that can be believed.
+    pub spacing: Option<[f64; 2]>,
     /// A CT image that does not say how its values become Hounsfield units: DICOM (0028,1052) and (0028,1053) are missing.
     pub unscaled: bool,
     /// What was read against the letter of the file, each a sentence without its full stop. Holds no text of the file's.

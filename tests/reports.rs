@@ -7,6 +7,8 @@
 mod archives;
 #[path = "reports/encodings.rs"]
 mod encodings;
+#[path = "reports/geometry.rs"]
+mod geometry;
 #[path = "reports/jpeg.rs"]
 mod jpeg;
 #[path = "reports/pictures.rs"]

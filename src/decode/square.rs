@@ -7,6 +7,13 @@ use crate::slice::Pixels;
 const SQUARE: std::ops::RangeInclusive<f64> = 0.99..=1.01;
 /// Beyond these no scanner makes pixels.
 const BELIEVABLE: std::ops::RangeInclusive<f64> = 0.1..=10.0;
+/// Sides of a pixel in millimetres: from a synchrotron's to a whole body in a picture of a stamp's size.
+const SIDES: std::ops::RangeInclusive<f64> = 0.0001..=100.0;
+
+/// Whether some scanner makes pixels of these sides, in millimetres.
+pub(super) fn is_believable([width, height]: &[f64; 2]) -> bool {
+    SIDES.contains(width) && SIDES.contains(height) && BELIEVABLE.contains(&(height / width))
+}
 
 /// What becomes of an image whose pixels have a height other than their width.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -39,6 +46,12 @@ impl Square {
         let [width, height] = [stored[0] as f64 * across, stored[1] as f64 * down].map(|side| side.round() as usize);
         limits.check_frame("", width as u64, height as u64).map_err(|_| TOO_LARGE)?;
         Ok(Some(Square { width, height, stored }))
+    }
+
+    /// The sides of a pixel as they are then, in millimetres, where those of a stored one are `sides`.
+    pub fn sides(&self, [width, height]: [f64; 2]) -> [f64; 2] {
+        let [across, down] = self.stored.map(|stored| stored as f64);
+        [width * across / self.width as f64, height * down / self.height as f64]
     }
 
     /// The pixels, interpolated by Lanczos' kernel, which keeps edges and the grain of lungs as they are. Hounsfield units are

@@ -290,6 +290,7 @@ fn reading(reading: Reading, salt: &[u8]) -> Result<JsValue, JsValue> {
     struct Size {
         width: usize,
         height: usize,
+        spacing: Option<[f64; 2]>,
     }
     let object = to_js(&reading)?;
     let place = to_js(&spot(&reading.place, salt))?;
@@ -315,7 +316,7 @@ fn reading(reading: Reading, salt: &[u8]) -> Result<JsValue, JsValue> {
         Some(picture) => image(picture.width, picture.height, "gray", Uint8Array::from(&picture.gray[..]).into())?,
         None => JsValue::NULL,
     };
-    let shown = to_js(&reading.shown.map(|[width, height]| Size { width, height }))?;
+    let shown = to_js(&reading.shown.map(|[width, height]| Size { width, height, spacing: reading.spacing }))?;
     let coronal = study::coronal::row(&reading).map_or(JsValue::NULL, |row| Uint8Array::from(&row[..]).into());
     Reflect::set(&object, &"coronal".into(), &coronal)?;
     Reflect::set(&object, &"lungs".into(), &to_js(&Lungs::of(&reading))?)?;

@@ -291,15 +291,18 @@ impl Squared {
 impl View {
     fn of(elements: &Elements, frame: usize, table: Option<&Table>, squared: Squared, photometric: &str) -> View {
         let Squared { stored, square, note } = squared;
+        let spacing = spacing::millimetres(elements).map(|sides| square.map_or(sides, |square| square.sides(sides)));
         let meaning = Meaning::of(elements, table, photometric);
         let is_turned = table.is_some_and(|table| table.is_turned);
         let notes = [elements.has_comma.then_some(COMMA), is_turned.then_some(TURNED), note];
         let orientation = Orientation::of(elements);
+        let spacing = spacing.map(|sides| orientation.map_or(sides, |orientation| orientation.turned(sides)));
         let origin = Origin {
             format: FORMAT,
             unscaled: matches!(meaning, Ok(Meaning::Unscaled { .. })),
             oblique: orientation.is_some_and(|orientation| !orientation.is_axial()),
             orientation: orientation.map(Orientation::shown),
+            spacing,
             modality: elements.modality.clone(),
             transfer_syntax: elements.transfer_syntax.clone(),
             localizer: object::is_localizer(elements),

@@ -53,6 +53,17 @@ impl Orientation {
         if self.is_axial() { "L\\P".to_string() } else { format!("{}\\{}", letter(self.rows), letter(self.columns)) }
     }
 
+    /// Whether the rows of an axial slice run nearer to the front or the back than to a side.
+    fn is_transposed(self) -> bool {
+        let Orientation { rows: [rx, ry, _], columns: [cx, cy, _] } = self;
+        ry.abs() + cx.abs() > rx.abs() + cy.abs()
+    }
+
+    /// What holds for columns and for rows, as it holds once the slice was [turned](Orientation::turn).
+    pub(super) fn turned<T>(self, [columns, rows]: [T; 2]) -> [T; 2] {
+        if self.is_axial() && self.is_transposed() { [rows, columns] } else { [columns, rows] }
+    }
+
     /// The pixels of an axial slice of so many columns and rows with rows that run to the patient's left, and columns to the back; and how
     /// many columns and rows they are then. Others stay as they are.
     pub(super) fn turn(self, pixels: Pixels, width: usize, height: usize) -> (Pixels, usize, usize) {
@@ -60,7 +71,7 @@ impl Orientation {
             return (pixels, width, height);
         }
         let Orientation { rows: [rx, ry, _], columns: [cx, cy, _] } = self;
-        let transposed = ry.abs() + cx.abs() > rx.abs() + cy.abs();
+        let transposed = self.is_transposed();
         let (across, down) = if transposed { (cx, ry) } else { (rx, cy) };
         let turn = Turn { transposed, mirrored: across < 0.0, upside_down: down < 0.0 };
         let pixels = match pixels {

@@ -13,7 +13,7 @@ mod view;
 use self::meaning::Meaning;
 use self::samples::{Range, Samples};
 use self::view::{Affine, View};
-use super::square::Square;
+use super::square::{self, Square};
 use super::{Limits, inflate};
 use crate::error::{Error, Result};
 use crate::slice::{Origin, Pixels, Slice};
@@ -167,6 +167,7 @@ impl Volume {
     /// Decodes one slice, `frame < self.frames()`.
     pub fn slice(&self, bytes: &[u8], frame: usize) -> Slice {
         let View { width, height, .. } = self.view;
+        let sides = self.view.sides().filter(square::is_believable);
         let values = self.view.voxels(frame).map(|voxel| self.samples.value(bytes, self.at, voxel));
         let pixels = match self.meaning {
             Meaning::Units => Pixels::Hu(values.map(meaning::unit).collect()),
@@ -176,6 +177,7 @@ impl Volume {
             format: self.format.name(),
             oblique: self.view.is_oblique(),
             orientation: self.view.shown(),
+            spacing: sides.map(|sides| self.square.map_or(sides, |square| square.sides(sides))),
             notes: self.notes.clone(),
             stored: self.square.map(|_| [width, height]),
             ..Origin::default()

@@ -30,8 +30,8 @@ pub struct View {
     /// Of the first slice, and the way to the next, in millimetres towards the head; `None` where the file does not say how it lies.
     heights: Option<[f64; 2]>,
     is_oblique: bool,
-    /// The height of a pixel in its widths; `None` where the file does not say how it lies.
-    aspect: Option<f64>,
+    /// Millimetres from column to column, and from row to row; `None` where the file does not say how it lies.
+    sides: Option<[f64; 2]>,
 }
 
 impl View {
@@ -67,7 +67,7 @@ impl View {
             steps,
             heights,
             is_oblique: axes.as_ref().is_some_and(|axes| axes.is_oblique),
-            aspect: axes.map(|axes| axes.aspect),
+            sides: axes.map(|axes| axes.sides),
         }
     }
 
@@ -83,7 +83,12 @@ impl View {
 
     /// The height of a pixel in its widths, as far as the file says it.
     pub fn aspect(&self) -> Option<f64> {
-        self.aspect
+        self.sides.map(|[width, height]| height / width)
+    }
+
+    /// Millimetres from column to column, and from row to row, as far as the file says it.
+    pub fn sides(&self) -> Option<[f64; 2]> {
+        self.sides
     }
 
     /// How a slice lies, as PatientOrientation would say it.
@@ -112,8 +117,8 @@ struct Axes {
     /// Whether each is gone through from its end.
     flips: [bool; 3],
     is_oblique: bool,
-    /// The height of a pixel in its widths.
-    aspect: f64,
+    /// Millimetres from column to column, and from row to row.
+    sides: [f64; 2],
 }
 
 impl Axes {
@@ -139,7 +144,7 @@ impl Axes {
             order: [across, down, along],
             flips: [rx < 0.0, cy < 0.0, units[along][2] > 0.0],
             is_oblique: (rx * cy - ry * cx).abs() < MIN_AXIAL,
-            aspect: lengths[down] / lengths[across],
+            sides: [lengths[across], lengths[down]],
         })
     }
 }
@@ -234,6 +239,7 @@ mod tests {
         assert!(!tilted(25.0).is_oblique() && !tilted(-36.0).is_oblique());
         assert!(tilted(40.0).is_oblique() && tilted(40.0).shown().is_none());
         assert_eq!(View::of([2, 3, 4], Some(&towards("LPH"))).aspect(), Some(2.0));
+        assert_eq!(View::of([2, 3, 4], Some(&towards("HLP"))).sides(), Some([2.0, 3.0]));
         assert_eq!(View::of([2, 3, 4], Some(&towards("HLP"))).aspect(), Some(1.5));
     }
 }
