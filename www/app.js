@@ -22,6 +22,7 @@ import { modelCard } from './shell/model-card.js';
 import { privacy } from './shell/privacy.js';
 import { sheet } from './shell/sheet.js';
 import { Start } from './shell/start.js';
+import { recall, remember } from './shell/storage.js';
 import { versions } from './shell/versions.js';
 import { Studies } from './study/studies.js';
 import { StudyPanel } from './study/study-panel.js';
@@ -96,6 +97,7 @@ const viewer = new Viewer(byId('viewer', HTMLDialogElement), {
   newClient: () => new WorkerClient({ session: pool.session, reads: false }),
   pixelsOf: (record, wanted) => results.pixels(record, wanted),
   stackOf: (record) => stackOf(results.records, (other) => studies.of(other), record),
+  memory: { recall, remember },
 });
 
 const offline = versions(() => queue.busy);

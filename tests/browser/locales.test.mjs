@@ -15,9 +15,9 @@ const { en, ...others } = locales;
 
 // What is written as in English.
 const ALIKE = {
-  de: ['card.format', 'viewer.presets.mediastinum', 'modelCard.name', 'modelCard.version'],
-  fr: ['batch.kinds.segmentation', 'batch.marks.acquisition', 'card.format', 'modelCard.version', 'modelCard.pixels', 'measures.date', 'measures.validation', 'licences.title'],
-  zh: ['viewer.hounsfield'],
+  de: ['card.format', 'viewer.presets.mediastinum', 'viewer.facts.phase', 'modelCard.name', 'modelCard.version'],
+  fr: ['batch.kinds.segmentation', 'batch.marks.acquisition', 'card.format', 'modelCard.version', 'modelCard.pixels', 'measures.date', 'measures.validation', 'licences.title', 'viewer.facts.phase', 'viewer.facts.position', 'viewer.measures.count'],
+  zh: ['viewer.facts.pixelOf', 'viewer.hounsfield', 'viewer.measures.area'],
 };
 const ALIKE_EVERYWHERE = ['batch.kinds.directory', 'measures.auc', 'measures.f1', 'measures.png'];
 
@@ -65,6 +65,13 @@ const CALLS = {
   'refusals.too_small': [[[{ width: 17, height: 300 }], '17', '300']],
   'viewer.openOf': [[['a.dcm'], 'a.dcm']],
   'viewer.position': [[[3, 40], '3', '40']],
+  'viewer.sides.told': [[[{ left: 'R', right: 'L', top: 'A', bottom: 'P' }], 'R', 'L', 'A', 'P']],
+  'viewer.facts.numbered': [[[1234], '1234']],
+  'viewer.facts.pixelOf': [[[0.703125, 0.75], '7031', '75']],
+  'viewer.measures.mean': [[[-853.25, 41.04, true], '\u2212853', '41'], [[99, 3, false], '99', '3']],
+  'viewer.measures.area': [[[123.44], '123']],
+  'viewer.measures.count': [[[1], '1'], [[456], '456']],
+  'viewer.measures.pixels': [[[12.34], '12']],
   'viewer.displayOnly': [[[-600, 1500], '\u2212600', '1500']],
   'viewer.inputTold': [[[224, true], '224'], [[192, false], '192']],
   'viewer.hounsfield': [[[-734], '\u2212734']],

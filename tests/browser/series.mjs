@@ -46,6 +46,28 @@ export async function seriesless(path) {
   return bytes;
 }
 
+/**
+ * The bytes with another value of an element that is there, of any length; of one that is not there, with it before the pixels. The tag is
+ * written as in DICOM, such as '0028,0030'.
+ */
+export function rewritten(bytes, tag, vr, value) {
+  const numbers = tag.split(',').map((part) => Number.parseInt(part, 16)).flatMap((part) => [part & 255, part >> 8]);
+  const start = Buffer.from([...numbers, ...Buffer.from(vr)]);
+  const text = Buffer.from(value.length % 2 === 0 ? value : `${value} `);
+  const element = Buffer.concat([start, Buffer.from([text.length & 255, text.length >> 8]), text]);
+  const at = bytes.indexOf(start);
+  if (at >= 0) return Buffer.concat([bytes.subarray(0, at), element, bytes.subarray(at + 8 + bytes.readUInt16LE(at + 6))]);
+  const pixels = bytes.indexOf(Buffer.from(PIXELS));
+  return Buffer.concat([bytes.subarray(0, pixels), element, bytes.subarray(pixels)]);
+}
+
+/** The bytes without an element. */
+export function without(bytes, tag, vr) {
+  const numbers = tag.split(',').map((part) => Number.parseInt(part, 16)).flatMap((part) => [part & 255, part >> 8]);
+  const at = bytes.indexOf(Buffer.from([...numbers, ...Buffer.from(vr)]));
+  return Buffer.concat([bytes.subarray(0, at), bytes.subarray(at + 8 + bytes.readUInt16LE(at + 6))]);
+}
+
 /** The UID of a series: no output may hold it. */
 export const uid = (series) => `1.2.826.0.1.987654321.${series}`;
 

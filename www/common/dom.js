@@ -86,6 +86,19 @@ export function icon(path) {
 }
 
 /**
+ * An element of a drawing.
+ *
+ * @template {keyof SVGElementTagNameMap} T
+ * @param {T} tag
+ * @param {{ [name: string]: string | number }} attributes
+ */
+export function draw(tag, attributes) {
+  const node = document.createElementNS(SVG, tag);
+  for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, String(value));
+  return node;
+}
+
+/**
  * A name without the characters that turn others around or are not seen: those are written out, as `\u{202e}`. For texts in which a name
  * cannot be set apart as an element.
  *

@@ -27,6 +27,10 @@ export function formatter(locale) {
   const [seconds, minutes] = [unit('second', 0, 'long'), unit('minute', 0, 'long')];
   const [kilobytes, megabytes] = [unit('kilobyte', 1), unit('megabyte', 1)];
   const plain = numbers({ maximumFractionDigits: 2, useGrouping: false });
+  const tenths = digits(1, { useGrouping: false });
+  const [millimetres, wholeMillimetres, centimetres] = [unit('millimeter', 1), unit('millimeter', 0), unit('centimeter', 0)];
+  /** @type {(text: string) => string} With a true minus. */
+  const minus = (text) => text.replace('-', '\u2212');
   /** @type {Intl.PluralRules | undefined} */
   let rules;
   /** @type {Intl.DateTimeFormat | undefined} */
@@ -49,7 +53,15 @@ export function formatter(locale) {
     /** So many seconds, in words. */
     duration: (/** @type {number} */ value) => (value < 90 ? seconds(Math.max(1, value)) : minutes(value / 60)),
     /** A window's centre or width: never grouped, with a true minus. */
-    hounsfield: (/** @type {number} */ value) => plain(value).replace('-', '\u2212'),
+    hounsfield: (/** @type {number} */ value) => minus(plain(value)),
+    /** A number of a file, never grouped. */
+    plain: (/** @type {number} */ value) => minus(plain(value)),
+    /** One decimal, never grouped. */
+    tenths: (/** @type {number} */ value) => minus(tenths(value)),
+    /** To a tenth of a millimetre. */
+    millimetres: (/** @type {number} */ value) => minus(millimetres(value)),
+    /** A round length, in the unit that fits. */
+    span: (/** @type {number} */ value) => (value >= 10 ? centimetres(value / 10) : value >= 1 ? wholeMillimetres(value) : millimetres(value)),
     /** A date such as 2026-11-24. */
     date: (/** @type {string} */ iso) => (days ??= new Intl.DateTimeFormat(locale, { dateStyle: 'long', timeZone: 'UTC' })).format(new Date(`${iso}T00:00:00Z`)),
     /** Texts in a row, with the last `and`. */

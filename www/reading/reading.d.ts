@@ -112,6 +112,8 @@ interface SetAside {
 interface Shown {
   width: number;
   height: number;
+  /** Millimetres from column to column, and from row to row; null where the file does not say it. */
+  spacing: [across: number, down: number] | null;
 }
 
 /** What a reading worker gives for a slice: the reading, and beside it what the page draws. */

@@ -10,6 +10,8 @@ const LINE = 40;
 const RIGHT = 2;
 const MIDDLE = 1;
 
+const DRAWS = ['length', 'region'];
+
 /** @typedef {import('./view.js').Point} Point */
 
 /**
@@ -18,12 +20,13 @@ const MIDDLE = 1;
  * @property {(right: number, down: number) => void} window
  * @property {(slices: number) => void} step
  * @property {(factor: number, point: Point) => void} zoom
- * @property {(point: Point | null) => void} hover
+ * @property {(point: Point | null) => void} hover Where the pointer is; a finger's place stays after it has left.
+ * @property {(phase: 'begin' | 'move' | 'end' | 'cancel', point: Point) => void} draw
  */
 
 /**
- * `tool()` is what a drag with the main button or one finger does: 'move', 'window' or 'scroll'; the right button always sets the
- * window, the middle one moves.
+ * `tool()` is what a drag with the main button or one finger does: 'move', 'window' or 'scroll', or it draws ('length', 'region'); the right
+ * button always sets the window, the middle one moves.
  *
  * @param {HTMLElement} stage
  * @param {() => string} tool
@@ -44,9 +47,13 @@ export function gestures(stage, tool, on) {
   stage.addEventListener('pointerdown', (event) => {
     if (event.pointerType === 'mouse' && held.size > 0) return;
     stage.setPointerCapture(event.pointerId);
-    held.set(event.pointerId, pointOf(event));
+    const point = pointOf(event);
+    held.set(event.pointerId, point);
+    if (held.size > 1 && DRAWS.includes(action)) on.draw('cancel', point);
     action = event.button === RIGHT ? 'window' : event.button === MIDDLE ? 'move' : tool();
     travelled = 0;
+    on.hover(held.size === 1 ? point : null);
+    if (held.size === 1 && DRAWS.includes(action)) on.draw('begin', point);
     // The middle button would start to scroll by itself.
     if (event.button === MIDDLE) event.preventDefault();
   });
@@ -55,7 +62,7 @@ export function gestures(stage, tool, on) {
     const point = pointOf(event);
     const last = held.get(event.pointerId);
     if (!last) return event.pointerType === 'mouse' ? on.hover(point) : undefined;
-    on.hover(null);
+    on.hover(held.size === 1 ? point : null);
     const before = held.size > 1 ? span(held) : null;
     held.set(event.pointerId, point);
     const [right, down] = [point.x - last.x, point.y - last.y];
@@ -63,6 +70,8 @@ export function gestures(stage, tool, on) {
       const now = span(held);
       on.move(now.x - before.x, now.y - before.y);
       if (before.size > 0 && now.size > 0) on.zoom(now.size / before.size, now);
+    } else if (DRAWS.includes(action)) {
+      on.draw('move', point);
     } else if (action === 'scroll') {
       travelled += down;
       const steps = Math.trunc(travelled / DRAG_STEP);
@@ -74,10 +83,13 @@ export function gestures(stage, tool, on) {
   });
 
   /** @param {PointerEvent} event */
-  const release = (event) => held.delete(event.pointerId);
+  const release = (event) => {
+    const isLast = held.delete(event.pointerId) && held.size === 0;
+    if (isLast && DRAWS.includes(action)) on.draw(event.type === 'pointerup' ? 'end' : 'cancel', pointOf(event));
+  };
   stage.addEventListener('pointerup', release);
   stage.addEventListener('pointercancel', release);
-  stage.addEventListener('pointerleave', () => on.hover(null));
+  stage.addEventListener('pointerleave', ({ pointerType }) => { if (pointerType === 'mouse') on.hover(null); });
   stage.addEventListener('contextmenu', (event) => event.preventDefault());
 
   let turned = 0;

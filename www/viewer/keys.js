@@ -3,8 +3,7 @@
 import { element } from '../common/dom.js';
 import { words } from '../locales/words.js';
 
-// CSS pixels that an arrow moves, and slices that a page has.
-const MOVE = 60;
+// Slices that a page has.
 const PAGE = 10;
 const ZOOM = 1.25;
 
@@ -13,31 +12,38 @@ const ZOOM = 1.25;
  *
  * @typedef {object} Actions
  * @property {(slices: number) => void} step
- * @property {(right: number, down: number) => void} move
+ * @property {(right: number, down: number, isFar: boolean) => void} arrow
+ * @property {(towards: number) => void} above
+ * @property {() => void} highest
+ * @property {() => void} play
  * @property {(factor: number) => void} zoom
  * @property {() => void} fit
  * @property {() => void} actual
  * @property {(name: string) => void} preset
  * @property {(name: string) => void} toggle
  * @property {() => void} turnMap
+ * @property {(how: 'right' | 'sides' | 'ends') => void} turn
+ * @property {(name: 'length' | 'region') => void} measure
+ * @property {() => void} cursor
+ * @property {() => boolean} set Whether there was an end to set.
+ * @property {() => void} remove
+ * @property {() => boolean} escape Whether there was something to break off.
  * @property {() => void} reset
  * @property {() => void} help
  */
 
-/** @type {{ [key: string]: (on: Actions) => void }} */
+/** @type {{ [key: string]: (on: Actions) => boolean | void }} What gives false has not used the key. */
 const ACTIONS = {
-  ArrowUp: (on) => on.step(-1),
-  ArrowDown: (on) => on.step(1),
+  ',': (on) => on.step(-1),
+  '.': (on) => on.step(1),
   PageUp: (on) => on.step(-PAGE),
   PageDown: (on) => on.step(PAGE),
   Home: (on) => on.step(-Infinity),
   End: (on) => on.step(Infinity),
-  ArrowLeft: (on) => on.move(MOVE, 0),
-  ArrowRight: (on) => on.move(-MOVE, 0),
-  'Shift+ArrowUp': (on) => on.move(0, MOVE),
-  'Shift+ArrowDown': (on) => on.move(0, -MOVE),
-  'Shift+ArrowLeft': (on) => on.move(MOVE, 0),
-  'Shift+ArrowRight': (on) => on.move(-MOVE, 0),
+  j: (on) => on.above(1),
+  k: (on) => on.above(-1),
+  w: (on) => on.highest(),
+  ' ': (on) => on.play(),
   '+': (on) => on.zoom(ZOOM),
   '=': (on) => on.zoom(ZOOM),
   '-': (on) => on.zoom(1 / ZOOM),
@@ -51,16 +57,34 @@ const ACTIONS = {
   o: (on) => on.turnMap(),
   l: (on) => on.toggle('lungs-shown'),
   n: (on) => on.toggle('input-shown'),
+  t: (on) => on.turn('right'),
+  h: (on) => on.turn('sides'),
+  v: (on) => on.turn('ends'),
+  d: (on) => on.measure('length'),
+  e: (on) => on.measure('region'),
+  x: (on) => on.cursor(),
+  Enter: (on) => on.set(),
+  Delete: (on) => on.remove(),
+  Backspace: (on) => on.remove(),
+  Escape: (on) => on.escape(),
   r: (on) => on.reset(),
   '?': (on) => on.help(),
 };
 
+for (const [name, right, down] of /** @type {const} */ ([['Up', 0, -1], ['Down', 0, 1], ['Left', -1, 0], ['Right', 1, 0]])) {
+  ACTIONS[`Arrow${name}`] = (on) => on.arrow(right, down, false);
+  ACTIONS[`Shift+Arrow${name}`] = (on) => on.arrow(right, down, true);
+}
+
 // As a keyboard shows them, and the text that goes with them.
 /** @type {[string[], keyof typeof words.viewer.does][]} */
 const TOLD = [
-  [['↑', '↓'], 'step'],
+  [['↑', '↓', ',', '.'], 'step'],
   [['PgUp', 'PgDn'], 'page'],
   [['Home', 'End'], 'ends'],
+  [['J', 'K'], 'above'],
+  [['W'], 'highest'],
+  [['␣'], 'play'],
   [['+', '−'], 'zoom'],
   [['0'], 'fit'],
   [['9'], 'actual'],
@@ -71,6 +95,15 @@ const TOLD = [
   [['O'], 'turnMap'],
   [['L'], 'lungs'],
   [['N'], 'input'],
+  [['T'], 'turn'],
+  [['H', 'V'], 'mirror'],
+  [['D'], 'length'],
+  [['E'], 'region'],
+  [['X'], 'cursor'],
+  [['← ↑ → ↓', 'Shift'], 'moveCursor'],
+  [['Enter'], 'set'],
+  [['Del'], 'remove'],
+  [['Esc'], 'escape'],
   [['R'], 'reset'],
   [['?'], 'help'],
 ];
@@ -83,9 +116,12 @@ const BY_HAND = [['wheel', 'step'], ['wheelZoom', 'zoom'], ['right', 'window']];
 /** @type {{ [control: string]: RegExp }} By tag, or by type. */
 const OWN = {
   SELECT: /./,
+  BUTTON: /^( |Enter)$/,
+  SUMMARY: /^( |Enter)$/,
   number: /./,
+  checkbox: /^ $/,
   range: /^(Arrow|Page|Home|End)/,
-  radio: /^Arrow/,
+  radio: /^(Arrow| )/,
 };
 
 /**
@@ -103,8 +139,7 @@ export function keys(dialog, on) {
     if ((OWN[target.tagName] ?? OWN[target.type])?.test(key)) return;
     const name = event.shiftKey && key.startsWith('Arrow') ? `Shift+${key}` : key.length === 1 ? key.toLowerCase() : key;
     if (!Object.hasOwn(ACTIONS, name)) return;
-    event.preventDefault();
-    ACTIONS[name](on);
+    if (ACTIONS[name](on) !== false) event.preventDefault();
   });
 }
 

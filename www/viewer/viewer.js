@@ -1,50 +1,65 @@
 // The viewer: one slice at its full size, and the stack that it stands in. Owns the dialog and all that it shows; what was read comes as
 // records, pixels come from the loader.
 
-import { element, fill, inEnglish, plain } from '../common/dom.js';
 import { byId } from '../common/page.js';
-import { paintLungs, paintMap, paintOpacity } from '../common/heatmap.js';
-import { reason } from '../results/reason.js';
-import { score, verdict } from '../results/result-card.js';
 import { format, words } from '../locales/words.js';
+import { Cine } from './cine.js';
 import { gestures } from './gestures.js';
 import { keyList, keys } from './keys.js';
+import { paintLayers, putLayers, showInput, turnMap, wireLayers } from './layers.js';
 import { Loader } from './loader.js';
-import { actualSize, layout, panned, pixelAt, WHOLE, zoomed } from './view.js';
+import { Measuring } from './measuring.js';
+import { Placement } from './placement.js';
+import { showScaleBar, showSides } from './rulers.js';
+import { ScoreStrip } from './score-strip.js';
+import { highestOf, likely, nextAbove } from './stack.js';
+import { fallSilent, tell } from './told.js';
+import { Tools } from './tools.js';
+import { CHANGES, turnedSize, UPRIGHT } from './turn.js';
+import { actualSize, panned, WHOLE, zoomed } from './view.js';
 import { WindowControls } from './window-controls.js';
 import { paint } from './display-window.js';
 
-// Slices that are decoded ahead, in the direction of travel, and behind.
-const AHEAD = 3;
-const BEHIND = 1;
-
-// The longest side of what is painted over a picture. The map is smooth, the outline is not.
-const MAP_SIDE = 256;
-const LUNGS_SIDE = 768;
-
 const ZOOM_STEP = 1.25;
+
+// What an arrow moves: the slice, in CSS pixels; the crosshair, in pixels of the slice, and with Shift.
+const MOVE = 60;
+const FAR = 10;
 
 /** @typedef {import('./view.js').View} View */
 /** @typedef {import('./view.js').Size} Size */
+/** @typedef {import('./view.js').Point} Point */
+/** @typedef {import('./stack.js').Stack} Stack */
 
 export class Viewer {
   #dialog;
   #loader;
   #pixelsOf;
   #stackOf;
-  /** @type {SliceRecord[]} */
-  #records = [];
-  /** @type {string | null} What the records have in common, null for slices of their own. */
-  #title = null;
+  /** @type {Stack} */
+  #stack = { records: [], title: null, isSelection: false };
   /** @type {Model | null} Known once a slice was opened. */
   #model = null;
   #at = 0;
   #direction = 1;
   #view = WHOLE;
+  #turned = UPRIGHT;
   /** @type {import('./display-window.js').Pixels | null} What the picture's canvas holds. */
   #shown = null;
+  /** @type {Placement | null} Where it lies; null while nothing is shown. */
+  #placement = null;
+  /** @type {Point | null} Where the pointer is, on the stage. */
+  #pointer = null;
   #queued = false;
   #windows = new WindowControls({ choose: () => this.#show(), move: () => this.#paintSoon(), invert: () => this.#paint() });
+  #cine = new Cine({
+    advance: () => this.#turn((this.#at + 1) % this.#stack.records.length),
+    isReady: () => !isRead(this.#record) || this.#answer !== undefined,
+    change: () => this.#showPlay(),
+  });
+  #measuring;
+  #strip;
+  #tools;
 
   /**
    * @param {HTMLDialogElement} dialog
@@ -52,15 +67,20 @@ export class Viewer {
    * @param {() => import('../reading/worker-client.js').WorkerClient} page.newClient Gives one for pixels that has not started.
    * @param {(record: SliceRecord, wanted: () => boolean) => Promise<unknown>} page.pixelsOf Gets the map and the lungs back that a long
    *   list has given up, if they are still wanted then.
-   * @param {(record: SliceRecord) => { records: SliceRecord[], title: string | null }} page.stackOf The stack that it stands in.
+   * @param {(record: SliceRecord) => Stack} page.stackOf The stack that it stands in.
+   * @param {import('./tools.js').Memory} page.memory
    */
-  constructor(dialog, { newClient, pixelsOf, stackOf }) {
+  constructor(dialog, { newClient, pixelsOf, stackOf, memory }) {
     this.#dialog = dialog;
     this.#pixelsOf = pixelsOf;
     this.#stackOf = stackOf;
     this.#loader = new Loader(newClient, (handle) => {
       if (handle === this.#record.handle) this.#show();
     });
+    const drawing = (/** @type {string} */ name) => /** @type {SVGSVGElement} */ (dialog.querySelector(`svg.${name}`));
+    this.#measuring = new Measuring(drawing('viewer-drawn'), this.#$('measured'), (said) => this.#say(said));
+    this.#strip = new ScoreStrip(drawing('viewer-strip'), (at) => this.#turn(at));
+    this.#tools = new Tools(dialog, memory, () => this.#measuring.leave());
     this.#wire();
   }
 
@@ -72,42 +92,42 @@ export class Viewer {
    */
   open(record, model) {
     this.#model = model;
-    this.#stack(record);
+    this.#restack(record);
     this.#direction = 1;
     this.#windows.say();
+    this.#tools.recall();
     this.#$('key-list').replaceChildren(...keyList());
     this.#reset();
     this.#dialog.showModal();
+    this.#showPlay();
     this.#turn(this.#at);
   }
 
   /** The stacks have changed, as they do while files are read: the slice that is shown stays, its neighbours are those of now. */
   restack() {
     if (!this.#dialog.open) return;
-    this.#stack(this.#record);
+    this.#restack(this.#record);
     this.#want();
     this.#showReading();
   }
 
+  /** Shows nothing any more. */
+  close() { this.#dialog.close(); }
+
   /** @param {SliceRecord} record */
-  #stack(record) {
-    const { records, title } = this.#stackOf(record);
-    this.#records = [...records];
-    this.#title = title;
-    this.#at = this.#records.indexOf(record);
+  #restack(record) {
+    const stack = this.#stackOf(record);
+    this.#stack = { ...stack, records: [...stack.records] };
+    this.#at = this.#stack.records.indexOf(record);
   }
 
-  get #record() { return this.#records[this.#at]; }
+  get #record() { return this.#stack.records[this.#at]; }
 
   /** @param {string} id */
   #$(id) { return byId(`viewer-${id}`); }
 
   /** @param {string} id */
   #input(id) { return byId(`viewer-${id}`, HTMLInputElement); }
-
-  /** @param {string} id */
-  #canvas(id) { return byId(`viewer-${id}`, HTMLCanvasElement); }
-
 
   get #stage() {
     const { clientWidth: width, clientHeight: height } = this.#$('stage');
@@ -124,15 +144,39 @@ export class Viewer {
     /** @type {import('./gestures.js').Movements & import('./keys.js').Actions} */
     const on = {
       step: (slices) => this.#turn(this.#at + slices),
+      arrow: (right, down, isFar) => this.#arrow(right, down, isFar),
+      above: (towards) => this.#turnAbove(towards),
+      highest: () => this.#turn(highestOf(this.#stack.records)),
+      play: () => this.#cine.toggle(),
       move: (right, down) => this.#look(panned, right, down),
-      /** @param {import('./view.js').Point} [point] */
+      /** @param {Point} [point] */
       zoom: (factor, point) => this.#look(zoomed, factor, point),
       fit: () => this.#look(() => WHOLE),
       actual: () => this.#look(actualSize),
+      turn: (how) => this.#turnRound(how),
       window: (right, down) => this.#windows.drag(right, down),
       preset: (name) => this.#windows.choose(name),
       toggle: (name) => this.#$(name).click(),
-      turnMap: () => this.#input(this.#isOpacity ? 'map-of-score' : 'map-of-opacity').click(),
+      turnMap,
+      draw: (phase, point) => { if (this.#tools.measure) this.#measuring.drag(this.#tools.measure, phase, point); },
+      measure: (name) => {
+        this.#tools.choose(name);
+        this.#showCursor(words.viewer.measures[name === 'length' ? 'lengthBegins' : 'regionBegins']);
+      },
+      cursor: () => (this.#measuring.cursor ? on.escape() : this.#showCursor('')),
+      set: () => {
+        if (!this.#measuring.cursor || !this.#tools.measure) return false;
+        this.#measuring.set(this.#tools.measure);
+        return true;
+      },
+      remove: () => this.#measuring.removeLast(),
+      escape: () => {
+        if (!this.#measuring.isOpen) return false;
+        this.#measuring.escape();
+        if (!this.#measuring.cursor) this.#tools.leave();
+        this.#probe();
+        return true;
+      },
       reset: () => {
         this.#reset();
         this.#show();
@@ -142,34 +186,87 @@ export class Viewer {
         list.open = !list.open;
         if (list.open) list.scrollIntoView({ block: 'nearest' });
       },
-      hover: (point) => this.#probe(point),
+      hover: (point) => {
+        this.#pointer = point;
+        this.#probe();
+      },
     };
-    gestures(this.#$('stage'), () => /** @type {HTMLInputElement} */ (dialog.querySelector('[name="viewer-tool"]:checked')).value, on);
+    gestures(this.#$('stage'), () => this.#tools.tool, on);
     keys(dialog, on);
 
     /** @type {(id: string, act: () => void) => void} */
     const click = (id, act) => this.#$(id).addEventListener('click', act);
     click('previous', () => on.step(-1));
     click('next', () => on.step(1));
+    click('previous-above', () => on.above(-1));
+    click('next-above', () => on.above(1));
+    click('highest', on.highest);
+    click('play', on.play);
     click('out', () => on.zoom(1 / ZOOM_STEP));
     click('in', () => on.zoom(ZOOM_STEP));
     click('fit', on.fit);
     click('actual', on.actual);
+    click('turn', () => on.turn('right'));
+    click('mirror-sides', () => on.turn('sides'));
+    click('mirror-ends', () => on.turn('ends'));
     click('reset', on.reset);
     this.#input('at').addEventListener('input', () => this.#turn(this.#input('at').valueAsNumber - 1));
-    for (const id of ['map-shown', 'map-of-score', 'map-of-opacity', 'lungs-shown', 'input-shown']) this.#$(id).addEventListener('change', () => this.#show());
-    this.#input('strength').addEventListener('input', () => this.#showStrength());
+    this.#cine.wire(byId('viewer-pace', HTMLSelectElement));
+    wireLayers(() => this.#show());
     new ResizeObserver(() => this.#lay()).observe(this.#$('stage'));
   }
 
   /** @param {number} at */
   #turn(at) {
-    const next = Math.min(this.#records.length - 1, Math.max(0, at));
+    const next = Math.min(this.#stack.records.length - 1, Math.max(0, at));
     if (next !== this.#at) this.#direction = Math.sign(next - this.#at);
     this.#at = next;
     this.#want();
     this.#show();
     this.#complete(this.#record);
+  }
+
+  /**
+   * To the next slice in this direction whose score is not below the threshold.
+   *
+   * @param {number} towards
+   */
+  #turnAbove(towards) {
+    const found = nextAbove(this.#stack.records, this.#at, towards, /** @type {Model} */ (this.#model).threshold);
+    if (found === null) this.#say(words.viewer.noneAbove);
+    else this.#turn(found);
+  }
+
+  /** @type {import('./keys.js').Actions['arrow']} */
+  #arrow(right, down, isFar) {
+    if (this.#measuring.cursor) {
+      const step = isFar ? FAR : 1;
+      this.#measuring.moveCursor(right * step, down * step);
+      this.#pointer = null;
+      this.#probe();
+      this.#say(this.#$('probe').textContent ?? '');
+    } else if (isFar || right !== 0) {
+      this.#look(panned, -right * MOVE, -down * MOVE);
+    } else {
+      this.#turn(this.#at + down);
+    }
+  }
+
+  /** @param {string} said */
+  #showCursor(said) {
+    this.#measuring.showCursor();
+    this.#$('stage').focus();
+    this.#pointer = null;
+    this.#probe();
+    this.#say(said);
+  }
+
+  /** @param {'right' | 'sides' | 'ends'} how */
+  #turnRound(how) {
+    const { turn, point } = CHANGES[how];
+    this.#turned = turn(this.#turned);
+    this.#view = { ...this.#view, ...point(this.#view) };
+    this.#lay();
   }
 
   /**
@@ -192,37 +289,35 @@ export class Viewer {
    */
   #look(change, ...how) {
     if (!this.#shown) return;
-    this.#view = change(this.#view, this.#stage, this.#shown, ...how);
+    this.#view = change(this.#view, this.#stage, turnedSize(this.#turned, this.#size), ...how);
     this.#lay();
   }
 
   #reset() {
     this.#view = WHOLE;
+    this.#turned = UPRIGHT;
     this.#windows.reset();
+    this.#measuring.leave();
+    this.#tools.leave();
   }
 
   #leave() {
+    this.#cine.stop();
     this.#loader.stop();
-    this.#records = [];
-    this.#shown = null;
+    this.#stack = { records: [], title: null, isSelection: false };
+    this.#shown = this.#placement = this.#pointer = null;
+    this.#measuring.leave();
+    this.#measuring.show(null);
     for (const canvas of this.#dialog.querySelectorAll('canvas')) canvas.width = canvas.height = 0;
-    for (const id of ['file', 'told', 'verdict', 'reading', 'note', 'scale', 'probe']) this.#$(id).replaceChildren();
+    fallSilent();
   }
 
   // What there is
 
   /** The slice asked for and its neighbours, the likely ones first. */
   #want() {
-    const wanted = [this.#at];
-    for (let i = 1; i <= AHEAD; i++) {
-      wanted.push(this.#at + i * this.#direction);
-      if (i <= BEHIND) wanted.push(this.#at - i * this.#direction);
-    }
-    this.#loader.want(wanted.map((at) => this.#records[at]).filter((record) => record && isRead(record)).map((record) => record.handle));
+    this.#loader.want(likely(this.#stack.records, this.#at, this.#direction).filter(isRead).map((record) => record.handle));
   }
-
-  /** Whether the map that is chosen is that of the opacity. */
-  get #isOpacity() { return this.#input('map-of-opacity').checked; }
 
   get #answer() { return this.#loader.get(this.#record.handle); }
 
@@ -243,46 +338,42 @@ export class Viewer {
     return failure || alike ? { width: picture.width, height: picture.height, kind: 'gray', values: picture.gray } : null;
   }
 
+  /** Of the slice, for which a smaller picture may stand. @returns {Size} */
+  get #size() { return this.#record.shown ?? /** @type {Size} */ (this.#shown); }
+
   // What is shown
 
   #show() {
     this.#showReading();
     this.#windows.show({ own: this.#ownWindow, usual: /** @type {Model} */ (this.#model).window, isRead: isRead(this.#record), isKept: Boolean(this.#answer?.failure) });
+    this.#tools.show(this.#windows.isFixed);
     this.#paint();
-    this.#paintOverlays();
-    this.#showInput();
+    paintLayers(this.#record, this.#shown);
+    const { pixels = null, failure } = this.#answer ?? {};
+    showInput(pixels, { isRead: isRead(this.#record), isGone: Boolean(failure), isWindowed: this.#ownWindow !== null });
     this.#lay();
     // A control that has just been switched off cannot keep the focus.
     if (this.#dialog.querySelector(':focus:disabled')) this.#$('stage').focus();
   }
 
   #showReading() {
-    const { reading } = this.#record;
-    const [number, total] = [this.#at + 1, this.#records.length];
-    const frame = reading.frame === null ? null : ` · ${words.card.frame(reading.frame)}`;
-    const name = `${plain(reading.file)}${frame ?? ''}`;
-    fill(this.#$('file'), [this.#title && `${this.#title} · `, element('bdi', reading.file), frame]);
-    this.#$('stack').classList.toggle('single', total === 1);
-    Object.assign(this.#input('at'), { max: total, value: number });
-    this.#input('at').setAttribute('aria-valuetext', words.viewer.position(number, total));
-    byId('viewer-previous', HTMLButtonElement).disabled = number === 1;
-    byId('viewer-next', HTMLButtonElement).disabled = number === total;
-    const said = [words.verdict[reading.verdict], reading.score === null ? null : format.score(reading.score)].filter(Boolean).join(': ');
-    this.#$('verdict').textContent = said;
-    const told = [
-      element('strong', words.viewer.position(number, total)),
-      element('span.aloud', `, ${name}, ${said}`),
-    ];
-    // A screen reader repeats a status whenever it is set.
-    if (this.#$('told').textContent !== told.map((part) => part.textContent).join('')) this.#$('told').replaceChildren(...told);
-
-    this.#$('reading').dataset.verdict = reading.verdict;
-    fill(this.#$('reading'), [
-      verdict(reading),
-      reading.score === null ? null : score(reading.score, /** @type {Model} */ (this.#model)),
-      why(reading),
-    ]);
+    const model = /** @type {Model} */ (this.#model);
+    tell(this.#stack, this.#at, model);
+    this.#strip.show(this.#stack.records, this.#at, model.threshold);
   }
+
+  #showPlay() {
+    const { plays } = this.#cine;
+    this.#$('play').setAttribute('aria-label', plays ? words.viewer.pause : words.viewer.play);
+    this.#$('play').classList.toggle('plays', plays);
+  }
+
+  /**
+   * Aloud, and over the slice where it matters.
+   *
+   * @param {string} said
+   */
+  #say(said) { this.#$('said').textContent = said; }
 
   // A drag moves more often than there are frames to show.
   #paintSoon() {
@@ -297,7 +388,7 @@ export class Viewer {
   }
 
   #paint() {
-    const canvas = this.#canvas('picture');
+    const canvas = byId('viewer-picture', HTMLCanvasElement);
     const pixels = this.#shown = this.#pixels;
     const { pixels: full, failure } = this.#answer ?? {};
     canvas.setAttribute('aria-label', words.card.picture(this.#record.reading.file));
@@ -311,111 +402,47 @@ export class Viewer {
     this.#$('note').classList.toggle('viewer-warning', Boolean(failure));
   }
 
-  #paintOverlays() {
-    const { pixels, reading } = this.#record;
-    const { map, lung, opacity } = pixels ?? {};
-    /** @type {(id: string, draw: ((canvas: HTMLCanvasElement) => void) | null) => void} */
-    const layer = (id, draw) => {
-      const canvas = this.#canvas(id);
-      canvas.hidden = !draw;
-      if (draw) draw(canvas);
-      else canvas.width = canvas.height = 0;
-    };
-    const mapShown = this.#input('map-shown').checked;
-    const lungsShown = this.#input('lungs-shown').checked;
-    const isOpacity = this.#isOpacity;
-    const judged = map && reading.score !== null ? this.#shown : null;
-    /** @type {(canvas: HTMLCanvasElement, size: [number, number]) => void} */
-    const drawMap = (canvas, size) => {
-      if (!isOpacity && map) paintMap(canvas, map, null, ...size);
-      if (isOpacity && opacity && lung) paintOpacity(canvas, opacity, lung, ...size);
-    };
-    layer('map', judged && mapShown ? (canvas) => drawMap(canvas, sides(judged, MAP_SIDE)) : null);
-    this.#canvas('map').setAttribute('aria-label', isOpacity ? words.viewer.opacityMap : words.card.map);
-    this.#$('opacity-key').hidden = !isOpacity;
-    layer('lungs', judged && lung && lungsShown ? (canvas) => paintLungs(canvas, lung, ...sides(judged, LUNGS_SIDE)) : null);
-    for (const id of ['strength', 'map-of-score', 'map-of-opacity']) this.#input(id).disabled = !mapShown;
-    this.#$('map-told').textContent = reading.score === null ? words.viewer.noMap : '';
-    this.#showStrength();
-  }
-
-  #showStrength() {
-    this.#$('sheet').style.setProperty('--strength', String(this.#input('strength').valueAsNumber / 100));
-  }
-
-  #showInput() {
-    const { pixels, failure } = this.#answer ?? {};
-    const wanted = this.#input('input-shown').checked;
-    const canvas = this.#canvas('input-picture');
-    this.#$('input').hidden = !wanted;
-    const input = wanted && pixels?.input;
-    if (input) paint(canvas, { ...input, kind: 'gray', values: Uint8Array.from(input.gray, Math.round) }, null, false);
-    else canvas.width = canvas.height = 0;
-    this.#$('input-told').textContent = input ? words.viewer.inputTold(input.width, this.#ownWindow !== null)
-      : !isRead(this.#record) ? ''
-      : failure ? words.viewer.noInput : words.viewer.decoding;
-  }
-
   #lay() {
     if (!this.#record) return;
     const stage = this.#stage;
-    if (!this.#shown || stage.width === 0) return this.#showScale(null);
-    // A stage of another shape shows no less of the picture.
-    this.#view = panned(this.#view, stage, this.#shown, 0, 0);
-    const { scale, left, top } = layout(this.#view, stage, this.#shown);
-    const { style } = this.#$('sheet');
-    style.width = `${this.#shown.width * scale}px`;
-    style.height = `${this.#shown.height * scale}px`;
-    style.transform = `translate(${left}px, ${top}px)`;
-    // The preview may be smaller than the picture that it stands for.
-    const { width } = this.#record.shown ?? this.#shown;
-    this.#showScale(scale * this.#shown.width / width);
+    const isShown = this.#shown !== null && stage.width > 0;
+    this.#placement = null;
+    if (isShown) {
+      // A stage of another shape shows no less of the picture.
+      this.#view = panned(this.#view, stage, turnedSize(this.#turned, this.#size), 0, 0);
+      this.#placement = new Placement(this.#view, stage, this.#size, this.#turned);
+      putLayers(this.#placement);
+    }
+    const { spacing = null } = this.#record.shown ?? {};
+    const { pixels = null } = this.#answer ?? {};
+    this.#measuring.show(this.#placement && { record: this.#record, size: this.#size, spacing, pixels, placement: this.#placement, stage });
+    showSides(this.#record.reading.source?.orientation ?? null, this.#turned, isShown);
+    const across = spacing && (this.#turned.quarters % 2 === 1 ? spacing[1] : spacing[0]);
+    showScaleBar(this.#placement && across ? this.#placement.scale / across : null, stage.width);
+    this.#showScale();
+    this.#probe();
   }
 
-  /**
-   * Shows the window, and how large a pixel of the file is.
-   *
-   * @param {number | null} scale CSS pixels for it, null while nothing is shown.
-   */
-  #showScale(scale) {
+  /** Shows the window, and how large a pixel of the file is. */
+  #showScale() {
     const { failure } = this.#answer ?? {};
     const own = this.#ownWindow;
     const shown = own && (failure ? own : this.#windows.window);
-    this.#$('scale').textContent = scale === null ? ''
-      : [shown && words.card.windowOf(shown.center, shown.width), format.percent(scale)].filter(Boolean).join(' · ');
+    this.#$('scale').textContent = !this.#placement ? ''
+      : [shown && words.card.windowOf(shown.center, shown.width), format.percent(this.#placement.scale)].filter(Boolean).join(' · ');
   }
 
-  /** @param {import('./view.js').Point | null} point */
-  #probe(point) {
+  /** Shows the value that is drawn where the pointer is, or else the crosshair. */
+  #probe() {
     const { pixels } = this.#record ? this.#answer ?? {} : {};
-    const pixel = point && pixels && pixelAt(this.#view, this.#stage, pixels, point);
-    if (!pixel) {
-      this.#$('probe').textContent = '';
-      return;
-    }
-    const value = pixels.values[pixel.row * pixels.width + pixel.column];
-    this.#$('probe').textContent = pixels.kind === 'hu' ? words.viewer.hounsfield(value) : words.viewer.gray(value);
+    const { cursor } = this.#measuring;
+    const at = this.#placement && (this.#pointer ? this.#placement.inSlice(this.#pointer) : cursor);
+    const [column, row] = [Math.floor(at?.x ?? -1), Math.floor(at?.y ?? -1)];
+    const isInside = pixels && column >= 0 && column < pixels.width && row >= 0 && row < pixels.height;
+    const value = isInside ? pixels.values[row * pixels.width + column] : null;
+    this.#$('probe').textContent = value === null ? '' : pixels?.kind === 'hu' ? words.viewer.hounsfield(value) : words.viewer.gray(value);
   }
-}
-
-/**
- * The sides of a picture of that shape whose longest is `longest`.
- *
- * @param {Size} shape
- * @param {number} longest
- * @returns {[width: number, height: number]}
- */
-function sides({ width, height }, longest) {
-  const ratio = longest / Math.max(width, height);
-  return [Math.max(1, Math.round(width * ratio)), Math.max(1, Math.round(height * ratio))];
 }
 
 /** @param {SliceRecord} record One that could not be read has no pixels. */
 const isRead = ({ reading }) => reading.verdict !== 'error';
-
-/** @param {Reading} reading */
-function why(reading) {
-  if (!reading.refusal && !reading.error) return null;
-  const { text, detail } = reason(reading);
-  return element('p.reason', text, text && detail ? ' ' : null, detail && inEnglish(detail));
-}

@@ -1,5 +1,4 @@
-// The controls of the display window: presets, centre and width, inversion, and whether dragging can set it. Owns these elements and what
-// was chosen; knows no pixel.
+// The controls of the display window: presets, centre and width, inversion. Owns these elements and what was chosen; knows no pixel.
 
 import { element } from '../common/dom.js';
 import { byId } from '../common/page.js';
@@ -58,6 +57,9 @@ export class WindowControls {
     if (this.#preset === CUSTOM) return this.#custom;
     return PRESETS[this.#preset] ?? this.#slice.own ?? this.#slice.usual;
   }
+
+  /** Whether there is a window to set. */
+  get isFixed() { return !this.#slice.own || this.#slice.isKept; }
 
   get isInverted() { return this.#invert.checked; }
 
@@ -119,7 +121,7 @@ export class WindowControls {
 
   #show() {
     const { own, isRead, isKept } = this.#slice;
-    const isFixed = !own || isKept;
+    const { isFixed } = this;
     const shown = isFixed ? own : this.window;
     this.#choice.value = isFixed ? AS_READ : this.#preset;
     this.#choice.disabled = isFixed;
@@ -128,10 +130,6 @@ export class WindowControls {
       // A field that is being typed in stays as it is.
       if (field.valueAsNumber !== value) field.value = String(value ?? '');
     }
-    // Dragging can do it only where the fields can.
-    const tool = /** @type {HTMLInputElement} */ (document.querySelector('[name="viewer-tool"][value="window"]'));
-    tool.disabled = isFixed;
-    if (isFixed && tool.checked) /** @type {HTMLInputElement} */ (document.querySelector('[name="viewer-tool"][value="move"]')).checked = true;
     byId('viewer-window-told').textContent = !isRead ? ''
       : !own ? words.viewer.noWindow
       : isKept ? words.viewer.notNow : words.viewer.displayOnly(own.center, own.width);
