@@ -41,15 +41,16 @@ export class ResultCard {
     this.#model = model;
     this.#on = on;
     const { verdict: kind, score: value, file, frame } = record.reading;
-    Object.assign(this.node.dataset, { testid: 'result', verdict: kind, score: value === null ? '' : String(value), file });
-    if (frame !== null) this.node.dataset.frame = String(frame);
+    // Not by `dataset`, which is an object more for each card.
+    for (const [name, told] of [['testid', 'result'], ['verdict', kind], ['score', value === null ? '' : String(value)], ['file', file]]) this.node.setAttribute(`data-${name}`, told);
+    if (frame !== null) this.node.setAttribute('data-frame', String(frame));
     // It takes the focus where a table or a summary leads to it.
     this.node.tabIndex = -1;
     this.say();
   }
 
-  /** Makes it whole, and shows what pixels there are. */
-  unfold() {
+  /** Makes it whole, and shows what pixels there are, unless they are to be painted later. */
+  unfold(isPainted = true) {
     if (!this.#whole) {
       const record = this.#record;
       const shown = stage(record, () => this.#on.onOpen(record));
@@ -62,7 +63,7 @@ export class ResultCard {
       again?.wait(record.waiting);
       this.say();
     }
-    this.#whole.stage.show();
+    if (isPainted) this.#whole.stage.show();
   }
 
   /** Makes it brief, unless the focus is in it; it keeps the height, in CSS pixels, if it is known. */
@@ -109,7 +110,7 @@ function brief(reading) {
   const said = words.verdict[reading.verdict];
   return [
     element('h3', numbered(file, frame)),
-    element('p', reading.score === null ? said : `${said}: ${format.score(reading.score)}`),
+    reading.score === null ? said : `${said}: ${format.score(reading.score)}`,
     reading.score === null ? why(reading) : map(frame),
   ];
 }
@@ -131,7 +132,7 @@ function numbered(text, frame) {
  */
 function map(frame) {
   const heat = canvas();
-  heat.dataset.testid = 'heatmap';
+  heat.setAttribute('data-testid', 'heatmap');
   heat.className = 'heat';
   heat.setAttribute('aria-label', numbered(words.card.map, frame));
   heat.width = heat.height = 0;
@@ -274,8 +275,8 @@ function why(reading) {
   if (!given) return null;
   const { text, detail } = reason(reading);
   const node = element('div.reason', element('p', text, text && detail ? ' ' : null, detail && inEnglish(detail)));
-  node.dataset.testid = reading.refusal ? 'refusal' : 'error';
-  node.dataset.code = given.code;
+  node.setAttribute('data-testid', reading.refusal ? 'refusal' : 'error');
+  node.setAttribute('data-code', given.code);
   return node;
 }
 

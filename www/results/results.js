@@ -15,6 +15,9 @@ const MEASURED = 12;
 // Cards of a group that are shown: a number that fills the rows whether two, three or four stand beside each other.
 const GROUP = 60;
 
+// The first cards of a list are painted at once, the others when they come near the viewport.
+const PAINTED = 16;
+
 // Of a long list the pictures of so many cards come with their readings. The others are read again for somebody who comes near.
 const DRAWN = 24;
 
@@ -25,6 +28,45 @@ const MAX_WITH_PIXELS = 96;
 
 /** @typedef {{ handle: Handle, container: Container | null }} Whence What a reading is of. */
 
+/** @type {Map<string, string>} Texts that many readings have in common, once. */
+const texts = new Map();
+/** @type {Map<string, Reading['model']>} The same for models, by what they say. */
+const models = new Map();
+
+/**
+ * One text for all that are equal: each reading brings its own from the worker.
+ *
+ * @template {string | null} T
+ * @param {T} text
+ * @returns {T}
+ */
+function shared(text) {
+  if (text === null) return text;
+  if (!texts.has(text)) texts.set(text, text);
+  return /** @type {T} */ (texts.get(text));
+}
+
+/**
+ * A reading that shares with others what it has in common with them.
+ *
+ * @param {Reading} reading
+ */
+function slim(reading) {
+  const { source, model } = reading;
+  const key = `${model.name} ${model.version} ${model.sha256}`;
+  if (!models.has(key)) models.set(key, model);
+  reading.model = /** @type {Reading['model']} */ (models.get(key));
+  reading.device = shared(reading.device);
+  reading.verdict = shared(reading.verdict);
+  if (source) {
+    source.format = shared(source.format);
+    source.modality = shared(source.modality);
+    source.transfer_syntax = shared(source.transfer_syntax);
+    source.orientation = shared(source.orientation);
+  }
+  return reading;
+}
+
 /**
  * What is kept of a reading.
  *
@@ -33,7 +75,7 @@ const MAX_WITH_PIXELS = 96;
  * @returns {SliceRecord}
  */
 function recordOf({ map, lung, opacity_map: opacity, picture, place, shown, ...reading }, { handle, container }) {
-  return { reading, place, shown, handle, container, pixels: picture ? { picture, map, lung, opacity } : null, waiting: false };
+  return { reading: slim(reading), place, shown, handle, container, pixels: picture ? { picture, map, lung, opacity } : null, waiting: false };
 }
 
 const none = () => ({ positive: 0, negative: 0, uncertain: 0, refused: 0, error: 0 });
@@ -130,7 +172,7 @@ export class Results {
     this.records.splice(at, 0, record);
     this.#count(record, 1);
     this.#put(record, (node) => (after ? after.card.node.after(node) : this.#append(node)));
-    if (!this.#isLong && !willBeLong) this.#unfold(record);
+    if (!this.#isLong && !willBeLong) this.#unfold(record, count <= PAINTED);
     if (count === ALWAYS_WHOLE + 1) for (const { near, card } of this.records) if (!near) card.fold();
     return record;
   }
@@ -340,9 +382,12 @@ export class Results {
     this.#seen(this.#byNode.get(card), false);
   }
 
-  /** @param {Listed} record */
-  #unfold(record) {
-    record.card.unfold();
+  /**
+   * @param {Listed} record
+   * @param {boolean} [isPainted]
+   */
+  #unfold(record, isPainted = true) {
+    record.card.unfold(isPainted);
     if (record.pixels) this.#keep(record, record.pixels);
     else if (record.reading.source && !this.#fetching.has(record)) {
       this.#fetching.add(record);
