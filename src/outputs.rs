@@ -52,6 +52,25 @@ pub struct OpacityMaps {
     pub consolidation: Map,
 }
 
+impl Map {
+    /// The value at a place, `across` of the width and `down` of the height, 0..1: between the centres of cells bilinearly, beyond the last
+    /// ones as theirs.
+    pub fn at(&self, across: f64, down: f64) -> f32 {
+        let place = |share: f64, cells: usize| {
+            let place = (share * cells as f64 - 0.5).clamp(0.0, cells as f64 - 1.0);
+            let first = place as usize;
+            (first, (first + 1).min(cells - 1), (place - first as f64) as f32)
+        };
+        let (left, right, x) = place(across, self.width);
+        let (above, below, y) = place(down, self.height);
+        let row = |row: usize| {
+            let (left, right) = (self.values[row * self.width + left], self.values[row * self.width + right]);
+            left + (right - left) * x
+        };
+        row(above) + (row(below) - row(above)) * y
+    }
+}
+
 impl Outputs {
     /// Whether every value is a finite number.
     pub fn are_finite(&self) -> bool {
@@ -63,5 +82,19 @@ impl Outputs {
     /// Where the score of a class comes from, if the network says it.
     pub fn map(&self, class: usize) -> Option<&Map> {
         if self.maps.len() > 1 { self.maps.get(class) } else { self.maps.first() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_map_is_bilinear_between_its_cells() {
+        let map = Map { width: 2, height: 2, values: vec![0.0, 1.0, 2.0, 3.0] };
+        assert_eq!([map.at(0.25, 0.25), map.at(0.5, 0.25), map.at(0.5, 0.5)], [0.0, 0.5, 1.5]);
+        assert_eq!([map.at(0.0, 0.0), map.at(1.0, 1.0)], [0.0, 3.0]);
+        let one = Map { width: 1, height: 1, values: vec![0.75] };
+        assert_eq!(one.at(0.9, 0.1), 0.75);
     }
 }

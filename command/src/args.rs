@@ -90,6 +90,12 @@ pub struct Classify {
     /// Write the slices of each series, archive and folder, ranked and counted, to FILE (JSON)
     #[arg(long, value_name = "FILE")]
     pub summary: Option<PathBuf>,
+    /// Write DICOM objects of each series into DIR; they carry the patient and the study of its slices
+    #[arg(long, value_name = "DIR")]
+    pub dicom_out: Option<PathBuf>,
+    /// Which objects
+    #[arg(long, value_enum, value_delimiter = ',', requires = "dicom_out", default_value = "sr,seg,sc")]
+    pub objects: Vec<Object>,
     #[command(flatten)]
     pub limits: Limits,
     #[command(flatten)]
@@ -230,6 +236,17 @@ pub struct Bench {
     pub json: bool,
     #[command(flatten)]
     pub network: Network,
+}
+
+/// A kind of DICOM object.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
+pub enum Object {
+    /// Report: scores, verdicts and opacity as numbers
+    Sr,
+    /// Segmentation of lungs, ground glass and consolidation
+    Seg,
+    /// Secondary Captures of the three slices with the highest scores
+    Sc,
 }
 
 /// What one file may cost. What is larger is an error, and no memory is taken for it.

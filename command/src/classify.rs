@@ -13,12 +13,14 @@ use image::{GrayImage, ImageBuffer, ImageFormat, Luma};
 use lungglass::classifier::Classifier;
 use lungglass::decode::{File, Image, Limits, Pending, SetAside, Slices};
 use lungglass::error::Error;
+use lungglass::objects::Named;
 use lungglass::outputs::Map;
 use lungglass::reading::{ClassScores, Reading, Verdict};
 
 use crate::args::Classify;
 use crate::failure::{Failure, Outcome, failed};
 use crate::inputs::{self, Input, Inputs};
+use crate::objects::Objects;
 use crate::summary::{self, Summary};
 use crate::tell::{plain, tell};
 use crate::{network, output};
@@ -36,6 +38,7 @@ pub fn run(arguments: &Classify) -> Result<Outcome, Failure> {
         can_hold_summary(path, &inputs)?;
     }
     let mut maps = arguments.map_dir.clone().map(|folder| Maps::new(folder, &inputs)).transpose()?;
+    let mut objects = arguments.dicom_out.clone().map(|folder| Objects::new(folder, &arguments.objects)).transpose()?;
     let format = match (arguments.json, arguments.csv) {
         (true, _) => Format::Json,
         (_, true) => Format::Csv,
@@ -43,7 +46,8 @@ pub fn run(arguments: &Classify) -> Result<Outcome, Failure> {
     };
     let (mut counts, mut summary) = (Counts::default(), Summary::new(&classifier.model));
     let limits = arguments.limits.of_pipeline();
-    let whole = match write_lines(&classifier, &inputs, limits, format, maps.as_mut(), &mut counts, &mut summary) {
+    let beside = Beside { maps: maps.as_mut(), objects: objects.as_mut(), summary: &mut summary };
+    let whole = match write_lines(&classifier, &inputs, limits, format, beside, &mut counts) {
         // Who reads the lines has seen enough.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => false,
         written => {
@@ -75,6 +79,9 @@ pub fn run(arguments: &Classify) -> Result<Outcome, Failure> {
         if let Some(path) = &arguments.summary {
             tell!("standard output was closed before the last slice, so {} was not written", path.display());
         }
+        if let Some(folder) = &arguments.dicom_out {
+            tell!("standard output was closed before the last slice, so nothing was written to {}", folder.display());
+        }
         return Ok(counts.outcome());
     }
     let lines = summary.lines();
@@ -84,7 +91,21 @@ pub fn run(arguments: &Classify) -> Result<Outcome, Failure> {
     if !lines.is_empty() {
         tell!("{}", summary::NOTE);
     }
+    if let Some(objects) = objects {
+        let written = objects.write(&summary.studies(), &classifier)?;
+        counts.failed += written.failed;
+        for line in &written.lines {
+            tell!("{}", plain(line));
+        }
+    }
     Ok(counts.outcome())
+}
+
+/// What becomes of readings beside their lines.
+struct Beside<'a> {
+    maps: Option<&'a mut Maps>,
+    objects: Option<&'a mut Objects>,
+    summary: &'a mut Summary,
 }
 
 /// Before the work: that a summary can be written to `path`, and that this is no file to be read.
@@ -132,9 +153,8 @@ fn write_lines(
     inputs: &[Input],
     limits: Limits,
     format: Format,
-    mut maps: Option<&mut Maps>,
+    Beside { mut maps, mut objects, summary }: Beside,
     counts: &mut Counts,
-    summary: &mut Summary,
 ) -> io::Result<()> {
     let mut out = io::stdout().lock();
     if format == Format::Csv {
@@ -144,6 +164,7 @@ fn write_lines(
         let columns: Vec<&str> = CSV_HEADER.into_iter().chain(class).chain(scores.iter().map(String::as_str)).collect();
         writeln!(out, "{}", columns.join(","))?;
     }
+    let is_named = objects.is_some();
     let most = AHEAD * rayon::current_num_threads();
     let mut queue = Queue::new(inputs, limits, MAX_HELD);
     let result = rayon::in_place_scope(|scope| {
@@ -157,26 +178,30 @@ fn write_lines(
                 let (number, sender) = (started, sender.clone());
                 started += 1;
                 scope.spawn(move |_| {
-                    let reading = slice.read(classifier);
+                    let reading = slice.read(classifier, is_named);
                     let Queued { stem, container, slice, .. } = slice;
+                    let named = is_named.then(|| Named::of(&slice));
                     // Its file may be the last thing that the next one waits for.
                     drop(slice);
                     // Nobody waits for it any more if a line could not be written.
-                    let _ = sender.send((number, stem, container, reading));
+                    let _ = sender.send((number, stem, container, reading, named));
                 });
             }
             if started == written {
                 return Ok(());
             }
-            let (number, stem, container, reading) = receiver.recv().expect("the sender is kept above");
+            let (number, stem, container, reading, named) = receiver.recv().expect("the sender is kept above");
             read += 1;
-            early.insert(number, (stem, container, reading));
-            while let Some((stem, container, reading)) = early.remove(&written) {
+            early.insert(number, (stem, container, reading, named));
+            while let Some((stem, container, reading, named)) = early.remove(&written) {
                 written += 1;
                 counts.slices += 1;
                 counts.failed += usize::from(reading.verdict == Verdict::Error);
                 format.write(&mut out, &reading, classifier.model.classes.len())?;
                 summary.add(&reading, container.as_deref());
+                if let Some((objects, named)) = objects.as_mut().zip(named) {
+                    objects.add(&reading, named);
+                }
                 if let Some(Err(problem)) = maps.as_mut().map(|maps| maps.write(&stem, &reading)) {
                     tell!("{}: no map was written: {}", plain(&reading.file), plain(&problem));
                     counts.failed += 1;
@@ -214,8 +239,8 @@ impl Queued {
         }
     }
 
-    /// Its reading, without the picture.
-    pub(crate) fn read(&self, classifier: &Classifier) -> Reading {
+    /// Its reading, without the picture unless that is wanted.
+    pub(crate) fn read(&self, classifier: &Classifier, is_pictured: bool) -> Reading {
         // A fault of ours costs this slice, and no line that waits behind it.
         let read = || classifier.read_pending(&self.slice, &self.file);
         panic::catch_unwind(AssertUnwindSafe(read)).map_or_else(
@@ -223,7 +248,7 @@ impl Queued {
                 let error = Error::Internal("reading the slice panicked".to_string());
                 Reading::unreadable(&self.file, self.slice.frame, &error, &classifier.model, classifier.device)
             },
-            |reading| Reading { picture: None, ..reading },
+            |reading| Reading { picture: reading.picture.filter(|_| is_pictured), ..reading },
         )
     }
 }

@@ -16,6 +16,7 @@ mod manifest;
 mod merge;
 mod metrics;
 mod network;
+mod objects;
 mod output;
 mod partial;
 mod predictions;

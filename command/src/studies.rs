@@ -74,7 +74,8 @@ impl Wanted {
                 break;
             }
             let name = &self.row.path;
-            let read = slices.par_iter().map(|slice| Item::new(&slice.read(classifier), Some(name.clone()), SALT));
+            let read =
+                slices.par_iter().map(|slice| Item::new(&slice.read(classifier, false), Some(name.clone()), SALT));
             items.par_extend(read);
         }
         let studies = study::studies(&items, &[], rule);

@@ -44,7 +44,8 @@ impl Summary {
         self.beside.push(Beside { kind: *kind, place, container, intake: None });
     }
 
-    fn studies(&self) -> Vec<Study> {
+    /// The studies; their items are the readings in the order in which they came.
+    pub fn studies(&self) -> Vec<Study> {
         study::studies(&self.items, &self.beside, self.rule.as_ref())
     }
 
@@ -103,15 +104,20 @@ impl Summary {
     }
 }
 
-/// `series 1: score 0.871, positive; 12.3 % of the lungs opaque; 12 of 40 judged slices are scored positive; highest 0.930 in slice 23; set
-/// aside: 2 refused`.
-fn sentence(study: &Study) -> String {
-    let Study { kind, ordinal, name, order, counts, highest, stacks, repeated, set_aside, .. } = study;
-    let of = match (kind, name) {
+/// What a study is called: `series 1`, or as what its slices came in.
+pub fn name(Study { kind, ordinal, name, .. }: &Study) -> String {
+    match (kind, name) {
         (Kind::Container, Some(name)) => name.clone(),
         (Kind::Pictures, _) => "single pictures".to_string(),
         _ => format!("series {ordinal}"),
-    };
+    }
+}
+
+/// `series 1: score 0.871, positive; 12.3 % of the lungs opaque; 12 of 40 judged slices are scored positive; highest 0.930 in slice 23; set
+/// aside: 2 refused`.
+fn sentence(study: &Study) -> String {
+    let Study { order, counts, highest, stacks, repeated, set_aside, .. } = study;
+    let of = name(study);
     let mut text = match highest {
         None => format!("{of}: none of {} slices was judged", counts.slices),
         Some(highest) => {

@@ -18,6 +18,8 @@ pub use self::limits::Limits;
 pub use self::slices::{Pending, Slices};
 use crate::aside::Aside;
 use crate::error::{Error, Result};
+use crate::geometry::Geometry;
+use crate::identity::{Identity, Instance, Lack};
 use crate::place::Place;
 use crate::slice::Slice;
 
@@ -230,6 +232,28 @@ impl Image {
         match &self.kind {
             Kind::Raster(_) | Kind::Tiff(_) | Kind::Volume(_) => None,
             Kind::Dicom(header) => header.aside.map(|kind| SetAside { kind, place: header.place(0) }),
+        }
+    }
+
+    /// How a frame lies in its file and in the patient, `frame < self.frames()`; `None` where the file is no DICOM.
+    pub fn geometry(&self, frame: usize) -> Option<&Geometry> {
+        match &self.kind {
+            Kind::Raster(_) | Kind::Tiff(_) | Kind::Volume(_) => None,
+            Kind::Dicom(header) => Some(header.geometry(frame)),
+        }
+    }
+
+    /// Whom and what its header names, for [result objects](crate::objects) alone; `None` where the file is no DICOM.
+    ///
+    /// # Errors
+    /// What the header lacks that objects refer to.
+    pub fn identity(&self) -> Option<std::result::Result<(Identity, Instance), Lack>> {
+        match &self.kind {
+            Kind::Raster(_) | Kind::Tiff(_) | Kind::Volume(_) => None,
+            Kind::Dicom(header) => {
+                let read = guarded(|| Ok(header.identity(&self.bytes)));
+                Some(read.unwrap_or(Err(Lack::UNREADABLE)))
+            }
         }
     }
 

@@ -71,6 +71,14 @@ pub fn firefox() -> Option<PathBuf> {
     there()
 }
 
+/// Programs of others that check DICOM objects: those on the PATH, or Debian's. Where they are not to be had, the tests that need them say so.
+pub fn validators() {
+    if process::find(&["dciodvfy"]).is_none() || process::find(&["dsrdump"]).is_none() {
+        let installed = install::debian("dciodvfy or dsrdump", &["dicom3tools", "dcmtk"]);
+        installed.unwrap_or_else(|error| println!("{error:#}"));
+    }
+}
+
 /// Chromium or Chrome with its driver: those that CHROMIUM and CHROMEDRIVER name, or those on the PATH, or Debian's.
 pub fn browser() -> Result<Browser> {
     let chromium =

@@ -113,6 +113,7 @@ impl Run {
             install::lints()?;
             let browser = setup::browser()?;
             setup::node()?;
+            setup::validators();
             Ok((toolchain, browser, setup::firefox(), setup::software_gpu()?))
         })?;
         self.step("format", |_| process::run(process::cargo().args(["fmt", "--all", "--check"])))?;

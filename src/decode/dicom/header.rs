@@ -10,18 +10,20 @@ use super::elements::{Elements, PixelData, is_code};
 use super::fault::{FORMAT, damaged};
 use super::floats::Floats;
 use super::fragments::Frames;
-use super::orientation::Orientation;
+use super::orientation::{self, Orientation};
 use super::spacing;
 use super::start::Start;
 use super::syntax::{UNCOMPRESSED, name_of, unsupported_syntax};
 use super::table::Table;
 use super::values::{Layout, Meaning, Padding, stored};
 use super::walk::{Encoding, Walk};
-use super::{object, place};
+use super::{identity, object, place};
 use crate::aside::Aside;
 use crate::decode::square::Square;
 use crate::decode::{Limits, SetAside, Unopened, inflate};
 use crate::error::{Error, Result};
+use crate::geometry::Geometry;
+use crate::identity::{Identity, Instance, Lack};
 use crate::place::Place;
 use crate::slice::{Origin, Slice};
 
@@ -49,6 +51,8 @@ pub struct Header {
     views: Vec<View>,
     /// What the file is, where it is set aside as a whole.
     pub aside: Option<Aside>,
+    /// Where its data set starts, and how it is encoded.
+    data_set: (usize, Encoding),
 }
 
 /// What a file says of one frame.
@@ -56,7 +60,7 @@ pub struct Header {
 struct View {
     /// What its values mean; of a file of which some frames have no such meaning, why not.
     meaning: Result<Meaning>,
-    orientation: Option<Orientation>,
+    geometry: Geometry,
     square: Option<Square>,
     origin: Origin,
     place: Place,
@@ -115,10 +119,10 @@ impl Header {
             (*bytes, at) = (data_set, 0);
         }
         elements.walk_data_set(bytes, at, limits)?;
-        Header::new(elements, bytes, limits)
+        Header::new(elements, bytes, at, limits)
     }
 
-    fn new(elements: &mut Elements, bytes: &[u8], limits: &Limits) -> Result<Header> {
+    fn new(elements: &mut Elements, bytes: &[u8], at: usize, limits: &Limits) -> Result<Header> {
         let syntax = elements.transfer_syntax.clone().unwrap_or_default();
         let Some(pixels) = elements.pixels else {
             return Err(elements.without_pixels().map_or(Error::NoPixels, damaged));
@@ -199,7 +203,7 @@ impl Header {
             let elements = groups.of_frame(elements, frames, frame);
             let table = table.as_ref().filter(|_| elements.lut.is_some());
             let square = Squared::of(&elements, [width, height], limits);
-            View::of(&elements, frame, table, square, &photometric)
+            View::of(&elements, frame, table, square, &photometric, [width, height])
         };
         let views: Vec<View> = (0..frames).map(view).collect();
         elements.groups = groups;
@@ -207,7 +211,18 @@ impl Header {
             views.first().map_or(Ok(()), |view| view.meaning.clone().map(|_| ()))?;
         }
         let aside = object::aside(elements);
-        Ok(Header { frames, width, height, layout, padding, storage, views, aside })
+        let data_set = (at, elements.encoding);
+        Ok(Header { frames, width, height, layout, padding, storage, views, aside, data_set })
+    }
+
+    /// How a frame lies, `frame < self.frames`.
+    pub fn geometry(&self, frame: usize) -> &Geometry {
+        &self.views[frame].geometry
+    }
+
+    /// Whom and what the header names, read anew: nothing of it is kept. `bytes` are those that the header was read from.
+    pub fn identity(&self, bytes: &[u8]) -> std::result::Result<(Identity, Instance), Lack> {
+        identity::read(bytes, self.data_set)
     }
 
     /// Where a frame belongs, `frame < self.frames`.
@@ -260,10 +275,7 @@ impl Header {
             Some(square) => (square.pixels(pixels), square.width, square.height),
             None => (pixels, width, height),
         };
-        let (pixels, width, height) = match view.orientation {
-            Some(orientation) => orientation.turn(pixels, width, height),
-            None => (pixels, width, height),
-        };
+        let (pixels, width, height) = orientation::turned_pixels(view.geometry.turn, pixels, width, height);
         Ok(Slice { width, height, pixels, origin })
     }
 }
@@ -289,7 +301,14 @@ impl Squared {
 }
 
 impl View {
-    fn of(elements: &Elements, frame: usize, table: Option<&Table>, squared: Squared, photometric: &str) -> View {
+    fn of(
+        elements: &Elements,
+        frame: usize,
+        table: Option<&Table>,
+        squared: Squared,
+        photometric: &str,
+        [columns, rows]: [usize; 2],
+    ) -> View {
         let Squared { stored, square, note } = squared;
         let spacing = spacing::millimetres(elements).map(|sides| square.map_or(sides, |square| square.sides(sides)));
         let meaning = Meaning::of(elements, table, photometric);
@@ -310,7 +329,9 @@ impl View {
             stored,
             ..Origin::default()
         };
-        View { meaning, orientation, square, origin, place: place::of(elements, frame) }
+        let turn = orientation.map(Orientation::turn).unwrap_or_default();
+        let geometry = Geometry { rows, columns, turn, ..place::geometry(elements) };
+        View { meaning, geometry, square, origin, place: place::of(elements, frame) }
     }
 }
 

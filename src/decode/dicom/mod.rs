@@ -26,6 +26,7 @@ pub(super) mod fixture;
 mod floats;
 mod fragments;
 mod header;
+mod identity;
 mod object;
 mod orientation;
 mod place;

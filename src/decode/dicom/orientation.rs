@@ -1,6 +1,7 @@
 //! How a slice lies in the patient, and the turn that puts the front up and the patient's right at the left.
 
 use super::elements::Elements;
+use crate::geometry::Turn;
 use crate::slice::Pixels;
 
 /// A direction in the patient: towards the left, the back and the head, of length 1.
@@ -21,8 +22,12 @@ pub(super) struct Orientation {
 impl Orientation {
     /// What ImageOrientationPatient says, or PatientOrientation where that says nothing; zeros and what makes no sense say nothing.
     pub(super) fn of(elements: &Elements) -> Option<Orientation> {
-        let cosines = elements.orientation.as_deref().and_then(by_cosines);
-        cosines.or_else(|| elements.patient_orientation.as_deref().and_then(by_letters))
+        Orientation::by_cosines(elements).or_else(|| elements.patient_orientation.as_deref().and_then(by_letters))
+    }
+
+    /// What ImageOrientationPatient says.
+    pub(super) fn by_cosines(elements: &Elements) -> Option<Orientation> {
+        elements.orientation.as_deref().and_then(by_cosines)
     }
 
     fn new(rows: Direction, columns: Direction) -> Option<Orientation> {
@@ -64,50 +69,44 @@ impl Orientation {
         if self.is_axial() && self.is_transposed() { [rows, columns] } else { [columns, rows] }
     }
 
-    /// The pixels of an axial slice of so many columns and rows with rows that run to the patient's left, and columns to the back; and how
-    /// many columns and rows they are then. Others stay as they are.
-    pub(super) fn turn(self, pixels: Pixels, width: usize, height: usize) -> (Pixels, usize, usize) {
+    /// What turns an axial slice so that its rows run to the patient's left, and its columns to the back; others stay as they are.
+    pub(super) fn turn(self) -> Turn {
         if !self.is_axial() {
-            return (pixels, width, height);
+            return Turn::default();
         }
         let Orientation { rows: [rx, ry, _], columns: [cx, cy, _] } = self;
         let transposed = self.is_transposed();
         let (across, down) = if transposed { (cx, ry) } else { (rx, cy) };
-        let turn = Turn { transposed, mirrored: across < 0.0, upside_down: down < 0.0 };
-        let pixels = match pixels {
-            Pixels::Gray(levels) => Pixels::Gray(turn.of(levels, width)),
-            Pixels::Colours(pixels) => Pixels::Colours(turn.of(pixels, width)),
-            Pixels::Hu(units) => Pixels::Hu(turn.of(units, width)),
-        };
-        if transposed { (pixels, height, width) } else { (pixels, width, height) }
+        Turn { transposed, mirrored: across < 0.0, upside_down: down < 0.0 }
     }
 }
 
-/// First rows and columns change places, then each row is reversed, then their order.
-struct Turn {
-    transposed: bool,
-    mirrored: bool,
-    upside_down: bool,
+/// The turned pixels of a slice of so many columns and rows; and how many columns and rows they are then.
+pub(super) fn turned_pixels(turn: Turn, pixels: Pixels, width: usize, height: usize) -> (Pixels, usize, usize) {
+    let pixels = match pixels {
+        Pixels::Gray(levels) => Pixels::Gray(turned_values(turn, levels, width)),
+        Pixels::Colours(pixels) => Pixels::Colours(turned_values(turn, pixels, width)),
+        Pixels::Hu(units) => Pixels::Hu(turned_values(turn, units, width)),
+    };
+    if turn.transposed { (pixels, height, width) } else { (pixels, width, height) }
 }
 
-impl Turn {
-    fn of<T: Copy>(&self, mut values: Vec<T>, width: usize) -> Vec<T> {
-        let mut columns = width;
-        if self.transposed {
-            columns = values.len() / width;
-            values = (0..width).flat_map(|x| values.iter().skip(x).step_by(width)).copied().collect();
-        }
-        match (self.mirrored, self.upside_down) {
-            (false, false) => {}
-            (true, true) => values.reverse(),
-            (true, false) => values.chunks_exact_mut(columns).for_each(<[T]>::reverse),
-            (false, true) => {
-                values.reverse();
-                values.chunks_exact_mut(columns).for_each(<[T]>::reverse);
-            }
-        }
-        values
+fn turned_values<T: Copy>(turn: Turn, mut values: Vec<T>, width: usize) -> Vec<T> {
+    let mut columns = width;
+    if turn.transposed {
+        columns = values.len() / width;
+        values = (0..width).flat_map(|x| values.iter().skip(x).step_by(width)).copied().collect();
     }
+    match (turn.mirrored, turn.upside_down) {
+        (false, false) => {}
+        (true, true) => values.reverse(),
+        (true, false) => values.chunks_exact_mut(columns).for_each(<[T]>::reverse),
+        (false, true) => {
+            values.reverse();
+            values.chunks_exact_mut(columns).for_each(<[T]>::reverse);
+        }
+    }
+    values
 }
 
 /// Six direction cosines.
@@ -147,7 +146,9 @@ mod tests {
         let orientation = by_cosines(text).or_else(|| by_letters(text)).unwrap();
         // 0 1 2
         // 3 4 5
-        let (Pixels::Gray(levels), width, height) = orientation.turn(Pixels::Gray((0..6).collect()), 3, 2) else {
+        let (Pixels::Gray(levels), width, height) =
+            super::turned_pixels(orientation.turn(), Pixels::Gray((0..6).collect()), 3, 2)
+        else {
             panic!("they were levels")
         };
         (width, height, [levels[0], levels[width - 1], levels[width * (height - 1)]])

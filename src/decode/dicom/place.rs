@@ -3,6 +3,7 @@
 use super::elements::{Elements, is_code};
 use super::object;
 use super::orientation::Orientation;
+use crate::geometry::Geometry;
 use crate::place::{Mark, Marks, Place, Uid};
 
 /// Characters of a text that is no code word and shown all the same, such as the name of a kernel.
@@ -19,6 +20,22 @@ pub(super) fn of(elements: &Elements, frame: usize) -> Place {
         number: number(elements, frame).or_else(|| elements.number.as_deref()?.parse().ok()),
         marks: marks(elements),
         pixels: None,
+    }
+}
+
+/// What the elements say of how the slice lies in the patient; not how many rows and columns it has, nor how it was turned.
+pub(super) fn geometry(elements: &Elements) -> Geometry {
+    fn numbers<const N: usize>(text: &Option<String>) -> Option<[f64; N]> {
+        text.as_deref()?.split('\\').map(decimal).collect::<Option<Vec<f64>>>()?.try_into().ok()
+    }
+    let are_positive = |spacing: &[f64; 2]| spacing.iter().all(|side| *side > 0.0);
+    Geometry {
+        position: numbers(&elements.position),
+        // What makes no sense is no direction.
+        orientation: numbers(&elements.orientation).filter(|_| Orientation::by_cosines(elements).is_some()),
+        spacing: numbers(&elements.spacing).filter(are_positive),
+        thickness: elements.thickness.as_deref().and_then(decimal).filter(|thickness| *thickness > 0.0),
+        ..Geometry::default()
     }
 }
 
