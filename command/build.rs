@@ -6,6 +6,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 const LIST: &str = "www/pkg/build.js";
+/// The page in one file, which `cargo xtask kiosk` writes; it names the build that it is of.
+const KIOSK: &str = "dist/lungglass-kiosk.html";
 /// What is published besides the files in the list.
 const UNLISTED: [&str; 2] = ["pkg/build.js", "service-worker.js"];
 
@@ -25,7 +27,24 @@ fn main() {
     let entries = files.iter().map(|(path, file)| format!("    ({path:?}, include_bytes!({file:?})),\n"));
     let table = format!("&[\n{}]\n", entries.collect::<String>());
     let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets it")).join("page.rs");
-    fs::write(out, table).expect("OUT_DIR can be written");
+    fs::write(&out, table).expect("OUT_DIR can be written");
+    let kiosk = root.join(KIOSK);
+    let watched = if kiosk.exists() { KIOSK } else { "dist" };
+    if root.join(watched).exists() {
+        println!("cargo:rerun-if-changed={}", root.join(watched).display());
+    }
+    let entry = match kiosk_of(root, &kiosk) {
+        Some(()) => format!("Some(include_bytes!({kiosk:?}))"),
+        None => "None".to_owned(),
+    };
+    fs::write(out.with_file_name("kiosk.rs"), entry).expect("OUT_DIR can be written");
+}
+
+/// Something if there is a kiosk of the very page that is embedded.
+fn kiosk_of(root: &Path, kiosk: &Path) -> Option<()> {
+    let list = fs::read_to_string(root.join(LIST)).ok()?;
+    let id = list.split_once("\"id\": \"")?.1.split('"').next()?;
+    fs::read_to_string(kiosk).ok()?.contains(&format!("data-build=\"{id}\"")).then_some(())
 }
 
 /// The path of each published file and where it lies. Err with the path of a file that does not fit, or with None where no page was built.

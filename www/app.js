@@ -19,6 +19,7 @@ import { kioskMode } from './shell/kiosk.js';
 import { languageChoice } from './shell/language.js';
 import { licences } from './shell/licences.js';
 import { modelCard } from './shell/model-card.js';
+import { NetworkChoice, dress } from './shell/network.js';
 import { privacy } from './shell/privacy.js';
 import { sheet } from './shell/sheet.js';
 import { Start } from './shell/start.js';
@@ -43,6 +44,7 @@ const pool = new Pool({
   onState(state, failure) {
     start.show(state, failure, { isRestart: pool.model !== null, retry: () => pool.start() });
     if (state === 'ready' && pool.model) showModel(pool.model);
+    networkChoice.follow(state, failure);
   },
   onProgress: (loaded, total) => start.progress(loaded, total),
   onFree: () => queue.dispatch(),
@@ -102,8 +104,11 @@ const viewer = new Viewer(byId('viewer', HTMLDialogElement), {
 
 const offline = versions(() => queue.busy);
 
+const networkChoice = new NetworkChoice({ pool, count: () => results.records.length, clear: () => resultsPanel.clear() });
+
 /** @param {Model} model */
 function showModel(model) {
+  dress(model);
   say('model-card-body', () => modelCard(model));
   if (offline.state === null) offline.start();
   say('footer-model', () => [`${words.footer.model(`${model.name} ${model.version}`)} `, element('code', model.sha256.slice(0, 12))]);

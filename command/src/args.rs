@@ -44,6 +44,8 @@ pub enum Command {
     Init(Init),
     /// Put a model folder into one file
     Pack(Pack),
+    /// Write a page, or a single file, that reads with a network of your own
+    Publish(Publish),
 }
 
 #[derive(Args)]
@@ -61,6 +63,25 @@ pub struct Init {
     /// The network, in the folder that becomes its model folder
     #[arg(value_name = "MODEL.onnx")]
     pub network: PathBuf,
+}
+
+#[derive(Args)]
+pub struct Publish {
+    /// A model folder without fault, or what `pack` wrote
+    #[arg(value_name = "DIR|FILE")]
+    pub model: PathBuf,
+    /// The folder to write, which must be new or empty; with --kiosk the file
+    #[arg(short = 'o', long, value_name = "SITE")]
+    pub out: PathBuf,
+    /// One HTML file that opens from a disk, without a server and without a network
+    #[arg(long)]
+    pub kiosk: bool,
+    /// The kiosk of a release to put the network into, if the command has none inside
+    #[arg(long, value_name = "HTML", requires = "kiosk")]
+    pub page: Option<PathBuf>,
+    /// Nobody may choose another network for a visit
+    #[arg(long, conflicts_with = "kiosk")]
+    pub fixed: bool,
 }
 
 #[derive(Args)]

@@ -18,6 +18,7 @@ mod metrics;
 mod network;
 mod objects;
 mod output;
+mod page;
 mod partial;
 mod predictions;
 mod preprocess;
@@ -50,6 +51,7 @@ pub fn run() -> ExitCode {
         Ok(Command::Check(arguments)) => folder::check(&arguments),
         Ok(Command::Init(arguments)) => folder::init(&arguments),
         Ok(Command::Pack(arguments)) => folder::pack(&arguments),
+        Ok(Command::Publish(arguments)) => folder::publish(&arguments),
         Err(code) => return code,
     };
     outcome.map_or_else(

@@ -6,9 +6,7 @@ use lungglass_server::{Body, Files, Server, listen};
 
 use crate::args;
 use crate::failure::{Failure, Outcome};
-
-/// The files of the page by their path, if it was built before the command; build.rs writes the table.
-static PAGE: &[(&str, &[u8])] = include!(concat!(env!("OUT_DIR"), "/page.rs"));
+use crate::page::PAGE;
 
 /// Serves until the process is ended.
 ///

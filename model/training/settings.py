@@ -22,6 +22,8 @@ from export import Session
 from network import SIZE
 from operating import hospital_weights, operating_point
 
+# Whose words for people stay as they are.
+SHIPPED = Path(__file__).parent.parent / "model.toml"
 NAME = "lungglass-lite2"
 VERSION = "0.5.0"
 DATA = (
@@ -131,6 +133,7 @@ def main() -> None:
         "calibration": calibration,
         "operating_point": point,
         "gate": fitted,
+        "words": tomllib.loads(SHIPPED.read_text())["words"],
         "training": {
             "data": DATA,
             "other_data": OTHER_DATA,

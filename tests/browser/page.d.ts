@@ -13,6 +13,10 @@ interface Build {
   files: { [path: string]: { size: number; sha256: string } };
   /** The first whose probe, in base64, the browser takes is the one to load. */
   modules: { path: string; probe?: string }[];
+  /** The packed model that reads in place of the one inside the module, if the publisher put one there. */
+  network?: string;
+  /** Whether a person may choose another network for a visit; left out where they may. */
+  choosesNetwork?: boolean;
 }
 
 declare var lungglassBuild: Build;

@@ -17,14 +17,14 @@ const TYPES = {
 /** The policy that the project's own server sends. */
 export const policy = () => fetch(PAGE).then((answer) => answer.headers.get('content-security-policy'));
 
-/** `path` is the folder that the page lies in; `plain` leaves out every header that a plain static host would not send. */
-export async function site({ path = '/', plain = false } = {}) {
+/** `folder`, with a slash at its end, holds the page; `path` is where it lies on the site; `plain` leaves out every header that a plain static host would not send. */
+export async function site({ path = '/', plain = false, folder = WWW } = {}) {
   const headers = plain ? {} : { 'content-security-policy': await policy(), 'cache-control': 'no-cache' };
   const files = new Map();
-  for (const entry of await readdir(WWW, { recursive: true, withFileTypes: true })) {
+  for (const entry of await readdir(folder, { recursive: true, withFileTypes: true })) {
     if (!entry.isFile()) continue;
     const file = join(entry.parentPath ?? entry.path, entry.name);
-    files.set(file.slice(WWW.length).replaceAll('\\', '/'), await readFile(file));
+    files.set(file.slice(folder.length).replaceAll('\\', '/'), await readFile(file));
   }
   const asked = [];
   let server;

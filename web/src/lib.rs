@@ -2,7 +2,9 @@
 #![cfg(target_arch = "wasm32")]
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use js_sys::{Float32Array, Int16Array, Object, Reflect, Uint8Array};
 use serde::Serialize;
@@ -13,15 +15,22 @@ use lungglass::aside::Aside;
 use lungglass::classifier::{self, SETTINGS};
 use lungglass::decode::{self, File, Limits, SetAside, Unopened};
 use lungglass::error::Error;
-use lungglass::model::Model;
+use lungglass::gate::Gate;
+use lungglass::graph::cpu::{CpuGraph, Processor};
+use lungglass::model::{Class, Model, Words};
 use lungglass::outputs::OpacityMaps;
+use lungglass::package::Package;
 use lungglass::place::{Place, Spot};
 use lungglass::preprocess::Scaled;
 use lungglass::reading::Reading;
 use lungglass::slice::Pixels;
 use lungglass::study::{self, Beside, Item, Lungs, Rule};
+use lungglass::window::Window;
 
 const DEVICE: &str = if cfg!(target_feature = "relaxed-simd") { "wasm relaxed-simd" } else { "wasm simd128" };
+
+/// What Hounsfield units are shown in where the network has no window of its own.
+const LUNG: Window = Window { center: -600.0, width: 1500.0 };
 
 /// A panic ends the instance with a trap; its message goes to the console first.
 #[wasm_bindgen(start)]
@@ -40,6 +49,8 @@ extern "C" {
 pub struct Classifier {
     classifier: Rc<classifier::Classifier>,
     salt: Rc<RefCell<Vec<u8>>>,
+    /// card.md of a network that is not the one inside this module.
+    card: Option<String>,
 }
 
 #[wasm_bindgen]
@@ -48,7 +59,22 @@ impl Classifier {
     #[wasm_bindgen(constructor)]
     pub fn new() -> Result<Classifier, JsValue> {
         let classifier = classifier::Classifier::built_in(DEVICE, now).map_err(throw)?;
-        Ok(Classifier { classifier: Rc::new(classifier), salt: Rc::default() })
+        Ok(Classifier { classifier: Rc::new(classifier), salt: Rc::default(), card: None })
+    }
+
+    /// Unpacks another network: the bytes of a file that `lungglass pack` wrote.
+    ///
+    /// @throws Error with the `code` "model" for what is no such file, or a damaged one
+    pub fn of(model: Vec<u8>) -> Result<Classifier, JsValue> {
+        let open = || -> Result<Classifier, Error> {
+            let package = Package::parse(&model)?;
+            let (model, program) = package.open()?;
+            let graph = CpuGraph::new(&program, Processor::best())?;
+            let card = Some(package.card.to_string());
+            let classifier = classifier::Classifier::new(Arc::new(graph), model, DEVICE, now)?;
+            Ok(Classifier { classifier: Rc::new(classifier), salt: Rc::default(), card })
+        };
+        open().map_err(throw)
     }
 
     /// Lets readings name their series, visit and slice (`place.series` and so on) by words that are equal for equal UIDs and `salt`, in
@@ -94,8 +120,30 @@ impl Classifier {
         self.classifier.graph.run(&input).map(|outputs| outputs.scores).map_err(throw)
     }
 
-    /// What the network is: name, version, sha256, the version of the program around it, size (S), calibration, operating point, metrics.
+    /// What the network is: name, version, sha256, the version of the program around it, size (S), calibration, operating point, classes,
+    /// words by language, what it gives beside its scores, metrics. `card` is null for the network inside this module.
     pub fn model(&self) -> Result<JsValue, JsValue> {
+        #[derive(Serialize)]
+        struct ClassInfo<'a> {
+            id: &'a str,
+            threshold: f32,
+            uncertain: [f32; 2],
+            alert: bool,
+            words: &'a BTreeMap<String, String>,
+        }
+        impl<'a> From<&'a Class> for ClassInfo<'a> {
+            fn from(Class { id, point, alert, words }: &'a Class) -> ClassInfo<'a> {
+                ClassInfo { id, threshold: point.threshold, uncertain: point.uncertain, alert: *alert, words }
+            }
+        }
+        #[derive(Serialize)]
+        struct Gives {
+            map: bool,
+            lung: bool,
+            opacity: bool,
+            /// Whether anything of a picture itself is asked before it is judged.
+            gate: bool,
+        }
         #[derive(Serialize)]
         struct ModelInfo<'a> {
             name: &'a str,
@@ -104,14 +152,22 @@ impl Classifier {
             device: &'static str,
             program: &'static str,
             size: usize,
+            height: usize,
+            channels: usize,
             temperature: f32,
             threshold: f32,
             uncertain: [f32; 2],
-            window: Option<lungglass::window::Window>,
+            window: Option<Window>,
+            modality: &'a [String],
+            classes: Vec<ClassInfo<'a>>,
+            words: &'a BTreeMap<String, Words>,
+            gives: Gives,
+            card: Option<&'a str>,
             training: &'a toml::Table,
             metrics: &'a toml::Table,
         }
         let model = &self.classifier.model;
+        let Gate { least_lung, statistics, embedding, foreign, .. } = &model.gate;
         to_js(&ModelInfo {
             name: &model.name,
             version: &model.version,
@@ -119,14 +175,34 @@ impl Classifier {
             device: DEVICE,
             program: env!("CARGO_PKG_VERSION"),
             size: model.input.width,
+            height: model.input.height,
+            channels: model.input.channels,
             temperature: model.output.temperature,
             threshold: model.point().threshold,
             uncertain: model.point().uncertain,
             window: model.window,
+            modality: &model.modality,
+            classes: model.classes.iter().map(Into::into).collect(),
+            words: &model.words,
+            gives: Gives {
+                map: model.output.map.is_some(),
+                lung: model.output.lung.is_some(),
+                opacity: model.output.opacity.is_some(),
+                gate: least_lung.is_some() || statistics.is_some() || embedding.is_some() || foreign.is_some(),
+            },
+            card: self.card.as_deref(),
             training: &model.training,
             metrics: &model.metrics,
         })
     }
+}
+
+/// The settings of a file that `lungglass pack` wrote, for [`Slices`].
+///
+/// @throws Error with the `code` "model" for what is no such file, or a damaged one
+#[wasm_bindgen(js_name = settingsOf)]
+pub fn settings_of(model: Vec<u8>) -> Result<String, JsValue> {
+    Package::parse(&model).map(|package| package.settings.to_string()).map_err(throw)
 }
 
 /// A recognised file, or an archive of them.
@@ -218,12 +294,13 @@ pub struct Slices {
 
 #[wasm_bindgen]
 impl Slices {
-    /// Recognises a file, or an archive of them.
+    /// Recognises a file, or an archive of them. `settings` is the model.toml of the network that reads, for want of it that inside this
+    /// module.
     ///
     /// @throws Error with a `code` when the file cannot be read at all
     #[wasm_bindgen(constructor)]
-    pub fn new(bytes: Vec<u8>) -> Result<Slices, JsValue> {
-        let model = Model::parse(SETTINGS).map_err(throw)?;
+    pub fn new(bytes: Vec<u8>, settings: Option<String>) -> Result<Slices, JsValue> {
+        let model = Model::parse(settings.as_deref().unwrap_or(SETTINGS)).map_err(throw)?;
         Ok(Slices { model, slices: walk(bytes)? })
     }
 
@@ -254,7 +331,9 @@ impl Slices {
         let object = image(slice.width, slice.height, "values", values)?;
         let part = slice.origin.part;
         let settings = &self.model.input;
-        let picture = slice.into_picture(self.model.window).map_err(throw)?;
+        // A network without a window is given no Hounsfield units; they can be looked at all the same.
+        let window = self.model.window.or(Some(LUNG));
+        let picture = slice.into_picture(window).map_err(throw)?;
         let scaled = Scaled::new(&picture, part, settings);
         let input = image(scaled.width, scaled.height, "gray", Float32Array::from(&scaled.gray[..]).into())?;
         let values = scaled.input(settings);
@@ -386,7 +465,7 @@ mod tests {
 
     #[wasm_bindgen_test]
     fn slices_give_the_values_of_each_frame() {
-        let slices = Slices::new(FRAMES.to_vec()).unwrap();
+        let slices = Slices::new(FRAMES.to_vec(), None).unwrap();
         let image = decode::Image::open(FRAMES.to_vec(), Limits::default()).unwrap();
         assert_eq!(slices.length(), 3);
         for frame in 0..3 {
@@ -400,13 +479,13 @@ mod tests {
             assert!(values.iter().map(|&value| f32::from(value)).eq(expected));
         }
         assert_eq!(get(&slices.pixels(3).unwrap_err(), "code"), "argument");
-        assert_eq!(get(&Slices::new(vec![1, 2, 3]).err().unwrap(), "code"), "not_an_image");
+        assert_eq!(get(&Slices::new(vec![1, 2, 3], None).err().unwrap(), "code"), "not_an_image");
     }
 
     #[wasm_bindgen_test]
     fn the_input_of_slices_is_what_preprocess_gives() {
         let model = Model::parse(SETTINGS).unwrap();
-        let pixels = Slices::new(PICTURE.to_vec()).unwrap().pixels(0).unwrap();
+        let pixels = Slices::new(PICTURE.to_vec(), None).unwrap().pixels(0).unwrap();
         assert_eq!(get(&pixels, "kind"), "gray");
         let slice = decode::Image::open(PICTURE.to_vec(), Limits::default()).unwrap().slice(0).unwrap();
         let picture = slice.into_picture(model.window).unwrap();

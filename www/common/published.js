@@ -33,6 +33,22 @@ export class FileError extends Error {
   }
 }
 
+/**
+ * The network that the publisher put beside the page, a file of `lungglass pack`; null where the page reads with the one inside its module.
+ *
+ * @returns {Promise<Blob | null>}
+ */
+export async function publishedNetwork() {
+  // The one inside a kiosk has a hash of its own, which whoever opens it checks.
+  const inside = globalThis.lungglassFiles?.get('network.lungglass');
+  if (inside) return new Blob([inside]);
+  const path = (await build)?.network;
+  return path ? published(path, (response) => response.blob()) : null;
+}
+
+/** Whether a person may choose another network for a visit: the publisher may forbid it, and a kiosk has none to choose. */
+export const mayChooseNetwork = build.then((known) => !inOneFile && known?.choosesNetwork !== false);
+
 /** The paths of the files that this browser uses: all but the other modules. */
 export async function usedPaths() {
   const [known, module] = await Promise.all([build, modulePath()]);

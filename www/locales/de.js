@@ -423,6 +423,21 @@ export default {
     consolidation: 'Konsolidierung',
   },
 
+  network: {
+    choose: 'Anderes Netz …',
+    help: 'Eine Datei, die `lungglass pack` geschrieben hat, liest bei diesem Besuch, auf diesem Gerät. Sie sagt, wozu sie dient; hier hat sie niemand erprobt.',
+    notOne: (name) => `${name} ist kein Netz, das \`lungglass pack\` geschrieben hat.`,
+    clears: (results) => `${count(results, { one: 'Ergebnis', other: 'Ergebnisse' })} des bisherigen Netzes werden gelöscht. Fortfahren?`,
+    chosen: (name, hash) => `${name} (${hash}) liest, von Ihnen für diesen Besuch gewählt. Es ist nicht das Netz dieser Seite.`,
+    back: 'Zurück zum Netz dieser Seite',
+    failed: (name) => `${name} lässt sich hier nicht verwenden. Das bisherige Netz liest weiter.`,
+    noPurpose: 'Wer dieses Netz gemacht hat, sagt nicht, wozu es dient.',
+    noGate: 'Dieses Netz weist nichts nach seinem Aussehen ab: Jedes Bild, das man ihm zeigt, bekommt einen Score.',
+    drop: 'Bilder hier ablegen',
+    map: 'Die Karte zeigt, woher im Bild der Score kommt. Sie umreißt nichts.',
+    scores: 'Scores aller Klassen',
+  },
+
   modelCard: {
     title: 'Modellkarte',
     empty: 'Das Netz ist noch nicht geladen.',

@@ -427,6 +427,21 @@ export default {
     consolidation: 'consolidation',
   },
 
+  network: {
+    choose: 'Another network…',
+    help: 'A file that `lungglass pack` wrote reads for this visit, on this device. It says what it is for; nobody here has tried it.',
+    notOne: (/** @type {string} */ name) => `${name} is no network that \`lungglass pack\` wrote.`,
+    clears: (/** @type {number} */ results) => `${count(results, { one: 'reading', other: 'readings' })} of the network before will be cleared. Go on?`,
+    chosen: (/** @type {string} */ name, /** @type {string} */ hash) => `${name} (${hash}) reads, chosen by you for this visit. It is not this page's own network.`,
+    back: 'Back to the page\'s own network',
+    failed: (/** @type {string} */ name) => `${name} cannot be used here. The network before it goes on.`,
+    noPurpose: 'Whoever made this network does not say what it is for.',
+    noGate: 'This network refuses nothing by what it sees: whatever picture is shown to it gets a score.',
+    drop: 'Drop images here',
+    map: 'The map shows where in the picture the score comes from. It outlines nothing.',
+    scores: 'Scores of all classes',
+  },
+
   modelCard: {
     title: 'Model card',
     empty: 'The network is not loaded yet.',

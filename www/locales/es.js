@@ -423,6 +423,21 @@ export default {
     consolidation: 'consolidación',
   },
 
+  network: {
+    choose: 'Otra red…',
+    help: 'Un archivo escrito por `lungglass pack` lee durante esta visita, en este dispositivo. Dice para qué sirve; nadie aquí lo ha probado.',
+    notOne: (name) => `${name} no es una red escrita por \`lungglass pack\`.`,
+    clears: (results) => `Se borrarán ${count(results, { one: 'resultado', other: 'resultados' })} de la red anterior. ¿Continuar?`,
+    chosen: (name, hash) => `${name} (${hash}) lee, elegida por usted para esta visita. No es la red de esta página.`,
+    back: 'Volver a la red de esta página',
+    failed: (name) => `${name} no se puede usar aquí. Sigue leyendo la red anterior.`,
+    noPurpose: 'Quien hizo esta red no dice para qué sirve.',
+    noGate: 'Esta red no rechaza nada por su aspecto: cualquier imagen que se le muestre recibe una puntuación.',
+    drop: 'Suelte imágenes aquí',
+    map: 'El mapa muestra de qué parte de la imagen viene la puntuación. No delimita nada.',
+    scores: 'Puntuaciones de todas las clases',
+  },
+
   modelCard: {
     title: 'Ficha del modelo',
     empty: 'La red aún no está cargada.',

@@ -423,6 +423,21 @@ export default {
     consolidation: 'condensation',
   },
 
+  network: {
+    choose: 'Autre réseau…',
+    help: 'Un fichier écrit par `lungglass pack` lit pendant cette visite, sur cet appareil. Il dit à quoi il sert\u00a0; personne ici ne l’a essayé.',
+    notOne: (name) => `${name} n’est pas un réseau écrit par \`lungglass pack\`.`,
+    clears: (results) => `${count(results, { one: 'résultat', other: 'résultats' })} du réseau précédent seront effacés. Continuer\u00a0?`,
+    chosen: (name, hash) => `${name} (${hash}) lit, choisi par vous pour cette visite. Ce n’est pas le réseau de cette page.`,
+    back: 'Revenir au réseau de cette page',
+    failed: (name) => `${name} ne peut pas être utilisé ici. Le réseau précédent continue.`,
+    noPurpose: 'L’auteur de ce réseau ne dit pas à quoi il sert.',
+    noGate: 'Ce réseau ne refuse rien d’après l’aspect\u00a0: toute image qu’on lui montre reçoit un score.',
+    drop: 'Déposez des images ici',
+    map: 'La carte montre d’où vient le score dans l’image. Elle ne délimite rien.',
+    scores: 'Scores de toutes les classes',
+  },
+
   modelCard: {
     title: 'Fiche du modèle',
     empty: 'Le réseau n’est pas encore chargé.',

@@ -423,6 +423,21 @@ export default {
     consolidation: '实变',
   },
 
+  network: {
+    choose: '其他模型…',
+    help: '由 `lungglass pack` 写出的文件在本次访问期间于此设备上判读。文件说明其用途；此处无人试用过。',
+    notOne: (name) => `${name} 不是由 \`lungglass pack\` 写出的模型。`,
+    clears: (results) => `先前模型的 ${format.integer(results)} 个结果}将被清除。继续吗？`,
+    chosen: (name, hash) => `正在使用您为本次访问选择的 ${name}（${hash}）。它不是本页面自带的模型。`,
+    back: '返回本页面自带的模型',
+    failed: (name) => `${name} 无法在此使用。先前的模型继续判读。`,
+    noPurpose: '此模型的作者未说明其用途。',
+    noGate: '此模型不会根据图像内容拒绝判读：任何图像都会得到评分。',
+    drop: '将图像拖放到此处',
+    map: '图中显示评分来自图像的哪些部分，并不勾画任何边界。',
+    scores: '所有类别的评分',
+  },
+
   modelCard: {
     title: '模型卡',
     empty: '网络尚未加载。',

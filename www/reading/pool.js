@@ -28,7 +28,7 @@ export class Pool {
   /** @type {number | null} */
   loadMs = null;            // of the first start
   /** @type {Session} What its workers share, and others may. */
-  session = { module: null, salt: crypto.getRandomValues(new Uint8Array(16)) };
+  session = { module: null, network: undefined, salt: crypto.getRandomValues(new Uint8Array(16)) };
   /** What the device bears; less, once a worker could not start. */
   limit = workersFor({ cores: navigator.hardwareConcurrency, memory: navigator.deviceMemory, phone: isPhone(navigator) });
 
@@ -103,6 +103,21 @@ export class Pool {
   grow() {
     const starting = this.#lanes.some(({ client }) => client.state !== 'ready');
     if (this.#lanes.length > 0 && this.#lanes.length < this.limit && !starting) this.#add();
+  }
+
+  /**
+   * From now on another network reads: a file of `lungglass pack`, or null for the one inside the module. Whoever asks for it has cancelled
+   * and cleared what the one before it read.
+   *
+   * @param {Blob | null} network
+   */
+  use(network) {
+    this.session.network = network;
+    this.model = null;
+    this.cancel();
+    for (const lane of this.#lanes.slice(1)) this.#remove(lane);
+    if (this.#lanes.length === 0) this.#add();
+    else this.#lanes[0].client.start();
   }
 
   /** Ends what busy workers do; their requests fail with `stopped`. One worker stays, or starts again. */

@@ -22,9 +22,13 @@ interface Reading {
   /** From 0; null for the one slice of a file. */
   frame: number | null;
   verdict: Verdict;
+  /** Of a network of several classes: the one that the verdict is on; missing where it was not judged, and for networks of one class. */
+  class?: string;
   /** 0 to 1; null for a slice that was not judged. */
   score: number | null;
   logit: number | null;
+  /** Of a network of several classes: the scores of all by their ids; null where it was not judged, missing for networks of one class. */
+  classes?: { [id: string]: number } | null;
   /** Always empty. */
   findings: {};
   opacity: Opacity | null;
@@ -191,13 +195,44 @@ interface Model {
   /** What reads: 'wasm relaxed-simd' or 'wasm simd128'. */
   device: string;
   program: string;
+  /** Columns of the input. */
   size: number;
+  /** Rows of the input. */
+  height: number;
+  channels: number;
   temperature: number;
+  /** Those of the only class, or of the first one that is looked for. */
   threshold: number;
   uncertain: [number, number];
-  window: DisplayWindow;
+  window: DisplayWindow | null;
+  modality: string[];
+  classes: ModelClass[];
+  /** By language. */
+  words: { [language: string]: ModelWords };
+  /** What it gives beside its scores, and whether its gate looks at a picture before it is judged. */
+  gives: { map: boolean, lung: boolean, opacity: boolean, gate: boolean };
+  /** card.md; null for the network inside the module. */
+  card: string | null;
   training: Measures;
   metrics: Measures;
+}
+
+/** What a network tells from others. */
+interface ModelClass {
+  id: string;
+  threshold: number;
+  uncertain: [number, number];
+  alert: boolean;
+  /** By language. */
+  words: { [language: string]: string };
+}
+
+/** What a network is for, in one language; what is missing is empty. */
+interface ModelWords {
+  title: string;
+  purpose: string;
+  limits: string[];
+  choose: string;
 }
 
 /** The sections [training] and [metrics] of model.toml: texts and numbers, in groups. */
@@ -252,8 +287,12 @@ type ReaderState = 'idle' | 'loading' | 'ready' | 'failed';
 /** What setTimeout gives. */
 type Timer = ReturnType<typeof setTimeout>;
 
-/** What workers share: the compiled module, once there is one, and the salt of their words for series, or null. */
+/**
+ * What workers share: the compiled module, once there is one, the salt of their words for series, or null, and the network that reads: null
+ * for the one inside the module, undefined while nobody has asked what the site has.
+ */
 interface Session {
   module: WebAssembly.Module | null;
+  network?: Blob | null;
   salt: Uint8Array | null;
 }

@@ -1,7 +1,7 @@
 // The page's side of one worker.js: starts it, numbers the requests, and starts a new one after a cancel or a crash.
 // The compiled module is kept in the session, so that no later worker of it fetches or compiles again.
 
-import { inOneFile, modulePath, published } from '../common/published.js';
+import { inOneFile, modulePath, published, publishedNetwork } from '../common/published.js';
 import { startWorker } from '../common/trusted.js';
 
 // (module (func (result v128) (i8x16.popcnt (i8x16.splat (i32.const 0)))))
@@ -72,12 +72,12 @@ export class WorkerClient {
 
   /**
    * onState(state, failure|null), onProgress(loaded, total). `session` is what several workers share: the compiled module, once
-   * there is one, and the salt of their words for series, or null. `reads` as in worker.js.
+   * there is one, the network, and the salt of their words for series, or null. `reads` as in worker.js.
    *
    * @param {{ onState?: (state: ReaderState, failure: RequestError | null) => void, onProgress?: (loaded: number, total: number) => void,
    *   session?: Session, reads?: boolean }} [options]
    */
-  constructor({ onState = () => {}, onProgress = () => {}, session = { module: null, salt: null }, reads = true } = {}) {
+  constructor({ onState = () => {}, onProgress = () => {}, session = { module: null, network: null, salt: null }, reads = true } = {}) {
     this.#onState = onState;
     this.#onProgress = onProgress;
     this.#session = session;
@@ -92,10 +92,12 @@ export class WorkerClient {
     this.#enter('loading');
     if (!hasSimd()) return this.#enter('failed', new RequestError('no_simd', ''));
     const began = performance.now();
-    if (inOneFile && !this.#session.module) {
-      // A worker of such a page has no file to load. A second start may have come in between.
+    const session = this.#session;
+    if (session.network === undefined || (inOneFile && !session.module)) {
+      // A worker of a page in one file has no file to load. A second start may have come in between.
       try {
-        this.#session.module = await published(await modulePath(), WebAssembly.compileStreaming, this.#onProgress);
+        if (session.network === undefined) session.network = await publishedNetwork();
+        if (inOneFile && !session.module) session.module = await published(await modulePath(), WebAssembly.compileStreaming, this.#onProgress);
       } catch (failure) {
         return this.#enter('failed', failure);
       }

@@ -3,8 +3,9 @@
 // Protocol. Every request carries an `id`, and gets exactly one `done` or `failed` with that id.
 //
 // Page to worker:
-//   { id, type: 'load', module, salt, reads }
-//                                       module: a WebAssembly.Module compiled earlier, or null to fetch it; salt: what the words for
+//   { id, type: 'load', module, network, salt, reads }
+//                                       module: a WebAssembly.Module compiled earlier, or null to fetch it; network: the Blob of a
+//                                       packed model, or null for the one inside the module; salt: what the words for
 //                                       series are made with, or null; reads: false for a worker that only gives pixels, which
 //                                       unpacks no network
 //   { id, type: 'take', key, name, file, frame, drawn }
@@ -79,10 +80,10 @@ let memory = null;
  */
 
 /**
- * @param {{ id: number, module: WebAssembly.Module | null, salt: Uint8Array | null, reads: boolean }} request
+ * @param {{ id: number, module: WebAssembly.Module | null, network: Blob | null, salt: Uint8Array | null, reads: boolean }} request
  * @returns {Promise<Result>}
  */
-async function load({ id, module, salt, reads }) {
+async function load({ id, module, network, salt, reads }) {
   // The library and the module belong together: of two builds, they would fail somewhere in the middle of a reading.
   if (!module) await check(LIBRARY);
   try {
@@ -92,9 +93,11 @@ async function load({ id, module, salt, reads }) {
   }
   const compiled = module ?? await published(await modulePath(), WebAssembly.compileStreaming, (loaded, total) => postMessage({ id, type: 'progress', loaded, total }));
   ({ memory } = await library.default({ module_or_path: compiled }));
-  const classifier = reads ? new library.Classifier() : null;
+  const bytes = network && new Uint8Array(await network.arrayBuffer());
+  const settings = bytes && !reads ? library.settingsOf(bytes) : undefined;
+  const classifier = reads ? (bytes ? library.Classifier.of(bytes) : new library.Classifier()) : null;
   if (salt) classifier?.nameSeries(salt);
-  opener = classifier ? (bytes, name) => classifier.open(bytes, name) : (bytes) => new library.Slices(bytes);
+  opener = classifier ? (bytes, name) => classifier.open(bytes, name) : (bytes) => new library.Slices(bytes, settings);
   return { value: { model: classifier?.model() ?? null, module: compiled } };
 }
 

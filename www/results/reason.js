@@ -1,5 +1,6 @@
 // Why a slice has no score, in the language of the page.
 
+import { network } from '../locales/classes.js';
 import { known, language, sentence, words } from '../locales/words.js';
 
 /**
@@ -13,6 +14,8 @@ import { known, language, sentence, words } from '../locales/words.js';
  */
 export function reason({ refusal, error, source }) {
   if (refusal) {
+    // What is to be chosen instead, only its own words tell.
+    if (network.isForeign) return { text: null, detail: sentence(refusal.message) };
     const told = known(words.refusals, refusal.code);
     if (typeof told === 'string') return { text: told, detail: null };
     if (told && source) return { text: told(source), detail: null };

@@ -1,5 +1,6 @@
 // One reading as a card. Owns the card's elements and its pixels; knows nothing of the other cards.
 
+import { className, pointOf } from '../locales/classes.js';
 import { element, fill, icon, inEnglish, terms } from '../common/dom.js';
 import { paintMap } from '../common/heatmap.js';
 import { paintPicture } from '../common/picture.js';
@@ -88,9 +89,10 @@ export class ResultCard {
     shown.say();
     again?.say();
     fill(facts, [
-      verdict(reading),
+      verdict(reading, this.#model),
       title(reading),
-      reading.score === null ? null : score(reading.score, this.#model),
+      reading.score === null ? null : score(reading.score, pointOf(this.#model, reading)),
+      classes(reading, this.#model),
       why(reading),
       again?.node ?? null,
       reading.opacity && opacity(reading.opacity),
@@ -233,16 +235,32 @@ function title({ file, frame }) {
  * The verdict as a line with its sign.
  *
  * @param {Reading} reading
+ * @param {Model} model
  */
-export function verdict({ verdict: kind }) {
-  return element('p.verdict', icon(SHAPES[kind]), words.verdict[kind]);
+export function verdict({ verdict: kind, class: id }, model) {
+  const named = id === undefined ? [] : [`${className(model, id)}: `];
+  return element('p.verdict', icon(SHAPES[kind]), ...named, words.verdict[kind]);
+}
+
+/**
+ * The scores of all classes, the highest first.
+ *
+ * @param {Reading} reading
+ * @param {Model} model
+ */
+function classes({ classes: scores }, model) {
+  if (!scores) return null;
+  const ranked = Object.entries(scores).sort(([, one], [, other]) => other - one);
+  const list = terms('dl.details', ranked.map(([id, value]) => [className(model, id), format.score(value)]));
+  list.dataset.testid = 'classes';
+  return element('div', element('p.help', words.network.scores), list);
 }
 
 /**
  * The score, drawn with the operating point and the uncertain band.
  *
  * @param {number} value
- * @param {Model} model
+ * @param {{ threshold: number, uncertain: number[] }} point
  */
 export function score(value, { threshold, uncertain }) {
   const [low, high] = uncertain;
@@ -260,7 +278,7 @@ export function score(value, { threshold, uncertain }) {
     scoreLine(value),
     scale,
     element('p.scale-key',
-      element('span.key-threshold', words.card.threshold(threshold)),
+      threshold > 0 ? element('span.key-threshold', words.card.threshold(threshold)) : null,
       low < high ? element('span.key-band', words.card.band(uncertain)) : null));
 }
 

@@ -1,7 +1,9 @@
 // What the model is, how good it was, and what it cannot do, as elements. Knows no number: all come from the model.
 
+import { className } from '../locales/classes.js';
 import { element, inEnglish, prose, terms } from '../common/dom.js';
 import { format, known, words } from '../locales/words.js';
+import { wordsOf } from './network.js';
 
 /** @typedef {import('../common/dom.js').Pair} Pair */
 
@@ -9,23 +11,39 @@ import { format, known, words } from '../locales/words.js';
 export function modelCard(model) {
   const { modelCard: say } = words;
   const [low, high] = model.uncertain.map(format.setting);
+  const { text, isForeign } = wordsOf(model);
+  const told = (/** @type {string} */ line) => (isForeign ? [inEnglish(line)] : prose(line));
+  const isOwn = model.card === null;
+  const limits = isOwn ? say.limitList : text.limits;
   return [
-    element('p', ...prose(say.intro)),
+    element('p', ...(isOwn ? prose(say.intro) : told(text.purpose || words.network.noPurpose))),
     terms('dl.table', [
       [say.name, model.name],
       [say.version, model.version],
       ['SHA-256', element('code', model.sha256)],
-      [say.input, say.pixels(model.size)],
+      [say.input, model.size === model.height ? say.pixels(model.size) : `${model.height} × ${model.size}`],
       [say.threshold, format.setting(model.threshold)],
       [say.band, say.range(low, high)],
       [say.temperature, format.setting(model.temperature)],
       [say.window, model.window ? words.card.windowOf(model.window.center, model.window.width) : null],
     ]),
+    ...classes(model),
+    ...(model.card ? model.card.split(/\n\s*\n/).map((part) => inEnglish(part)).map((part) => element('p.card-text', part)) : []),
     ...training(model.training),
     ...metrics(model.metrics),
-    element('h3', say.limits),
-    element('ul', ...say.limitList.map((limit) => element('li', ...prose(limit)))),
+    ...(limits.length > 0 ? [element('h3', say.limits), element('ul', ...limits.map((limit) => element('li', ...(isOwn ? prose(limit) : told(limit)))))] : []),
   ];
+}
+
+/**
+ * Of several classes, what each is called and from which score it counts.
+ *
+ * @param {Model} model
+ */
+function classes(model) {
+  if (model.classes.length < 2) return [];
+  const rows = model.classes.map(({ id, threshold }) => /** @type {Pair} */ ([className(model, id), `${words.modelCard.threshold}: ${format.setting(threshold)}`]));
+  return [element('h3', words.network.scores), terms('dl.table', rows)];
 }
 
 /**

@@ -5,6 +5,7 @@ import { element, fill, inEnglish, plain, terms } from '../common/dom.js';
 import { byId } from '../common/page.js';
 import { reason } from '../results/reason.js';
 import { score, verdict } from '../results/result-card.js';
+import { pointOf } from '../locales/classes.js';
 import { format, words } from '../locales/words.js';
 import { factsOf, placeOf } from './facts.js';
 
@@ -42,8 +43,8 @@ export function tell({ records, title, isSelection }, at, model) {
 
   byId('viewer-reading').dataset.verdict = reading.verdict;
   fill(byId('viewer-reading'), [
-    verdict(reading),
-    reading.score === null ? null : score(reading.score, model),
+    verdict(reading, model),
+    reading.score === null ? null : score(reading.score, pointOf(model, reading)),
     why(reading),
   ]);
   fill(byId('viewer-facts'), [...terms('dl', factsOf(record, title === null ? null : total)).children]);

@@ -18,7 +18,7 @@ import { Tools } from './tools.js';
 import { CHANGES, turnedSize, UPRIGHT } from './turn.js';
 import { actualSize, panned, WHOLE, zoomed } from './view.js';
 import { WindowControls } from './window-controls.js';
-import { paint } from './display-window.js';
+import { paint, PRESETS } from './display-window.js';
 
 const ZOOM_STEP = 1.25;
 
@@ -345,7 +345,7 @@ export class Viewer {
 
   #show() {
     this.#showReading();
-    this.#windows.show({ own: this.#ownWindow, usual: /** @type {Model} */ (this.#model).window, isRead: isRead(this.#record), isKept: Boolean(this.#answer?.failure) });
+    this.#windows.show({ own: this.#ownWindow, usual: /** @type {Model} */ (this.#model).window ?? PRESETS.lung, isRead: isRead(this.#record), isKept: Boolean(this.#answer?.failure) });
     this.#tools.show(this.#windows.isFixed);
     this.#paint();
     paintLayers(this.#record, this.#shown);

@@ -37,6 +37,13 @@
     let at = start;
     globalThis.lungglassFiles = new Map(files.map(({ path, size }) => [path, new Uint8Array(all, (at += size) - size, size)]));
 
+    // What `lungglass publish` put in: the network that reads.
+    const network = document.getElementById('kiosk-network');
+    if (network) {
+      lungglassFiles.set('network.lungglass', Uint8Array.from(atob(network.textContent), (character) => character.charCodeAt(0)));
+      network.remove();
+    }
+
     await run(page, workers.map((modules) => [
       modules.at(-1).path,
       URL.createObjectURL(new Blob([workerScript(modules)], { type: 'text/javascript' })),

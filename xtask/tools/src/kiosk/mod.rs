@@ -90,8 +90,11 @@ fn page(files: &[File], notices: &[(&str, String)]) -> Result<String> {
         ensure!(!notice.contains("</script"), "{path} would end the element that holds it");
         tail += &format!("  <script type=\"text/plain\" data-notice=\"{path}\">\n{notice}</script>\n");
     }
+    let list = part(published::LIST)?;
+    let id =
+        list.split_once("\"id\": \"").and_then(|(_, rest)| rest.split('"').next()).context("the list has no id")?;
     tail += &format!(
-        "  <script type=\"text/plain\" id=\"kiosk-files\">{packed}</script>\n  <script>{BOOT}</script>\n</body>"
+        "  <script type=\"text/plain\" id=\"kiosk-files\" data-build=\"{id}\">{packed}</script>\n  <script>{BOOT}</script>\n</body>"
     );
     replace(&mut html, "</body>", &tail)?;
     if let Some(left) = leftover(&html) {

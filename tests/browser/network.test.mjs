@@ -1,0 +1,205 @@
+// Other networks: chosen in the page for a visit, published as a site, and in one file.
+
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { promisify } from 'node:util';
+import { site } from './site.mjs';
+import { browser, readyVisit } from './suite.mjs';
+import { id } from './visit.mjs';
+
+const COMMAND = process.env.LUNGGLASS_COMMAND ?? fileURLToPath(new URL('../../target/release/lungglass', import.meta.url));
+const KIOSK = process.env.LUNGGLASS_KIOSK ?? fileURLToPath(new URL('../../dist/lungglass-kiosk.html', import.meta.url));
+const MODELS = fileURLToPath(new URL('../models/whole/', import.meta.url));
+const PICTURE = join(MODELS, 'softmax/samples/photo-cat.png');
+/** A score as the page writes it. */
+const number = (written) => (written.startsWith('<') ? 0 : written.startsWith('>') ? 1 : Number(written));
+/** What stands in the page for our own network alone. */
+const OWN_WORDS = /covid|chest|\blungs?\b/i;
+
+const run = promisify(execFile);
+const lungglass = (...given) => run(COMMAND, given);
+/** What a folder must give for a picture: computed by Pillow and ONNX Runtime. */
+const expected = async (name) => JSON.parse(await readFile(join(MODELS, name, 'samples/photo-cat.json'), 'utf8')).classes;
+
+let desk;
+before(async () => { desk = await mkdtemp(join(tmpdir(), 'lungglass-network-')); });
+after(() => rm(desk, { recursive: true, force: true }));
+
+async function packed(name) {
+  const file = join(desk, `${name}.lungglass`);
+  await lungglass('pack', join(MODELS, name), '-o', file);
+  return file;
+}
+
+async function choose(visit, file) {
+  await visit.page.click('#model-card-open');
+  await (await visit.page.$(id('other-network'))).uploadFile(file);
+}
+
+const banner = (visit) => visit.page.waitForFunction((of) => {
+  const node = document.querySelector(of);
+  return node.checkVisibility() && document.querySelector('[data-testid="ready"]') ? node.innerText : null;
+}, {}, id('network')).then((handle) => handle.jsonValue());
+
+/** The classes of the only result, by their names, and what is wrong with them. */
+async function holds(visit, name) {
+  await visit.page.waitForSelector(id('classes'));
+  const found = await visit.page.$eval(id('classes'), (list) => Object.fromEntries([...list.querySelectorAll('dt')].map((term) => [term.textContent, term.nextElementSibling.textContent])));
+  const wanted = await expected(name);
+  assert.deepEqual(Object.keys(found).sort(), Object.keys(wanted).sort());
+  for (const [of, score] of Object.entries(wanted)) assert.ok(Math.abs(number(found[of]) - score) < 0.006, `${of}: ${found[of]} instead of ${score}`);
+}
+
+const text = (visit) => visit.page.evaluate(() => `${document.title}\n${document.body.innerText}`);
+
+test('another network reads for a visit, under its own words, and says so', async () => {
+  const file = await packed('softmax');
+  const visit = await readyVisit();
+  await visit.page.select(id('language'), 'en');
+  await choose(visit, file);
+  assert.match(await banner(visit), /small sha-[0-9a-f]{8} .* reads, chosen by you for this visit/);
+  await visit.choose([PICTURE]);
+  const [result] = await visit.results(1);
+  const [top] = Object.entries(await expected('softmax')).sort(([, one], [, other]) => other - one)[0];
+  assert.ok(result.text.includes(`${top}: Score above`), result.text);
+  assert.equal(result.verdict, top === 'normal' ? 'negative' : 'positive');
+  await holds(visit, 'softmax');
+  const said = await text(visit);
+  assert.match(said, /A small network\n/);
+  assert.equal(await visit.page.$eval('#intro-text', (node) => node.textContent), 'It tells nothing.');
+  assert.match(said, /This network refuses nothing/);
+  assert.doesNotMatch(said, OWN_WORDS);
+  await visit.page.click('#model-card-open');
+  const card = await visit.page.$eval('#model-card-body', (node) => node.innerText);
+  assert.match(card, /Its weights are random/);
+  assert.doesNotMatch(card, OWN_WORDS);
+  await visit.page.click('#model-card [data-close]');
+  await visit.page.select(id('language'), 'de');
+  assert.match(await text(visit), /von Ihnen für diesen Besuch gewählt/);
+  await visit.shot('other-network', { fullPage: true });
+
+  // The viewer shows what this network was given.
+  await visit.page.click(`${id('result')} ${id('heatmap')}`);
+  await visit.page.waitForSelector('#viewer[open]');
+  await visit.page.keyboard.press('Escape');
+  await visit.page.click(id('network-back'));
+  await visit.ready();
+  assert.match(await text(visit), OWN_WORDS);
+  assert.deepEqual(visit.complaints(), []);
+  await visit.close();
+});
+
+test('what is no network, or a damaged one, leaves the page as it was', async () => {
+  const file = await packed('sigmoid');
+  const bytes = await readFile(file);
+  bytes[bytes.length >> 1] ^= 1;
+  const damaged = join(desk, 'damaged.lungglass');
+  await writeFile(damaged, bytes);
+  const visit = await readyVisit();
+  await visit.page.select(id('language'), 'en');
+  await choose(visit, PICTURE);
+  await visit.page.waitForFunction(() => /photo-cat\.png is no network/.test(document.getElementById('other-network-text').textContent));
+  await (await visit.page.$(id('other-network'))).uploadFile(damaged);
+  const said = await banner(visit);
+  assert.match(said, /damaged\.lungglass cannot be used here/);
+  assert.match(said, /its hash is not that of its bytes/);
+  await visit.page.click(id('sample'));
+  const [{ verdict, score }] = await visit.results(1);
+  assert.equal(verdict, 'negative');
+  assert.ok(score > 0 && score < 0.5);
+  await visit.close();
+});
+
+test('readings of the network before are cleared only if a person agrees', async () => {
+  const file = await packed('crop');
+  const visit = await readyVisit();
+  await visit.page.click(id('sample'));
+  await visit.results(1);
+  const asked = [];
+  let agrees = false;
+  visit.page.on('dialog', (dialog) => {
+    asked.push(dialog.message());
+    return agrees ? dialog.accept() : dialog.dismiss();
+  });
+  await choose(visit, file);
+  while (asked.length < 1) await new Promise((resolve) => setTimeout(resolve, 20));
+  assert.equal((await visit.page.$$(id('result'))).length, 1);
+  agrees = true;
+  await (await visit.page.$(id('other-network'))).uploadFile(file);
+  await banner(visit);
+  assert.equal((await visit.page.$$(id('result'))).length, 0);
+  await visit.choose([PICTURE]);
+  await visit.results(1);
+  await holds(visit, 'crop');
+  await visit.close();
+});
+
+test('a site is published with another network inside, by the command alone', async () => {
+  const folder = join(desk, 'site/');
+  await lungglass('publish', join(MODELS, 'crop'), '--out', folder, '--fixed');
+  await assert.rejects(lungglass('publish', join(MODELS, 'crop'), '--out', folder), /not empty/);
+  const own = await site({ folder });
+  try {
+    const visit = await browser.visit({ address: own.address });
+    await visit.accept();
+    await visit.ready();
+    await visit.page.select(id('language'), 'en');
+    await visit.choose([PICTURE]);
+    await visit.results(1);
+    await holds(visit, 'crop');
+    const said = await text(visit);
+    assert.match(said, /A small network/);
+    assert.doesNotMatch(said, OWN_WORDS);
+    await visit.page.click('#model-card-open');
+    assert.equal(await visit.page.$eval('#other-network-box', (node) => node.checkVisibility()), false, 'the publisher forbids another one');
+    await visit.page.click('#model-card [data-close]');
+    await visit.offline('ready');
+    assert.deepEqual(visit.complaints(), []);
+    // Without the site it reads all the same, with the network that was published.
+    await own.stop();
+    assert.equal(await fetch(own.address).catch(() => null), null);
+    await visit.page.reload();
+    await visit.ready();
+    await visit.choose([PICTURE]);
+    await visit.results(1);
+    await holds(visit, 'crop');
+    await visit.close();
+  } finally {
+    await own.stop().catch(() => {});
+  }
+  // A network that is not the one that was published is not taken.
+  const tampered = await site({ folder });
+  tampered.files.set('network.lungglass', await readFile(await packed('softmax')));
+  try {
+    const visit = await browser.visit({ address: tampered.address });
+    await visit.page.waitForSelector(id('load-failure'), { visible: true });
+    assert.equal(await visit.page.$(id('ready')), null);
+    await visit.close();
+  } finally {
+    await tampered.stop();
+  }
+});
+
+test('one file with another network inside opens from a disk and reads', async () => {
+  const file = join(desk, 'kiosk.html');
+  await lungglass('publish', await packed('sigmoid'), '--kiosk', '--page', KIOSK, '--out', file);
+  const visit = await browser.visit({ address: pathToFileURL(file).href });
+  await visit.accept();
+  await visit.ready();
+  await visit.page.select(id('language'), 'en');
+  await visit.choose([PICTURE]);
+  await visit.results(1);
+  await holds(visit, 'sigmoid');
+  const said = await text(visit);
+  assert.match(said, /A small network/);
+  assert.doesNotMatch(said, OWN_WORDS);
+  assert.equal(await visit.page.$eval('#other-network-box', (node) => node.checkVisibility()), false);
+  assert.deepEqual(visit.seen.requests.filter((url) => !/^(file|blob|data):/.test(url)), []);
+  assert.deepEqual(visit.seen.errors, []);
+  await visit.close();
+});

@@ -1,0 +1,26 @@
+// What a network tells apart, as people call it, and whether it is the page's own. Knows no element.
+
+import { language } from './words.js';
+
+/** Whether another network reads than the one inside the module: the page's own words on chest CT are then not said. */
+export const network = { isForeign: false };
+
+/**
+ * What a person calls a class, in the language of now, else in English, else by its id.
+ *
+ * @param {Model} model
+ * @param {string} id
+ */
+export function className(model, id) {
+  const known = model.classes.find((other) => other.id === id)?.words ?? {};
+  return known[language()] ?? known.en ?? id;
+}
+
+/**
+ * Where the score of a reading becomes its verdict: the class that it is on, else the model's only one.
+ *
+ * @param {Model} model
+ * @param {Reading} reading
+ * @returns {{ threshold: number, uncertain: [number, number] }}
+ */
+export const pointOf = (model, reading) => model.classes.find(({ id }) => id === reading.class) ?? model;
