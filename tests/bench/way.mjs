@@ -180,10 +180,12 @@ async function watch(page) {
       }
       if (message.type !== 'progress') answered.push(performance.now());
     };
-    // A request that comes when all before it were answered was waited for. The worker's own listener, which may answer at once, comes first.
+    // A request that comes when all before it were answered was waited for, but for the first, which waits for a person. The worker's own
+    // listener, which may answer at once, comes before this one.
     addEventListener('message', ({ timeStamp }) => {
       const last = answered.findLastIndex((at) => at <= timeStamp);
-      if (last === asked++) sum.waiting += timeStamp - answered[last];
+      if (last === asked && asked > 0) sum.waiting += timeStamp - answered[last];
+      asked++;
     });
     self.bench = { reset, told: () => sum };
   })));

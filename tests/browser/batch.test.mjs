@@ -226,6 +226,28 @@ test('a crash in one of several workers costs one slice, which can be read again
   await visit.close();
 });
 
+test('a crash at one frame of many costs that frame; what waited behind it in the worker is read', async () => {
+  const path = join(files.folder, 'trapped-frames.dcm');
+  await writeFile(path, await frames(12));
+  const visit = await readyVisit({ cores: 1 });
+  const [worker] = visit.page.workers();
+  await worker.evaluate(async (library) => {
+    const { Source } = await import(library);
+    const read = Source.prototype.read;
+    Source.prototype.read = function (frame) {
+      if (frame === 5) throw new WebAssembly.RuntimeError('unreachable');
+      return read.call(this, frame);
+    };
+  }, new URL('pkg/lungglass.js', PAGE).href);
+  await visit.choose([path, await files.put(slice, 'behind'), await files.put(slice, 'last')]);
+  const results = await visit.results(14);
+  assert.deepEqual(results.map(({ file, frame }) => [file, frame]), [...Array.from({ length: 12 }, (_, at) => ['trapped-frames.dcm', String(at)]), ['behind', null], ['last', null]]);
+  assert.deepEqual(results.map(({ verdict }) => verdict === 'error'), results.map((_, at) => at === 5));
+  assert.equal(visit.seen.workers, 2);
+  assert.deepEqual(visit.complaints(), []);
+  await visit.close();
+});
+
 test('cancel ends every worker at work and keeps what is told; a retry that is cancelled leaves the result', async () => {
   const visit = await readyVisit({ cores: 3 });
   const paths = [];

@@ -19,7 +19,7 @@ const SHAPES = {
  * The card of a record.
  *
  * Of thousands of cards nearly all are far from the viewport. Such a card is brief: a few elements with the name, the verdict, the score and
- * the reason, so that they are found and read aloud; a canvas stands for the map and holds no memory. `unfold` makes it whole and paints the
+ * the reason, so that they are found and read aloud; something lighter than a canvas stands for the map. `unfold` makes it whole and paints the
  * record's pixels if it has any, `fold` makes it brief again.
  */
 export class ResultCard {
@@ -113,7 +113,7 @@ function brief(reading) {
   return [
     element('h3', numbered(file, frame)),
     reading.score === null ? said : `${said}: ${format.score(reading.score)}`,
-    reading.score === null ? why(reading) : map(frame),
+    reading.score === null ? why(reading) : noMap(frame),
   ];
 }
 
@@ -134,10 +134,28 @@ function numbered(text, frame) {
  */
 function map(frame) {
   const heat = canvas();
-  heat.setAttribute('data-testid', 'heatmap');
-  heat.className = 'heat';
-  heat.setAttribute('aria-label', numbered(words.card.map, frame));
   heat.width = heat.height = 0;
+  return named(heat, frame);
+}
+
+/**
+ * What stands for the canvas of a map that nobody sees: an element of a third of its memory, which says that it has no pixels.
+ *
+ * @param {number | null} frame
+ */
+function noMap(frame) {
+  return named(Object.assign(element('span'), { width: 0, height: 0 }), frame);
+}
+
+/**
+ * @template {HTMLElement} E
+ * @param {E} heat
+ * @param {number | null} frame
+ */
+function named(heat, frame) {
+  heat.className = 'heat';
+  heat.setAttribute('data-testid', 'heatmap');
+  heat.setAttribute('aria-label', numbered(words.card.map, frame));
   return heat;
 }
 
