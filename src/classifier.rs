@@ -7,13 +7,13 @@ use crate::error::{Error, Result};
 use crate::gate::{self, Wanted};
 use crate::graph::Runtime;
 use crate::graph::cpu::CpuGraph;
-use crate::model::{Class, Model};
+use crate::model::{Activation, Class, Model};
 use crate::opacity::Opacity;
 use crate::outputs::{Map, OpacityMaps, Outputs};
 use crate::place::Place;
 use crate::preprocess::Scaled;
 use crate::reading::{
-    ClassScore, ClassScores, Findings, Milliseconds, Reading, SourceInfo, Verdict, judge, over_picture, scores,
+    ClassScore, ClassScores, Findings, Milliseconds, Reading, SourceInfo, Verdict, judge, odds, over_picture, scores,
 };
 use crate::slice::{Origin, Picture};
 use crate::window::Window;
@@ -174,7 +174,13 @@ impl Classifier {
         let refusal = gate::check_origin(gate, &origin, &picture, wanted)
             .or_else(|| gate.check_picture(&scaled, &origin, &outputs));
         let scores = scores(&outputs.scores, output.activation, output.temperature)?;
-        let (class, verdict) = judge(&scores, classes, output.activation);
+        let (class, verdict) = match self.model.judged {
+            Some(class) => (class, Verdict::of(scores[class], &classes[class].point)),
+            None => judge(&scores, classes, output.activation),
+        };
+        // Where classes share 1, a value by itself says nothing: that of a class against all others does.
+        let is_shared = self.model.judged.is_some() && output.activation != Activation::Sigmoid;
+        let logit = if is_shared { odds(scores[class]) } else { outputs.scores[class] };
         let is_judged = refusal.is_none();
         let shares = outputs.opacity.as_ref().zip(outputs.lung.as_ref());
         let opacity = shares.filter(|_| is_judged).map(|(opacity, lung)| Opacity::of(opacity, lung));
@@ -188,7 +194,7 @@ impl Classifier {
             verdict: if is_judged { verdict } else { Verdict::Refused },
             class: (self.model.has_classes() && is_judged).then(|| id(&classes[class])),
             score: is_judged.then(|| scores[class]),
-            logit: Some(outputs.scores[class]),
+            logit: Some(logit),
             classes: self
                 .model
                 .has_classes()

@@ -140,6 +140,9 @@ pub struct Validate {
     /// Only every N-th row, from the I-th on; `merge` puts the shards together
     #[arg(long, value_name = "I/N")]
     pub shard: Option<Shard>,
+    /// Of a network that tells several classes, the one to judge against all others: label 1 is this class
+    #[arg(long, value_name = "ID")]
+    pub class: Option<String>,
     /// Slices that a GPU reads at once
     #[arg(long, value_name = "N", default_value_t = 16, value_parser = up_to(1024))]
     pub batch: usize,

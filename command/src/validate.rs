@@ -9,7 +9,7 @@ use lungglass::hash::sha256;
 use lungglass::study::Rule;
 
 use crate::args::{Unit, Validate};
-use crate::failure::{Failure, Outcome};
+use crate::failure::{Failure, Outcome, failed};
 use crate::labelled::Selection;
 use crate::output::Lock;
 use crate::partial::{Kept, Partial, Run};
@@ -24,7 +24,15 @@ const BETWEEN_LINES: Duration = Duration::from_secs(30);
 /// Reads every slice. One that cannot be read counts as a wrong decision and is listed.
 pub fn run(arguments: &Validate) -> Result<Outcome, Failure> {
     let selection = Selection::of(arguments)?;
-    let classifier = network::load(&arguments.network, arguments.batch)?;
+    let mut classifier = network::load(&arguments.network, arguments.batch)?;
+    match &arguments.class {
+        Some(id) => classifier.model = classifier.model.judging(id).map_err(failed("--class"))?,
+        None if classifier.model.has_classes() => {
+            let ids: Vec<&str> = classifier.model.classes.iter().map(|class| &class.id[..]).collect();
+            return Err(Failure(format!("name the class to judge against all others: --class {}", ids.join(" or "))));
+        }
+        None => {}
+    }
     let lock = Lock::take(&arguments.out)?;
     if arguments.unit == Unit::Study {
         return read_studies(arguments, &selection, &classifier);
@@ -102,8 +110,9 @@ fn options(arguments: &Validate) -> Vec<(String, String)> {
     let thresholds = arguments.thresholds.iter().map(|score| ("--threshold".to_string(), score.to_string()));
     let subgroups = arguments.subgroups.iter().map(|column| ("--subgroup".to_string(), column.clone()));
     let split = one("--split", arguments.split.clone());
+    let class = one("--class", arguments.class.clone());
     let shard = one("--shard", arguments.shard.map(|shard| shard.to_string()));
-    split.into_iter().chain(shard).chain(thresholds).chain(subgroups).collect()
+    split.into_iter().chain(class).chain(shard).chain(thresholds).chain(subgroups).collect()
 }
 
 /// The slices with what became of each.

@@ -49,7 +49,7 @@ fn each_fault_is_told_in_its_words() {
 /// The samples were computed by others, from the file to the score: `check` holds them.
 #[test]
 fn folders_without_fault_give_what_others_compute() {
-    for folder in folders("whole") {
+    for folder in folders("whole").into_iter().chain([repository::path("examples/textures")]) {
         let output = lungglass(&["check", "--json", folder.to_str().unwrap()]);
         let told: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
         assert_eq!(told["faults"].as_array().map(Vec::len), Some(0), "{}: {told}", folder.display());
@@ -166,5 +166,40 @@ fn what_init_writes_can_be_checked() {
         assert_eq!(settings.contains("activation = \"none\""), name == "scores", "{settings}");
         let again = lungglass(&["init", network.to_str().unwrap()]);
         assert!(again.status.code() == Some(1) && fs::read_to_string(desk.join("model.toml")).unwrap() == settings);
+    }
+}
+
+#[test]
+fn one_of_several_classes_is_judged_against_all_others() {
+    let desk = scratch("judged");
+    let folder = repository::path("examples/textures");
+    let mut manifest = "path,label,split,group\n".to_string();
+    for kind in ["stripes", "checks", "dots", "noise"] {
+        let path = folder.join(format!("samples/{kind}.png"));
+        manifest += &format!("{},{},test,{kind}\n", path.display(), u8::from(kind == "dots"));
+    }
+    let (path, out) = (desk.join("manifest.csv"), desk.join("out"));
+    fs::write(&path, manifest).unwrap();
+    let validate = |more: &[&str]| {
+        let arguments =
+            ["validate", "--manifest", path.to_str().unwrap(), "--model", folder.to_str().unwrap(), "--out"];
+        lungglass(&[&arguments[..], &[out.to_str().unwrap()], more].concat())
+    };
+    let unnamed = validate(&[]);
+    assert_eq!(unnamed.status.code(), Some(1));
+    assert!(text(&unnamed.stderr).contains("--class stripes or checks or dots or noise"), "{}", text(&unnamed.stderr));
+    let unknown = validate(&["--class", "dost"]);
+    assert!(unknown.status.code() == Some(1) && text(&unknown.stderr).contains("tells no class 'dost'"));
+
+    let judged = validate(&["--class", "dots"]);
+    assert_eq!(judged.status.code(), Some(0), "{}", text(&judged.stderr));
+    let metrics: serde_json::Value = serde_json::from_slice(&fs::read(out.join("metrics.json")).unwrap()).unwrap();
+    assert_eq!((&metrics["n"], &metrics["positives"], &metrics["auc"]["value"]), (&4.into(), &1.into(), &1.0.into()));
+    let predictions = fs::read_to_string(out.join("predictions.csv")).unwrap();
+    for row in predictions.lines().skip(1) {
+        let sample = Path::new(row.split(',').next().unwrap()).with_extension("json");
+        let expected: serde_json::Value = serde_json::from_slice(&fs::read(sample).unwrap()).unwrap();
+        let score: f64 = row.split(',').nth(5).unwrap().parse().unwrap();
+        assert!((score - expected["classes"]["dots"].as_f64().unwrap()).abs() < 0.01, "{row}");
     }
 }

@@ -34,6 +34,8 @@ pub struct Model {
     pub output: OutputSettings,
     /// What it tells apart, at least one, in the order of its scores.
     pub classes: Vec<Class>,
+    /// The one of several classes that is judged against all others, whatever the others' scores; `None` for what the scores themselves say.
+    pub judged: Option<usize>,
     /// How slices become the score of their study; `None` for a network that judges slices alone.
     pub study: Option<Study>,
     /// Which slices are judged at all.
@@ -168,8 +170,25 @@ impl Model {
         self.classes.len() > 1
     }
 
-    /// The operating point of the only class, or of the first one that is looked for.
+    /// Judges one class against all others.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] for a class that it does not tell.
+    pub fn judging(self, id: &str) -> Result<Model> {
+        match self.classes.iter().position(|class| class.id == id) {
+            Some(at) => Ok(Model { judged: Some(at), ..self }),
+            None => {
+                let known: Vec<&str> = self.classes.iter().map(|class| &class.id[..]).collect();
+                Err(Error::Argument(format!("the network tells no class '{id}', but {}", known.join(", "))))
+            }
+        }
+    }
+
+    /// The operating point of the class that is judged, of the only one, or of the first one that is looked for.
     pub fn point(&self) -> &OperatingPoint {
+        if let Some(judged) = self.judged {
+            return &self.classes[judged].point;
+        }
         &self.classes.iter().find(|class| class.alert).unwrap_or(&self.classes[0]).point
     }
 
@@ -227,7 +246,22 @@ fn read(mut file: Section) -> Model {
     let metrics = file.table("metrics").unwrap_or_default();
     file.end();
     let output = output.unwrap_or_else(OutputSettings::unnamed);
-    Model { name, version, sha256, input, modality, window, output, classes, study, gate, words, training, metrics }
+    Model {
+        name,
+        version,
+        sha256,
+        input,
+        modality,
+        window,
+        output,
+        classes,
+        judged: None,
+        study,
+        gate,
+        words,
+        training,
+        metrics,
+    }
 }
 
 const SIZES: std::ops::RangeInclusive<usize> = 16..=2048;

@@ -15,6 +15,8 @@ import { id } from './visit.mjs';
 const COMMAND = process.env.LUNGGLASS_COMMAND ?? fileURLToPath(new URL('../../target/release/lungglass', import.meta.url));
 const KIOSK = process.env.LUNGGLASS_KIOSK ?? fileURLToPath(new URL('../../dist/lungglass-kiosk.html', import.meta.url));
 const MODELS = fileURLToPath(new URL('../models/whole/', import.meta.url));
+/** The example of the documentation. */
+const TEXTURES = fileURLToPath(new URL('../../examples/textures/', import.meta.url));
 const PICTURE = join(MODELS, 'softmax/samples/photo-cat.png');
 /** A score as the page writes it. */
 const number = (written) => (written.startsWith('<') ? 0 : written.startsWith('>') ? 1 : Number(written));
@@ -24,7 +26,7 @@ const OWN_WORDS = /covid|chest|\blungs?\b/i;
 const run = promisify(execFile);
 const lungglass = (...given) => run(COMMAND, given);
 /** What a folder must give for a picture: computed by Pillow and ONNX Runtime. */
-const expected = async (name) => JSON.parse(await readFile(join(MODELS, name, 'samples/photo-cat.json'), 'utf8')).classes;
+const expected = async (name) => JSON.parse(await readFile(name.endsWith('.json') ? name : join(MODELS, name, 'samples/photo-cat.json'), 'utf8')).classes;
 
 let desk;
 before(async () => { desk = await mkdtemp(join(tmpdir(), 'lungglass-network-')); });
@@ -141,19 +143,19 @@ test('readings of the network before are cleared only if a person agrees', async
 
 test('a site is published with another network inside, by the command alone', async () => {
   const folder = join(desk, 'site/');
-  await lungglass('publish', join(MODELS, 'crop'), '--out', folder, '--fixed');
-  await assert.rejects(lungglass('publish', join(MODELS, 'crop'), '--out', folder), /not empty/);
+  await lungglass('publish', TEXTURES, '--out', folder, '--fixed');
+  await assert.rejects(lungglass('publish', TEXTURES, '--out', folder), /not empty/);
   const own = await site({ folder });
   try {
     const visit = await browser.visit({ address: own.address });
     await visit.accept();
     await visit.ready();
     await visit.page.select(id('language'), 'en');
-    await visit.choose([PICTURE]);
+    await visit.choose([join(TEXTURES, 'samples/stripes.png')]);
     await visit.results(1);
-    await holds(visit, 'crop');
+    await holds(visit, join(TEXTURES, 'samples/stripes.json'));
     const said = await text(visit);
-    assert.match(said, /A small network/);
+    assert.match(said, /Textures\n/);
     assert.doesNotMatch(said, OWN_WORDS);
     await visit.page.click('#model-card-open');
     assert.equal(await visit.page.$eval('#other-network-box', (node) => node.checkVisibility()), false, 'the publisher forbids another one');
@@ -165,9 +167,9 @@ test('a site is published with another network inside, by the command alone', as
     assert.equal(await fetch(own.address).catch(() => null), null);
     await visit.page.reload();
     await visit.ready();
-    await visit.choose([PICTURE]);
+    await visit.choose([join(TEXTURES, 'samples/stripes.png')]);
     await visit.results(1);
-    await holds(visit, 'crop');
+    await holds(visit, join(TEXTURES, 'samples/stripes.json'));
     await visit.close();
   } finally {
     await own.stop().catch(() => {});
