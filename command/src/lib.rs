@@ -5,6 +5,7 @@
 
 mod args;
 mod bench;
+mod classes;
 mod classify;
 mod compare;
 mod doctor;

@@ -16,23 +16,21 @@ use crate::partial::{Kept, Partial, Run};
 use crate::predictions::{Each, Prediction, Rows};
 use crate::report::{self, ModelRun, Wishes};
 use crate::tell::tell;
-use crate::{network, reading, studies};
+use crate::{classes, network, reading, studies};
 
 /// Where there is no terminal to draw on, progress is a line this often.
 const BETWEEN_LINES: Duration = Duration::from_secs(30);
 
 /// Reads every slice. One that cannot be read counts as a wrong decision and is listed.
 pub fn run(arguments: &Validate) -> Result<Outcome, Failure> {
-    let selection = Selection::of(arguments)?;
     let mut classifier = network::load(&arguments.network, arguments.batch)?;
-    match &arguments.class {
-        Some(id) => classifier.model = classifier.model.judging(id).map_err(failed("--class"))?,
-        None if classifier.model.has_classes() => {
-            let ids: Vec<&str> = classifier.model.classes.iter().map(|class| &class.id[..]).collect();
-            return Err(Failure(format!("name the class to judge against all others: --class {}", ids.join(" or "))));
-        }
-        None => {}
+    if let Some(id) = &arguments.class {
+        classifier.model = classifier.model.judging(id).map_err(failed("--class"))?;
+    } else if classifier.model.has_classes() {
+        let _lock = Lock::take(&arguments.out)?;
+        return classes::run(arguments, &classifier);
     }
+    let selection = Selection::of(arguments)?;
     let lock = Lock::take(&arguments.out)?;
     if arguments.unit == Unit::Study {
         return read_studies(arguments, &selection, &classifier);

@@ -187,7 +187,8 @@ fn one_of_several_classes_is_judged_against_all_others() {
     };
     let unnamed = validate(&[]);
     assert_eq!(unnamed.status.code(), Some(1));
-    assert!(text(&unnamed.stderr).contains("--class stripes or checks or dots or noise"), "{}", text(&unnamed.stderr));
+    let told = text(&unnamed.stderr);
+    assert!(told.contains("the label is \"0\"; the classes are stripes, checks, dots, noise"), "{told}");
     let unknown = validate(&["--class", "dost"]);
     assert!(unknown.status.code() == Some(1) && text(&unknown.stderr).contains("tells no class 'dost'"));
 
@@ -202,4 +203,53 @@ fn one_of_several_classes_is_judged_against_all_others() {
         let score: f64 = row.split(',').nth(5).unwrap().parse().unwrap();
         assert!((score - expected["classes"]["dots"].as_f64().unwrap()).abs() < 0.01, "{row}");
     }
+}
+
+#[test]
+fn all_classes_are_judged_at_once_by_their_ids() {
+    let desk = scratch("classes");
+    let folder = repository::path("examples/textures");
+    let mut manifest = "path,label,split,group\n".to_string();
+    for (at, kind) in ["stripes", "checks", "dots", "noise"].iter().enumerate() {
+        for group in ["a", "b"] {
+            let copy = desk.join(format!("{kind}-{group}.png"));
+            fs::copy(folder.join(format!("samples/{kind}.png")), &copy).unwrap();
+            manifest += &format!("{},{kind},test,{group}{}\n", copy.display(), at);
+        }
+    }
+    // A slice with another label than its texture, and one that is none.
+    let wrong = desk.join("wrong.png");
+    fs::copy(folder.join("samples/dots.png"), &wrong).unwrap();
+    manifest += &format!("{},noise,test,\n", wrong.display());
+    manifest += "missing.png,dots,test,\n";
+    let (path, out) = (desk.join("manifest.csv"), desk.join("out"));
+    fs::write(&path, manifest).unwrap();
+    let output = lungglass(&[
+        "validate",
+        "--manifest",
+        path.to_str().unwrap(),
+        "--model",
+        folder.to_str().unwrap(),
+        "--out",
+        out.to_str().unwrap(),
+    ]);
+    assert_eq!(output.status.code(), Some(2), "{}", text(&output.stderr));
+    assert!(text(&output.stderr).contains("missing.png"));
+    let metrics: serde_json::Value = serde_json::from_slice(&fs::read(out.join("metrics.json")).unwrap()).unwrap();
+    let counts = serde_json::json!([[2, 0, 0, 0, 0, 0], [0, 2, 0, 0, 0, 0], [0, 0, 2, 0, 0, 1], [0, 0, 1, 2, 0, 0]]);
+    assert_eq!(metrics["confusion"]["counts"], counts);
+    assert_eq!((&metrics["n"], &metrics["accuracy"]["value"]), (&10.into(), &0.8.into()));
+    let auc = |at: usize| metrics["classes"][at]["auc"]["value"].as_f64().unwrap();
+    // The missing slice stands above all others where it is none of the class: 14 of 16 pairs are ranked right.
+    assert!(auc(0) == 0.875 && auc(1) == 0.875 && auc(2) < 0.875 && auc(3) < 0.875, "{metrics}");
+    assert_eq!(metrics["classes"][3]["sensitivity"]["value"], 2.0 / 3.0);
+    assert_eq!(metrics["classes"][0]["specificity"]["value"], 7.0 / 8.0);
+    let mean = metrics["macro_auc"]["value"].as_f64().unwrap();
+    assert!((mean - (0..4).map(auc).sum::<f64>() / 4.0).abs() < 1e-12);
+    let rows = fs::read_to_string(out.join("predictions.csv")).unwrap();
+    assert!(
+        rows.starts_with("path,label,split,group,verdict,class,score_stripes,score_checks,score_dots,score_noise\n")
+    );
+    assert!(rows.ends_with("missing.png,dots,test,,error,,,,,\n"), "{rows}");
+    assert!(fs::read_to_string(out.join("report.html")).unwrap().contains("What each class was taken for"));
 }

@@ -142,6 +142,30 @@ pub fn auc_difference(a: &[Case], b: &[Case]) -> Result<[f64; 2], &'static str> 
     interval(differences.collect()).ok_or("too many draws of the bootstrap have slices of one class only")
 }
 
+/// The mean of the areas of several classes over the same slices, each against all others, with its interval over groups.
+pub fn mean_auc(classes: &[Vec<Case>]) -> (Option<f64>, Interval) {
+    let ranked: Vec<Ranked> = classes.iter().map(|cases| Ranked::new(cases, 0.5)).collect();
+    let mean = |weights: &[f64]| {
+        let areas: Option<Vec<f64>> = ranked.iter().map(|ranked| ranked.auc(weights)).collect();
+        areas.map(|areas| areas.iter().sum::<f64>() / areas.len() as f64)
+    };
+    let Some(cases) = classes.first() else { return (None, Interval::none("there are no classes")) };
+    let (groups, value) = (groups(cases), mean(&vec![1.0; cases.len()]));
+    if groups < 2 {
+        return (value, Interval::none(ONE_GROUP));
+    }
+    let draws = (0..DRAWS).into_par_iter().filter_map(|draw| mean(&weights(cases, groups, draw)));
+    let found = match (value, interval(draws.collect())) {
+        (Some(_), Some([lo, hi])) if lo < hi => Interval {
+            ends: Some([lo, hi]),
+            method: format!("percentile bootstrap over {groups} groups, {DRAWS} draws, seed {SEED}"),
+        },
+        (None, _) => Interval::none("a class has no slices, or all of them"),
+        _ => Interval::none("all draws of the bootstrap are alike, or too many of them leave it undefined"),
+    };
+    (value, found)
+}
+
 /// One more than the highest group.
 pub(super) fn groups(cases: &[Case]) -> usize {
     cases.iter().map(|case| case.group + 1).max().unwrap_or(0)

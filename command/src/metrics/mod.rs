@@ -9,7 +9,7 @@ mod proportion;
 
 use serde::Serialize;
 
-pub use bootstrap::{DRAWS, ONE_GROUP, auc_difference, distinct, intervals};
+pub use bootstrap::{DRAWS, Interval, ONE_GROUP, auc_difference, distinct, intervals, mean_auc};
 pub use curve::{Band, Bin, Confusion, band, bins};
 pub use delong::{Auc, Paired};
 pub use proportion::{McNemar, NetBenefit, Predictive, exact, wilson};
@@ -178,7 +178,8 @@ impl<'a> Ranked<'a> {
         }
     }
 
-    fn auc(&self, weights: &[f64]) -> Option<f64> {
+    /// The area under the ROC curve when case `i` counts `weights[i]` times.
+    pub fn auc(&self, weights: &[f64]) -> Option<f64> {
         let (mut pairs, mut negatives, mut positives) = (0.0, 0.0, 0.0);
         let mut at = 0;
         while at < self.order.len() {

@@ -21,7 +21,8 @@ pub const LOST: usize = 1000;
 /// The longer side of their pictures, in pixels.
 const THUMBNAIL: u32 = 128;
 
-const STYLE: &str = "
+/// How reports look.
+pub const STYLE: &str = "
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 62rem; margin: 2rem auto; padding: 0 1rem; color: #1c2429; background: #fff; }
 h1 { font-size: 1.6rem; } h2 { margin-top: 2.2rem; font-size: 1.2rem; }
 table { border-collapse: collapse; } th, td { text-align: left; padding: .3rem .9rem .3rem 0; border-bottom: 1px solid #d5dde1; vertical-align: top; }
@@ -275,7 +276,7 @@ fn thumbnail(picture: &Picture) -> Option<String> {
 }
 
 /// Text as HTML, without characters that mislead.
-fn escaped(text: &str) -> String {
+pub fn escaped(text: &str) -> String {
     plain(text).replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 

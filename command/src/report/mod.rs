@@ -3,6 +3,8 @@
 mod html;
 mod plots;
 
+pub use html::{STYLE, escaped};
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs;
 use std::path::Path;

@@ -1,0 +1,272 @@
+//! `lungglass validate` of a network that tells several classes, by all of them at once: labels are the ids of classes.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+use std::path::PathBuf;
+use std::time::Instant;
+
+use lungglass::classifier::Classifier;
+use lungglass::model::Class;
+use lungglass::reading::{ClassScore, ClassScores, ModelName, Reading, Verdict, odds};
+use rayon::prelude::*;
+use serde::Serialize;
+
+use crate::args::Validate;
+use crate::failure::{Failure, Outcome, failed};
+use crate::manifest::Manifest;
+use crate::metrics::{self, Answer, Case, Interval};
+use crate::report::{Estimate, STYLE, escaped};
+use crate::tell::{self, plain, tell};
+use crate::{output, reading};
+
+/// What else may become of a slice than a class.
+const OTHERWISE: [&str; 2] = ["refused", "error"];
+
+/// A row of the manifest and what became of it.
+struct Row {
+    path: String,
+    split: String,
+    group: String,
+    /// Which class it is.
+    label: usize,
+    reading: Reading,
+}
+
+/// metrics.json.
+#[derive(Serialize)]
+struct Report {
+    n: usize,
+    groups: usize,
+    coverage: f64,
+    model: ModelName,
+    device: &'static str,
+    images_per_second: f64,
+    /// The share whose class is the one that the network names; refused and unreadable slices are wrong.
+    accuracy: Estimate,
+    /// The mean of the classes' areas.
+    macro_auc: Estimate,
+    classes: Vec<ClassReport>,
+    confusion: Confusion,
+}
+
+/// One class against all others: by its score in the area, by what the network names in the rest.
+#[derive(Serialize)]
+struct ClassReport {
+    id: String,
+    n: usize,
+    auc: Estimate,
+    sensitivity: Estimate,
+    specificity: Estimate,
+}
+
+/// How many slices of each class (rows) were taken for which (columns).
+#[derive(Serialize)]
+struct Confusion {
+    rows: Vec<String>,
+    columns: Vec<String>,
+    counts: Vec<Vec<usize>>,
+}
+
+/// Reads every slice, and writes predictions.csv, metrics.json and report.html.
+pub fn run(arguments: &Validate, classifier: &Classifier) -> Result<Outcome, Failure> {
+    let start = Instant::now();
+    let rows = read(arguments, classifier)?;
+    let rate = rows.len() as f64 / start.elapsed().as_secs_f64();
+    let report = measure(&rows, classifier, rate);
+    write(arguments, classifier, &rows, &report)?;
+    let Estimate { value, .. } = &report.macro_auc;
+    let told = value.map_or("none".to_string(), |auc| format!("{auc:.3}"));
+    tell::print(&format!(
+        "{} slices, accuracy {:.3}, mean AUC of the classes {told}; {}\n",
+        report.n,
+        report.accuracy.value.unwrap_or(f64::NAN),
+        arguments.out.display()
+    ))?;
+    let unread: Vec<&Row> = rows.iter().filter(|row| row.reading.error.is_some()).collect();
+    for row in &unread {
+        let error = row.reading.error.as_ref().map_or("", |error| &error.message);
+        tell!("{}: {error}", plain(&row.path));
+    }
+    Ok(if unread.is_empty() { Outcome::AllRead } else { Outcome::SomeUnreadable })
+}
+
+fn read(arguments: &Validate, classifier: &Classifier) -> Result<Vec<Row>, Failure> {
+    let Some(path) = &arguments.manifest else {
+        return Err(Failure(
+            "a network of several classes is judged by a --manifest whose labels are their ids".into(),
+        ));
+    };
+    let classes = &classifier.model.classes;
+    let ids: Vec<&str> = classes.iter().map(|class| &class.id[..]).collect();
+    let mut manifest = Manifest::open(path, &["path", "label", "split", "group"])?;
+    let mut wanted = Vec::new();
+    while let Some(row) = manifest.next_row() {
+        let row = row?;
+        let [path, label, split, group] = [0, 1, 2, 3].map(|at| row.value(at).to_string());
+        if arguments.split.as_ref().is_some_and(|wanted| *wanted != split) {
+            continue;
+        }
+        let Some(label) = ids.iter().position(|id| *id == label) else {
+            let text = format!("the label is \"{}\"; the classes are {}", plain(&label), ids.join(", "));
+            return Err(row.failure(&format!("{text}; to judge one of them by 0 and 1, name it with --class")));
+        };
+        let file = row.file(&path);
+        wanted.push((path, label, split, group, file));
+    }
+    if wanted.is_empty() {
+        return Err(Failure(format!("{}: there are no rows", path.display())));
+    }
+    let read = |(path, label, split, group, file): (String, usize, String, String, PathBuf)| {
+        let reading = reading::open(&file)
+            .map(|image| classifier.read(&image, 0, &path))
+            .unwrap_or_else(|error| Reading::unreadable(&path, None, &error, &classifier.model, classifier.device));
+        // Only its words are wanted from here on.
+        let reading = Reading { map: None, lung: None, opacity_maps: None, picture: None, ..reading };
+        Row { path, split, group, label, reading }
+    };
+    Ok(wanted.into_par_iter().map(read).collect())
+}
+
+/// The scores of a row; nothing where it was not judged.
+fn scores(row: &Row) -> &[ClassScore] {
+    row.reading.classes.as_ref().map_or(&[], |ClassScores(scores)| scores)
+}
+
+/// The groups of rows, numbered by name; a row without a group is one of its own.
+fn groups(rows: &[Row]) -> Vec<usize> {
+    let name = |row: &Row| match row.group.is_empty() {
+        true => (true, row.path.clone()),
+        false => (false, row.group.clone()),
+    };
+    let names: BTreeSet<(bool, String)> = rows.iter().map(name).collect();
+    let numbers: BTreeMap<(bool, String), usize> = names.into_iter().zip(0..).collect();
+    rows.iter().map(|row| numbers[&name(row)]).collect()
+}
+
+fn measure(rows: &[Row], classifier: &Classifier, images_per_second: f64) -> Report {
+    let classes = &classifier.model.classes;
+    let groups = groups(rows);
+    let case = |at: usize, class: usize| {
+        let row = &rows[at];
+        let answer =
+            scores(row).get(class).map(|class| Answer { logit: odds(class.score).into(), score: class.score.into() });
+        Case { positive: row.label == class, group: groups[at], answer }
+    };
+    let cases: Vec<Vec<Case>> =
+        (0..classes.len()).map(|class| (0..rows.len()).map(|at| case(at, class)).collect()).collect();
+    let named = |row: &Row| {
+        let class = row.reading.class.as_ref().and_then(|id| classes.iter().position(|class| class.id == *id));
+        let otherwise = classes.len() + usize::from(row.reading.verdict == Verdict::Error);
+        class.unwrap_or(otherwise)
+    };
+    let mut counts = vec![vec![0; classes.len() + OTHERWISE.len()]; classes.len()];
+    rows.iter().for_each(|row| counts[row.label][named(row)] += 1);
+    let right = rows.iter().filter(|row| named(row) == row.label).count();
+    let estimate = |value: Option<f64>, Interval { ends, method }: Interval| Estimate { value, ci95: ends, method };
+    let share = |right: usize, all: usize| Estimate {
+        value: (all > 0).then(|| right as f64 / all as f64),
+        ci95: metrics::wilson(right, all),
+        method: "Wilson, slices taken as independent".to_string(),
+    };
+    let report = |(at, class): (usize, &Class)| {
+        let n = counts[at].iter().sum();
+        let others = rows.len() - n;
+        // What was not judged was not told from the class either.
+        let taken = |label: usize| counts[label][at] + counts[label][classes.len()..].iter().sum::<usize>();
+        let wrong: usize = (0..classes.len()).filter(|label| *label != at).map(taken).sum();
+        let auc = metrics::Ranked::new(&cases[at], 0.5).auc(&vec![1.0; rows.len()]);
+        ClassReport {
+            id: class.id.clone(),
+            n,
+            auc: estimate(auc, metrics::intervals(&cases[at], 0.5).auc),
+            sensitivity: share(counts[at][at], n),
+            specificity: share(others - wrong, others),
+        }
+    };
+    let ids: Vec<String> = classes.iter().map(|class| class.id.clone()).collect();
+    let (mean, interval) = metrics::mean_auc(&cases);
+    Report {
+        n: rows.len(),
+        groups: groups.iter().max().map_or(0, |most| most + 1),
+        coverage: rows.iter().filter(|row| !scores(row).is_empty()).count() as f64 / rows.len() as f64,
+        model: (&classifier.model).into(),
+        device: classifier.device,
+        images_per_second,
+        accuracy: share(right, rows.len()),
+        macro_auc: estimate(mean, interval),
+        classes: classes.iter().enumerate().map(report).collect(),
+        confusion: Confusion {
+            columns: ids.iter().cloned().chain(OTHERWISE.map(String::from)).collect(),
+            rows: ids,
+            counts,
+        },
+    }
+}
+
+fn write(arguments: &Validate, classifier: &Classifier, rows: &[Row], report: &Report) -> Result<(), Failure> {
+    let out = &arguments.out;
+    let path = out.join("predictions.csv");
+    output::write(&path, |file| {
+        let malformed = |error: csv::Error| failed(path.display())(error);
+        let mut writer = csv::Writer::from_writer(file);
+        let ids = || classifier.model.classes.iter().map(|class| &class.id);
+        let head = ["path", "label", "split", "group", "verdict", "class"].map(String::from);
+        let head = head.into_iter().chain(ids().map(|id| format!("score_{id}")));
+        writer.write_record(head.collect::<Vec<_>>()).map_err(malformed)?;
+        for row in rows {
+            let label = classifier.model.classes[row.label].id.clone();
+            let Reading { verdict, class, .. } = &row.reading;
+            let mut cells = vec![row.path.clone(), label, row.split.clone(), row.group.clone()];
+            cells.extend([verdict.word().to_string(), class.clone().unwrap_or_default()]);
+            let score = |at: usize| scores(row).get(at).map_or_else(String::new, |class| class.score.to_string());
+            cells.extend((0..classifier.model.classes.len()).map(score));
+            writer.write_record(cells).map_err(malformed)?;
+        }
+        writer.flush().map_err(failed(path.display()))
+    })?;
+    let texts = [
+        ("metrics.json", serde_json::to_string_pretty(report).map_err(|error| Failure(error.to_string()))? + "\n"),
+        ("report.html", html(report)),
+    ];
+    for (name, text) in texts {
+        let path = out.join(name);
+        output::write(&path, |file| file.write_all(text.as_bytes()).map_err(failed(path.display())))?;
+    }
+    Ok(())
+}
+
+fn html(report: &Report) -> String {
+    let shown = |estimate: &Estimate| {
+        let value = estimate.value.map_or("not defined".to_string(), |value| format!("{value:.3}"));
+        let interval = estimate.ci95.map_or(estimate.method.clone(), |[lo, hi]| format!("{lo:.3} to {hi:.3}"));
+        format!("<td class=\"number\">{value}</td><td>{}</td>", escaped(&interval))
+    };
+    let Report { n, groups, coverage, model, accuracy, macro_auc, classes, confusion, .. } = report;
+    let title = escaped(&format!("Validation of {} {}", model.name, model.version));
+    let mut page = format!(
+        "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\">\
+         <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\
+         <title>{title}</title><style>{STYLE}</style></head><body>\n<h1>{title}</h1>\n\
+         <p>{n} slices of {groups} groups; {:.1} % were judged. Refused and unreadable slices count as wrong. \
+         For research and education. Not a medical device.</p>\n\
+         <table><tr><th>measure</th><th>value</th><th>95 % interval</th></tr>\n\
+         <tr><td>accuracy</td>{}</tr>\n<tr><td>mean AUC of the classes</td>{}</tr></table>\n\
+         <h2>Each class against all others</h2>\n<table><tr><th>class</th><th>slices</th><th>AUC</th><th></th>\
+         <th>sensitivity</th><th></th><th>specificity</th><th></th></tr>\n",
+        100.0 * coverage,
+        shown(accuracy),
+        shown(macro_auc)
+    );
+    for ClassReport { id, n, auc, sensitivity, specificity, .. } in classes {
+        let measures = [auc, sensitivity, specificity].map(shown).concat();
+        let _ = writeln!(page, "<tr><td>{}</td><td class=\"number\">{n}</td>{measures}</tr>", escaped(id));
+    }
+    page += "</table>\n<h2>What each class was taken for</h2>\n<table><tr><th>label</th>";
+    page.extend(confusion.columns.iter().map(|name| format!("<th>{}</th>", escaped(name))));
+    page += "</tr>\n";
+    for (name, counts) in confusion.rows.iter().zip(&confusion.counts) {
+        let cells: String = counts.iter().map(|count| format!("<td class=\"number\">{count}</td>")).collect();
+        let _ = writeln!(page, "<tr><th>{}</th>{cells}</tr>", escaped(name));
+    }
+    page + "</table>\n</body></html>\n"
+}
