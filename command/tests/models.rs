@@ -5,6 +5,7 @@
 mod repository;
 
 use std::fs;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -59,6 +60,32 @@ fn folders_without_fault_give_what_others_compute() {
     }
     let shipped = lungglass(&["check", repository::path("model").to_str().unwrap()]);
     assert_eq!(shipped.status.code(), Some(0), "{}", text(&shipped.stdout));
+}
+
+/// The model folders of tests/onnxruntime/networks.py, whose folder `LUNGGLASS_MODELS` names.
+#[test]
+fn common_networks_read_as_their_exporters_say() {
+    let Some(folder) = std::env::var_os("LUNGGLASS_MODELS") else {
+        let text = "SKIPPED common_networks_read_as_their_exporters_say: LUNGGLASS_MODELS names no folder";
+        let _ = writeln!(std::io::stdout(), "\n{text}");
+        return;
+    };
+    let mut checked = 0;
+    for entry in fs::read_dir(folder).unwrap() {
+        let folder = entry.unwrap().path();
+        let output = lungglass(&["check", "--json", folder.to_str().unwrap()]);
+        let told: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(told["faults"], serde_json::json!([]), "{}", folder.display());
+        let known = &told["network"];
+        assert_eq!(
+            (&known["runs"], &known["samples"]),
+            (&"page and command".into(), &1.into()),
+            "{}",
+            folder.display()
+        );
+        checked += 1;
+    }
+    assert!(checked > 0);
 }
 
 fn line(arguments: &[&str], picture: &Path) -> serde_json::Value {

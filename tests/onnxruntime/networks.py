@@ -1,13 +1,16 @@
 """Writes common networks with random weights as PyTorch exports them, with what ONNX Runtime makes of a random picture.
 
-    python networks.py --out FOLDER [--size 224] [--only NAME ...]
+    python networks.py --out FOLDER [--size 224] [--only NAME ...] [--folders]
 
 Needs torch, torchvision, timm, onnx, onnxscript and onnxruntime. A file is named after its network and its exporter, and holds input
-and output as generate.py's do; `LUNGGLASS_NETWORKS=FOLDER` lets tests/onnxruntime.rs run them.
+and output as generate.py's do; `LUNGGLASS_NETWORKS=FOLDER` lets tests/onnxruntime.rs run them. With --folders each is a model folder, with a
+sample that torchvision prepared; `LUNGGLASS_MODELS=FOLDER` lets command/tests/models.rs and tests/browser/network.test.mjs read with them.
 """
 
 import argparse
 import io
+import json
+import shutil
 import warnings
 from pathlib import Path
 
@@ -18,6 +21,11 @@ import timm
 import torch
 import torchvision
 from onnx import numpy_helper
+from PIL import Image
+
+PICTURE = Path(__file__).parent.parent / "models" / "whole" / "softmax" / "samples" / "photo-cat.png"
+# As torchvision prepares pictures for these networks.
+SHORTEST, MEAN, STD = 256, [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]
 
 NETWORKS = {
     "mobilenet_v2": lambda: torchvision.models.mobilenet_v2(num_classes=4),
@@ -66,11 +74,34 @@ def with_values(file: bytes, size: int, random: numpy.random.Generator) -> bytes
     return model.SerializeToString(deterministic=True)
 
 
+def write_folder(place: Path, file: bytes, size: int) -> None:
+    """A model folder of the network, with a picture and what torchvision and ONNX Runtime make of it."""
+    (place / "samples").mkdir(parents=True, exist_ok=True)
+    (place / "model.onnx").write_bytes(file)
+    shutil.copy(PICTURE, place / "samples" / "photo-cat.png")
+    prepared = torchvision.transforms.Compose([
+        torchvision.transforms.Resize(SHORTEST * size // 224), torchvision.transforms.CenterCrop(size),
+        torchvision.transforms.ToTensor(), torchvision.transforms.Normalize(MEAN, STD),
+    ])(Image.open(PICTURE).convert("RGB"))
+    session = onnxruntime.InferenceSession(file, providers=["CPUExecutionProvider"])
+    scores = torch.tensor(session.run(["scores"], {"x": prepared[None].numpy()})[0][0]).softmax(0)
+    names = [f"class-{number}" for number in range(1, len(scores) + 1)]
+    answer = {"classes": dict(zip(names, [round(float(score), 6) for score in scores])), "tolerance": 0.01}
+    (place / "samples" / "photo-cat.json").write_text(json.dumps(answer, indent=2))
+    classes = "".join(f'\n[[class]]\nid = "{name}"\n' for name in names)
+    (place / "model.toml").write_text(
+        f'schema = 2\nname = "{place.name}"\n\n[input]\nsize = [{size}, {size}]\nchannels = 3\nmean = {MEAN}\nstd = {STD}\n'
+        f'resize = "center-crop"\nshortest = {SHORTEST * size // 224}\nmargins = "keep"\nmodality = []\n\n'
+        f'[output]\nscores = "scores"\nactivation = "softmax"\n{classes}'
+    )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--size", type=int, default=224)
     parser.add_argument("--only", nargs="*", default=list(NETWORKS), choices=list(NETWORKS))
+    parser.add_argument("--folders", action="store_true", help="model folders in place of cases")
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     for number, name in enumerate(NETWORKS):
@@ -79,8 +110,12 @@ def main() -> None:
         torch.manual_seed(number)
         network = spread(NETWORKS[name]())
         for exporter, dynamo in (("classic", False), ("dynamo", True)):
-            file = with_values(exported(network, options.size, dynamo), options.size, numpy.random.default_rng(number))
-            (options.out / f"{name}-{exporter}.onnx").write_bytes(file)
+            file = exported(network, options.size, dynamo)
+            if options.folders:
+                write_folder(options.out / f"{name}-{exporter}", file, options.size)
+            else:
+                file = with_values(file, options.size, numpy.random.default_rng(number))
+                (options.out / f"{name}-{exporter}.onnx").write_bytes(file)
             print(f"{name}-{exporter}: {len(file) / 1e6:.1f} MB", flush=True)
 
 
