@@ -51,6 +51,7 @@ test('every result is there, in input order, with what the contract says', async
   await visit.choose(paths);
   const results = await visit.results(COUNT);
   assert.deepEqual(results.map(({ file }) => file), Array.from({ length: COUNT }, (_, at) => name(at)));
+  assert.equal(await visit.page.$eval('[data-results]', (list) => list.dataset.results), String(COUNT), 'the list says how many there are');
   for (const [at, { verdict, score, refusal, error, heatmap }] of results.entries()) {
     const kind = JUDGED.includes(at) ? 'judged' : REFUSED.includes(at) ? 'refused' : 'error';
     assert.equal(refusal !== null, kind === 'refused', name(at));

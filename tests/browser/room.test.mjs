@@ -148,6 +148,7 @@ test('a skip leads to the readings, and at most five presses of Tab from there t
   assert.ok(await page.$eval('#table', (node) => node.checkVisibility()));
   await page.click(id('clear'));
   assert.equal(await page.$eval(id('skip-readings'), (link) => link.hidden), true);
+  assert.equal(await page.$eval('[data-results]', (list) => list.dataset.results), '0');
   assert.deepEqual(visit.complaints(), []);
   await visit.close();
 });
