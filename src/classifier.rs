@@ -7,6 +7,7 @@ use crate::error::{Error, Result};
 use crate::gate::{self, Wanted};
 use crate::graph::Runtime;
 use crate::graph::cpu::CpuGraph;
+use crate::likeness::Likeness;
 use crate::model::{Activation, Class, Model};
 use crate::opacity::Opacity;
 use crate::outputs::{Map, OpacityMaps, Outputs};
@@ -154,6 +155,12 @@ impl Classifier {
         let input = scaled.input(settings);
         let ms = Milliseconds { decode: decoded - start, preprocess: (self.clock)() - decoded, graph: 0.0 };
         Ok(Prepared { input, is_too_small, origin, window, picture, scaled, pixels, ms })
+    }
+
+    /// How near a slice is to those of training.
+    pub fn likeness(&self, prepared: &Prepared, outputs: &Outputs) -> Likeness {
+        let statistics = gate::statistics(&prepared.scaled, &prepared.origin);
+        Likeness::of(&self.model.gate, statistics, &outputs.embedding, outputs.lung.as_ref())
     }
 
     /// All that comes after the network, which took `graph` milliseconds.

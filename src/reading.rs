@@ -7,6 +7,7 @@ use crate::error::Error;
 use crate::gate::Refusal;
 use crate::model::{Activation, Class, Model, OperatingPoint};
 use crate::opacity::Opacity;
+use crate::operating_point::Local;
 use crate::outputs::{Map, OpacityMaps};
 use crate::place::Place;
 use crate::preprocess::View;
@@ -151,7 +152,7 @@ pub struct SourceInfo {
 }
 
 /// Which network it was.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ModelName {
     /// What it is called.
     pub name: String,
@@ -159,6 +160,9 @@ pub struct ModelName {
     pub version: String,
     /// Of the ONNX file, in lower-case hexadecimal.
     pub sha256: String,
+    /// The local operating point that the verdict is by; the JSON line has the key only where there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub operating_point: Option<Local>,
 }
 
 /// How long each step took.
@@ -309,7 +313,13 @@ impl SourceInfo {
 
 impl From<&Model> for ModelName {
     fn from(model: &Model) -> ModelName {
-        ModelName { name: model.name.clone(), version: model.version.clone(), sha256: model.sha256.clone() }
+        let Model { name, version, sha256, local, .. } = model;
+        ModelName {
+            name: name.clone(),
+            version: version.clone(),
+            sha256: sha256.clone(),
+            operating_point: local.clone(),
+        }
     }
 }
 

@@ -26,10 +26,14 @@ pub enum Command {
     Classify(Classify),
     /// Measure the network on a manifest of labelled slices
     Validate(Validate),
+    /// Test the network on slices of your own, and find an operating point with a guarantee for them
+    Accept(Accept),
     /// Put the shards of a validation together
     Merge(Merge),
     /// Say how far two validations of the same slices are apart
     Compare(Compare),
+    /// Watch for shifts: control charts over the readings of days or weeks. Exit code 3 where a flag was raised
+    Watch(Watch),
     /// Write the network's inputs as arrays, for training
     Preprocess(Preprocess),
     /// Serve the page on this machine's loopback address
@@ -117,6 +121,9 @@ pub struct Classify {
     /// Which objects
     #[arg(long, value_enum, value_delimiter = ',', requires = "dicom_out", default_value = "sr,seg,sc")]
     pub objects: Vec<Object>,
+    /// Verdicts by the operating point of a site, from the operating-point.toml that `accept` wrote
+    #[arg(long, value_name = "FILE")]
+    pub operating_point: Option<PathBuf>,
     #[command(flatten)]
     pub limits: Limits,
     #[command(flatten)]
@@ -158,6 +165,9 @@ pub struct Validate {
     /// Put small pictures of the most confident mistakes into report.html, which then holds images of patients
     #[arg(long)]
     pub thumbnails: bool,
+    /// Verdicts by the operating point of a site, from the operating-point.toml that `accept` wrote
+    #[arg(long, value_name = "FILE")]
+    pub operating_point: Option<PathBuf>,
     /// Folder for predictions.csv, metrics.json and report.html
     #[arg(long, value_name = "DIR", default_value = "validation")]
     pub out: PathBuf,
@@ -184,11 +194,50 @@ impl Unit {
     }
 }
 
+/// Bytes of a site's name.
+const MAX_SITE: usize = 200;
+
 /// Part I of N of a manifest, from 1.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Shard {
     pub part: usize,
     pub of: usize,
+}
+
+#[derive(Args)]
+pub struct Accept {
+    /// CSV with the columns path,label,split,group (label 1 = COVID-19; slices of a patient have one group)
+    #[arg(long, value_name = "CSV")]
+    pub manifest: PathBuf,
+    /// Only the rows of this split
+    #[arg(long, value_name = "NAME")]
+    pub split: Option<String>,
+    /// The least share of slices called positive that are to be positive
+    #[arg(long, value_name = "SHARE", default_value_t = 0.9, value_parser = inner_share)]
+    pub ppv: f64,
+    /// The least share of slices called negative that are to be negative
+    #[arg(long, value_name = "SHARE", default_value_t = 0.9, value_parser = inner_share)]
+    pub npv: f64,
+    /// How sure both are to be
+    #[arg(long, value_name = "SHARE", default_value_t = 0.95, value_parser = inner_share)]
+    pub confidence: f64,
+    /// The share of positives among the slices that will come, where it is not that of the manifest
+    #[arg(long, value_name = "SHARE", value_parser = inner_share)]
+    pub prevalence: Option<f64>,
+    /// Whose operating point it will be, such as the name of a department: readings say it
+    #[arg(long, value_name = "NAME", default_value = "this site", value_parser = site)]
+    pub site: String,
+    /// For how many days it will hold
+    #[arg(long, value_name = "DAYS", default_value_t = 180, value_parser = value_parser!(u32).range(1..=1096))]
+    pub days: u32,
+    /// Slices that a GPU reads at once
+    #[arg(long, value_name = "N", default_value_t = 16, value_parser = up_to(1024))]
+    pub batch: usize,
+    /// Folder for acceptance.json, acceptance.html and operating-point.toml
+    #[arg(long, value_name = "DIR")]
+    pub out: PathBuf,
+    #[command(flatten)]
+    pub network: Network,
 }
 
 #[derive(Args)]
@@ -219,6 +268,25 @@ pub struct Compare {
     /// Two networks instead of two runtimes: say which is better, and how sure that is; needs the metrics.json beside each
     #[arg(long, conflicts_with = "bound")]
     pub models: bool,
+}
+
+#[derive(Args)]
+pub struct Watch {
+    /// predictions.csv files, or what `classify --csv` printed, in the order of time
+    #[arg(required = true)]
+    pub predictions: Vec<PathBuf>,
+    /// The acceptance.json that says what is usual; else the first samples do
+    #[arg(long, value_name = "FILE")]
+    pub acceptance: Option<PathBuf>,
+    /// Rows that make a sample [default: each file is one, and of one file 50 rows]
+    #[arg(long, value_name = "N", value_parser = up_to(1_000_000))]
+    pub sample: Option<usize>,
+    /// Take the first N samples for usual: all of it without --acceptance, with it verdicts and logits
+    #[arg(long, value_name = "N", value_parser = up_to(100_000))]
+    pub baseline: Option<usize>,
+    /// Folder for watch.json and watch.html
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
 }
 
 #[derive(Args)]
@@ -360,6 +428,19 @@ fn bound(text: &str) -> Result<f32, String> {
 
 fn share(text: &str) -> Result<f64, String> {
     text.parse().ok().filter(|share| (0.0..=1.0).contains(share)).ok_or_else(|| "it must be 0 to 1".to_string())
+}
+
+fn inner_share(text: &str) -> Result<f64, String> {
+    let inside = text.parse().ok().filter(|share| 0.0 < *share && *share < 1.0);
+    inside.ok_or_else(|| "it must be above 0 and below 1, such as 0.9".to_string())
+}
+
+fn site(text: &str) -> Result<String, String> {
+    let text = text.trim();
+    if text.is_empty() || text.len() > MAX_SITE || text.chars().any(char::is_control) {
+        return Err(format!("it must be a name of one line and at most {MAX_SITE} bytes"));
+    }
+    Ok(text.to_string())
 }
 
 /// Parses the command line; help, versions and wrong usage are printed and give the exit code.

@@ -98,7 +98,7 @@ fn read(arguments: &Validate, classifier: &Classifier) -> Result<Vec<Row>, Failu
     };
     let classes = &classifier.model.classes;
     let ids: Vec<&str> = classes.iter().map(|class| &class.id[..]).collect();
-    let mut manifest = Manifest::open(path, &["path", "label", "split", "group"])?;
+    let mut manifest = Manifest::open(path, &["path", "label"], &["split", "group"])?;
     let mut wanted = Vec::new();
     while let Some(row) = manifest.next_row() {
         let row = row?;

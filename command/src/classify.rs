@@ -33,6 +33,7 @@ pub(crate) const MAX_HELD: u64 = 512 << 20;
 /// Reads every input. One that cannot be read gets a line that says why, and stops nothing.
 pub fn run(arguments: &Classify) -> Result<Outcome, Failure> {
     let classifier = network::load(&arguments.network, 1)?;
+    let classifier = network::at_operating_point(classifier, arguments.operating_point.as_deref())?;
     let Inputs { files: inputs, left_out } = Inputs::of(&arguments.inputs);
     if let Some(path) = &arguments.summary {
         can_hold_summary(path, &inputs)?;
@@ -64,6 +65,20 @@ pub fn run(arguments: &Classify) -> Result<Outcome, Failure> {
     if left_out > 0 {
         tell!(
             "left out {left_out} links that lead nowhere or to a folder that is read anyway, pipes, sockets and devices"
+        );
+    }
+    if let Some(local) = classifier
+        .model
+        .local
+        .as_ref()
+        .filter(|local| local.drift.is_exceeded(counts.refused, counts.slices - counts.failed.min(counts.slices)))
+    {
+        tell!(
+            "NOTE: {} of {} slices were refused, more than the {:.0} % that the acceptance test of {} allows: these slices are not like those it was made on",
+            counts.refused,
+            counts.slices,
+            100.0 * local.drift.refused,
+            local.site
         );
     }
     if counts.skipped > 0 {
@@ -134,6 +149,8 @@ fn files(inputs: &[Input]) -> impl Iterator<Item = PathBuf> {
 struct Counts {
     /// Lines written.
     slices: usize,
+    /// Slices that the gate refused.
+    refused: usize,
     /// Slices that could not be read, and maps that could not be written.
     failed: usize,
     /// Files in folders and archives that are no image.
@@ -161,7 +178,9 @@ fn write_lines(
         let of_classes = classifier.model.classes.iter().filter(|_| classifier.model.has_classes());
         let scores: Vec<String> = of_classes.map(|class| format!("score_{}", class.id)).collect();
         let class = if scores.is_empty() { None } else { Some("class") };
-        let columns: Vec<&str> = CSV_HEADER.into_iter().chain(class).chain(scores.iter().map(String::as_str)).collect();
+        let point = classifier.model.local.as_ref().map(|_| "operating_point");
+        let scores = scores.iter().map(String::as_str);
+        let columns: Vec<&str> = CSV_HEADER.into_iter().chain(class).chain(scores).chain(point).collect();
         writeln!(out, "{}", columns.join(","))?;
     }
     let is_named = objects.is_some();
@@ -197,6 +216,7 @@ fn write_lines(
                 written += 1;
                 counts.slices += 1;
                 counts.failed += usize::from(reading.verdict == Verdict::Error);
+                counts.refused += usize::from(reading.verdict == Verdict::Refused);
                 format.write(&mut out, &reading, classifier.model.classes.len())?;
                 summary.add(&reading, container.as_deref());
                 if let Some((objects, named)) = objects.as_mut().zip(named) {
@@ -432,7 +452,8 @@ impl Format {
             }
             Format::Csv => {
                 let mut row = csv::Writer::from_writer(Vec::new());
-                row.write_record(csv_cells(reading).into_iter().chain(class_cells(reading, classes)))?;
+                let site = reading.model.operating_point.as_ref().map(|local| defuse(&local.site));
+                row.write_record(csv_cells(reading).into_iter().chain(class_cells(reading, classes)).chain(site))?;
                 out.write_all(&row.into_inner().map_err(|error| io::Error::other(error.to_string()))?)
             }
             Format::Text => {

@@ -1,4 +1,4 @@
-//! How the command ends: everything read (0), wrong usage (1), some input unreadable (2).
+//! How the command ends: everything read (0), wrong usage (1), some input unreadable (2), a flag raised (3).
 
 use std::fmt;
 use std::process::ExitCode;
@@ -23,6 +23,8 @@ pub fn failed<E: fmt::Display>(what: impl fmt::Display) -> impl FnOnce(E) -> Fai
 pub enum Outcome {
     AllRead,
     SomeUnreadable,
+    /// `watch` noticed a shift.
+    Flagged,
 }
 
 impl From<Outcome> for ExitCode {
@@ -30,6 +32,7 @@ impl From<Outcome> for ExitCode {
         match outcome {
             Outcome::AllRead => ExitCode::SUCCESS,
             Outcome::SomeUnreadable => ExitCode::from(2),
+            Outcome::Flagged => ExitCode::from(3),
         }
     }
 }

@@ -30,6 +30,28 @@ pub struct Labelled {
 const CLASSES: [(&str, u8); 2] = [("COVID", 1), ("NonCOVID", 0)];
 const SPLITS: [&str; 3] = ["train", "val", "test"];
 
+/// What the command line says of the slices that it asks for.
+#[derive(Clone, Copy)]
+pub struct Choice<'a> {
+    pub manifest: Option<&'a Path>,
+    pub covid_ct: Option<&'a Path>,
+    pub split: Option<&'a str>,
+    pub shard: Option<Shard>,
+    pub subgroups: &'a [String],
+}
+
+impl<'a> From<&'a Validate> for Choice<'a> {
+    fn from(arguments: &'a Validate) -> Choice<'a> {
+        Choice {
+            manifest: arguments.manifest.as_deref(),
+            covid_ct: arguments.covid_ct.as_deref(),
+            split: arguments.split.as_deref(),
+            shard: arguments.shard,
+            subgroups: &arguments.subgroups,
+        }
+    }
+}
+
 /// The slices that the command line asks for. Those of a manifest are read from it each time they are gone through, and not held.
 pub struct Selection {
     source: Source,
@@ -55,13 +77,14 @@ impl Selection {
     ///
     /// # Errors
     /// A failure that names what is wrong with the manifest: a row that is none, a slice that is there twice, no slice at all.
-    pub fn of(arguments: &Validate) -> Result<Selection, Failure> {
-        let source = match (&arguments.manifest, &arguments.covid_ct) {
-            (Some(path), _) => Source::Manifest { path: path.clone(), subgroups: arguments.subgroups.clone() },
-            (None, Some(folder)) => Source::Listed(folder.clone(), covid_ct(folder, arguments.split.as_deref())?),
+    pub fn of(choice: &Choice) -> Result<Selection, Failure> {
+        let Choice { split, shard, .. } = *choice;
+        let source = match (choice.manifest, choice.covid_ct) {
+            (Some(path), _) => Source::Manifest { path: path.to_path_buf(), subgroups: choice.subgroups.to_vec() },
+            (None, Some(folder)) => Source::Listed(folder.to_path_buf(), covid_ct(folder, split)?),
             (None, None) => return Err(Failure("give it --manifest or --covid-ct".to_string())),
         };
-        let (split, shard) = (arguments.split.clone(), arguments.shard);
+        let split = split.map(str::to_string);
         let mut selection = Selection { source, split, shard, count: 0, fingerprint: String::new() };
         let mut fingerprint = Fingerprint::default();
         // Half of a hash is enough to know a path by, and shorter.
@@ -81,8 +104,8 @@ impl Selection {
         selection.count = fingerprint.count;
         selection.fingerprint = fingerprint.text();
         if selection.count == 0 {
-            let split = arguments.split.as_deref().map(|split| format!(" of split \"{split}\"")).unwrap_or_default();
-            let shard = arguments.shard.map(|shard| format!(" in shard {shard}")).unwrap_or_default();
+            let split = choice.split.map(|split| format!(" of split \"{split}\"")).unwrap_or_default();
+            let shard = choice.shard.map(|shard| format!(" in shard {shard}")).unwrap_or_default();
             return Err(Failure(format!("{}: there are no rows{split}{shard}", selection.name())));
         }
         Ok(selection)
@@ -99,7 +122,12 @@ impl Selection {
         let origin = match &self.source {
             Source::Manifest { path, subgroups } => {
                 let columns: Vec<&str> = COLUMNS.into_iter().chain(subgroups.iter().map(String::as_str)).collect();
-                Origin::Manifest(Box::new(Manifest::open(path, &columns)?), subgroups.len())
+                let manifest = Manifest::open(path, &columns, &OTHERS)?;
+                if self.split.is_some() && !manifest.has(columns.len()) {
+                    let name = path.display();
+                    return Err(Failure(format!("{name}: there is no column \"split\", and --split asks for one")));
+                }
+                Origin::Manifest(Box::new(manifest), subgroups.len())
             }
             Source::Listed(_, slices) => Origin::Listed(slices.iter()),
         };
@@ -220,13 +248,17 @@ impl Fingerprint {
 }
 
 /// The columns of every manifest, in this order.
-const COLUMNS: [&str; 4] = ["path", "label", "split", "group"];
+const COLUMNS: [&str; 2] = ["path", "label"];
+/// Those that may be missing: without a group, each slice is a group of its own.
+const OTHERS: [&str; 2] = ["split", "group"];
 
 fn labelled(row: &Row, subgroups: usize) -> Result<Labelled, Failure> {
-    let [path, label, split, group] = [0, 1, 2, 3].map(|at| row.value(at));
-    let label = match label {
-        "1" => 1,
-        "0" => 0,
+    let others = COLUMNS.len() + subgroups;
+    let [path, label, split, group] = [0, 1, others, others + 1].map(|at| row.value(at));
+    let label = match label.trim() {
+        // Programs that hold labels as numbers write them with a point.
+        "1" | "1.0" => 1,
+        "0" | "0.0" => 0,
         other => return Err(row.failure(&format!("the label is \"{}\"; it must be 1 (COVID-19) or 0", plain(other)))),
     };
     Ok(Labelled {

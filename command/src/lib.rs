@@ -3,11 +3,13 @@
 //! It owns the command line, files, threads and clocks; what becomes of a slice is the library's.
 #![cfg(not(target_arch = "wasm32"))]
 
+mod accept;
 mod args;
 mod bench;
 mod classes;
 mod classify;
 mod compare;
+mod day;
 mod doctor;
 mod failure;
 mod folder;
@@ -31,6 +33,7 @@ mod summary;
 mod table;
 mod tell;
 mod validate;
+mod watch;
 
 use std::process::ExitCode;
 
@@ -43,8 +46,10 @@ pub fn run() -> ExitCode {
     let outcome = match args::parse() {
         Ok(Command::Classify(arguments)) => classify::run(&arguments),
         Ok(Command::Validate(arguments)) => validate::run(&arguments),
+        Ok(Command::Accept(arguments)) => accept::run(&arguments),
         Ok(Command::Merge(arguments)) => merge::run(&arguments),
         Ok(Command::Compare(arguments)) => compare::run(&arguments),
+        Ok(Command::Watch(arguments)) => watch::run(&arguments),
         Ok(Command::Preprocess(arguments)) => preprocess::run(&arguments),
         Ok(Command::Serve(arguments)) => serve::run(&arguments),
         Ok(Command::Doctor(arguments)) => doctor::run(&arguments),

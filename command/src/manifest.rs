@@ -11,16 +11,22 @@ use crate::table::Table;
 pub struct Manifest {
     table: Table,
     folder: PathBuf,
-    /// Where the required columns are, in their order.
-    columns: Vec<usize>,
+    /// Where the required columns are, in their order, and then the others, as far as they are there.
+    columns: Vec<Option<usize>>,
 }
 
 impl Manifest {
-    /// Reads its head; `required` columns must be there.
-    pub fn open(path: &Path, required: &[&str]) -> Result<Manifest, Failure> {
+    /// Reads its head; `required` columns must be there, `others` may be.
+    pub fn open(path: &Path, required: &[&str], others: &[&str]) -> Result<Manifest, Failure> {
         let table = Table::open(path, required)?;
-        let columns = required.iter().map(|name| table.column(name)).collect::<Result<_, _>>()?;
+        let required = required.iter().map(|name| table.column(name).map(Some));
+        let columns = required.chain(others.iter().map(|name| table.optional(name))).collect::<Result<_, _>>()?;
         Ok(Manifest { table, folder: path.parent().unwrap_or(Path::new("")).to_path_buf(), columns })
+    }
+
+    /// Whether column `at`, counted as [`Row::value`] counts, is there.
+    pub fn has(&self, at: usize) -> bool {
+        self.columns[at].is_some()
     }
 
     /// The next row; `None` behind the last.
@@ -42,9 +48,9 @@ pub struct Row<'a> {
 }
 
 impl Row<'_> {
-    /// The value of required column `at`, verbatim.
+    /// The value of column `at`, of the required ones and then the others, verbatim; empty where there is no such column.
     pub fn value(&self, at: usize) -> &str {
-        self.values.get(self.manifest.columns[at]).unwrap_or("")
+        self.manifest.columns[at].and_then(|column| self.values.get(column)).unwrap_or("")
     }
 
     /// Where the file is that a value names.

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fs;
 use std::path::Path;
 
+use lungglass::reading::ModelName;
 use serde::Deserialize;
 
 use crate::args::{Merge, Shard, Unit};
@@ -23,20 +24,13 @@ struct Run {
     uncertain: [f32; 2],
     device: String,
     images_per_second: f64,
-    model: Name,
+    model: ModelName,
     #[serde(default)]
     shard: Option<Shard>,
     #[serde(default)]
     unit: Unit,
     #[serde(default)]
     without_score: Vec<Unanswered>,
-}
-
-#[derive(Deserialize, PartialEq)]
-struct Name {
-    name: String,
-    version: String,
-    sha256: String,
 }
 
 /// A folder that `validate --shard` wrote.
@@ -125,9 +119,7 @@ fn of_all(parts: &[Part]) -> ModelRun {
     let Run { threshold, uncertain, model, unit, .. } = &parts[0].run;
     let devices: BTreeSet<&str> = parts.iter().map(|part| part.run.device.as_str()).collect();
     ModelRun {
-        name: model.name.clone(),
-        version: model.version.clone(),
-        sha256: model.sha256.clone(),
+        model: model.clone(),
         threshold: *threshold,
         uncertain: *uncertain,
         device: devices.into_iter().collect::<Vec<_>>().join(", "),

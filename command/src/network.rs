@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::fs;
+use std::io::Read;
 use std::path::{Component, Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
@@ -14,11 +15,13 @@ use lungglass::graph::cpu::{CpuGraph, Processor};
 use lungglass::graph::program::Program;
 use lungglass::graph::tract::TractGraph;
 use lungglass::model::Model;
+use lungglass::operating_point::{self, Local};
 use lungglass::package::Package;
 
 use crate::args::{Device, Network};
 use crate::failure::{Failure, failed};
 use crate::tell::tell;
+use crate::{day, inputs};
 
 /// A network with its settings, not yet made ready for a device.
 pub struct Chosen {
@@ -59,6 +62,32 @@ pub fn choose(path: Option<&Path>) -> Result<Chosen, Failure> {
             if Package::is_one(&bytes) { from_package(path, &bytes) } else { from_onnx(path, &bytes) }
         }
     }
+}
+
+/// The classifier with the operating point of a site, if a file of one is named. What must be said beside its readings is said.
+///
+/// # Errors
+/// A failure that names the file: it cannot be read, was changed, or is for another network.
+pub fn at_operating_point(mut classifier: Classifier, file: Option<&Path>) -> Result<Classifier, Failure> {
+    let Some(path) = file else { return Ok(classifier) };
+    inputs::is_file(path).map_err(failed(path.display()))?;
+    let mut bytes = Vec::new();
+    let file = fs::File::open(path).map_err(failed(path.display()))?;
+    file.take(operating_point::MAX_BYTES as u64 + 1).read_to_end(&mut bytes).map_err(failed(path.display()))?;
+    let model = classifier.model.clone().with_local_point(&bytes, &day::today());
+    classifier.model = model.map_err(failed(path.display()))?;
+    if let Some(local) = &classifier.model.local {
+        let Local { site, made, valid_until, triage, .. } = local;
+        tell!(
+            "verdicts are by the operating point of {site}, made on {made}, until {valid_until}: positive from {}, negative to {}",
+            triage.positive_from,
+            triage.negative_to
+        );
+        if let Some(notice) = &local.notice {
+            tell!("NOTE: {notice}");
+        }
+    }
+    Ok(classifier)
 }
 
 impl Chosen {

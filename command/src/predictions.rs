@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::io::Write;
 use std::path::Path;
 
+use lungglass::likeness::Likeness;
 use lungglass::reading::Verdict;
 use serde::Serialize;
 
@@ -15,7 +16,8 @@ use crate::tell::plain;
 
 /// The columns of every predictions.csv, as [`Prediction`] has them.
 const COLUMNS: [&str; 7] = ["path", "label", "split", "group", "verdict", "score", "logit"];
-const VERDICTS: [Verdict; 5] =
+/// All verdicts that a row may have.
+pub const VERDICTS: [Verdict; 5] =
     [Verdict::Positive, Verdict::Negative, Verdict::Uncertain, Verdict::Refused, Verdict::Error];
 
 /// One row; empty where there is no value.
@@ -33,6 +35,9 @@ pub struct Prediction {
     /// Why there is no score; not part of the file.
     #[serde(skip)]
     pub reason: Option<String>,
+    /// Measured only where it is asked for; not part of the file.
+    #[serde(skip)]
+    pub likeness: Option<Box<Likeness>>,
 }
 
 impl Prediction {
@@ -47,6 +52,7 @@ impl Prediction {
             score: None,
             logit: None,
             reason: None,
+            likeness: None,
         }
     }
 }
@@ -126,7 +132,7 @@ fn prediction(cells: &[&str]) -> Result<Prediction, String> {
         format!("the verdict is \"{}\"; it must be {}", plain(verdict), VERDICTS.map(Verdict::word).join(", "))
     })?;
     let [path, split, group] = [path, split, group].map(|text| (*text).to_string());
-    Ok(Prediction { path, label, split, group, verdict, score, logit, reason: None })
+    Ok(Prediction { path, label, split, group, verdict, score, logit, reason: None, likeness: None })
 }
 
 /// Writes a predictions.csv row by row.

@@ -37,7 +37,7 @@ pub fn run(arguments: &Preprocess) -> Result<Outcome, Failure> {
     if let Some(size) = arguments.size {
         (settings.height, settings.width) = (size as usize, size as usize);
     }
-    let mut manifest = Manifest::open(&arguments.manifest, &["path"])?;
+    let mut manifest = Manifest::open(&arguments.manifest, &["path"], &[])?;
     // Before the work, so that it is not lost on a folder that cannot be written.
     fs::create_dir_all(&arguments.out).map_err(failed(arguments.out.display()))?;
     let mut files = Vec::new();

@@ -9,12 +9,21 @@ use lungglass::classifier::{Classifier, Prepared};
 use lungglass::decode::{Image, Limits};
 use lungglass::error::{self, Error};
 use lungglass::graph::Running;
+use lungglass::likeness::Likeness;
 use lungglass::reading::Reading;
 
 use crate::failure::Failure;
 use crate::inputs;
 use crate::labelled::Labelled;
 use crate::predictions::Prediction;
+
+/// What is asked of each slice.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Wants {
+    Readings,
+    /// How near it is to those of training, too.
+    Likeness,
+}
 
 /// Slices that wait for the network.
 type Members = Vec<(Wanted, Prepared)>;
@@ -32,14 +41,18 @@ type Finished<'a> = &'a mut dyn FnMut(usize, Prediction) -> Result<(), Failure>;
 pub fn read(
     classifier: &Classifier,
     slices: impl Iterator<Item = Result<Wanted, Failure>> + Send,
+    wants: Wants,
     finished: Finished,
 ) -> Result<(), Failure> {
     if classifier.graph.batch() > 1 {
-        return in_batches(classifier, slices, finished);
+        return in_batches(classifier, slices, wants, finished);
     }
     // Each core takes the next slice all the way.
     let whole = |(at, slice): Wanted| {
-        let reading = open(&slice.file).map(|image| classifier.read(&image, 0, &slice.path));
+        let reading = open(&slice.file).and_then(|image| match wants {
+            Wants::Readings => Ok((classifier.read(&image, 0, &slice.path), None)),
+            Wants::Likeness => with_likeness(classifier, &image, &slice.path),
+        });
         (at, prediction(classifier, &slice, reading))
     };
     ahead(slices, rayon::current_num_threads(), whole, &mut |(at, prediction)| finished(at, prediction))
@@ -49,6 +62,7 @@ pub fn read(
 fn in_batches(
     classifier: &Classifier,
     slices: impl Iterator<Item = Result<Wanted, Failure>> + Send,
+    wants: Wants,
     finished: Finished,
 ) -> Result<(), Failure> {
     let graph = &classifier.graph;
@@ -63,7 +77,10 @@ fn in_batches(
         let outputs = running.wait().map_err(stopped)?;
         let each = ((classifier.clock)() - start) / outputs.len() as f64;
         members.into_iter().zip(outputs).try_for_each(|(((at, slice), prepared), outputs)| {
-            let reading = outputs.and_then(|outputs| classifier.finish(prepared, outputs, each, &slice.path, None));
+            let reading = outputs.and_then(|outputs| {
+                let likeness = (wants == Wants::Likeness).then(|| classifier.likeness(&prepared, &outputs));
+                Ok((classifier.finish(prepared, outputs, each, &slice.path, None)?, likeness))
+            });
             finished(at, prediction(classifier, &slice, reading))
         })
     };
@@ -135,9 +152,24 @@ pub fn open(file: &Path) -> error::Result<Image> {
     Ok(image)
 }
 
-fn prediction(classifier: &Classifier, slice: &Labelled, reading: error::Result<Reading>) -> Prediction {
-    let reading = reading
-        .unwrap_or_else(|error| Reading::unreadable(&slice.path, None, &error, &classifier.model, classifier.device));
+/// The reading of a slice, and how near it is to those of training.
+fn with_likeness(classifier: &Classifier, image: &Image, name: &str) -> error::Result<(Reading, Option<Likeness>)> {
+    let prepared = classifier.prepare(image, 0)?;
+    let start = (classifier.clock)();
+    let outputs = classifier.graph.run(&prepared.input)?;
+    let graph = (classifier.clock)() - start;
+    let likeness = classifier.likeness(&prepared, &outputs);
+    Ok((classifier.finish(prepared, outputs, graph, name, None)?, Some(likeness)))
+}
+
+fn prediction(
+    classifier: &Classifier,
+    slice: &Labelled,
+    reading: error::Result<(Reading, Option<Likeness>)>,
+) -> Prediction {
+    let (reading, likeness) = reading.unwrap_or_else(|error| {
+        (Reading::unreadable(&slice.path, None, &error, &classifier.model, classifier.device), None)
+    });
     let refusal = reading.refusal.map(|refusal| format!("{}: {}", refusal.code, refusal.message));
     let error = reading.error.map(|error| format!("{}: {}", error.code, error.message));
     Prediction {
@@ -145,6 +177,7 @@ fn prediction(classifier: &Classifier, slice: &Labelled, reading: error::Result<
         score: reading.score,
         logit: reading.logit,
         reason: refusal.or(error),
+        likeness: likeness.map(Box::new),
         ..Prediction::unread(slice)
     }
 }

@@ -75,6 +75,18 @@ impl Table {
         found.ok_or_else(|| Failure(format!("{}: there is no column \"{name}\"", self.path.display())))
     }
 
+    /// Where a column is that need not be there.
+    ///
+    /// # Errors
+    /// A failure that names the file where there are two of it.
+    pub fn optional(&self, name: &str) -> Result<Option<usize>, Failure> {
+        let mut found = (0..self.columns.len()).filter(|at| self.columns[*at] == name);
+        match (found.next(), found.next()) {
+            (_, Some(_)) => Err(Failure(format!("{}: there are two columns \"{name}\"", self.path.display()))),
+            (first, None) => Ok(first),
+        }
+    }
+
     /// A failure that names the file and the line of a row.
     pub fn failure(&self, row: &StringRecord, what: &str) -> Failure {
         self.failure_at(row.position(), what)

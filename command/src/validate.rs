@@ -6,14 +6,16 @@ use std::time::{Duration, Instant};
 use indicatif::{HumanDuration, ProgressBar, ProgressStyle};
 use lungglass::classifier::Classifier;
 use lungglass::hash::sha256;
+use lungglass::operating_point::Local;
 use lungglass::study::Rule;
 
 use crate::args::{Unit, Validate};
 use crate::failure::{Failure, Outcome, failed};
-use crate::labelled::Selection;
+use crate::labelled::{Choice, Selection};
 use crate::output::Lock;
 use crate::partial::{Kept, Partial, Run};
 use crate::predictions::{Each, Prediction, Rows};
+use crate::reading::Wants;
 use crate::report::{self, ModelRun, Wishes};
 use crate::tell::tell;
 use crate::{classes, network, reading, studies};
@@ -23,16 +25,22 @@ const BETWEEN_LINES: Duration = Duration::from_secs(30);
 
 /// Reads every slice. One that cannot be read counts as a wrong decision and is listed.
 pub fn run(arguments: &Validate) -> Result<Outcome, Failure> {
-    let mut classifier = network::load(&arguments.network, arguments.batch)?;
+    let classifier = network::load(&arguments.network, arguments.batch)?;
+    let mut classifier = network::at_operating_point(classifier, arguments.operating_point.as_deref())?;
     if let Some(id) = &arguments.class {
         classifier.model = classifier.model.judging(id).map_err(failed("--class"))?;
     } else if classifier.model.has_classes() {
         let _lock = Lock::take(&arguments.out)?;
         return classes::run(arguments, &classifier);
     }
-    let selection = Selection::of(arguments)?;
+    let selection = Selection::of(&Choice::from(arguments))?;
     let lock = Lock::take(&arguments.out)?;
     if arguments.unit == Unit::Study {
+        if classifier.model.local.is_some() {
+            return Err(Failure(
+                "an operating point is for slices, and says nothing of studies: leave out --unit".to_string(),
+            ));
+        }
         return read_studies(arguments, &selection, &classifier);
     }
     let settings = serde_json::to_vec(&classifier.model).map_err(|error| Failure(error.to_string()))?;
@@ -42,7 +50,7 @@ pub fn run(arguments: &Validate) -> Result<Outcome, Failure> {
         device: classifier.device.to_string(),
         slices: selection.fingerprint.clone(),
         settings: sha256(&settings),
-        options: options(arguments),
+        options: options(arguments, classifier.model.local.as_ref()),
     };
     let mut partial = Partial::open(&arguments.out, &run, arguments.resume, selection.count)?;
     let before: Vec<bool> = (0..selection.count).map(|at| partial.has(at)).collect();
@@ -51,7 +59,7 @@ pub fn run(arguments: &Validate) -> Result<Outcome, Failure> {
     let start = Instant::now();
     let mut progress = Progress::new(wanted, selection.count, Unit::Slice);
     let slices = selection.slices()?.filter(|slice| !slice.as_ref().is_ok_and(|(at, _)| before[*at]));
-    reading::read(&classifier, slices, &mut |at, prediction| {
+    reading::read(&classifier, slices, Wants::Readings, &mut |at, prediction| {
         partial.add(at, &prediction)?;
         progress.advance();
         Ok(())
@@ -103,14 +111,15 @@ fn read_studies(arguments: &Validate, selection: &Selection, classifier: &Classi
 }
 
 /// The options that a run that goes on must have as it had them.
-fn options(arguments: &Validate) -> Vec<(String, String)> {
+fn options(arguments: &Validate, local: Option<&Local>) -> Vec<(String, String)> {
     let one = |name: &str, value: Option<String>| value.map(|value| (name.to_string(), value));
     let thresholds = arguments.thresholds.iter().map(|score| ("--threshold".to_string(), score.to_string()));
     let subgroups = arguments.subgroups.iter().map(|column| ("--subgroup".to_string(), column.clone()));
     let split = one("--split", arguments.split.clone());
     let class = one("--class", arguments.class.clone());
     let shard = one("--shard", arguments.shard.map(|shard| shard.to_string()));
-    split.into_iter().chain(class).chain(shard).chain(thresholds).chain(subgroups).collect()
+    let point = one("--operating-point", local.map(|local| local.sha256.clone()));
+    split.into_iter().chain(class).chain(shard).chain(point).chain(thresholds).chain(subgroups).collect()
 }
 
 /// The slices with what became of each.
@@ -135,14 +144,14 @@ impl Rows for Read<'_> {
 }
 
 /// How far the run is: a bar on a terminal, a line now and then elsewhere.
-struct Progress {
+pub struct Progress {
     bar: ProgressBar,
     start: Instant,
     lines: Lines,
 }
 
 impl Progress {
-    fn new(wanted: usize, all: usize, unit: Unit) -> Progress {
+    pub fn new(wanted: usize, all: usize, unit: Unit) -> Progress {
         if wanted < all {
             tell!("{} of {all} slices were read before", all - wanted);
         }
@@ -153,7 +162,7 @@ impl Progress {
         Progress { bar, start: Instant::now(), lines: Lines { wanted, unit, read: 0, told: Duration::ZERO } }
     }
 
-    fn advance(&mut self) {
+    pub fn advance(&mut self) {
         self.bar.inc(1);
         let line = self.lines.advance(self.start.elapsed());
         if let (false, Some(line)) = (io::stderr().is_terminal(), line) {
@@ -161,7 +170,7 @@ impl Progress {
         }
     }
 
-    fn finish(self) {
+    pub fn finish(self) {
         self.bar.finish_and_clear();
     }
 }

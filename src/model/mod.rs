@@ -10,6 +10,7 @@ use toml::Table;
 
 use crate::error::{Error, Result};
 use crate::gate::{EmbeddingGate, ForeignGate, Gate, StatisticsGate};
+use crate::operating_point::{Local, LocalPoint, wrong};
 use crate::outputs::names;
 use crate::preprocess::{self, InputSettings, Resize};
 use crate::window::Window;
@@ -46,6 +47,9 @@ pub struct Model {
     pub training: Table,
     /// What was measured, by split.
     pub metrics: Table,
+    /// The local operating point that stands in place of its own, if one does; no part of model.toml.
+    #[serde(skip)]
+    pub local: Option<Local>,
 }
 
 /// The names of a network's outputs, and what its scores are.
@@ -151,6 +155,35 @@ impl Model {
         let model = read(Section::whole(file, &faults));
         let faults = faults.into_list();
         if faults.is_empty() { Ok(model) } else { Err(faults) }
+    }
+
+    /// The model with a site's operating point in place of its own. `file` is the bytes of the settings file, `today` the day, as
+    /// 2026-11-30. One that is past its end is taken with a notice.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] for a file that is none, that was changed, or that is for another network; also where this network
+    /// tells several classes.
+    pub fn with_local_point(self, file: &[u8], today: &str) -> Result<Model> {
+        let (point, seal) = LocalPoint::parse(file)?;
+        let network = &point.network;
+        if self.has_classes() || self.sha256.is_empty() {
+            return Err(wrong("it is for a network of one class that is packed (`lungglass pack`), and this is none"));
+        }
+        if network.sha256 != self.sha256 {
+            return Err(wrong(format!(
+                "it is for another network, {} {}; this is {} {}: run `lungglass accept` with this one",
+                network.name, network.version, self.name, self.version
+            )));
+        }
+        let local = point.on(seal, today);
+        let uncertain = [local.triage.negative_to.next_up(), local.triage.positive_from.next_down()];
+        let own = OperatingPoint {
+            threshold: self.point().threshold.clamp(uncertain[0], local.triage.positive_from),
+            uncertain,
+            chosen: format!("by the acceptance test of {} on {}", local.site, local.made),
+        };
+        let classes = self.classes.iter().map(|class| Class { point: own.clone(), ..class.clone() }).collect();
+        Ok(Model { classes, local: Some(local), ..self })
     }
 
     /// Fails unless `found` is the SHA-256 of the ONNX file that this belongs to; one that is not packed yet belongs to any.
@@ -261,6 +294,7 @@ fn read(mut file: Section) -> Model {
         words,
         training,
         metrics,
+        local: None,
     }
 }
 

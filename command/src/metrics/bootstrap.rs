@@ -183,7 +183,7 @@ pub(super) fn weights(cases: &[Case], groups: usize, draw: u64) -> Vec<f64> {
     cases.iter().map(|case| times[case.group]).collect()
 }
 
-fn interval(mut values: Vec<f64>) -> Option<[f64; 2]> {
+pub(super) fn interval(mut values: Vec<f64>) -> Option<[f64; 2]> {
     if (values.len() as u64) < DRAWS * 19 / 20 {
         return None;
     }

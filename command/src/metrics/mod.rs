@@ -3,6 +3,7 @@
 //! Every slice counts. One that was refused or could not be read is a wrong decision.
 
 mod bootstrap;
+mod calibration;
 mod curve;
 mod delong;
 mod proportion;
@@ -10,6 +11,7 @@ mod proportion;
 use serde::Serialize;
 
 pub use bootstrap::{DRAWS, Interval, ONE_GROUP, auc_difference, distinct, intervals, mean_auc};
+pub use calibration::{Value, calibration};
 pub use curve::{Band, Bin, Confusion, band, bins};
 pub use delong::{Auc, Paired};
 pub use proportion::{McNemar, NetBenefit, Predictive, exact, wilson};

@@ -9,6 +9,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use image::imageops::{self, FilterType};
 use image::{GrayImage, ImageFormat};
+use lungglass::operating_point::Local;
 use lungglass::slice::Picture;
 
 use super::{Decision, Estimate, Pictures, Report, Shown, plots};
@@ -104,7 +105,8 @@ fn methods(measures: &Measures<Estimate>) -> String {
     each.collect::<Vec<_>>().join("; ")
 }
 
-fn cell(estimate: &Estimate) -> String {
+/// A measure with its interval in brackets.
+pub fn cell(estimate: &Estimate) -> String {
     let value = estimate.value.map_or("not defined".to_string(), |value| format!("{value:.3}"));
     estimate.ci95.map_or(value.clone(), |[lo, hi]| format!("{value} ({lo:.3}&nbsp;to&nbsp;{hi:.3})"))
 }
@@ -166,7 +168,7 @@ fn prevalences(page: &mut String, report: &Report) -> std::fmt::Result {
         let (prevalence, ppv, npv) = (100.0 * row.prevalence, value(row.ppv), value(row.npv));
         writeln!(page, "<tr><th>{prevalence:.0} %</th><td>{ppv}</td><td>{npv}</td></tr>")?;
     }
-    page.push_str("</table>\n<p class=\"help\">What the sensitivity and specificity at the shipped threshold would mean there.</p>\n");
+    page.push_str("</table>\n<p class=\"help\">What the sensitivity and specificity at the first threshold above would mean there.</p>\n");
     Ok(())
 }
 
@@ -252,14 +254,25 @@ fn run(page: &mut String, report: &Report, command: &str) -> std::fmt::Result {
     writeln!(
         page,
         "<h2>Run</h2>\n<table><tr><th>command</th><td><code>{}</code></td></tr>\n<tr><th>network</th><td>{} {}, SHA-256 <code>{}</code></td></tr>\n\
-         <tr><th>lungglass</th><td>{}</td></tr>\n<tr><th>device</th><td>{}, {:.1} slices a second</td></tr></table>",
+         {}<tr><th>lungglass</th><td>{}</td></tr>\n<tr><th>device</th><td>{}, {:.1} slices a second</td></tr></table>",
         escaped(command),
         escaped(&report.model.name),
         escaped(&report.model.version),
         report.model.sha256,
+        report.model.operating_point.as_ref().map(operating_point).unwrap_or_default(),
         env!("CARGO_PKG_VERSION"),
         escaped(&report.device),
         report.images_per_second
+    )
+}
+
+/// Whose operating point the verdicts are by, as a row.
+fn operating_point(local: &Local) -> String {
+    let Local { site, made, valid_until, sha256, notice, .. } = local;
+    let notice = notice.as_ref().map(|notice| format!("<br><strong>{}</strong>", escaped(notice))).unwrap_or_default();
+    format!(
+        "<tr><th>operating point</th><td>of {}, made on {made}, until {valid_until}, seal <code>{sha256}</code>{notice}</td></tr>\n",
+        escaped(site)
     )
 }
 

@@ -1,7 +1,7 @@
 //! What a validation leaves: predictions.csv for every row, metrics.json with intervals, report.html for people.
 
-mod html;
-mod plots;
+pub mod html;
+pub mod plots;
 
 pub use html::{STYLE, escaped};
 
@@ -24,9 +24,7 @@ use crate::tell::{self, plain, tell};
 
 /// What read the slices, and how fast.
 pub struct ModelRun {
-    pub name: String,
-    pub version: String,
-    pub sha256: String,
+    pub model: ModelName,
     pub threshold: f32,
     pub uncertain: [f32; 2],
     pub device: String,
@@ -158,13 +156,10 @@ pub struct Estimate {
 
 impl ModelRun {
     pub fn new(classifier: &Classifier, images_per_second: f64, shard: Option<Shard>) -> ModelRun {
-        let ModelName { name, version, sha256 } = (&classifier.model).into();
         let point = classifier.model.point();
         let device = classifier.device.to_string();
         ModelRun {
-            name,
-            version,
-            sha256,
+            model: (&classifier.model).into(),
             threshold: point.threshold,
             uncertain: point.uncertain,
             device,
@@ -285,7 +280,8 @@ fn measured<'a>(run: ModelRun, cases: &[Case], rows: &'a dyn Rows, wishes: &Wish
     let rate = |(part, whole): (usize, usize)| (whole > 0).then(|| part as f64 / whole as f64);
     let prevalences = rate(shipped.sensitivity()).zip(rate(shipped.specificity()));
     let [low, high] = run.uncertain.map(f64::from);
-    let named = [("shipped", threshold), ("lower end of the uncertain band", low), ("upper end", high)];
+    let own = if run.model.operating_point.is_some() { "of the operating point" } else { "shipped" };
+    let named = [(own, threshold), ("lower end of the uncertain band", low), ("upper end", high)];
     let chosen = wishes.thresholds.iter().map(|&threshold| ("chosen", threshold));
     Report {
         unit: run.unit,
@@ -296,7 +292,7 @@ fn measured<'a>(run: ModelRun, cases: &[Case], rows: &'a dyn Rows, wishes: &Wish
         threshold: run.threshold,
         uncertain: run.uncertain,
         device: run.device,
-        model: ModelName { name: run.name, version: run.version, sha256: run.sha256 },
+        model: run.model,
         images_per_second: run.images_per_second,
         shard: run.shard,
         all: estimates(cases, threshold),
@@ -391,7 +387,8 @@ fn groups(cases: &[Case]) -> usize {
     metrics::distinct(cases, |_| true)
 }
 
-fn estimates(cases: &[Case], threshold: f64) -> Measures<Estimate> {
+/// Each measure with its interval, by bootstrap over the groups of `cases`.
+pub fn estimates(cases: &[Case], threshold: f64) -> Measures<Estimate> {
     // Groups that are empty here must not be drawn. The others keep their order, for the draws must not depend on that of the rows.
     let groups: BTreeSet<usize> = cases.iter().map(|case| case.group).collect();
     let numbers: HashMap<usize, usize> = groups.into_iter().zip(0..).collect();

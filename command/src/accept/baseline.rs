@@ -1,0 +1,197 @@
+//! What is usual on a site's own slices, for control charts and limits of drift: shares and means, and how much less slices of one
+//! patient tell than as many of different patients.
+
+use std::collections::BTreeMap;
+
+use lungglass::operating_point::Drift;
+use lungglass::reading::Verdict;
+use serde::{Deserialize, Serialize};
+
+use crate::metrics::Case;
+use crate::predictions::Prediction;
+
+/// Slices of a batch from which on its refusals say something.
+const BATCH: usize = 50;
+/// A batch like the test's exceeds its limits this rarely.
+const FALSE_ALARM: f64 = 0.001;
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Baseline {
+    pub slices: usize,
+    /// Slices that were refused, by code and in all.
+    pub refused: Share,
+    pub refused_by_code: BTreeMap<String, Share>,
+    /// Accepted slices with the verdict positive, of the accepted.
+    pub positive: Share,
+    /// Of the accepted slices.
+    pub logit: Mean,
+}
+
+/// How many of how many.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct Share {
+    pub count: usize,
+    pub of: usize,
+    /// The variance of the share over that of as many independent slices (Kish 1965); at least 1.
+    pub design_effect: f64,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct Mean {
+    pub mean: f64,
+    pub sd: f64,
+    pub of: usize,
+    pub design_effect: f64,
+}
+
+/// A group, and a value of a slice in it.
+pub type Valued = (usize, f64);
+
+impl Baseline {
+    /// Of a site's slices; the cases are the rows'.
+    pub fn of(rows: &[Prediction], cases: &[Case]) -> Baseline {
+        let all = || rows.iter().zip(cases);
+        let flag = |is: bool| f64::from(u8::from(is));
+        let refused = |wanted: Option<&str>| {
+            let values = all().map(|(row, case)| {
+                let is = row.verdict == Verdict::Refused && wanted.is_none_or(|wanted| super::code(row) == wanted);
+                (case.group, flag(is))
+            });
+            Share::of(&values.collect::<Vec<Valued>>())
+        };
+        let codes = rows.iter().filter(|row| row.verdict == Verdict::Refused).map(super::code);
+        let accepted = || all().filter_map(|(row, case)| Some((row, case, case.answer?)));
+        let positive = accepted().map(|(row, case, _)| (case.group, flag(row.verdict == Verdict::Positive)));
+        let logits = accepted().map(|(_, case, answer)| (case.group, answer.logit));
+        Baseline {
+            slices: rows.len(),
+            refused: refused(None),
+            refused_by_code: codes.map(|code| (code.clone(), refused(Some(&code)))).collect(),
+            positive: Share::of(&positive.collect::<Vec<Valued>>()),
+            logit: Mean::of(&logits.collect::<Vec<Valued>>()),
+        }
+    }
+
+    /// What a batch must keep to.
+    pub fn limits(&self) -> Drift {
+        let [_, most] = limits_of_share(&self.refused, BATCH, FALSE_ALARM);
+        Drift { slices: BATCH, refused: (most * 1e4).round() / 1e4 }
+    }
+}
+
+impl Share {
+    /// Of groups with so many of so many.
+    pub fn of_groups(counts: &[(usize, usize)]) -> Share {
+        let values: Vec<Valued> = counts
+            .iter()
+            .enumerate()
+            .flat_map(|(group, (count, of))| (0..*of).map(move |at| (group, f64::from(u8::from(at < *count)))))
+            .collect();
+        Share::of(&values)
+    }
+
+    fn of(values: &[Valued]) -> Share {
+        let (mean, _, effect) = moments(values);
+        let of = values.len();
+        Share { count: (mean * of as f64).round() as usize, of, design_effect: effect }
+    }
+
+    /// What it tells, as so many of so many independent slices.
+    pub fn effective(&self) -> (f64, f64) {
+        let effect = self.design_effect.max(1.0);
+        (self.count as f64 / effect, self.of as f64 / effect)
+    }
+}
+
+impl Mean {
+    /// Of values with their groups.
+    pub fn of(values: &[Valued]) -> Mean {
+        let (mean, sd, design_effect) = moments(values);
+        Mean { mean, sd, of: values.len(), design_effect }
+    }
+}
+
+/// Mean, standard deviation and design effect of the mean, by the variance between groups; all 0 and 1 of nothing.
+fn moments(values: &[Valued]) -> (f64, f64, f64) {
+    let n = values.len() as f64;
+    if values.is_empty() {
+        return (0.0, 0.0, 1.0);
+    }
+    let mean = values.iter().map(|(_, value)| value).sum::<f64>() / n;
+    let squares: f64 = values.iter().map(|(_, value)| (value - mean).powi(2)).sum();
+    let mut groups: BTreeMap<usize, f64> = BTreeMap::new();
+    for (group, value) in values {
+        *groups.entry(*group).or_default() += value - mean;
+    }
+    // The variance of a ratio of sums over groups, over that of a simple sample.
+    let count = groups.len() as f64;
+    let between: f64 = groups.values().map(|sum| sum * sum).sum::<f64>() * count / (count - 1.0).max(1.0);
+    let effect = if squares > 0.0 { (between / squares).max(1.0) } else { 1.0 };
+    (mean, (squares / (n - 1.0).max(1.0)).sqrt(), effect)
+}
+
+/// Between which shares of `n` slices that are like those of `share` lie, but for a chance of `rare` on each side. Slices of one patient
+/// count as few in the sample as in the baseline.
+pub fn limits_of_share(share: &Share, n: usize, rare: f64) -> [f64; 2] {
+    let left = ((n as f64 / share.design_effect.max(1.0)).round() as usize).max(1);
+    [fewest_like(share, left, rare), most_like(share, left, rare)].map(|count| count as f64 / left as f64)
+}
+
+/// The most of `n` slices that have what `share` had, with a chance of `rare` that slices like those have more: the beta-binomial
+/// prediction from Jeffreys's prior (Box and Tiao 1973).
+fn most_like(share: &Share, n: usize, rare: f64) -> usize {
+    let (count, of) = share.effective();
+    (0..=n).find(|most| beyond(count, of, *most, n) <= rare).unwrap_or(n)
+}
+
+/// The fewest, likewise.
+fn fewest_like(share: &Share, n: usize, rare: f64) -> usize {
+    let (count, of) = share.effective();
+    n - (0..=n).find(|most| beyond(of - count, of, *most, n) <= rare).unwrap_or(n)
+}
+
+/// The chance that more than `most` of `n` have what `count` of `of` had.
+fn beyond(count: f64, of: f64, most: usize, n: usize) -> f64 {
+    use statrs::function::beta::ln_beta;
+    use statrs::function::factorial::ln_binomial;
+    let (a, b) = (count + 0.5, of - count + 0.5);
+    (most + 1..=n)
+        .map(|k| (ln_binomial(n as u64, k as u64) + ln_beta(k as f64 + a, (n - k) as f64 + b) - ln_beta(a, b)).exp())
+        .sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn predictions_are_those_of_scipy() {
+        // scipy.stats.betabinom(50, 3.5, 97.5).sf(k)
+        for (most, expected) in [(2, SF2), (6, SF6)] {
+            let found = beyond(3.0, 100.0, most, 50);
+            assert!((found - expected).abs() < 1e-9, "{found} is not {expected}");
+        }
+        let share = Share { count: 3, of: 100, design_effect: 1.0 };
+        assert_eq!((most_like(&share, 50, 0.001), fewest_like(&share, 50, 0.001)), (MOST, 0));
+        let clustered = Share { design_effect: 4.0, ..share };
+        assert!(most_like(&clustered, 50, 0.001) > most_like(&share, 50, 0.001));
+        let all = Share { count: 100, of: 100, design_effect: 1.0 };
+        assert_eq!(most_like(&all, 50, 0.001), 50);
+        assert!(fewest_like(&all, 50, 0.001) > 40);
+    }
+
+    const SF2: f64 = 0.261_149_757_291_431_97;
+    const SF6: f64 = 0.010_709_421_643_968_042;
+    const MOST: usize = 9;
+
+    #[test]
+    fn slices_of_one_patient_tell_less() {
+        let alone: Vec<Valued> = (0..40).map(|at| (at, f64::from(u8::from(at % 4 == 0)))).collect();
+        let together: Vec<Valued> = (0..40).map(|at| (at / 4, f64::from(u8::from(at / 4 % 4 == 0)))).collect();
+        let (mean, _, effect) = moments(&alone);
+        assert!((mean - 0.25).abs() < 1e-12 && effect < 1.1, "{effect}");
+        let (_, _, effect) = moments(&together);
+        assert!((4.0..5.0).contains(&effect), "{effect}");
+        assert_eq!(moments(&[]), (0.0, 0.0, 1.0));
+    }
+}

@@ -1,0 +1,473 @@
+//! `lungglass accept`: the network on a site's own slices, and an operating point with a guarantee for them. It writes acceptance.json,
+//! acceptance.html and, where the slices give one, operating-point.toml. None of them holds an image, a path or the name of a group.
+
+pub mod baseline;
+pub mod document;
+mod drift;
+mod html;
+pub mod triage;
+
+use std::collections::BTreeMap;
+use std::fs;
+
+use lungglass::classifier::Classifier;
+use lungglass::operating_point::{self, LocalPoint, Network};
+use lungglass::reading::{ModelName, Verdict};
+use serde::Serialize;
+
+use crate::args::{Accept, Unit};
+use crate::failure::{Failure, Outcome, failed};
+use crate::labelled::{Choice, Selection};
+use crate::metrics::{self, Bin, Case, Measures};
+use crate::output::{self, Lock};
+use crate::predictions::{Prediction, cases};
+use crate::reading::Wants;
+use crate::report::{Estimate, estimates};
+use crate::tell::{self, plain, tell};
+use crate::validate::Progress;
+use crate::{day, network, reading};
+use baseline::Baseline;
+use triage::{Side, Triage, Wish};
+
+/// The files that it writes.
+const DOCUMENT: &str = "acceptance.json";
+const PAGE: &str = "acceptance.html";
+const SETTINGS: &str = "operating-point.toml";
+
+/// Fewer slices of a class, or fewer groups of it, are warned of.
+pub const FEW: usize = 10;
+
+/// Reads every slice and writes the files.
+pub fn run(arguments: &Accept) -> Result<Outcome, Failure> {
+    let choice = Choice {
+        manifest: Some(&arguments.manifest),
+        covid_ct: None,
+        split: arguments.split.as_deref(),
+        shard: None,
+        subgroups: &[],
+    };
+    let selection = Selection::of(&choice)?;
+    let classifier = network::load(&arguments.network, arguments.batch)?;
+    if classifier.model.has_classes() || classifier.model.sha256.is_empty() {
+        return Err(Failure(
+            "an acceptance test takes a network of one class that is packed: `lungglass pack` gives it its SHA-256"
+                .to_string(),
+        ));
+    }
+    let _lock = Lock::take(&arguments.out)?;
+    let mut rows: Vec<Option<Prediction>> = vec![None; selection.count];
+    let mut progress = Progress::new(selection.count, selection.count, Unit::Slice);
+    reading::read(&classifier, selection.slices()?, Wants::Likeness, &mut |at, prediction| {
+        rows[at] = Some(prediction);
+        progress.advance();
+        Ok(())
+    })?;
+    progress.finish();
+    let rows: Vec<Prediction> = rows.into_iter().flatten().collect();
+    let unreadable = rows.iter().filter(|row| row.verdict == Verdict::Error);
+    for row in unreadable.clone() {
+        tell!("{}: {}", plain(&row.path), plain(row.reason.as_deref().unwrap_or("it could not be read")));
+    }
+    let is_whole = unreadable.count() == 0;
+
+    let cases = cases(&rows);
+    let acceptance = Acceptance::of(&classifier, arguments, &rows, &cases);
+    let (document, seal) = document::sealed(&acceptance)?;
+    let path = arguments.out.join(SETTINGS);
+    match acceptance.settings(&classifier, &seal) {
+        Some(point) => {
+            output::write(&path, |file| file.write_all(point.to_text().as_bytes()).map_err(failed(path.display())))?
+        }
+        // That of an earlier run would pass for this one's.
+        None if path.symlink_metadata().is_ok() => {
+            fs::remove_file(&path).map_err(failed(path.display()))?;
+            tell!("{} of an earlier run was removed: these slices give no operating point", path.display());
+        }
+        None => {}
+    }
+    let path = arguments.out.join(DOCUMENT);
+    output::write(&path, |file| {
+        serde_json::to_writer_pretty(&mut *file, &document).map_err(failed(path.display()))?;
+        file.write_all(b"\n").map_err(failed(path.display()))
+    })?;
+    let path = arguments.out.join(PAGE);
+    let page =
+        html::html(&acceptance, &cases, &seal).map_err(|error| Failure(format!("{}: {error}", path.display())))?;
+    output::write(&path, |file| file.write_all(page.as_bytes()).map_err(failed(path.display())))?;
+    tell::print(&acceptance.summary(&arguments.out.display().to_string()))?;
+    Ok(if is_whole { Outcome::AllRead } else { Outcome::SomeUnreadable })
+}
+
+/// acceptance.json, but for its seal.
+#[derive(Serialize)]
+pub struct Acceptance {
+    pub schema: u32,
+    pub kind: &'static str,
+    pub site: String,
+    /// Days, as 2026-11-30.
+    pub made: String,
+    pub valid_until: String,
+    pub program: Program,
+    pub model: ModelName,
+    pub device: String,
+    pub counts: Counts,
+    /// What ought to be known before the figures are used.
+    pub warnings: Vec<String>,
+    pub threshold: f32,
+    pub uncertain: [f32; 2],
+    /// Over all slices, at the threshold that ships.
+    #[serde(flatten)]
+    pub measures: Measures<Estimate>,
+    pub calibration: Option<Calibration>,
+    /// Why slices have no score.
+    pub refusals: Vec<Lost>,
+    pub errors: Vec<Lost>,
+    pub drift: Option<drift::Drift>,
+    pub triage: Option<operating_point::Triage>,
+    /// Why there is no triage.
+    pub why: Option<String>,
+    pub wanted: Wanted,
+    /// How each side of the triage came out.
+    pub sides: Sides,
+    /// What the triage gives on all slices at hand; these are the slices that chose it.
+    pub triaged: Option<Triaged>,
+    pub assumed: Vec<&'static str>,
+    pub baseline: Baseline,
+}
+
+#[derive(Serialize)]
+pub struct Program {
+    pub name: &'static str,
+    pub version: &'static str,
+}
+
+#[derive(Serialize)]
+pub struct Counts {
+    pub slices: usize,
+    pub positives: usize,
+    pub groups: usize,
+    pub positive_groups: usize,
+    pub negative_groups: usize,
+    /// Slices of no group, each of which counts as one.
+    pub without_group: usize,
+    pub accepted: usize,
+    pub refused: usize,
+    pub unreadable: usize,
+}
+
+#[derive(Serialize)]
+pub struct Calibration {
+    /// The mean score less the share of positives.
+    pub in_the_large: Estimate,
+    pub slope: Estimate,
+    pub intercept: Estimate,
+    pub bins: Vec<BinOf>,
+}
+
+#[derive(Serialize)]
+pub struct BinOf {
+    pub from: f64,
+    pub slices: usize,
+    pub positives: usize,
+    pub mean_score: Option<f64>,
+}
+
+/// Slices without a score for one reason.
+#[derive(Serialize)]
+pub struct Lost {
+    pub code: String,
+    pub slices: usize,
+    pub positives: usize,
+    pub groups: usize,
+}
+
+#[derive(Serialize)]
+pub struct Wanted {
+    pub ppv: f64,
+    pub npv: f64,
+    pub confidence: f64,
+    pub prevalence: Option<f64>,
+}
+
+#[derive(Serialize)]
+pub struct Sides {
+    /// How many slices, one of each group, they stand on.
+    pub drawn: usize,
+    /// Each side's confidence.
+    pub confidence: f64,
+    pub positive: SideOf,
+    pub negative: SideOf,
+}
+
+#[derive(Serialize)]
+pub struct SideOf {
+    /// The mildest score that holds what is wanted; null where none does.
+    pub threshold: Option<f32>,
+    /// The score that came nearest, where none does.
+    pub nearest: Option<f32>,
+    pub called: usize,
+    pub right: usize,
+    /// What the predictive value is at least.
+    pub at_least: f64,
+    /// About how many patients more, like these, would do; null where no number would.
+    pub more_groups: Option<usize>,
+}
+
+/// What became of all slices by the triage.
+#[derive(Serialize)]
+pub struct Triaged {
+    pub called_positive: usize,
+    pub called_positive_rightly: usize,
+    pub called_negative: usize,
+    pub called_negative_rightly: usize,
+    /// Uncertain, refused or unreadable.
+    pub look_yourself: usize,
+}
+
+/// What the guarantee stands on.
+const ASSUMED: [&str; 4] = [
+    "patients (groups) are independent of each other, and those to come are like those here: same kinds of patients, scanners, windows and share of positives",
+    "one slice of each patient was drawn at random and tested; the values hold for a slice drawn in the same way",
+    "a stricter threshold has no smaller PPV or NPV than a milder one",
+    "labels are right",
+];
+
+impl Acceptance {
+    fn of(classifier: &Classifier, arguments: &Accept, rows: &[Prediction], cases: &[Case]) -> Acceptance {
+        let point = classifier.model.point();
+        let wish = Wish {
+            ppv: arguments.ppv,
+            npv: arguments.npv,
+            confidence: arguments.confidence,
+            prevalence: arguments.prevalence,
+        };
+        let drawn = triage::draw(cases);
+        let found = triage::find(&drawn, &wish);
+        let of_verdict = |verdict: Verdict| rows.iter().filter(|row| row.verdict == verdict).count();
+        let counts = Counts {
+            slices: rows.len(),
+            positives: rows.iter().filter(|row| row.label == 1).count(),
+            groups: metrics::distinct(cases, |_| true),
+            positive_groups: metrics::distinct(cases, |case| case.positive),
+            negative_groups: metrics::distinct(cases, |case| !case.positive),
+            without_group: rows.iter().filter(|row| row.group.is_empty()).count(),
+            accepted: cases.iter().filter(|case| case.answer.is_some()).count(),
+            refused: of_verdict(Verdict::Refused),
+            unreadable: of_verdict(Verdict::Error),
+        };
+        let likenesses: Vec<_> = rows.iter().filter_map(|row| row.likeness.as_deref()).collect();
+        let triage = found.point.map(|[positive_from, negative_to]| operating_point::Triage {
+            positive_from,
+            negative_to,
+            ppv: wish.ppv,
+            npv: wish.npv,
+            confidence: wish.confidence,
+            prevalence: wish.prevalence,
+        });
+        Acceptance {
+            schema: 1,
+            kind: "acceptance test",
+            site: arguments.site.clone(),
+            made: day::today(),
+            valid_until: day::in_days(arguments.days),
+            program: Program { name: "lungglass", version: env!("CARGO_PKG_VERSION") },
+            model: (&classifier.model).into(),
+            device: classifier.device.to_string(),
+            warnings: warnings(&counts, &wish),
+            counts,
+            threshold: point.threshold,
+            uncertain: point.uncertain,
+            measures: estimates(cases, f64::from(point.threshold)),
+            calibration: calibration(cases),
+            refusals: lost(rows, cases, Verdict::Refused),
+            errors: lost(rows, cases, Verdict::Error),
+            drift: drift::drift(&likenesses, &classifier.model.gate),
+            why: triage.is_none().then(|| why(&found, &wish)),
+            triaged: triage.map(|triage| triaged(cases, &triage)),
+            triage,
+            wanted: Wanted { ppv: wish.ppv, npv: wish.npv, confidence: wish.confidence, prevalence: wish.prevalence },
+            sides: Sides {
+                drawn: found.drawn,
+                confidence: 1.0 - wish.error(),
+                positive: side(&found.positive),
+                negative: side(&found.negative),
+            },
+            assumed: ASSUMED.to_vec(),
+            baseline: Baseline::of(rows, cases),
+        }
+    }
+
+    /// The settings file, where there is a triage.
+    fn settings(&self, classifier: &Classifier, seal: &str) -> Option<LocalPoint> {
+        let model = &classifier.model;
+        Some(LocalPoint {
+            schema: operating_point::SCHEMA,
+            site: self.site.clone(),
+            made: self.made.clone(),
+            valid_until: self.valid_until.clone(),
+            program: self.program.version.to_string(),
+            acceptance: seal.to_string(),
+            network: Network { name: model.name.clone(), version: model.version.clone(), sha256: model.sha256.clone() },
+            triage: self.triage?,
+            drift: self.baseline.limits(),
+        })
+    }
+
+    fn summary(&self, out: &str) -> String {
+        let Counts { slices, groups, positives, refused, unreadable, .. } = self.counts;
+        let mut text = format!(
+            "{} {} on {slices} slices of {groups} patients or other groups, {positives} with COVID-19; {refused} refused, {unreadable} unreadable\n",
+            self.model.name, self.model.version
+        );
+        for (name, estimate) in self.measures.named() {
+            if ["AUC", "sensitivity", "specificity", "ECE"].contains(&name) {
+                let value = estimate.value.map_or("not defined".to_string(), |value| format!("{value:.3}"));
+                let interval = estimate.ci95.map(|[lo, hi]| format!(" ({lo:.3} to {hi:.3})")).unwrap_or_default();
+                text += &format!("  {name:<12} {value}{interval}\n");
+            }
+        }
+        for warning in &self.warnings {
+            text += &format!("  note: {warning}\n");
+        }
+        text += &match (&self.triage, &self.why) {
+            (Some(triage), _) => format!(
+                "operating point: positive from {}, negative to {}, in between look yourself; PPV at least {} and NPV at least {}, \
+                 with a confidence of {}\n",
+                triage.positive_from, triage.negative_to, triage.ppv, triage.npv, triage.confidence
+            ),
+            (None, why) => format!("no operating point: {}\n", why.as_deref().unwrap_or_default()),
+        };
+        text + &format!("Written to {out}\n")
+    }
+}
+
+fn warnings(counts: &Counts, wish: &Wish) -> Vec<String> {
+    let mut warnings = Vec::new();
+    for (count, groups, what) in [
+        (counts.positives, counts.positive_groups, "with COVID-19"),
+        (counts.slices - counts.positives, counts.negative_groups, "of others"),
+    ] {
+        if count < FEW || groups < FEW {
+            warnings.push(format!(
+                "there are only {count} slices {what}, of {groups} patients or other groups: figures that count them are hardly known"
+            ));
+        }
+    }
+    if counts.without_group > 0 {
+        warnings.push(format!(
+            "{} slices have no group and count as patients of their own; where they are of one patient, intervals are too narrow and nothing is guaranteed",
+            counts.without_group
+        ));
+    }
+    match wish.prevalence {
+        None => warnings.push(format!(
+            "PPV and NPV hold where {:.0} % of slices are positive, as here; name another share with --prevalence",
+            100.0 * counts.positives as f64 / counts.slices.max(1) as f64
+        )),
+        Some(share) => warnings.push(format!(
+            "patients were drawn so that {:.0} % of their slices are positive, and PPV and NPV hold there, if slices of each class are like those here",
+            100.0 * share
+        )),
+    }
+    warnings
+}
+
+fn calibration(cases: &[Case]) -> Option<Calibration> {
+    let found = metrics::calibration(cases)?;
+    let estimate = |value: Option<metrics::Value>, none: &str| match value {
+        Some((value, ends)) => Estimate {
+            value: Some(value),
+            ci95: ends,
+            method: match ends {
+                Some(_) => format!("percentile bootstrap over groups, {} draws", metrics::DRAWS),
+                None => "no interval: too few groups, or too many draws leave it undefined".to_string(),
+            },
+        },
+        None => Estimate { value: None, ci95: None, method: none.to_string() },
+    };
+    let apart = "not defined: the scores tell the classes apart without a mistake, or there is one class only";
+    let bins = metrics::bins(cases);
+    let bin = |(at, bin): (usize, &Bin)| BinOf {
+        from: at as f64 / metrics::BINS as f64,
+        slices: bin.positives + bin.negatives,
+        positives: bin.positives,
+        mean_score: (bin.positives + bin.negatives > 0).then(|| bin.sum / (bin.positives + bin.negatives) as f64),
+    };
+    Some(Calibration {
+        in_the_large: estimate(Some(found.in_the_large), ""),
+        slope: estimate(found.slope, apart),
+        intercept: estimate(found.intercept, apart),
+        bins: bins.iter().enumerate().map(bin).collect(),
+    })
+}
+
+/// The code that a reason begins with.
+fn code(row: &Prediction) -> String {
+    let reason = row.reason.as_deref().unwrap_or("unknown");
+    reason.split(':').next().unwrap_or(reason).to_string()
+}
+
+fn lost(rows: &[Prediction], cases: &[Case], verdict: Verdict) -> Vec<Lost> {
+    let mut codes: BTreeMap<String, Vec<Case>> = BTreeMap::new();
+    for (row, case) in rows.iter().zip(cases).filter(|(row, _)| row.verdict == verdict) {
+        codes.entry(code(row)).or_default().push(case.clone());
+    }
+    let lost = |(code, members): (String, Vec<Case>)| Lost {
+        code,
+        slices: members.len(),
+        positives: members.iter().filter(|case| case.positive).count(),
+        groups: metrics::distinct(&members, |_| true),
+    };
+    codes.into_iter().map(lost).collect()
+}
+
+fn side(side: &Side) -> SideOf {
+    let Side { threshold, called, right, at_least, more, nearest } = *side;
+    SideOf { threshold, nearest, called, right, at_least, more_groups: more }
+}
+
+fn triaged(cases: &[Case], triage: &operating_point::Triage) -> Triaged {
+    let called = |positive: bool| {
+        cases.iter().filter(move |case| {
+            let score = case.answer.map(|answer| answer.score as f32);
+            score
+                .is_some_and(|score| if positive { score >= triage.positive_from } else { score <= triage.negative_to })
+        })
+    };
+    let (positive, negative) = (called(true).count(), called(false).count());
+    Triaged {
+        called_positive: positive,
+        called_positive_rightly: called(true).filter(|case| case.positive).count(),
+        called_negative: negative,
+        called_negative_rightly: called(false).filter(|case| !case.positive).count(),
+        look_yourself: cases.len() - positive - negative,
+    }
+}
+
+/// Why these slices give no triage, and what would.
+fn why(found: &Triage, wish: &Wish) -> String {
+    let sides = [(&found.positive, "positive", "PPV", wish.ppv), (&found.negative, "negative", "NPV", wish.npv)];
+    let sentences = sides.into_iter().filter(|(side, ..)| side.threshold.is_none()).map(|(side, word, value, wanted)| {
+        let least = triage::least_calls(wanted, wish.error());
+        let Some(nearest) = side.nearest else {
+            return format!(
+                "no slice has a score by which it could be called {word}; {least} patients of whom one is, all rightly, are the fewest that can show a {value} of {wanted}."
+            );
+        };
+        let (called, right) = (side.called, side.right);
+        let far = if word == "positive" { "from" } else { "to" };
+        let head = format!(
+            "{value}: {word} {far} {nearest}, {right} of {called} patients called {word} are so, which shows {:.3} and not {wanted}",
+            side.at_least
+        );
+        match side.more {
+            Some(more) => format!(
+                "{head}. About {more} patients more like these would do (without a mistake it takes {least} called {word}; here are {} in all).",
+                found.drawn
+            ),
+            None => format!("{head}. More patients like these would not help: the network does not tell them apart well enough."),
+        }
+    });
+    let text = sentences.collect::<Vec<_>>().join(" ");
+    format!("These slices cannot show what was asked for with a confidence of {}. {text}", wish.confidence)
+}
