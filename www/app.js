@@ -3,6 +3,7 @@
 import { byId, say, sayAgain } from './common/page.js';
 import { element } from './common/dom.js';
 import { intake } from './files/intake.js';
+import { unrepeated } from './files/repeats.js';
 import { words } from './locales/words.js';
 import { Pool } from './reading/pool.js';
 import { Progress } from './reading/progress.js';
@@ -18,6 +19,7 @@ import { diagnostics } from './shell/diagnostics.js';
 import { kioskMode } from './shell/kiosk.js';
 import { languageChoice } from './shell/language.js';
 import { licences } from './shell/licences.js';
+import { kiosk } from './shell/mode.js';
 import { modelCard } from './shell/model-card.js';
 import { NetworkChoice, dress } from './shell/network.js';
 import { privacy } from './shell/privacy.js';
@@ -72,25 +74,27 @@ const resultsPanel = new ResultsPanel({
   pool,
   queue,
   results,
+  // Who comes next on a shared machine must not get it back.
+  canUndo: !kiosk,
   onChange() {
     views.count();
     studies.changed();
   },
   onClear() {
     progress.clear();
+    say('repeated', () => '');
     studies.changed(true);
   },
 });
 
 const studies = new Studies(pool, results, () => queue.beside, showStudies);
 
-const studyPanel = new StudyPanel(byId('studies'), byId('study-list'), (record) => views.showCard(record));
+const studyPanel = new StudyPanel(byId('studies'), byId('study-list'), showSlice);
 
 const table = new Table(byId('table'), {
   results,
   studies,
-  // What could not be read has nothing to look at.
-  onOpen: (record) => (record.reading.source ? openViewer(record) : views.showCard(record)),
+  onOpen: showSlice,
 });
 
 const views = new Views(results, table);
@@ -120,6 +124,16 @@ function showStudies() {
   viewer.restack();
 }
 
+/**
+ * In the viewer; what could not be read has nothing to look at there.
+ *
+ * @param {SliceRecord} record
+ */
+function showSlice(record) {
+  if (record.reading.source) openViewer(record);
+  else views.showCard(record);
+}
+
 /** @param {SliceRecord} record */
 function openViewer(record) {
   viewer.open(record, /** @type {Model} */ (pool.model));
@@ -139,12 +153,26 @@ diagnostics(() => ({ pool, counts: results.counts(), readings: results.readings,
 
 pool.start();
 
+/** @type {Promise<void>} What was given before was taken. */
+let taken = Promise.resolve();
+
+/** @param {GivenFile[]} given */
+function take(given) {
+  taken = Promise.all([consented, taken]).then(async () => {
+    const read = results.records.filter(({ reading }) => reading.verdict !== 'error').map(({ handle }) => handle);
+    const fresh = await unrepeated(given, [...read, ...queue.waiting]);
+    const repeated = given.length - fresh.length;
+    say('repeated', () => (repeated > 0 ? words.progress.repeated(repeated) : ''));
+    if (fresh.length > 0) queue.add(fresh);
+  });
+}
+
 const consented = consent(byId('consent', HTMLDialogElement), byId('consent-accept'));
 
 intake({
   input: byId('file-input', HTMLInputElement),
   folderInput: byId('folder-input', HTMLInputElement),
   sample: byId('sample', HTMLButtonElement),
-  onFiles: (given) => consented.then(() => queue.add(given)),
+  onFiles: take,
   onSampleFailure: () => start.fail(() => '', () => words.failure.sample, () => byId('sample').click()),
 });

@@ -58,7 +58,7 @@ test('one file from a disk reads like the site, and asks nobody for anything', a
   await visit.page.click(id('cancel'));
   await visit.page.waitForFunction((queued) => !document.querySelector(queued), {}, id('queued'));
   const kept = (await visit.page.$$(id('result'))).length;
-  await visit.choose([inputs[0]]);
+  await visit.choose([await files.put(all.find(isJudged).input, 'later')]);
   await visit.results(kept + 1);
 
   assert.deepEqual(outside(visit), []);
@@ -186,6 +186,62 @@ for (const [how, address] of [['?kiosk', '?kiosk'], ['#kiosk', '#kiosk'], ['#kio
     await visit.close();
   });
 }
+
+test('a kiosk is cleared from within the viewer and every other dialog, and its last words cover the slice', async () => {
+  const address = new URL('?kiosk', PAGE).href;
+  for (const opener of ['open-viewer', 'model-card', 'privacy', 'diagnostics', 'licences']) {
+    const visit = await browser.visit({ address });
+    await visit.accept();
+    await visit.page.click(id('sample'));
+    await visit.results(1);
+    await visit.page.$eval(opener === 'open-viewer' ? id(opener) : `#${opener}-open`, (button) => button.click());
+    await visit.page.waitForSelector('dialog[open]');
+    const button = await visit.page.waitForSelector(`dialog[open] ${id('kiosk-clear-here')}`, { visible: true });
+    assert.equal(await button.evaluate((node) => node.innerText), 'Clear everything');
+    await Promise.all([visit.page.waitForNavigation(), button.click()]);
+    await consentAsked(visit);
+    assert.equal((await visit.page.$$(id('result'))).length, 0, opener);
+    assert.deepEqual(visit.complaints(), []);
+    await visit.close();
+  }
+
+  // Where nobody is, the slice is not seen behind the question whether somebody is.
+  const visit = await browser.visit({ address: new URL('?kiosk=0.3', PAGE).href });
+  await visit.accept();
+  await visit.page.click(id('sample'));
+  await visit.results(1);
+  await visit.page.click(id('open-viewer'));
+  await visit.page.waitForSelector('[data-pixels="full"]');
+  await visit.page.waitForSelector(id('kiosk-countdown'), { visible: true });
+  const backdrop = await visit.page.$eval(id('kiosk-countdown'), (dialog) => getComputedStyle(dialog, '::backdrop').backgroundColor);
+  assert.match(backdrop, /^rgb\(/, `${backdrop} lets nothing through`);
+  await visit.page.waitForNavigation();
+  await consentAsked(visit);
+  assert.equal(await visit.page.$eval(id('viewer'), (dialog) => dialog.open), false);
+  await visit.close();
+
+  const phone = await browser.visit({ address, viewport: PHONE });
+  await phone.accept();
+  await phone.page.select(id('language'), 'de');
+  await phone.page.click(id('sample'));
+  await phone.results(1);
+  await phone.page.tap(id('open-viewer'));
+  const over = await phone.page.$$eval('#viewer .viewer-head *', (nodes, width) => nodes.filter((node) => node.checkVisibility() && node.getBoundingClientRect().right > width + 1).length, PHONE.width);
+  assert.equal(over, 0, 'it fits a phone');
+  assert.equal(await phone.page.$eval(id('kiosk-clear-here'), (button) => button.innerText), 'Alles löschen');
+  await phone.close();
+});
+
+test('what a kiosk has cleared cannot be taken back', async () => {
+  const visit = await browser.visit({ address: new URL('?kiosk', PAGE).href });
+  await visit.accept();
+  await visit.page.click(id('sample'));
+  await visit.results(1);
+  await visit.page.click(id('clear'));
+  assert.equal((await visit.page.$$(id('result'))).length, 0);
+  assert.equal(await visit.page.$eval(id('undo-box'), (box) => box.hidden), true);
+  await visit.close();
+});
 
 test('the page without the word is no kiosk', async () => {
   const visit = await browser.visit();

@@ -35,6 +35,8 @@ const CALLS = {
   'progress.waiting': [[[1], '1'], [[7], '7']],
   'progress.done': [[[1], '1'], [[7], '7']],
   'progress.cancelled': [[[3, 12], '3', '12']],
+  'progress.goOn': [[[1], '1'], [[7], '7']],
+  'progress.repeated': [[[1], '1'], [[7], '7']],
   counts: [[[{ judged: 3, refused: 2, error: 7 }], '3', '2', '7'], [[{ judged: 1, refused: 0, error: 0 }], '1']],
   'batch.skipped': [[[1], '1'], [[7], '7']],
   'batch.more': [[[7], '7']],

@@ -75,9 +75,12 @@ test('a folder is one study: its slices are ranked, and what was refused or brok
   assert.match(study.text, new RegExp(`highest score is ${fixed(ranked[0].score)}, in slice ${ranked[0].slice}\\.`));
   assert.match(study.text, /Set aside: 1 not judged, 1 could not be read\./);
 
-  // A high slice leads to its card.
+  // A high slice is shown in the viewer, and the focus comes back to it.
   await visit.page.click(id('highest'));
-  assert.equal(await visit.page.evaluate(() => document.activeElement.dataset.file), results[ranked[0].slice - 1].file);
+  await visit.page.waitForSelector(`${id('viewer')}[open]`);
+  assert.equal(await visit.page.$eval('#viewer-file', (node) => node.textContent), results[ranked[0].slice - 1].file);
+  await visit.page.keyboard.press('Escape');
+  assert.equal(await visit.page.evaluate(() => document.activeElement.dataset.testid), 'highest');
   const told = await visit.page.$eval(id('study'), (node) => node.textContent);
   assert.match(told, /nobody has validated it/);
   assert.doesNotMatch(told, /detect|diagnos|infect|disease/i);

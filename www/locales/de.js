@@ -39,7 +39,7 @@ export default {
 
   queue: { label: 'Fortschritt', cancel: 'Abbrechen', waiting: 'Wartende Dateien' },
 
-  results: { title: 'Ergebnisse', csv: 'CSV speichern', json: 'JSON speichern', print: 'Drucken', clear: 'Alle entfernen' },
+  results: { title: 'Ergebnisse', csv: 'CSV speichern', json: 'JSON speichern', print: 'Drucken', clear: 'Alle entfernen', cleared: 'Alle Ergebnisse wurden entfernt.', undo: 'Rückgängig' },
 
   batch: {
     chooseFolder: 'Ordner auswählen',
@@ -222,7 +222,9 @@ export default {
     left: (seconds) => `, noch etwa ${format.duration(seconds)}`,
     waiting: (total) => `${count(total, { one: 'Datei wartet', other: 'Dateien warten' })} auf das Auswerteprogramm`,
     done: (total) => `${count(total, { one: 'Schicht', other: 'Schichten' })} fertig.`,
-    cancelled: (done, total) => `Nach ${format.integer(done)} von ${format.integer(total)} abgebrochen. Nicht Gelesenes wurde entfernt.`,
+    cancelled: (done, total) => `Nach ${format.integer(done)} von ${format.integer(total)} abgebrochen. Der Rest kann weitergehen.`,
+    goOn: (/** @type {number} */ files) => `Mit ${count(files, { one: 'Datei', other: 'Dateien' })} weitermachen`,
+    repeated: (/** @type {number} */ files) => `${count(files, { one: 'Datei war', other: 'Dateien waren' })} schon da und zählt einfach.`,
   },
 
   counts: ({ judged, refused, error }) => [

@@ -38,7 +38,7 @@ export default {
 
   queue: { label: 'Progress', cancel: 'Cancel', waiting: 'Files waiting' },
 
-  results: { title: 'Readings', csv: 'Save CSV', json: 'Save JSON', print: 'Print', clear: 'Clear all' },
+  results: { title: 'Readings', csv: 'Save CSV', json: 'Save JSON', print: 'Print', clear: 'Clear all', cleared: 'All readings were cleared.', undo: 'Undo' },
 
   batch: {
     chooseFolder: 'Choose a folder',
@@ -222,7 +222,9 @@ export default {
     left: (/** @type {number} */ seconds) => `, about ${format.duration(seconds)} left`,
     waiting: (/** @type {number} */ total) => `${count(total, { one: 'file is', other: 'files are' })} waiting for the reader`,
     done: (/** @type {number} */ total) => `${count(total, { one: 'slice', other: 'slices' })} done.`,
-    cancelled: (/** @type {number} */ done, /** @type {number} */ total) => `Cancelled after ${format.integer(done)} of ${format.integer(total)}. What was not read was removed.`,
+    cancelled: (/** @type {number} */ done, /** @type {number} */ total) => `Cancelled after ${format.integer(done)} of ${format.integer(total)}. The rest can go on.`,
+    goOn: (/** @type {number} */ files) => `Go on with ${count(files, { one: 'file', other: 'files' })}`,
+    repeated: (/** @type {number} */ files) => `${count(files, { one: 'file was', other: 'files were' })} here already and counted once.`,
   },
 
   counts: (/** @type {{ judged: number, refused: number, error: number }} */ { judged, refused, error }) => [

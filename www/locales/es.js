@@ -39,7 +39,7 @@ export default {
 
   queue: { label: 'Progreso', cancel: 'Cancelar', waiting: 'Archivos en espera' },
 
-  results: { title: 'Lecturas', csv: 'Guardar CSV', json: 'Guardar JSON', print: 'Imprimir', clear: 'Borrar todo' },
+  results: { title: 'Lecturas', csv: 'Guardar CSV', json: 'Guardar JSON', print: 'Imprimir', clear: 'Borrar todo', cleared: 'Se borraron todas las lecturas.', undo: 'Deshacer' },
 
   batch: {
     chooseFolder: 'Elegir una carpeta',
@@ -222,7 +222,9 @@ export default {
     left: (seconds) => `, tiempo restante aproximado: ${format.duration(seconds)}`,
     waiting: (total) => `${count(total, { one: 'archivo espera', other: 'archivos esperan' })} al lector`,
     done: (total) => `${count(total, { one: 'corte terminado', other: 'cortes terminados' })}.`,
-    cancelled: (done, total) => `Cancelado tras ${format.integer(done)} de ${format.integer(total)}. Se quitó lo que no se había leído.`,
+    cancelled: (done, total) => `Cancelado tras ${format.integer(done)} de ${format.integer(total)}. El resto puede continuar.`,
+    goOn: (/** @type {number} */ files) => `Continuar con ${count(files, { one: 'archivo', other: 'archivos' })}`,
+    repeated: (/** @type {number} */ files) => `${count(files, { one: 'archivo ya estaba y cuenta', other: 'archivos ya estaban y cuentan' })} una sola vez.`,
   },
 
   counts: ({ judged, refused, error }) => [

@@ -39,7 +39,7 @@ export default {
 
   queue: { label: 'Progression', cancel: 'Annuler', waiting: 'Fichiers en attente' },
 
-  results: { title: 'Lectures', csv: 'Enregistrer en CSV', json: 'Enregistrer en JSON', print: 'Imprimer', clear: 'Tout effacer' },
+  results: { title: 'Lectures', csv: 'Enregistrer en CSV', json: 'Enregistrer en JSON', print: 'Imprimer', clear: 'Tout effacer', cleared: 'Toutes les lectures ont été effacées.', undo: 'Annuler l’effacement' },
 
   batch: {
     chooseFolder: 'Choisir un dossier',
@@ -222,7 +222,9 @@ export default {
     left: (seconds) => `, encore ${format.duration(seconds)} environ`,
     waiting: (total) => `${count(total, { one: 'fichier attend', other: 'fichiers attendent' })} le lecteur`,
     done: (total) => `${count(total, { one: 'coupe traitée', other: 'coupes traitées' })}.`,
-    cancelled: (done, total) => `Annulé après ${format.integer(done)} sur ${format.integer(total)}. Ce qui n’était pas lu a été retiré.`,
+    cancelled: (done, total) => `Annulé après ${format.integer(done)} sur ${format.integer(total)}. Le reste peut continuer.`,
+    goOn: (/** @type {number} */ files) => `Continuer avec ${count(files, { one: 'fichier', other: 'fichiers' })}`,
+    repeated: (/** @type {number} */ files) => `${count(files, { one: 'fichier était déjà là et compte', other: 'fichiers étaient déjà là et comptent' })} une seule fois.`,
   },
 
   counts: ({ judged, refused, error }) => [

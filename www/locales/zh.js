@@ -39,7 +39,7 @@ export default {
 
   queue: { label: '进度', cancel: '取消', waiting: '等待中的文件' },
 
-  results: { title: '读取结果', csv: '保存 CSV', json: '保存 JSON', print: '打印', clear: '全部清除' },
+  results: { title: '读取结果', csv: '保存 CSV', json: '保存 JSON', print: '打印', clear: '全部清除', cleared: '已清除所有读取结果。', undo: '撤销' },
 
   batch: {
     chooseFolder: '选择文件夹',
@@ -222,7 +222,9 @@ export default {
     left: (seconds) => `，大约还需${format.duration(seconds)}`,
     waiting: (total) => `${integer(total)} 个文件正在等待读取程序`,
     done: (total) => `已完成 ${integer(total)} 个层面。`,
-    cancelled: (done, total) => `已取消：共 ${integer(total)} 个，读取了 ${integer(done)} 个。未读取的已移除。`,
+    cancelled: (done, total) => `已取消：共 ${integer(total)} 个，读取了 ${integer(done)} 个。其余文件可以继续读取。`,
+    goOn: (/** @type {number} */ files) => `继续读取 ${integer(files)} 个文件`,
+    repeated: (/** @type {number} */ files) => `${integer(files)} 个文件已在列表中，只计一次。`,
   },
 
   counts: ({ judged, refused, error }) => [

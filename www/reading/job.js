@@ -7,31 +7,37 @@ export class Job {
   /** @type {number | null} How many there are to read; null until the file was opened. */
   frames = null;
   /** Readings that were told. */
-  told = 0;
+  told;
   /** @type {Map<number, HeldReading>} By frame, readings that are not told yet. */
   held = new Map();
   /** Workers that read it. */
   readers = 0;
   crashes = 0;
   cancelled = false;
-  #next = 0;
+  #next;
   /** @type {number[]} */
   #again = [];
 
   /**
    * @param {GivenFile & { own?: Container }} given The name is what the readings' `file` begins with. `own` is the container that the file is
    *   itself if it is an archive or has frames.
-   * @param {{ replaces?: SliceRecord | null, only?: number | null }} [again] The record of a result that is read again, and the only frame
-   *   to read then; null for all.
+   * @param {{ replaces?: SliceRecord | null, only?: number | null, after?: number | null }} [again] The record of a result that is read
+   *   again, and the only frame to read then; null for all. Or how many frames were told before it was broken off, null if it was not
+   *   opened then.
    */
-  constructor({ file, name, folder, own = container(name) }, { replaces = null, only = null } = {}) {
+  constructor({ file, name, folder, own = container(name) }, { replaces = null, only = null, after = null } = {}) {
     this.file = file;
     this.name = name;
     this.folder = folder;
     this.own = own;
     this.replaces = replaces;
     this.only = only;
+    this.after = after;
+    this.told = this.#next = after ?? 0;
   }
+
+  /** What is left of it once it was broken off: what was not told is read anew. */
+  rest() { return new Job(this, { after: this.frames === null ? this.after : this.told }); }
 
   get left() { return this.frames === null ? 1 : this.frames - this.#next + this.#again.length; }
 
@@ -40,7 +46,10 @@ export class Job {
   /** @param {number} frame One that was taken and not read. */
   putBack(frame) { this.#again.push(frame); }
 
-  get expected() { return this.frames ?? 1; }
+  /** How many frames are to be read, as far as that is known. */
+  get expected() { return this.frames === null ? 1 : Math.max(0, this.frames - (this.after ?? 0)); }
+
+  get untold() { return this.expected + (this.after ?? 0) - this.told; }
 
   /**
    * The number that the opened file knows the frame by.

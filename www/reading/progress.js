@@ -15,14 +15,16 @@ export class Progress {
   }
 
   /** @param {import('./queue.js').QueueState} state */
-  show({ waiting, files, done, total, secondsLeft, skipped, beside, cancelled }) {
+  show({ waiting, files, done, total, secondsLeft, skipped, beside, cancelled, stopped }) {
     const busy = files > 0;
     // No listener while there is nothing to lose: it would keep a browser from holding the page for the way back.
     if (busy) addEventListener('beforeunload', this.#stay);
     else removeEventListener('beforeunload', this.#stay);
-    byId('queue').hidden = total === 0;
+    byId('queue').hidden = total === 0 && stopped === 0;
     byId('queue').classList.toggle('busy', busy);
     byId('cancel').hidden = !busy;
+    byId('go-on').hidden = stopped === 0;
+    say('go-on', () => words.progress.goOn(stopped));
     byId('queue-bar').hidden = !busy;
     byId('queue-bar', HTMLProgressElement).value = total > 0 ? done / total : 0;
     byId('waiting').hidden = !busy;

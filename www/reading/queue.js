@@ -51,6 +51,7 @@ const NO_IMAGE = ['not_an_image', 'no_images'];
  * @property {number} skipped Files and entries that were left out: no images.
  * @property {StudyBeside[]} beside Files and entries that were set aside as a whole.
  * @property {boolean} cancelled
+ * @property {number} stopped Files that were broken off, and can go on.
  */
 
 /** @typedef {import('./worker-client.js').WorkerClient} WorkerClient */
@@ -66,6 +67,8 @@ export class Queue {
   #jobs = [];
   /** @type {Errand[]} */
   #errands = [];
+  /** @type {Job[]} What was broken off. */
+  #stopped = [];
   #held = 0;
   /** @type {Timer | null} */
   #timer = null;
@@ -94,6 +97,9 @@ export class Queue {
   skipped = 0;
   /** @type {StudyBeside[]} Files and entries that were set aside as a whole since the last `forget`. */
   beside = [];
+
+  /** The files that are still to be read. */
+  get waiting() { return this.#jobs.map(({ file, name }) => ({ file, name })); }
 
   get busy() { return this.#jobs.length > 0; }
 
@@ -130,12 +136,32 @@ export class Queue {
     });
   }
 
-  /** Forgets what is not read yet. What is being read stops at once. Gives the records that were to be replaced. */
+  /** Goes on with what was broken off, behind what waits. */
+  goOn() { this.#append(this.#stopped.splice(0)); }
+
+  /** Forgets what it keeps of files that came before, and gives it, so that `restore` can take it back. Nothing is being read. */
+  forget() {
+    const kept = { skipped: this.skipped, beside: this.beside, stopped: this.#stopped.splice(0) };
+    [this.skipped, this.beside] = [0, []];
+    this.#changed(true);
+    return kept;
+  }
+
+  /** @param {ReturnType<Queue['forget']>} kept */
+  restore({ skipped, beside, stopped }) {
+    this.skipped += skipped;
+    this.beside = [...beside, ...this.beside];
+    this.#stopped.unshift(...stopped);
+    this.#changed(!this.busy);
+  }
+
+  /** Stops what is not read yet, at once; it can go on. Gives the records that were to be replaced. */
   cancel() {
     this.#tellNow();
     const jobs = this.#jobs.splice(0);
     const started = jobs.some((job) => job.readers > 0);
     for (const job of jobs) job.cancelled = true;
+    this.#stopped.push(...jobs.filter(({ replaces }) => replaces === null).map((job) => job.rest()));
     this.#held = 0;
     this.#changed(true);
     if (started) this.#pool.cancel();
@@ -235,7 +261,7 @@ export class Queue {
         if (job.cancelled) return;
         const isAside = opened.isAside && job.folder !== null;
         this.#expect(job, isAside ? 0 : job.only === null ? opened.frames : 1);
-        if (job.replaces === null) {
+        if (job.replaces === null && job.after === null) {
           this.skipped += opened.skipped;
           if (isAside || !opened.isAside) this.#setAside(opened.setAside, isAside ? job.folder : job.own);
         }
@@ -282,12 +308,8 @@ export class Queue {
    * @param {Job} job
    */
   #ahead(job) {
-    let sum = 0;
-    for (const other of this.#jobs) {
-      if (other === job) break;
-      sum += other.expected - other.told;
-    }
-    return sum;
+    const at = this.#jobs.indexOf(job);
+    return this.#jobs.slice(0, at < 0 ? this.#jobs.length : at).reduce((sum, other) => sum + other.untold, 0);
   }
 
   /** The model of what reads, which is ready whenever something was read. */
@@ -399,8 +421,9 @@ export class Queue {
    * @param {number} frames
    */
   #expect(job, frames) {
-    this.#slices += frames - job.expected;
+    this.#slices -= job.expected;
     job.frames = frames;
+    this.#slices += job.expected;
   }
 
   #changed(cancelled = false) {
@@ -416,6 +439,7 @@ export class Queue {
       skipped: this.skipped,
       beside: this.beside,
       cancelled,
+      stopped: this.#stopped.length,
     });
   }
 }

@@ -1,7 +1,11 @@
-// What becomes of the queue's readings, and the buttons for all of them: read the failed again, cancel, clear. Owns the head of the list.
+// What becomes of the queue's readings, and the buttons for all of them: read the failed again, cancel and go on, clear and take that back.
+// Owns the head of the list.
 
 import { byId, say } from '../common/page.js';
 import { words } from '../locales/words.js';
+
+// What was cleared can be taken back for so many milliseconds.
+const MAX_UNDO = 10_000;
 
 export class ResultsPanel {
   #pool;
@@ -11,16 +15,19 @@ export class ResultsPanel {
   #onClear;
   /** @type {Promise<void> | null} */
   #planned = null;
+  /** @type {{ records: ReturnType<import('./results.js').Results['clear']>, queue: ReturnType<import('../reading/queue.js').Queue['forget']>, timer: Timer } | null} What was cleared and can be taken back. */
+  #cleared = null;
 
   /**
    * @param {object} page
    * @param {import('../reading/pool.js').Pool} page.pool
    * @param {import('../reading/queue.js').Queue} page.queue
    * @param {import('./results.js').Results} page.results
+   * @param {boolean} page.canUndo Whether what was cleared can be taken back for a while.
    * @param {() => void} page.onChange There are other results than before.
    * @param {() => void} page.onClear All was removed.
    */
-  constructor({ pool, queue, results, onChange, onClear }) {
+  constructor({ pool, queue, results, canUndo, onChange, onClear }) {
     this.#pool = pool;
     this.#queue = queue;
     this.#results = results;
@@ -28,7 +35,12 @@ export class ResultsPanel {
     this.#onClear = onClear;
     byId('cancel').addEventListener('click', () => this.#cancel());
     byId('retry-failed').addEventListener('click', () => this.retry(results.failed()));
-    byId('clear').addEventListener('click', () => this.clear());
+    byId('go-on').addEventListener('click', () => queue.goOn());
+    byId('clear').addEventListener('click', () => {
+      this.clear(canUndo);
+      byId(canUndo ? 'undo' : 'intake').focus();
+    });
+    byId('undo').addEventListener('click', () => this.#undo());
   }
 
   /**
@@ -65,15 +77,35 @@ export class ResultsPanel {
     this.#queue.retry(failed);
   }
 
-  /** Removes everything, read or not. */
-  clear() {
+  /** Removes everything, read or not; for a while that can be undone, if it is said so. */
+  clear(canUndo = false) {
+    this.#forget();
     if (this.#queue.busy) this.#cancel();
-    this.#results.clear();
-    this.#queue.skipped = 0;
-    this.#queue.beside = [];
+    const [records, queue] = [this.#results.clear(), this.#queue.forget()];
+    if (canUndo) this.#cleared = { records, queue, timer: setTimeout(() => this.#forget(), MAX_UNDO) };
+    byId('undo-box').hidden = !this.#cleared;
     this.#show();
     this.#onClear();
-    byId('intake').focus();
+  }
+
+  /** What was cleared is gone for good. */
+  #forget() {
+    if (!this.#cleared) return;
+    clearTimeout(this.#cleared.timer);
+    this.#cleared = null;
+    const box = byId('undo-box');
+    if (box.contains(document.activeElement)) byId('intake').focus();
+    box.hidden = true;
+  }
+
+  #undo() {
+    if (!this.#cleared) return;
+    const { records, queue } = this.#cleared;
+    this.#results.restore(records);
+    this.#queue.restore(queue);
+    this.#forget();
+    this.#show();
+    byId('results-title').focus();
   }
 
   #cancel() {

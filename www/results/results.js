@@ -245,7 +245,9 @@ export class Results {
     card.focus();
   }
 
+  /** Removes all, and gives it, so that `restore` can take it back. */
   clear() {
+    const { records } = this;
     this.#groups.disconnect();
     this.#cards.disconnect();
     this.#list.replaceChildren();
@@ -256,6 +258,27 @@ export class Results {
     this.#counts = none();
     this.#byNode.clear();
     this.#withPixels.clear();
+    return records;
+  }
+
+  /**
+   * Takes back what was removed, behind what has come since.
+   *
+   * @param {Listed[]} records
+   */
+  restore(records) {
+    for (const record of records) {
+      record.near = false;
+      this.records.push(record);
+      this.#count(record, 1);
+      this.#put(record, (node) => this.#append(node));
+      record.card.say();
+    }
+    if (this.#isLong && !this.#isMeasured) this.#measure();
+    for (const record of this.records) {
+      if (!this.#isLong) this.#unfold(record);
+      else if (!record.near) record.card.fold();
+    }
   }
 
   /** How many there are of each verdict. */

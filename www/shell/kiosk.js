@@ -1,6 +1,7 @@
 // The kiosk on a shared machine: clears everything when nobody has used the page for a while, and at a touch. Nothing is remembered
 // there (see storage.js), so that a fresh load is a first visit.
 
+import { element } from '../common/dom.js';
 import { byId, say } from '../common/page.js';
 import { inOneFile } from '../common/published.js';
 import { format, words } from '../locales/words.js';
@@ -52,6 +53,21 @@ export function kioskMode({ clear }) {
     count(Math.ceil(left));
   }, 250);
   byId('kiosk-clear').addEventListener('click', clearAll);
+  for (const close of document.querySelectorAll('dialog [data-close]')) close.before(clearButton(clearAll));
+}
+
+/**
+ * What lies under a dialog cannot be reached: each has a button of its own.
+ *
+ * @param {() => void} clearAll
+ */
+function clearButton(clearAll) {
+  const button = element('button.quiet', words.offline.kiosk.clear);
+  button.type = 'button';
+  button.dataset.words = 'offline.kiosk.clear';
+  button.dataset.testid = 'kiosk-clear-here';
+  button.addEventListener('click', clearAll);
+  return button;
 }
 
 /** @param {number} seconds */
