@@ -9,6 +9,7 @@ import { Pool } from './reading/pool.js';
 import { Progress } from './reading/progress.js';
 import { Queue } from './reading/queue.js';
 import { WorkerClient } from './reading/worker-client.js';
+import { means } from './results/means.js';
 import { Results } from './results/results.js';
 import { ResultsPanel } from './results/results-panel.js';
 import { Table } from './results/table.js';
@@ -115,6 +116,7 @@ function showModel(model) {
   dress(model);
   say('model-card-body', () => modelCard(model));
   if (offline.state === null) offline.start();
+  say('means', () => means(model));
   say('footer-model', () => [`${words.footer.model(`${model.name} ${model.version}`)} `, element('code', model.sha256.slice(0, 12))]);
 }
 
@@ -139,7 +141,7 @@ function openViewer(record) {
   viewer.open(record, /** @type {Model} */ (pool.model));
 }
 
-saving({ pool, results, studies });
+saving({ pool, results, studies, measuredOn: (record) => viewer.measuredOn(record) });
 
 // Files that wait for a reader which does not come are forgotten like all else.
 kioskMode({ clear: () => resultsPanel.clear() });

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { isError, isJudged, isRefused } from './cases.mjs';
 import { parseCsv, saved } from './saved.mjs';
-import { placed, uid } from './series.mjs';
+import { placed, rewritten, uid } from './series.mjs';
 import { all, browser, files, readyVisit, slice } from './suite.mjs';
 import { id } from './visit.mjs';
 
@@ -90,6 +90,65 @@ test('what is saved holds all that makes a reading repeatable, and no UID', asyn
   await visit.close();
 });
 
+test('the table is for people: the marks of their language, what they look for first, no logit of what was refused', async () => {
+  const { visit, results } = await visitWithStudies();
+  const { page } = visit;
+  const english = await save(visit, 'people-en');
+  const [head, ...rows] = parseCsv(english.csv);
+  assert.deepEqual(head.slice(0, 13), ['file', 'frame', 'verdict', 'score', 'opacity_share', 'opacity_ground_glass', 'opacity_consolidation', 'study', 'slice', 'instance_number', 'position_mm', 'measured', 'refusal_message']);
+  const column = (name, from = rows) => from.map((row) => row[head.indexOf(name)]);
+  assert.deepEqual(column('position_mm').slice(0, 4), ['10', '20', '10', '20']);
+  for (const [at, { verdict }] of results.entries()) {
+    assert.equal(column('logit')[at] === '', ['refused', 'error'].includes(verdict), `a logit of what is ${verdict}`);
+  }
+  assert.ok(JSON.parse(english.json).some(({ verdict, logit }) => verdict === 'refused' && logit !== null), 'programs get it');
+
+  for (const [language, choice, separator, mark] of [['de', 'language', ';', ','], ['fr', 'language', ';', ','], ['zh', 'language', ',', '.'], ['de', 'point', ',', '.'], ['en', 'comma', ';', ',']]) {
+    await page.select(id('language'), language);
+    await page.select(id('csv-style'), choice);
+    const { csv, json } = await save(visit, `people-${language}-${choice}`);
+    const [names, ...cells] = parseCsv(csv, separator);
+    assert.deepEqual(names, head, `${language} ${choice}`);
+    assert.deepEqual(column('score', cells), column('score').map((score) => score.replace('.', mark)));
+    assert.deepEqual(column('file', cells), column('file'));
+    assert.equal(typeof JSON.parse(json)[0].score, 'number', 'programs get points');
+  }
+  assert.deepEqual(visit.complaints(), []);
+  await visit.close();
+});
+
+test('what was measured is saved and printed, with the band and how the slice was taken', async () => {
+  const visit = await readyVisit();
+  const { page } = visit;
+  const folder = join(files.folder, 'measured-series');
+  await mkdir(folder);
+  for (const [at, height] of [30, 20].entries()) {
+    let bytes = await placed({ height, series: 91 });
+    for (const [tag, vr, value] of [['0020,0013', 'IS', String(40 + at)], ['0018,1210', 'SH', 'B60f']]) bytes = rewritten(bytes, tag, vr, value);
+    await writeFile(join(folder, `${at}.dcm`), bytes);
+  }
+  await (await page.$(id('folder-input'))).uploadFile(folder);
+  await visit.results(2);
+  await page.waitForSelector(id('study'));
+  await page.click(id('open-viewer'));
+  await page.waitForSelector('[data-pixels="full"]');
+  for (const key of ['d', 'Enter', ...Array(20).fill('ArrowRight'), 'Enter', 'Escape', 'Escape']) await page.keyboard.press(key);
+  const { csv } = await save(visit, 'measured');
+  const [head, ...rows] = parseCsv(csv);
+  const column = (name) => rows.map((row) => row[head.indexOf(name)]);
+  assert.deepEqual(column('measured'), ['Length: 12.5 mm', '']);
+  assert.deepEqual([column('instance_number'), column('position_mm'), column('kernel'), column('thickness_mm')], [['40', '41'], ['30', '20'], ['B60f', 'B60f'], ['1', '1']]);
+  await print(visit);
+  const sheet = await page.$eval(id('sheet'), (node) => node.textContent);
+  assert.match(sheet, /Length: 12\.5 mm/);
+  assert.match(sheet, /image 40 · 30 mm · Thickness 1 mm · Kernel B60f/);
+  assert.match(sheet, /Opacity: \d+% of the lungs/);
+  assert.ok(await page.$eval(`${id('sheet')} .scale-band`, (band) => band !== null), 'the band is drawn');
+  assert.equal(await pages(page, 'A4'), 1);
+  assert.deepEqual(visit.complaints(), []);
+  await visit.close();
+});
+
 test('file names are left out of what is saved, printed and told, if a person wants it', async () => {
   const { visit } = await visitWithStudies();
   assert.ok((await print(visit)).includes(SECRET), 'paper names files');
@@ -125,7 +184,7 @@ test('paper has one page a study, with its pictures and what the page must say, 
     assert.match(text, /Not a medical device/);
     assert.match(text, /nobody has validated it/);
     assert.match(text, /[0-9a-f]{64}/);
-    assert.match(text, /operating point/);
+    assert.match(text, /threshold 0\.40/);
   }
   await page.emulateMediaType('print');
   for (const hidden of ['drop-zone', 'export-csv', 'result', 'diagnostics', 'study']) {

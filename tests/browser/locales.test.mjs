@@ -60,6 +60,9 @@ const CALLS = {
   'card.scale': [[[0.336, 0.4, [0.3, 0.5]], '336', '40', '30', '50']],
   'card.threshold': [[[0.336], '34']],
   'card.band': [[[[0.31, 0.52]], '31', '52']],
+  'card.means.threshold': [[[0.4], '40']],
+  'card.means.test': [[[0.84, 0.77], '84', '77']],
+  'card.means.band': [[[[0.27, 0.54]], '27', '54']],
   'card.picture': [[['a.dcm'], 'a.dcm']],
   'card.opacity': [[[{ share: 0.12, ground_glass: 0.09, consolidation: 0.03 }], '12', '9', '3'], [[{ share: 0, ground_glass: 0, consolidation: 0 }], '0']],
   'card.windowOf': [[[-600, 1500], '\u2212600', '1500']],
@@ -123,7 +126,7 @@ function texts(locale, path) {
 }
 
 test('there is a locale for each file, and English is the first', async () => {
-  const files = (await readdir(new URL('../../www/locales/', import.meta.url))).filter((file) => !['classes.js', 'format.js', 'words.js'].includes(file));
+  const files = (await readdir(new URL('../../www/locales/', import.meta.url))).filter((file) => !['classes.js', 'format.js', 'words.js', 'TERMS.md'].includes(file));
   assert.deepEqual(Object.keys(locales).map((code) => `${code}.js`).sort(), files.sort());
   assert.equal(words.languages[0].code, 'en');
   assert.equal(new Set(words.languages.map(({ name }) => name)).size, words.languages.length);
@@ -189,6 +192,31 @@ test('numbers and dates are those of the language', () => {
     es: ['0,336', '< 0,001', '34 %', '30,1 MB', '24 de noviembre de 2026'],
     zh: ['0.336', '< 0.001', '34%', '30.1 MB', '2026年11月24日'],
   });
+});
+
+test('in French no line begins with a sign, and a count is told by the forms of its language', async () => {
+  const strays = leaves(others.fr).filter(([path]) => texts(others.fr, path).some((text) => / [;:!?»%]|« /.test(text)));
+  assert.deepEqual(strays.map(([path]) => path), []);
+  // No form is chosen by hand: languages differ in what they take for one.
+  for (const code of Object.keys(locales)) {
+    const source = await read(`www/locales/${code}.js`);
+    assert.doesNotMatch(source, /[=<>]=?=? ?1 \?/, code);
+  }
+});
+
+test('each language keeps to its list of terms', async () => {
+  const AVOIDED = {
+    en: /operating point/i,
+    de: /Arbeitspunkt|Schwelle\b|Beiseitegelegt|Schichtbetrachter/,
+    fr: /seuil de décision|point de fonctionnement/i,
+    es: /punto de corte/i,
+    zh: /切片|截断值|读取结果/,
+  };
+  for (const [code, locale] of Object.entries(locales)) {
+    for (const [path] of leaves(locale)) for (const text of texts(locale, path)) assert.doesNotMatch(text, AVOIDED[code], `${code} ${path}`);
+  }
+  const terms = await read('www/locales/TERMS.md');
+  for (const { name } of words.languages) assert.ok(terms.includes(name), name);
 });
 
 test('the language is the first wanted one that there is', () => {

@@ -18,15 +18,16 @@ export async function saved(folder, extension) {
 }
 
 /** The rows of a CSV with their cells. It begins with the mark by which a spreadsheet knows it as UTF-8. */
-export function parseCsv(marked) {
+export function parseCsv(marked, separator = ',') {
   if (!marked.startsWith('\uFEFF')) throw new Error('the table has no mark of UTF-8');
   const text = marked.slice(1);
   const rows = [];
   let row = [];
-  for (const [, quoted, plain, end] of text.matchAll(/(?:"((?:[^"]|"")*)"|([^",\r\n]*))(,|\r\n|$)/g)) {
+  const cells = new RegExp(`(?:"((?:[^"]|"")*)"|([^"${separator}\\r\\n]*))(${separator}|\\r\\n|$)`, 'g');
+  for (const [, quoted, plain, end] of text.matchAll(cells)) {
     if (end === '' && quoted === undefined && plain === '' && row.length === 0) break;
     row.push(quoted?.replaceAll('""', '"') ?? plain);
-    if (end !== ',') {
+    if (end !== separator) {
       rows.push(row);
       row = [];
     }

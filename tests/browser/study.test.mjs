@@ -42,7 +42,7 @@ test('slices of two series in one selection, over several workers, become two st
   const [first, second] = await summaries(visit, 2);
   assert.deepEqual([first.kind, first.title, second.title], ['series', 'Series 1', 'Series 2']);
   assert.deepEqual([first.bars.length, second.bars.length], [3, 2]);
-  assert.match(first.text, new RegExp(`of 3 judged slices score above the operating point.*${fixed(results[0].score)}`));
+  assert.match(first.text, new RegExp(`of 3 judged slices score above the threshold.*${fixed(results[0].score)}`));
 
   // In the table each slice has its number: from the head, whatever the order of the files.
   await visit.page.click(id('view-table'));

@@ -3,7 +3,7 @@
 import { formatter } from './format.js';
 
 const format = formatter('de');
-const { count, percent, two } = format;
+const { count, form, percent, two } = format;
 
 /** @type {import('./words.js').Words} */
 export default {
@@ -21,7 +21,7 @@ export default {
 
   intro: {
     title: 'Thorax-CT-Schichten, auf diesem Gerät ausgewertet',
-    text: 'Jede Schicht erhält einen kalibrierten Modellscore für COVID-19 und eine Karte, die zeigt, woher in der Schicht er stammt. Ein Bild, das keine Thorax-CT-Schicht ist, wird mit Begründung abgelehnt.',
+    text: 'Jede Schicht erhält einen kalibrierten Modellscore für COVID-19 und eine Karte, die zeigt, woher in der Schicht er stammt. Ein Bild, das nicht wie eine Thorax-CT-Schicht aussieht, wird mit Begründung abgelehnt.',
     use: 'Für Forschung und Lehre.',
     limits: 'Kein Medizinprodukt. Ein Score ist keine Diagnose.',
   },
@@ -39,7 +39,7 @@ export default {
 
   queue: { label: 'Fortschritt', cancel: 'Abbrechen', waiting: 'Wartende Dateien' },
 
-  results: { title: 'Ergebnisse', csv: 'CSV speichern', json: 'JSON speichern', print: 'Drucken', clear: 'Alle entfernen', cleared: 'Alle Ergebnisse wurden entfernt.', undo: 'Rückgängig' },
+  results: { title: 'Ergebnisse', csv: 'CSV speichern', json: 'JSON speichern', print: 'Drucken', clear: 'Alle entfernen', cleared: 'Alle Ergebnisse wurden entfernt.', undo: 'Rückgängig', csvStyle: 'Wie die CSV-Datei geschrieben wird', csvLanguage: 'wie in dieser Sprache', csvPoint: 'Komma, Dezimalpunkt', csvComma: 'Semikolon, Dezimalkomma' },
 
   batch: {
     chooseFolder: 'Ordner auswählen',
@@ -57,11 +57,11 @@ export default {
     pictures: 'Einzelne Bilder',
     slice: (slice) => `Schicht ${format.integer(slice)}`,
     slices: (slices) => count(slices, { one: 'Schicht', other: 'Schichten' }),
-    share: (positive, judged, uncertain) => `Von ${count(judged, { one: 'bewerteten Schicht', other: 'bewerteten Schichten' })} ${positive === 1 ? 'liegt' : 'liegen'} ${format.integer(positive)} mit dem Score über dem Schwellenwert und ${format.integer(uncertain)} im Unsicherheitsbereich.`,
+    share: (positive, judged, uncertain) => `Von ${count(judged, { one: 'bewerteten Schicht', other: 'bewerteten Schichten' })} ${form(positive, { one: 'liegt', other: 'liegen' })} ${format.integer(positive)} mit dem Score über dem Schwellenwert und ${format.integer(uncertain)} im Unsicherheitsbereich.`,
     highest: (score, slice) => `Der höchste Score ist ${format.score(score)}, in Schicht ${format.integer(slice)}.`,
     opacity: ({ share, ground_glass, consolidation }) => `Verschattung in den bewerteten Schichten im Mittel: ${percent(share)} der Lunge (Milchglastrübung ${percent(ground_glass)}, Konsolidierung ${percent(consolidation)}).`,
     noneJudged: (slices) => `Von ${count(slices, { one: 'Schicht', other: 'Schichten' })} wurde keine bewertet.`,
-    aside: (refused, unreadable) => `Beiseitegelegt: ${format.integer(refused)} nicht bewertet, ${format.integer(unreadable)} nicht lesbar.`,
+    aside: (refused, unreadable) => `Nicht einbezogen: ${format.integer(refused)} nicht bewertet, ${format.integer(unreadable)} nicht lesbar.`,
     setAside: (kinds) => `Nicht als Schichten gezählt: ${kinds}.`,
     kinds: { localizer: 'Übersichtsaufnahmen', dose_sheet: 'Dosisblätter', structured_report: 'strukturierte Befunde', key_objects: 'Listen von Schlüsselbildern', presentation_state: 'Darstellungszustände', directory: 'DICOMDIR', screen_capture: 'farbige Bildschirmaufnahmen', segmentation: 'Segmentierungen', radiotherapy: 'Objekte der Strahlentherapie', document: 'Dokumente', no_image: 'DICOM-Objekte ohne Bild' },
     stacks: (stacks) => `${format.integer(stacks.length)} Stapel: ${stacks.map(({ name, slices }) => `${name} (${count(slices, { one: 'Schicht', other: 'Schichten' })})`).join('; ')}.`,
@@ -74,7 +74,7 @@ export default {
     unvalidated: 'Das Netz bewertet einzelne Schichten. Diese Zusammenfassung zählt und ordnet deren Scores; sie ist nicht validiert und sagt nichts über einen Menschen aus.',
 
     view: 'Ansicht',
-    cards: 'Karten',
+    cards: 'Kacheln',
     rows: 'Tabelle',
     filter: 'Anzeigen',
     all: 'Alle Ergebnisse',
@@ -102,7 +102,7 @@ export default {
     reads: 'Was ausgewertet wird',
     readsText: 'Einzelne axiale Schichten des Thorax. DICOM-Schichten werden im Lungenfenster gezeigt und ausgewertet, Bilder so, wie sie sind.',
     refuses: 'Was abgelehnt wird',
-    refusesText: 'Fotos, Röntgenbilder, andere Körperregionen und Dokumente erhalten keinen Score. Eine Ablehnung nennt den Grund und den nächsten Schritt.',
+    refusesText: 'Die meisten Bilder, die keine axiale Thorax-CT-Schicht sind, etwa Fotos, Röntgenbilder, andere Körperregionen und Dokumente. Eine Ablehnung nennt den Grund und den nächsten Schritt. Einige werden nicht als solche bemerkt: Ihr Score sagt nichts aus.',
     isNot: 'Was es nicht ist',
     isNotText: 'Gesehen wird eine einzelne Schicht, nicht die Person und nicht ihre Vorgeschichte. Stützen Sie darauf keine Entscheidung über einen Menschen. Die Grenzen stehen in der Modellkarte.',
   },
@@ -239,6 +239,13 @@ export default {
     scale: (score, threshold, [low, high]) => `Modellscore ${format.score(score)} auf einer Skala von 0 bis 1. Schwellenwert ${two(threshold)}, Unsicherheitsbereich ${two(low)} bis ${two(high)}.`,
     threshold: (threshold) => `Schwellenwert ${two(threshold)}`,
     band: ([low, high]) => `Unsicherheitsbereich ${two(low)} bis ${two(high)}`,
+    means: {
+      title: 'Was Schwellenwert und Unsicherheitsbereich bedeuten',
+      threshold: (threshold) => `Ab ${two(threshold)} zählt ein Score als positiv, darunter als negativ. Das ist keine Grenze zwischen gesund und krank.`,
+      test: (sensitivity, specificity) => `Mit diesem Schwellenwert nannte das Netz in seinem offiziellen Test ${percent(sensitivity)} der Schichten mit COVID-19 positiv (Sensitivität) und ${percent(specificity)} der übrigen negativ (Spezifität). Bei Schichten aus einem anderen Krankenhaus ist weniger zu erwarten.`,
+      band: ([low, high]) => `Scores von ${two(low)} bis ${two(high)} liegen so nah am Schwellenwert, dass das Netz dort oft falsch liegt: Die Einordnung lautet dann „unsicher“.`,
+      chosen: 'Wie beide gewählt wurden:',
+    },
     picture: (name) => `Die Schicht ${name}`,
     map: 'Karte dessen, was den Score bewegt hat',
     noPicture: 'Kein Bild',
@@ -248,7 +255,7 @@ export default {
     notes: 'Hinweise zum Lesen',
     time: 'Dauer',
     opacity: ({ share, ground_glass, consolidation }) => `Verschattung: ${percent(share)} der Lunge (Milchglastrübung ${percent(ground_glass)}, Konsolidierung ${percent(consolidation)})`,
-    opacityHelp: 'Anteile an der Lungenfläche dieser Schicht, wie das Netz sie sieht.',
+    opacityHelp: 'Anteile an der Lungenfläche dieser Schicht, vom Netz geschätzt.',
     asStored: 'wie im Bild gespeichert',
     windowOf: (center, width) => `Zentrum ${format.hounsfield(center)}, Breite ${format.hounsfield(width)} HE`,
   },
@@ -256,16 +263,16 @@ export default {
   viewer: {
     open: 'Vergrößern',
     openOf: (file) => `Vergrößern: ${file}`,
-    title: 'Schichtbetrachter',
+    title: 'Viewer',
     slice: 'Schicht',
     position: (number, total) => `Schicht ${format.integer(number)} von ${format.integer(total)}`,
     ofSelection: 'der Auswahl',
     stack: 'Stelle im Stapel',
     previous: 'Vorige Schicht',
     next: 'Nächste Schicht',
-    previousAbove: 'Vorige Schicht über der Schwelle',
-    nextAbove: 'Nächste Schicht über der Schwelle',
-    noneAbove: 'In dieser Richtung liegt keine Schicht über der Schwelle.',
+    previousAbove: 'Vorige Schicht über dem Schwellenwert',
+    nextAbove: 'Nächste Schicht über dem Schwellenwert',
+    noneAbove: 'In dieser Richtung liegt keine Schicht über dem Schwellenwert.',
     highest: 'Höchste',
     play: 'Stapel abspielen',
     pause: 'Anhalten',
@@ -309,7 +316,7 @@ export default {
     },
 
     presets: {
-      network: 'Wie vom Netz gesehen',
+      network: 'Fenster des Netzes',
       lung: 'Lunge',
       mediastinum: 'Mediastinum',
       bone: 'Knochen',
@@ -320,7 +327,7 @@ export default {
     invert: 'Invertieren',
     displayOnly: (center, width) => `Das Fenster ändert nur die Anzeige. Das Netz erhielt Zentrum ${format.hounsfield(center)}, Breite ${format.hounsfield(width)} HE, unabhängig von der Einstellung hier.`,
     noWindow: 'Dieses Bild enthält Grauwerte und keine Hounsfield-Einheiten; daher lässt sich kein Fenster einstellen.',
-    notNow: 'Ohne die Datei lässt sich das Fenster nicht ändern. Die Schicht wird gezeigt, wie das Netz sie gesehen hat.',
+    notNow: 'Ohne die Datei lässt sich das Fenster nicht ändern. Die Schicht wird im Fenster des Netzes gezeigt.',
 
     overlays: 'Über der Schicht',
     mapOf: 'Die Karte zeigt',
@@ -361,7 +368,7 @@ export default {
       step: 'vorherige und nächste Schicht',
       page: 'zehn Schichten zurück und weiter',
       ends: 'erste und letzte Schicht',
-      above: 'nächste und vorige Schicht über der Schwelle',
+      above: 'nächste und vorige Schicht über dem Schwellenwert',
       highest: 'Schicht mit dem höchsten Wert',
       play: 'Stapel abspielen, anhalten',
       zoom: 'vergrößern und verkleinern',

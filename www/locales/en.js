@@ -20,7 +20,7 @@ export default {
 
   intro: {
     title: 'Chest-CT slices, read on this device',
-    text: 'Each slice gets a calibrated model score for COVID-19 and a map of where in the slice the score came from. A picture that is no chest-CT slice is refused, with the reason.',
+    text: 'Each slice gets a calibrated model score for COVID-19 and a map of where in the slice the score came from. A picture that does not look like a chest-CT slice is refused, with the reason.',
     use: 'For research and education.',
     limits: 'Not a medical device. A score is not a diagnosis.',
   },
@@ -38,7 +38,7 @@ export default {
 
   queue: { label: 'Progress', cancel: 'Cancel', waiting: 'Files waiting' },
 
-  results: { title: 'Readings', csv: 'Save CSV', json: 'Save JSON', print: 'Print', clear: 'Clear all', cleared: 'All readings were cleared.', undo: 'Undo' },
+  results: { title: 'Readings', csv: 'Save CSV', json: 'Save JSON', print: 'Print', clear: 'Clear all', cleared: 'All readings were cleared.', undo: 'Undo', csvStyle: 'How the CSV is written', csvLanguage: 'as in this language', csvPoint: 'comma, decimal point', csvComma: 'semicolon, decimal comma' },
 
   batch: {
     chooseFolder: 'Choose a folder',
@@ -56,7 +56,7 @@ export default {
     pictures: 'Single pictures',
     slice: (/** @type {number} */ slice) => `slice ${format.integer(slice)}`,
     slices: (/** @type {number} */ slices) => count(slices, { one: 'slice', other: 'slices' }),
-    share: (/** @type {number} */ positive, /** @type {number} */ judged, /** @type {number} */ uncertain) => `${format.integer(positive)} of ${count(judged, { one: 'judged slice scores', other: 'judged slices score' })} above the operating point, and ${format.integer(uncertain)} in the uncertain band.`,
+    share: (/** @type {number} */ positive, /** @type {number} */ judged, /** @type {number} */ uncertain) => `${format.integer(positive)} of ${count(judged, { one: 'judged slice scores', other: 'judged slices score' })} above the threshold, and ${format.integer(uncertain)} in the uncertain band.`,
     highest: (/** @type {number} */ score, /** @type {number} */ slice) => `The highest score is ${format.score(score)}, in slice ${format.integer(slice)}.`,
     opacity: (/** @type {Opacity} */ { share, ground_glass, consolidation }) => `Opacity in the judged slices, on average: ${percent(share)} of the lungs (ground glass ${percent(ground_glass)}, consolidation ${percent(consolidation)}).`,
     noneJudged: (/** @type {number} */ slices) => `None of ${count(slices, { one: 'slice', other: 'slices' })} was judged.`,
@@ -82,7 +82,7 @@ export default {
 
     settings: 'Model and settings',
     settingsOf: (/** @type {Model} */ { name, version, threshold, uncertain: [low, high], temperature, program }) =>
-      `${name} ${version}, operating point ${two(threshold)}, uncertain band ${two(low)} to ${two(high)}, temperature ${format.setting(temperature)}, LungGlass ${program}`,
+      `${name} ${version}, threshold ${two(threshold)}, uncertain band ${two(low)} to ${two(high)}, temperature ${format.setting(temperature)}, LungGlass ${program}`,
     printed: 'Printed',
     mapLimit: 'The maps show which parts of the lungs a score comes from; they do not outline disease.',
     onlyHighest: (/** @type {number} */ shown, /** @type {number} */ all) => `The ${format.integer(shown)} slices with the highest scores of ${format.integer(all)}; the saved files hold all.`,
@@ -101,7 +101,7 @@ export default {
     reads: 'What it reads',
     readsText: 'Single axial slices of the chest. DICOM slices are shown and read in a lung window; pictures are read as they are.',
     refuses: 'What it refuses',
-    refusesText: 'Photographs, X-rays, other body regions and documents get no score. A refusal says why, and what to do next.',
+    refusesText: 'Most pictures that are no axial chest-CT slice, such as photographs, X-rays, other body regions and documents. A refusal says why, and what to do next. A few are not recognised: their score means nothing.',
     isNot: 'What it is not',
     isNotText: 'It sees one slice, no patient and no history. Do not base any decision about a person on it. The model card lists the limits.',
   },
@@ -192,8 +192,8 @@ export default {
   },
 
   verdict: {
-    positive: 'Score above the operating point',
-    negative: 'Score below the operating point',
+    positive: 'Score above the threshold',
+    negative: 'Score below the threshold',
     uncertain: 'Score in the uncertain band',
     refused: 'Not judged',
     error: 'Could not be read',
@@ -236,9 +236,16 @@ export default {
   card: {
     frame: (/** @type {number} */ frame) => `frame ${frame}`,
     score: 'Model score',
-    scale: (/** @type {number} */ score, /** @type {number} */ threshold, /** @type {number[]} */ [low, high]) => `Model score ${format.score(score)} on a scale from 0 to 1. Operating point ${two(threshold)}, uncertain band ${two(low)} to ${two(high)}.`,
-    threshold: (/** @type {number} */ threshold) => `operating point ${two(threshold)}`,
+    scale: (/** @type {number} */ score, /** @type {number} */ threshold, /** @type {number[]} */ [low, high]) => `Model score ${format.score(score)} on a scale from 0 to 1. Threshold ${two(threshold)}, uncertain band ${two(low)} to ${two(high)}.`,
+    threshold: (/** @type {number} */ threshold) => `threshold ${two(threshold)}`,
     band: (/** @type {number[]} */ [low, high]) => `uncertain band ${two(low)} to ${two(high)}`,
+    means: {
+      title: 'What threshold and band mean',
+      threshold: (/** @type {number} */ threshold) => `From ${two(threshold)} on a score counts as positive, below it as negative. It is no border between health and illness.`,
+      test: (/** @type {number} */ sensitivity, /** @type {number} */ specificity) => `With this threshold the network called ${percent(sensitivity)} of the slices with COVID-19 of its official test positive (sensitivity), and ${percent(specificity)} of the others negative (specificity). On slices of another hospital expect less.`,
+      band: (/** @type {number[]} */ [low, high]) => `Scores from ${two(low)} to ${two(high)} are so near to the threshold that the network is often wrong there: the verdict says that they are uncertain.`,
+      chosen: 'How both were chosen:',
+    },
     picture: (/** @type {string} */ name) => `The slice ${name}`,
     map: 'Map of what moved the score',
     noPicture: 'No picture',
@@ -248,7 +255,7 @@ export default {
     notes: 'Notes on reading',
     time: 'Time',
     opacity: (/** @type {Opacity} */ { share, ground_glass, consolidation }) => `Opacity: ${percent(share)} of the lungs (ground glass ${percent(ground_glass)}, consolidation ${percent(consolidation)})`,
-    opacityHelp: 'Shares of the lungs\' area in this slice, as the network sees it.',
+    opacityHelp: 'Shares of the lungs\' area in this slice, as the network estimates them.',
     asStored: 'as stored in the picture',
     windowOf: (/** @type {number} */ center, /** @type {number} */ width) => `centre ${format.hounsfield(center)}, width ${format.hounsfield(width)} HU`,
   },
@@ -309,7 +316,7 @@ export default {
     },
 
     presets: {
-      network: 'As the network saw it',
+      network: 'Window of the network',
       lung: 'Lung',
       mediastinum: 'Mediastinum',
       bone: 'Bone',
@@ -320,7 +327,7 @@ export default {
     invert: 'Invert',
     displayOnly: (/** @type {number} */ center, /** @type {number} */ width) => `The window changes only what you see. The network was given centre ${format.hounsfield(center)}, width ${format.hounsfield(width)} HU, whatever you set here.`,
     noWindow: 'This picture holds gray levels, not Hounsfield units, so there is no window to set.',
-    notNow: 'Without the file the window cannot be changed. The slice is shown as the network saw it.',
+    notNow: 'Without the file the window cannot be changed. The slice is shown in the window of the network.',
 
     overlays: 'Over the slice',
     mapOf: 'The map shows',
@@ -452,7 +459,7 @@ export default {
     version: 'Version',
     input: 'Input',
     pixels: (/** @type {number} */ size) => `${size} × ${size} pixels`,
-    threshold: 'Operating point',
+    threshold: 'Threshold',
     band: 'Uncertain band',
     range: (/** @type {string} */ low, /** @type {string} */ high) => `${low} to ${high}`,
     temperature: 'Temperature',
@@ -549,7 +556,7 @@ export default {
     in_lungs: 'Inside the lungs',
     share: 'Share',
     dice: 'Dice coefficient of the lungs',
-    called_positive: 'Above the operating point',
+    called_positive: 'Above the threshold',
     raised_by_painted_lesions: 'Raised by painted lesions',
     painted_auc: 'AUC, painted against not',
     inverted_refused: 'Inverted, refused',
@@ -569,7 +576,7 @@ export default {
     bias: 'Bias',
     mean_error_ground_glass: 'Mean error, ground glass',
     mean_error_consolidation: 'Mean error, consolidation',
-    called_positive_in_a_bright_window: 'Above the operating point in a bright window',
+    called_positive_in_a_bright_window: 'Above the threshold in a bright window',
     gate_refuses_of_groups_not_seen: 'What the gate refuses of groups not seen',
     folds_val: 'Held out by fold, COVID-CT',
     folds_sars: 'Held out by fold, SARS-CoV-2-CT',

@@ -3,7 +3,7 @@
 import { formatter } from './format.js';
 
 const format = formatter('es');
-const { count, percent, two } = format;
+const { count, form, percent, two } = format;
 
 /** @type {import('./words.js').Words} */
 export default {
@@ -21,7 +21,7 @@ export default {
 
   intro: {
     title: 'Cortes de TC de tórax, leídos en este dispositivo',
-    text: 'Cada corte recibe una puntuación calibrada del modelo para COVID-19 y un mapa de las zonas del corte de las que procede. Una imagen que no es un corte de TC de tórax se rechaza, con el motivo.',
+    text: 'Cada corte recibe una puntuación calibrada del modelo para COVID-19 y un mapa de las zonas del corte de las que procede. Una imagen que no parece un corte de TC de tórax se rechaza, con el motivo.',
     use: 'Para investigación y docencia.',
     limits: 'No es un producto sanitario. Una puntuación no es un diagnóstico.',
   },
@@ -39,12 +39,12 @@ export default {
 
   queue: { label: 'Progreso', cancel: 'Cancelar', waiting: 'Archivos en espera' },
 
-  results: { title: 'Lecturas', csv: 'Guardar CSV', json: 'Guardar JSON', print: 'Imprimir', clear: 'Borrar todo', cleared: 'Se borraron todas las lecturas.', undo: 'Deshacer' },
+  results: { title: 'Lecturas', csv: 'Guardar CSV', json: 'Guardar JSON', print: 'Imprimir', clear: 'Borrar todo', cleared: 'Se borraron todas las lecturas.', undo: 'Deshacer', csvStyle: 'Cómo se escribe el CSV', csvLanguage: 'según este idioma', csvPoint: 'coma, punto decimal', csvComma: 'punto y coma, coma decimal' },
 
   batch: {
     chooseFolder: 'Elegir una carpeta',
     help: 'También se pueden soltar carpetas y pegar una imagen copiada. En una carpeta se omiten los archivos que no son imágenes.',
-    skipped: (files) => `Se ${files === 1 ? 'omitió' : 'omitieron'} ${count(files, { one: 'archivo que no es una imagen', other: 'archivos que no son imágenes' })}.`,
+    skipped: (files) => `Se ${form(files, { one: 'omitió', other: 'omitieron' })} ${count(files, { one: 'archivo que no es una imagen', other: 'archivos que no son imágenes' })}.`,
     more: (files) => `y ${format.integer(files)} más`,
     retry: 'Leer de nuevo',
     retrying: 'En espera de una nueva lectura',
@@ -57,7 +57,7 @@ export default {
     pictures: 'Imágenes sueltas',
     slice: (slice) => `corte ${format.integer(slice)}`,
     slices: (slices) => count(slices, { one: 'corte', other: 'cortes' }),
-    share: (positive, judged, uncertain) => `De ${count(judged, { one: 'corte evaluado', other: 'cortes evaluados' })}, ${format.integer(positive)} ${positive === 1 ? 'tiene' : 'tienen'} una puntuación por encima del punto de corte y ${format.integer(uncertain)} en la zona de incertidumbre.`,
+    share: (positive, judged, uncertain) => `De ${count(judged, { one: 'corte evaluado', other: 'cortes evaluados' })}, ${format.integer(positive)} ${form(positive, { one: 'tiene', other: 'tienen' })} una puntuación por encima del umbral y ${format.integer(uncertain)} en la zona de incertidumbre.`,
     highest: (score, slice) => `La puntuación más alta es ${format.score(score)}, en el corte ${format.integer(slice)}.`,
     opacity: ({ share, ground_glass, consolidation }) => `Opacidad en los cortes valorados, en promedio: ${percent(share)} de los pulmones (vidrio deslustrado ${percent(ground_glass)}, consolidación ${percent(consolidation)}).`,
     noneJudged: (slices) => `De ${count(slices, { one: 'corte', other: 'cortes' })} no se evaluó ninguno.`,
@@ -83,7 +83,7 @@ export default {
 
     settings: 'Modelo y ajustes',
     settingsOf: ({ name, version, threshold, uncertain: [low, high], temperature, program }) =>
-      `${name} ${version}, punto de corte ${two(threshold)}, zona de incertidumbre de ${two(low)} a ${two(high)}, temperatura ${format.setting(temperature)}, LungGlass ${program}`,
+      `${name} ${version}, umbral ${two(threshold)}, zona de incertidumbre de ${two(low)} a ${two(high)}, temperatura ${format.setting(temperature)}, LungGlass ${program}`,
     printed: 'Impreso el',
     mapLimit: 'Los mapas muestran de qué partes de los pulmones procede una puntuación; no delimitan enfermedad.',
     onlyHighest: (shown, all) => `Los ${format.integer(shown)} cortes con las puntuaciones más altas de ${format.integer(all)}; los archivos guardados los contienen todos.`,
@@ -102,7 +102,7 @@ export default {
     reads: 'Qué lee',
     readsText: 'Cortes axiales sueltos del tórax. Los cortes DICOM se muestran y se leen en ventana pulmonar; las imágenes se leen tal como están.',
     refuses: 'Qué rechaza',
-    refusesText: 'Las fotografías, las radiografías, otras regiones del cuerpo y los documentos no reciben puntuación. Un rechazo dice por qué y qué hacer a continuación.',
+    refusesText: 'La mayoría de las imágenes que no son un corte axial de TC de tórax: fotografías, radiografías, otras regiones del cuerpo, documentos. Un rechazo dice por qué y qué hacer a continuación. Algunas no se reconocen como tales: su puntuación no significa nada.',
     isNot: 'Qué no es',
     isNotText: 'Ve un solo corte, sin el paciente ni sus antecedentes. No base en ello ninguna decisión sobre una persona. La ficha del modelo enumera los límites.',
   },
@@ -192,8 +192,8 @@ export default {
   },
 
   verdict: {
-    positive: 'Puntuación por encima del punto de corte',
-    negative: 'Puntuación por debajo del punto de corte',
+    positive: 'Puntuación por encima del umbral',
+    negative: 'Puntuación por debajo del umbral',
     uncertain: 'Puntuación en la zona de incertidumbre',
     refused: 'No evaluado',
     error: 'No se pudo leer',
@@ -236,9 +236,16 @@ export default {
   card: {
     frame: (frame) => `fotograma ${frame}`,
     score: 'Puntuación del modelo',
-    scale: (score, threshold, [low, high]) => `Puntuación del modelo ${format.score(score)} en una escala de 0 a 1. Punto de corte ${two(threshold)}, zona de incertidumbre de ${two(low)} a ${two(high)}.`,
-    threshold: (threshold) => `punto de corte ${two(threshold)}`,
+    scale: (score, threshold, [low, high]) => `Puntuación del modelo ${format.score(score)} en una escala de 0 a 1. Umbral ${two(threshold)}, zona de incertidumbre de ${two(low)} a ${two(high)}.`,
+    threshold: (threshold) => `umbral ${two(threshold)}`,
     band: ([low, high]) => `zona de incertidumbre de ${two(low)} a ${two(high)}`,
+    means: {
+      title: 'Qué significan el umbral y la zona de incertidumbre',
+      threshold: (threshold) => `Desde ${two(threshold)} una puntuación cuenta como positiva, por debajo como negativa. No es un límite entre salud y enfermedad.`,
+      test: (sensitivity, specificity) => `Con este umbral la red llamó positivos al ${percent(sensitivity)} de los cortes con COVID-19 de su prueba oficial (sensibilidad) y negativos al ${percent(specificity)} de los demás (especificidad). En cortes de otro hospital espere menos.`,
+      band: ([low, high]) => `Las puntuaciones de ${two(low)} a ${two(high)} están tan cerca del umbral que la red se equivoca a menudo: la clasificación las llama inciertas.`,
+      chosen: 'Cómo se eligieron:',
+    },
     picture: (name) => `El corte ${name}`,
     map: 'Mapa de lo que movió la puntuación',
     noPicture: 'Sin imagen',
@@ -248,7 +255,7 @@ export default {
     notes: 'Notas de lectura',
     time: 'Tiempo',
     opacity: ({ share, ground_glass, consolidation }) => `Opacidad: ${percent(share)} de los pulmones (vidrio deslustrado ${percent(ground_glass)}, consolidación ${percent(consolidation)})`,
-    opacityHelp: 'Proporciones de la superficie pulmonar de este corte, tal como las ve la red.',
+    opacityHelp: 'Proporciones de la superficie pulmonar de este corte, estimadas por la red.',
     asStored: 'tal como está en la imagen',
     windowOf: (center, width) => `centro ${format.hounsfield(center)}, anchura ${format.hounsfield(width)} UH`,
   },
@@ -279,7 +286,7 @@ export default {
       title: 'Adquisición',
       number: 'Número de imagen',
       numbered: (/** @type {number} */ number) => `imagen ${format.plain(number)}`,
-      frame: 'Imagen del archivo',
+      frame: 'Fotograma',
       position: 'Posición',
       towardsHead: 'hacia la cabeza',
       location: 'Posición del corte (equipo)',
@@ -309,7 +316,7 @@ export default {
     },
 
     presets: {
-      network: 'Como lo vio la red',
+      network: 'Ventana de la red',
       lung: 'Pulmón',
       mediastinum: 'Mediastino',
       bone: 'Hueso',
@@ -320,7 +327,7 @@ export default {
     invert: 'Invertir',
     displayOnly: (center, width) => `La ventana solo cambia lo que se ve. La red recibió centro ${format.hounsfield(center)} y anchura ${format.hounsfield(width)} UH, sea cual sea el ajuste que elija aquí.`,
     noWindow: 'Esta imagen contiene niveles de gris y no unidades Hounsfield, por lo que no hay ventana que ajustar.',
-    notNow: 'Sin el archivo no se puede cambiar la ventana. El corte se muestra como lo vio la red.',
+    notNow: 'Sin el archivo no se puede cambiar la ventana. El corte se muestra en la ventana de la red.',
 
     overlays: 'Sobre el corte',
     mapOf: 'El mapa muestra',
@@ -448,7 +455,7 @@ export default {
     version: 'Versión',
     input: 'Entrada',
     pixels: (size) => `${size} × ${size} píxeles`,
-    threshold: 'Punto de corte',
+    threshold: 'Umbral',
     band: 'Zona de incertidumbre',
     range: (low, high) => `de ${low} a ${high}`,
     temperature: 'Temperatura',
@@ -544,7 +551,7 @@ export default {
     in_lungs: 'Dentro de los pulmones',
     share: 'Proporción',
     dice: 'Coeficiente de Dice de los pulmones',
-    called_positive: 'Por encima del punto de corte',
+    called_positive: 'Por encima del umbral',
     raised_by_painted_lesions: 'Aumentados por lesiones pintadas',
     painted_auc: 'AUC, con frente a sin lesiones pintadas',
     inverted_refused: 'Invertidos, rechazados',
@@ -564,7 +571,7 @@ export default {
     bias: 'Sesgo',
     mean_error_ground_glass: 'Error medio, vidrio deslustrado',
     mean_error_consolidation: 'Error medio, consolidación',
-    called_positive_in_a_bright_window: 'Por encima del punto de corte en una ventana clara',
+    called_positive_in_a_bright_window: 'Por encima del umbral en una ventana clara',
     gate_refuses_of_groups_not_seen: 'Lo que rechaza el control de entrada de grupos nunca vistos',
     folds_val: 'Apartados por pliegue, COVID-CT',
     folds_sars: 'Apartados por pliegue, SARS-CoV-2-CT',

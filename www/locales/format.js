@@ -66,6 +66,8 @@ export function formatter(locale) {
     date: (/** @type {string} */ iso) => (days ??= new Intl.DateTimeFormat(locale, { dateStyle: 'long', timeZone: 'UTC' })).format(new Date(`${iso}T00:00:00Z`)),
     /** Texts in a row, with the last `and`. */
     list: (/** @type {string[]} */ texts) => (lists ??= new Intl.ListFormat(locale)).format(texts),
+    /** What is counted alone, in the form for the number. */
+    form: (/** @type {number} */ value, /** @type {Forms} */ forms) => forms[(rules ??= new Intl.PluralRules(locale)).select(value)] ?? forms.other,
     /** The number and what is counted; `forms` by the plural categories of the locale, `other` for those left out. */
     count: (/** @type {number} */ value, /** @type {Forms} */ forms) => `${integer(value)} ${forms[(rules ??= new Intl.PluralRules(locale)).select(value)] ?? forms.other}`,
   };

@@ -3,7 +3,7 @@
 import { formatter } from './format.js';
 
 const format = formatter('fr');
-const { count, percent, two } = format;
+const { count, form, percent, two } = format;
 
 /** @type {import('./words.js').Words} */
 export default {
@@ -21,7 +21,7 @@ export default {
 
   intro: {
     title: 'Coupes de scanner thoracique, lues sur cet appareil',
-    text: 'Chaque coupe reçoit un score calibré du modèle pour la COVID-19 et une carte des zones de la coupe d’où vient ce score. Une image qui n’est pas une coupe de scanner thoracique est refusée, avec le motif.',
+    text: 'Chaque coupe reçoit un score calibré du modèle pour la COVID-19 et une carte des zones de la coupe d’où vient ce score. Une image qui ne ressemble pas à une coupe de scanner thoracique est refusée, avec le motif.',
     use: 'Pour la recherche et l’enseignement.',
     limits: 'Ce n’est pas un dispositif médical. Un score n’est pas un diagnostic.',
   },
@@ -39,7 +39,7 @@ export default {
 
   queue: { label: 'Progression', cancel: 'Annuler', waiting: 'Fichiers en attente' },
 
-  results: { title: 'Lectures', csv: 'Enregistrer en CSV', json: 'Enregistrer en JSON', print: 'Imprimer', clear: 'Tout effacer', cleared: 'Toutes les lectures ont été effacées.', undo: 'Annuler l’effacement' },
+  results: { title: 'Résultats', csv: 'Enregistrer en CSV', json: 'Enregistrer en JSON', print: 'Imprimer', clear: 'Tout effacer', cleared: 'Tous les résultats ont été effacés.', undo: 'Annuler l’effacement', csvStyle: 'Écriture du fichier CSV', csvLanguage: 'selon cette langue', csvPoint: 'virgule, point décimal', csvComma: 'point-virgule, virgule décimale' },
 
   batch: {
     chooseFolder: 'Choisir un dossier',
@@ -48,7 +48,7 @@ export default {
     more: (files) => `et ${format.integer(files)} de plus`,
     retry: 'Relire',
     retrying: 'En attente de relecture',
-    retryAll: 'Relire les échecs',
+    retryAll: 'Relire les fichiers en échec',
     omitNames: 'Omettre les noms de fichiers à l’enregistrement et à l’impression',
 
     studies: 'Synthèse de l’examen',
@@ -57,36 +57,36 @@ export default {
     pictures: 'Images isolées',
     slice: (slice) => `coupe ${format.integer(slice)}`,
     slices: (slices) => count(slices, { one: 'coupe', other: 'coupes' }),
-    share: (positive, judged, uncertain) => `Sur ${count(judged, { one: 'coupe évaluée', other: 'coupes évaluées' })}, ${format.integer(positive)} ${positive > 1 ? 'ont' : 'a'} un score au-dessus du seuil de décision et ${format.integer(uncertain)} dans la zone d’incertitude.`,
+    share: (positive, judged, uncertain) => `Sur ${count(judged, { one: 'coupe évaluée', other: 'coupes évaluées' })}, ${format.integer(positive)} ${form(positive, { one: 'a', other: 'ont' })} un score au-dessus du seuil et ${format.integer(uncertain)} dans la zone d’incertitude.`,
     highest: (score, slice) => `Le score le plus élevé est ${format.score(score)}, à la coupe ${format.integer(slice)}.`,
     opacity: ({ share, ground_glass, consolidation }) => `Opacités dans les coupes évaluées, en moyenne\u00a0: ${percent(share)} des poumons (verre dépoli ${percent(ground_glass)}, condensation ${percent(consolidation)}).`,
     noneJudged: (slices) => `Sur ${count(slices, { one: 'coupe', other: 'coupes' })}, aucune n’a été évaluée.`,
-    aside: (refused, unreadable) => `Mises de côté : ${format.integer(refused)} non évaluées, ${format.integer(unreadable)} illisibles.`,
-    setAside: (kinds) => `Non comptés comme coupes : ${kinds}.`,
+    aside: (refused, unreadable) => `Mises de côté : ${format.integer(refused)} non évaluées, ${format.integer(unreadable)} illisibles.`,
+    setAside: (kinds) => `Non comptés comme coupes : ${kinds}.`,
     kinds: { localizer: 'vues de repérage', dose_sheet: 'fiches de dose', structured_report: 'rapports structurés', key_objects: 'listes d’images clés', presentation_state: 'états de présentation', directory: 'DICOMDIR', screen_capture: 'captures d’écran en couleur', segmentation: 'segmentations', radiotherapy: 'objets de radiothérapie', document: 'fichiers de texte', no_image: 'objets DICOM sans image' },
-    stacks: (stacks) => `${format.integer(stacks.length)} piles : ${stacks.map(({ name, slices }) => `${name} (${count(slices, { one: 'coupe', other: 'coupes' })})`).join(' ; ')}.`,
+    stacks: (stacks) => `${format.integer(stacks.length)} piles : ${stacks.map(({ name, slices }) => `${name} (${count(slices, { one: 'coupe', other: 'coupes' })})`).join(' ; ')}.`,
     marks: { acquisition: (value) => `acquisition ${value}`, echo: (value) => `écho ${value}`, time: (value) => `temps ${value}`, stack: (value) => `pile ${value}`, image_type: (value) => `type d’image ${value}`, kernel: (value) => `noyau ${value}`, thickness: (value) => `épaisseur ${value} mm` },
     unnamed: 'sans nom',
-    repeats: (slices) => `${count(slices, { one: 'coupe est revenue', other: 'coupes sont revenues' })} ; chacune ne compte qu’une fois.`,
+    repeats: (slices) => `${count(slices, { one: 'coupe est revenue', other: 'coupes sont revenues' })} ; chacune ne compte qu’une fois.`,
     chart: (judged) => `Scores de ${count(judged, { one: 'coupe évaluée', other: 'coupes évaluées' })}, dans l’ordre des coupes`,
     orders: { position: 'Coupes de la tête vers les pieds, selon leur position', location: 'Coupes selon la localisation donnée par le scanner', number: 'Coupes selon les numéros du scanner', input: 'Coupes dans l’ordre d’arrivée' },
     highestSlices: 'Scores les plus élevés',
-    unvalidated: 'Le réseau évalue des coupes isolées. Cette synthèse compte et classe ses scores ; elle n’a pas été validée et ne dit rien d’une personne.',
+    unvalidated: 'Le réseau évalue des coupes isolées. Cette synthèse compte et classe ses scores ; elle n’a pas été validée et ne dit rien d’une personne.',
 
     view: 'Affichage',
     cards: 'Fiches',
     rows: 'Tableau',
     filter: 'Afficher',
     all: 'Tous les résultats',
-    table: 'Tous les résultats ; les flèches parcourent les lignes, Entrée en ouvre une',
+    table: 'Tous les résultats ; les flèches parcourent les lignes, Entrée en ouvre une',
     columns: { number: 'N°', file: 'Fichier', frame: 'Image', verdict: 'Classement', score: 'Score du modèle', opacity: 'Opacités', study: 'Examen', slice: 'Coupe', reason: 'Motif' },
 
     settings: 'Modèle et réglages',
     settingsOf: ({ name, version, threshold, uncertain: [low, high], temperature, program }) =>
-      `${name} ${version}, seuil de décision ${two(threshold)}, zone d’incertitude de ${two(low)} à ${two(high)}, température ${format.setting(temperature)}, LungGlass ${program}`,
+      `${name} ${version}, seuil ${two(threshold)}, zone d’incertitude de ${two(low)} à ${two(high)}, température ${format.setting(temperature)}, LungGlass ${program}`,
     printed: 'Imprimé le',
-    mapLimit: 'Les cartes montrent de quelles parties des poumons provient un score ; elles ne délimitent pas de maladie.',
-    onlyHighest: (shown, all) => `Les ${format.integer(shown)} coupes aux scores les plus élevés sur ${format.integer(all)} ; les fichiers enregistrés les contiennent toutes.`,
+    mapLimit: 'Les cartes montrent de quelles parties des poumons provient un score ; elles ne délimitent pas de maladie.',
+    onlyHighest: (shown, all) => `Les ${format.integer(shown)} coupes aux scores les plus élevés sur ${format.integer(all)} ; les fichiers enregistrés les contiennent toutes.`,
   },
 
   map: {
@@ -102,7 +102,7 @@ export default {
     reads: 'Ce qui est lu',
     readsText: 'Des coupes axiales isolées du thorax. Les coupes DICOM sont affichées et lues en fenêtre pulmonaire\u202f; les images sont lues telles quelles.',
     refuses: 'Ce qui est refusé',
-    refusesText: 'Les photographies, les radiographies, les autres régions du corps et les documents ne reçoivent pas de score. Un refus dit pourquoi, et que faire ensuite.',
+    refusesText: 'La plupart des images qui ne sont pas une coupe axiale de scanner thoracique : photographies, radiographies, autres régions du corps, documents. Un refus dit pourquoi, et que faire ensuite. Quelques-unes ne sont pas reconnues comme telles : leur score ne veut rien dire.',
     isNot: 'Ce que ce n’est pas',
     isNotText: 'Une seule coupe est vue, sans le patient ni ses antécédents. Ne fondez là-dessus aucune décision concernant une personne. La fiche du modèle en donne les limites.',
   },
@@ -192,8 +192,8 @@ export default {
   },
 
   verdict: {
-    positive: 'Score au-dessus du seuil de décision',
-    negative: 'Score au-dessous du seuil de décision',
+    positive: 'Score au-dessus du seuil',
+    negative: 'Score au-dessous du seuil',
     uncertain: 'Score dans la zone d’incertitude',
     refused: 'Non évaluée',
     error: 'Lecture impossible',
@@ -236,9 +236,16 @@ export default {
   card: {
     frame: (frame) => `image ${frame}`,
     score: 'Score du modèle',
-    scale: (score, threshold, [low, high]) => `Score du modèle ${format.score(score)} sur une échelle de 0 à 1. Seuil de décision ${two(threshold)}, zone d’incertitude de ${two(low)} à ${two(high)}.`,
-    threshold: (threshold) => `seuil de décision ${two(threshold)}`,
+    scale: (score, threshold, [low, high]) => `Score du modèle ${format.score(score)} sur une échelle de 0 à 1. Seuil ${two(threshold)}, zone d’incertitude de ${two(low)} à ${two(high)}.`,
+    threshold: (threshold) => `seuil ${two(threshold)}`,
     band: ([low, high]) => `zone d’incertitude de ${two(low)} à ${two(high)}`,
+    means: {
+      title: 'Ce que disent le seuil et la zone d’incertitude',
+      threshold: (threshold) => `À partir de ${two(threshold)}, un score compte comme positif, au-dessous comme négatif. Ce n’est pas une limite entre santé et maladie.`,
+      test: (sensitivity, specificity) => `Avec ce seuil, le réseau a classé positives ${percent(sensitivity)} des coupes avec COVID-19 de son test officiel (sensibilité), et négatives ${percent(specificity)} des autres (spécificité). Sur les coupes d’un autre hôpital, attendez-vous à moins.`,
+      band: ([low, high]) => `Les scores de ${two(low)} à ${two(high)} sont si proches du seuil que le réseau s’y trompe souvent : le classement les dit incertains.`,
+      chosen: 'Comment ils ont été choisis :',
+    },
     picture: (name) => `La coupe ${name}`,
     map: 'Carte de ce qui a fait varier le score',
     noPicture: 'Pas d’image',
@@ -248,7 +255,7 @@ export default {
     notes: 'Remarques de lecture',
     time: 'Durée',
     opacity: ({ share, ground_glass, consolidation }) => `Opacités\u00a0: ${percent(share)} des poumons (verre dépoli ${percent(ground_glass)}, condensation ${percent(consolidation)})`,
-    opacityHelp: 'Parts de la surface des poumons sur cette coupe, telles que le réseau les voit.',
+    opacityHelp: 'Parts de la surface des poumons sur cette coupe, estimées par le réseau.',
     asStored: 'telle qu’enregistrée dans l’image',
     windowOf: (center, width) => `centre ${format.hounsfield(center)}, largeur ${format.hounsfield(width)} UH`,
   },
@@ -272,7 +279,7 @@ export default {
     pace: 'Coupes par seconde',
 
     sides: {
-      told: (/** @type {{ left: string, right: string, top: string, bottom: string }} */ { left, right, top, bottom }) => `Côtés du patient : gauche ${left}, droite ${right}, haut ${top}, bas ${bottom}`,
+      told: (/** @type {{ left: string, right: string, top: string, bottom: string }} */ { left, right, top, bottom }) => `Côtés du patient : gauche ${left}, droite ${right}, haut ${top}, bas ${bottom}`,
       unknown: 'Côtés inconnus',
     },
     facts: {
@@ -304,12 +311,12 @@ export default {
       remove: 'Retirer',
       removed: 'Retiré.',
       begun: 'La première extrémité est posée. Déplacez le réticule et appuyez sur Entrée.',
-      lengthBegins: 'Longueur : déplacez le réticule avec les flèches et appuyez sur Entrée aux deux extrémités.',
-      regionBegins: 'Région : déplacez le réticule avec les flèches et appuyez sur Entrée à deux coins opposés.',
+      lengthBegins: 'Longueur : déplacez le réticule avec les flèches et appuyez sur Entrée aux deux extrémités.',
+      regionBegins: 'Région : déplacez le réticule avec les flèches et appuyez sur Entrée à deux coins opposés.',
     },
 
     presets: {
-      network: 'Telle que vue par le réseau',
+      network: 'Fenêtre du réseau',
       lung: 'Poumon',
       mediastinum: 'Médiastin',
       bone: 'Os',
@@ -320,7 +327,7 @@ export default {
     invert: 'Inverser',
     displayOnly: (center, width) => `La fenêtre ne change que l’affichage. Le réseau a reçu un centre de ${format.hounsfield(center)} et une largeur de ${format.hounsfield(width)} UH, quel que soit le réglage choisi ici.`,
     noWindow: 'Cette image contient des niveaux de gris et non des unités Hounsfield\u202f; aucune fenêtre ne peut donc être réglée.',
-    notNow: 'Sans le fichier, la fenêtre ne peut pas être changée. La coupe est affichée telle que le réseau l’a vue.',
+    notNow: 'Sans le fichier, la fenêtre ne peut pas être changée. La coupe est affichée dans la fenêtre du réseau.',
 
     overlays: 'Par-dessus la coupe',
     mapOf: 'La carte montre',
@@ -378,12 +385,12 @@ export default {
       turn: 'tourner à droite',
       mirror: 'inverser gauche et droite, haut et bas',
       length: 'mesurer une longueur',
-      region: 'mesurer une région : moyenne et écart type',
+      region: 'mesurer une région : moyenne et écart type',
       cursor: 'afficher ou masquer le réticule',
       moveCursor: 'déplacer le réticule d’un pixel, avec Maj de dix',
       set: 'poser une extrémité au réticule',
       remove: 'retirer la dernière mesure de cette coupe',
-      escape: 'interrompre ; fermer la visionneuse',
+      escape: 'interrompre ; fermer la visionneuse',
       reset: 'réinitialiser la fenêtre et l’affichage',
       help: 'afficher ou masquer cette liste',
     },
@@ -448,7 +455,7 @@ export default {
     version: 'Version',
     input: 'Entrée',
     pixels: (size) => `${size} × ${size} pixels`,
-    threshold: 'Seuil de décision',
+    threshold: 'Seuil',
     band: 'Zone d’incertitude',
     range: (low, high) => `de ${low} à ${high}`,
     temperature: 'Température',
@@ -544,7 +551,7 @@ export default {
     in_lungs: 'Dans les poumons',
     share: 'Proportion',
     dice: 'Coefficient de Dice des poumons',
-    called_positive: 'Au-dessus du seuil de décision',
+    called_positive: 'Au-dessus du seuil',
     raised_by_painted_lesions: 'Augmentées par des lésions peintes',
     painted_auc: 'AUC, avec contre sans lésions peintes',
     inverted_refused: 'Inversées, refusées',
@@ -570,9 +577,9 @@ export default {
     folds_sars: 'Écartées par pli, SARS-CoV-2-CT',
     folds_source: 'Écartées par pli, 20 sources',
     folds_slice: 'Écartées par pli, volumes annotés',
-    study_volumes: 'Examens : volumes, écartés par pli',
-    study_patients: 'Examens : tous les patients, écartés par pli',
-    study_opacity: 'Examens : part opaque du volume pulmonaire',
+    study_volumes: 'Examens : volumes, écartés par pli',
+    study_patients: 'Examens : tous les patients, écartés par pli',
+    study_opacity: 'Examens : part opaque du volume pulmonaire',
     greatest_error: 'Erreur maximale',
     mean_error_trained_on: 'Erreur moyenne de ce réseau, entraîné avec eux',
     left_out_sars_sars: 'Entièrement écartés: SARS-CoV-2-CT',

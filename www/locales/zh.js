@@ -16,12 +16,12 @@ export default {
   page: {
     title: 'LungGlass：在本设备上读取胸部CT层面',
     skip: '跳到文件',
-    skipReadings: '跳到读取结果',
+    skipReadings: '跳到判读结果',
   },
 
   intro: {
     title: '在本设备上读取胸部CT层面',
-    text: '每个层面都会得到一个经过校准的 COVID-19 模型评分，以及一张显示评分来自层面哪些部位的热图。不是胸部CT层面的图片会被拒绝，并说明原因。',
+    text: '每个层面都会得到一个经过校准的 COVID-19 模型评分，以及一张显示评分来自层面哪些部位的热图。看起来不像胸部CT层面的图片会被拒绝，并说明原因。',
     use: '仅供科研与教学。',
     limits: '不是医疗器械。评分不是诊断。',
   },
@@ -39,7 +39,7 @@ export default {
 
   queue: { label: '进度', cancel: '取消', waiting: '等待中的文件' },
 
-  results: { title: '读取结果', csv: '保存 CSV', json: '保存 JSON', print: '打印', clear: '全部清除', cleared: '已清除所有读取结果。', undo: '撤销' },
+  results: { title: '判读结果', csv: '保存 CSV', json: '保存 JSON', print: '打印', clear: '全部清除', cleared: '已清除所有判读结果。', undo: '撤销', csvStyle: 'CSV 的写法', csvLanguage: '按当前语言', csvPoint: '逗号分隔，小数点', csvComma: '分号分隔，小数逗号' },
 
   batch: {
     chooseFolder: '选择文件夹',
@@ -57,7 +57,7 @@ export default {
     pictures: '单张图像',
     slice: (slice) => `第 ${format.integer(slice)} 层`,
     slices: (slices) => `${format.integer(slices)} 层`,
-    share: (positive, judged, uncertain) => `已评估的 ${format.integer(judged)} 层中，${format.integer(positive)} 层的评分高于截断值，${format.integer(uncertain)} 层处于不确定区间。`,
+    share: (positive, judged, uncertain) => `已评估的 ${format.integer(judged)} 层中，${format.integer(positive)} 层的评分高于阈值，${format.integer(uncertain)} 层处于不确定区间。`,
     highest: (score, slice) => `最高评分为 ${format.score(score)}，位于第 ${format.integer(slice)} 层。`,
     opacity: ({ share, ground_glass, consolidation }) => `已评判层面的平均肺部密度增高影：占肺的 ${percent(share)}（磨玻璃影 ${percent(ground_glass)}，实变 ${percent(consolidation)}）。`,
     noneJudged: (slices) => `${format.integer(slices)} 层中没有一层得到评估。`,
@@ -71,7 +71,7 @@ export default {
     chart: (judged) => `${format.integer(judged)} 个已评估层面的评分，按层面顺序排列`,
     orders: { position: '层面按位置从头到足排列', location: '层面按扫描仪给出的位置值排列', number: '层面按扫描仪编号排列', input: '层面按输入顺序排列' },
     highestSlices: '最高评分',
-    unvalidated: '网络只评估单个层面。本汇总仅对其评分进行计数和排序，未经验证，不能说明任何人的状况。',
+    unvalidated: '神经网络只评估单个层面。本汇总仅对其评分进行计数和排序，未经验证，不能说明任何人的状况。',
 
     view: '视图',
     cards: '卡片',
@@ -83,7 +83,7 @@ export default {
 
     settings: '模型与设置',
     settingsOf: ({ name, version, threshold, uncertain: [low, high], temperature, program }) =>
-      `${name} ${version}，截断值 ${two(threshold)}，不确定区间 ${two(low)} 至 ${two(high)}，温度 ${format.setting(temperature)}，LungGlass ${program}`,
+      `${name} ${version}，阈值 ${two(threshold)}，不确定区间 ${two(low)} 至 ${two(high)}，温度 ${format.setting(temperature)}，LungGlass ${program}`,
     printed: '打印日期',
     mapLimit: '热图显示评分来自肺部的哪些部位，并不勾画病变。',
     onlyHighest: (shown, all) => `此处为 ${format.integer(all)} 层中评分最高的 ${format.integer(shown)} 层；保存的文件包含全部。`,
@@ -102,7 +102,7 @@ export default {
     reads: '读取什么',
     readsText: '胸部的单个轴位层面。DICOM 层面以肺窗显示和读取；图片按原样读取。',
     refuses: '拒绝什么',
-    refusesText: '照片、X线片、其他身体部位和文档不会得到评分。拒绝时会说明原因以及下一步怎么做。',
+    refusesText: '大多数不是胸部CT轴位层面的图片，如照片、X线片、其他身体部位和文档。拒绝时会说明原因以及下一步怎么做。少数图片未能识别，其评分没有意义。',
     isNot: '它不是什么',
     isNotText: '它只看到一个层面，看不到患者，也不了解病史。请勿据此对任何人作出决定。其局限见模型卡。',
   },
@@ -133,7 +133,7 @@ export default {
     updateOthers: (others) => `LungGlass 还在另外 ${format.integer(others)} 个窗口中打开。请先将其关闭，再重新加载。`,
     repair: '修复',
     repairing: '正在重新获取所有文件。',
-    damagedFile: '此文件中的网络模型已损坏：其 SHA-256 与构建时不符。请从原来的来源重新复制此文件。',
+    damagedFile: '此文件中的神经网络已损坏：其 SHA-256 与构建时不符。请从原来的来源重新复制此文件。',
     kiosk: {
       label: '共用设备',
       clear: '全部清除',
@@ -166,9 +166,9 @@ export default {
     blocked: '已被浏览器阻止。没有发送任何内容。',
     notBlocked: '浏览器没有报告已阻止该请求。请勿在此使用本页，并告知其维护者。',
     yourself: '自行验证',
-    stepOne: '打开浏览器开发者工具（F12）的网络面板，加载页面并读取一张切片。每一行只涉及本站，读取切片时不会增加新的行。',
-    stepOneFile: '打开浏览器开发者工具（F12）的网络面板，加载页面并读取一张切片。没有任何一行涉及此文件以外的地址。',
-    stepTwo: '断开设备的网络，再次读取同一张切片。结果相同。',
+    stepOne: '打开浏览器开发者工具（F12）的网络面板，加载页面并读取一个层面。每一行只涉及本站，读取层面时不会增加新的行。',
+    stepOneFile: '打开浏览器开发者工具（F12）的网络面板，加载页面并读取一个层面。没有任何一行涉及此文件以外的地址。',
+    stepTwo: '断开设备的网络，再次读取同一个层面。结果相同。',
   },
 
   diagnostics: {
@@ -192,8 +192,8 @@ export default {
   },
 
   verdict: {
-    positive: '评分高于截断值',
-    negative: '评分低于截断值',
+    positive: '评分高于阈值',
+    negative: '评分低于阈值',
     uncertain: '评分处于不确定区间',
     refused: '未评估',
     error: '无法读取',
@@ -201,8 +201,8 @@ export default {
 
   loading: {
     starting: '正在启动读取程序',
-    of: (loaded, total) => `正在加载网络：${format.bytes(loaded)} / ${format.bytes(total)}`,
-    preparing: '正在准备网络',
+    of: (loaded, total) => `正在加载神经网络：${format.bytes(loaded)} / ${format.bytes(total)}`,
+    preparing: '正在准备神经网络',
   },
 
   state: { loading: '加载中', ready: '就绪', failed: '未就绪' },
@@ -210,10 +210,10 @@ export default {
   failure: {
     title: '读取程序无法启动。',
     no_simd: '此浏览器无法运行带 SIMD 的 WebAssembly。请使用 Chrome 或 Edge 105、Firefox 114、Safari 16.4 或更高版本，并确认没有禁用 WebAssembly。',
-    network: '网络模型文件未能完整送达。请检查连接后重试。',
+    network: '神经网络文件未能完整送达。请检查连接后重试。',
     missing: '服务器上缺少页面的一部分。请重试；如果仍然如此，请告知本站的管理者。',
-    damaged: '网络模型文件已损坏：其 SHA-256 与构建本页时所用的文件不符。“修复”会重新获取所有文件；如果仍然如此，请告知本站的维护者。',
-    crashed: '无法准备网络，很可能是内存不足。请关闭其他标签页后重试。',
+    damaged: '神经网络文件已损坏：其 SHA-256 与构建本页时所用的文件不符。“修复”会重新获取所有文件；如果仍然如此，请告知本站的维护者。',
+    crashed: '无法准备神经网络，很可能是内存不足。请关闭其他标签页后重试。',
     sample: '无法加载示例。请检查连接后重试。',
   },
 
@@ -236,9 +236,16 @@ export default {
   card: {
     frame: (frame) => `帧 ${frame}`,
     score: '模型评分',
-    scale: (score, threshold, [low, high]) => `模型评分 ${format.score(score)}，范围 0 至 1。截断值 ${two(threshold)}，不确定区间 ${two(low)} 至 ${two(high)}。`,
-    threshold: (threshold) => `截断值 ${two(threshold)}`,
+    scale: (score, threshold, [low, high]) => `模型评分 ${format.score(score)}，范围 0 至 1。阈值 ${two(threshold)}，不确定区间 ${two(low)} 至 ${two(high)}。`,
+    threshold: (threshold) => `阈值 ${two(threshold)}`,
     band: ([low, high]) => `不确定区间 ${two(low)} 至 ${two(high)}`,
+    means: {
+      title: '阈值和不确定区间的含义',
+      threshold: (threshold) => `评分达到 ${two(threshold)} 计为阳性，低于该值计为阴性。它不是健康与疾病的分界。`,
+      test: (sensitivity, specificity) => `采用该阈值时，神经网络在官方测试中将 ${percent(sensitivity)} 的 COVID-19 层面判为阳性（敏感度），将 ${percent(specificity)} 的其他层面判为阴性（特异度）。对其他医院的层面，结果会更低。`,
+      band: ([low, high]) => `${two(low)} 至 ${two(high)} 的评分离阈值很近，神经网络在此处常常出错：判定为不确定。`,
+      chosen: '两者的选定方法：',
+    },
     picture: (name) => `层面 ${name}`,
     map: '影响评分部位的热图',
     noPicture: '无图像',
@@ -248,7 +255,7 @@ export default {
     notes: '读取说明',
     time: '用时',
     opacity: ({ share, ground_glass, consolidation }) => `密度增高影：占肺的 ${percent(share)}（磨玻璃影 ${percent(ground_glass)}，实变 ${percent(consolidation)}）`,
-    opacityHelp: '网络所见的、占该层面肺面积的比例。',
+    opacityHelp: '占该层面肺面积的比例，由神经网络估计。',
     asStored: '与图片中存储的一致',
     windowOf: (center, width) => `窗位 ${format.hounsfield(center)}，窗宽 ${format.hounsfield(width)} HU`,
   },
@@ -309,7 +316,7 @@ export default {
     },
 
     presets: {
-      network: '网络所见',
+      network: '神经网络所用窗',
       lung: '肺窗',
       mediastinum: '纵隔窗',
       bone: '骨窗',
@@ -318,9 +325,9 @@ export default {
     center: '窗位 (HU)',
     width: '窗宽 (HU)',
     invert: '反相',
-    displayOnly: (center, width) => `窗宽窗位只改变显示。无论此处如何设置，网络收到的均为窗位 ${format.hounsfield(center)}、窗宽 ${format.hounsfield(width)} HU。`,
+    displayOnly: (center, width) => `窗宽窗位只改变显示。无论此处如何设置，神经网络收到的均为窗位 ${format.hounsfield(center)}、窗宽 ${format.hounsfield(width)} HU。`,
     noWindow: '此图片存储的是灰度值，不是 CT 值 (HU)，因此没有窗宽窗位可调。',
-    notNow: '没有该文件就无法调整窗宽窗位。现按网络所见显示此层面。',
+    notNow: '没有该文件就无法调整窗宽窗位。现以神经网络所用窗显示此层面。',
 
     overlays: '叠加显示',
     mapOf: '热图显示',
@@ -344,8 +351,8 @@ export default {
     scroll: '翻阅层面',
     measureLength: '测量长度',
     measureRegion: '测量区域',
-    input: '提供给网络的图像',
-    inputTold: (size, isWindowed) => `${size} × ${size} 像素，与提供给网络的完全一致${isWindowed ? '，采用网络自己的窗宽窗位' : ''}。网络只评判其中它找到的肺。`,
+    input: '提供给神经网络的图像',
+    inputTold: (size, isWindowed) => `${size} × ${size} 像素，与提供给神经网络的完全一致${isWindowed ? '，采用神经网络自己的窗宽窗位' : ''}。神经网络只评判其中它找到的肺。`,
     noInput: '这些像素由该文件生成，而文件现在无法读取。',
     reset: '重置',
 
@@ -374,7 +381,7 @@ export default {
       map: '显示或隐藏热图',
       turnMap: '评分的热图或密度增高影的热图',
       lungs: '显示或隐藏肺轮廓',
-      input: '显示或隐藏提供给网络的图像',
+      input: '显示或隐藏提供给神经网络的图像',
       turn: '向右旋转',
       mirror: '左右翻转，上下翻转',
       length: '测量长度',
@@ -402,7 +409,7 @@ export default {
     too_small: ({ width, height }) => `图像为 ${width} × ${height} 像素；小于 48 像素时无法评估肺。请以原始尺寸导出该层面。`,
     not_like_ct: '该图片看起来不像胸部CT轴位层面（灰度、纹理或布局）。请选择显示双肺的层面，周围不要带有屏幕截图或翻拍屏幕的内容。',
     no_lungs: '在该图片中未找到肺，或肺的部分太少。请选择胸部CT中显示肺的一个轴位层面。',
-    unfamiliar: '网络未曾用与该图片相似的数据训练，其评分没有意义。请选择胸部CT中显示肺的一个轴位层面。',
+    unfamiliar: '神经网络未曾用与该图片相似的数据训练，其评分没有意义。请选择胸部CT中显示肺的一个轴位层面。',
     lungs_not_visible: '该图片的窗宽窗位使肺不可见：请以肺窗导出（窗位 −600，窗宽 1500）。',
   },
 
@@ -442,13 +449,13 @@ export default {
 
   modelCard: {
     title: '模型卡',
-    empty: '网络尚未加载。',
-    intro: '一个小型卷积网络，将有 COVID-19 的层面与其他层面区分开，评分经过校准。它以 WebAssembly 的形式在本页面内运行。仅供科研与教学；不是医疗器械。',
+    empty: '神经网络尚未加载。',
+    intro: '一个小型卷积神经网络，将有 COVID-19 的层面与其他层面区分开，评分经过校准。它以 WebAssembly 的形式在本页面内运行。仅供科研与教学；不是医疗器械。',
     name: '名称',
     version: '版本',
     input: '输入',
     pixels: (size) => `${size} × ${size} 像素`,
-    threshold: '截断值',
+    threshold: '阈值',
     band: '不确定区间',
     range: (low, high) => `${low} 至 ${high}`,
     temperature: '温度参数',
@@ -544,7 +551,7 @@ export default {
     in_lungs: '位于肺内',
     share: '比例',
     dice: '肺的 Dice 系数',
-    called_positive: '高于截断值',
+    called_positive: '高于阈值',
     raised_by_painted_lesions: '因绘入病灶而升高',
     painted_auc: 'AUC，绘入与未绘入病灶',
     inverted_refused: '反转，拒绝',
@@ -559,12 +566,12 @@ export default {
     refused_for_black_lungs: '因肺全黑而拒绝',
     refused_as_foreign: '因属异类而拒绝',
     positives: '其中 COVID-19',
-    auc_gained: '比上一网络提高的 AUC',
+    auc_gained: '比上一神经网络提高的 AUC',
     mean_error: '平均误差',
     bias: '偏差',
     mean_error_ground_glass: '平均误差，磨玻璃影',
     mean_error_consolidation: '平均误差，实变',
-    called_positive_in_a_bright_window: '亮窗下高于截断值',
+    called_positive_in_a_bright_window: '亮窗下高于阈值',
     gate_refuses_of_groups_not_seen: '准入检查对未见过组别的拒绝',
     folds_val: '按折留出，COVID-CT',
     folds_sars: '按折留出，SARS-CoV-2-CT',
@@ -574,7 +581,7 @@ export default {
     study_patients: '检查：全部患者，按折留出',
     study_opacity: '检查：肺容积中密度增高的比例',
     greatest_error: '最大误差',
-    mean_error_trained_on: '本网络的平均误差（曾用其训练）',
+    mean_error_trained_on: '本神经网络的平均误差（曾用其训练）',
     left_out_sars_sars: '整体留出：SARS-CoV-2-CT',
     left_out_sources_slice: '整体留出：勾画过的扫描',
     left_out_sources_source: '整体留出：20 个来源',

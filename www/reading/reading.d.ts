@@ -204,6 +204,8 @@ interface Model {
   /** Those of the only class, or of the first one that is looked for. */
   threshold: number;
   uncertain: [number, number];
+  /** How both were chosen, in English. */
+  chosen: string;
   window: DisplayWindow | null;
   modality: string[];
   classes: ModelClass[];

@@ -1,4 +1,4 @@
-// Readings as files: CSV and JSON, with what makes them repeatable. Pictures and maps stay out. Knows no element of the page but the
+// Readings as files: CSV for people, JSON for programs, with what makes them repeatable. Pictures and maps stay out. Knows no element of the page but the
 // link that saves.
 
 import { plain } from '../common/dom.js';
@@ -6,6 +6,8 @@ import { plain } from '../common/dom.js';
 /**
  * @typedef {object} Row
  * @property {Reading} reading
+ * @property {SlicePlace} place
+ * @property {string[]} measured What was measured on the slice, in the words of the page.
  * @property {{ kind: string, ordinal: number } | null} study Null while it is not known.
  * @property {number | null} slice Its number in the study.
  * @property {Settings} settings
@@ -13,22 +15,28 @@ import { plain } from '../common/dom.js';
 
 /** @typedef {ReturnType<typeof settingsOf>} Settings */
 
-/** @type {{ [name: string]: (row: Row) => unknown }} */
+/** @type {{ [name: string]: (row: Row) => unknown }} What a reader looks for first, then what makes a reading repeatable. */
 const COLUMNS = {
   file: ({ reading }) => reading.file,
   frame: ({ reading }) => reading.frame,
   verdict: ({ reading }) => reading.verdict,
   score: ({ reading }) => reading.score,
-  logit: ({ reading }) => reading.logit,
   opacity_share: ({ reading }) => reading.opacity?.share,
   opacity_ground_glass: ({ reading }) => reading.opacity?.ground_glass,
   opacity_consolidation: ({ reading }) => reading.opacity?.consolidation,
   study: ({ study }) => study && `${study.kind} ${study.ordinal}`,
   slice: ({ slice }) => slice,
-  refusal_code: ({ reading }) => reading.refusal?.code,
+  instance_number: ({ place }) => place.number,
+  position_mm: ({ place }) => place.height ?? place.location,
+  measured: ({ measured }) => measured.join('; '),
   refusal_message: ({ reading }) => reading.refusal?.message,
-  error_code: ({ reading }) => reading.error?.code,
   error_message: ({ reading }) => reading.error?.message,
+  kernel: ({ place }) => place.marks.kernel,
+  thickness_mm: ({ place }) => (place.marks.thickness ? Number(place.marks.thickness) : null),
+  refusal_code: ({ reading }) => reading.refusal?.code,
+  error_code: ({ reading }) => reading.error?.code,
+  // A slice that was refused has one too, which means nothing.
+  logit: ({ reading }) => (reading.score === null ? null : reading.logit),
   format: ({ reading }) => reading.source?.format,
   modality: ({ reading }) => reading.source?.modality,
   transfer_syntax: ({ reading }) => reading.source?.transfer_syntax,
@@ -71,24 +79,48 @@ export function settingsOf({ program, threshold, uncertain, temperature, size, w
  */
 export const renamed = (reading, file) => ({ ...reading, file });
 
-/** @param {unknown} value */
-function cell(value) {
-  if (value === null || value === undefined) return '';
-  if (typeof value === 'number') return String(value);
-  let text = plain(String(value));
-  // A spreadsheet runs a text that begins like this as a formula; East Asian versions know the wide signs too.
-  if (/^[=+\-@＝＋－＠\t\r\n]/.test(text)) text = `'${text}`;
-  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+/**
+ * How a table is written: what stands between its cells, and the decimal mark.
+ *
+ * @typedef {{ separator: string, mark: string }} Style
+ */
+
+/**
+ * That of a language, by its decimal mark, as spreadsheets in that language expect it; or of the mark that somebody chose.
+ *
+ * @param {string} chosen 'point', 'comma' or what the language has.
+ * @param {string} language
+ * @returns {Style}
+ */
+export function styleOf(chosen, language) {
+  const own = new Intl.NumberFormat(language).formatToParts(1.5).find(({ type }) => type === 'decimal')?.value;
+  const isComma = chosen === 'comma' || (chosen !== 'point' && own === ',');
+  return isComma ? { separator: ';', mark: ',' } : { separator: ',', mark: '.' };
 }
 
 /**
- * RFC 4180, one row a reading, behind the mark by which spreadsheets know UTF-8.
+ * @param {unknown} value
+ * @param {Style} style
+ */
+function cell(value, { separator, mark }) {
+  if (value === null || value === undefined) return '';
+  if (typeof value === 'number') return String(value).replace('.', mark);
+  let text = plain(String(value));
+  // A spreadsheet runs a text that begins like this as a formula; East Asian versions know the wide signs too.
+  if (/^[=+\-@＝＋－＠\t\r\n]/.test(text)) text = `'${text}`;
+  return text.includes(separator) || /["\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+}
+
+/**
+ * RFC 4180 but for the separator, one row a reading, behind the mark by which spreadsheets know UTF-8.
  *
  * @param {Row[]} rows
+ * @param {Style} style
  */
-export function toCsv(rows) {
-  const lines = rows.map((row) => Object.values(COLUMNS).map((of) => cell(of(row))).join(','));
-  return `\uFEFF${[Object.keys(COLUMNS).join(','), ...lines, ''].join('\r\n')}`;
+export function toCsv(rows, style) {
+  const { separator } = style;
+  const lines = rows.map((row) => Object.values(COLUMNS).map((of) => cell(of(row), style)).join(separator));
+  return `\uFEFF${[Object.keys(COLUMNS).join(separator), ...lines, ''].join('\r\n')}`;
 }
 
 /**

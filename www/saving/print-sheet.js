@@ -6,11 +6,13 @@ import { paintMap } from '../common/heatmap.js';
 import { paintPicture } from '../common/picture.js';
 import { MAX_BARS, scoreChart } from '../study/score-chart.js';
 import { sentencesOf, titleOf } from '../study/studies.js';
+import { score } from '../results/result-card.js';
+import { identityOf } from '../viewer/facts.js';
 import { format, words } from '../locales/words.js';
 
 // What fits on a page, on A4 and on Letter.
 const PICTURES = 3;
-const ROWS = 60;
+const ROWS = 48;
 
 // At most this many studies are printed with pictures: each may have to be read again.
 const PICTURED = 30;
@@ -41,12 +43,13 @@ const highest = ({ ranked }) => ranked.slice(0, PICTURES);
  * @param {Model} all.model
  * @param {NameOf} all.nameOf
  * @param {(record: SliceRecord) => SlicePixels | null} all.pixelsOf Null where they are not at hand.
+ * @param {(record: SliceRecord) => string[]} all.measuredOn What was measured on a slice, in words.
  */
-export function fillSheet(node, { studies, loose, model, nameOf, pixelsOf }) {
+export function fillSheet(node, { studies, loose, model, nameOf, pixelsOf, measuredOn }) {
   const pages = studies.map((study) => page(model, titleOf(study, nameOf === null),
     study.counts.slices > 1 ? element('p', sentencesOf(study).join(' ')) : null,
     study.counts.slices > 1 && study.counts.slices <= MAX_BARS ? element('figure', scoreChart(study, model), element('figcaption', words.batch.orders[study.order])) : null,
-    pictures(study, nameOf, pixelsOf),
+    pictures(study, { model, nameOf, pixelsOf, measuredOn }),
     ...slices(study, nameOf)));
   if (loose.length > 0) pages.push(page(model, words.results.title, ...slices({ records: loose, ranked: ranked(loose) }, nameOf)));
   node.replaceChildren(...pages);
@@ -84,11 +87,12 @@ function page(model, title, ...parts) {
 }
 
 /**
+ * The highest slices with their maps; under each its score with the uncertain band, its opacity, how it was taken, and what was measured.
+ *
  * @param {Study} study
- * @param {NameOf} nameOf
- * @param {(record: SliceRecord) => SlicePixels | null} pixelsOf
+ * @param {{ model: Model, nameOf: NameOf, pixelsOf: (record: SliceRecord) => SlicePixels | null, measuredOn: (record: SliceRecord) => string[] }} page
  */
-function pictures(study, nameOf, pixelsOf) {
+function pictures(study, { model, nameOf, pixelsOf, measuredOn }) {
   const shown = highest(study).flatMap((slice) => {
     const record = study.records[slice - 1];
     const pixels = pixelsOf(record);
@@ -102,7 +106,13 @@ function pictures(study, nameOf, pixelsOf) {
     const frame = element('div.frame', below, above);
     frame.style.setProperty('--width', String(Math.min(1, picture.width / picture.height)));
     frame.style.setProperty('--ratio', String(picture.width / picture.height));
-    return element('figure', element('div.stage', frame), element('figcaption', element('strong', `${words.batch.slice(slice)}: ${format.score(/** @type {number} */ (record.reading.score))}`), nameOf && element('bdi', nameOf(record))));
+    return element('figure', element('div.stage', frame), element('figcaption',
+      element('strong', `${words.batch.slice(slice)}: ${format.score(/** @type {number} */ (record.reading.score))}`),
+      nameOf && element('bdi', nameOf(record)),
+      score(/** @type {number} */ (record.reading.score), model),
+      record.reading.opacity && element('span', words.card.opacity(record.reading.opacity)),
+      element('span', identityOf(record)),
+      ...measuredOn(record).map((told) => element('span', told))));
   }));
 }
 

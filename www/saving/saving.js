@@ -2,7 +2,8 @@
 // print-sheet.js.
 
 import { byId } from '../common/page.js';
-import { renamed, save, settingsOf, toCsv, toJson } from './export.js';
+import { language } from '../locales/words.js';
+import { renamed, save, settingsOf, styleOf, toCsv, toJson } from './export.js';
 import { fillSheet, pictured } from './print-sheet.js';
 
 // Studies and pictures are waited for at most this long, in milliseconds: the reader may have ended, or be stuck in a start or a file, and
@@ -14,8 +15,9 @@ const PATIENCE = 3000;
  * @param {import('../reading/pool.js').Pool} page.pool
  * @param {import('../results/results.js').Results} page.results
  * @param {import('../study/studies.js').Studies} page.studies
+ * @param {(record: SliceRecord) => string[]} page.measuredOn What was measured on a slice, in words.
  */
-export function saving({ pool, results, studies }) {
+export function saving({ pool, results, studies, measuredOn }) {
   const isNameless = () => byId('omit-names', HTMLInputElement).checked;
   const sheets = byId('sheets');
 
@@ -34,11 +36,11 @@ export function saving({ pool, results, studies }) {
     const settings = settingsOf(/** @type {Model} */ (pool.model));
     return results.records.map((record, at) => {
       const { study = null, slice = null } = studies.of(record) ?? {};
-      return { reading: isNameless() ? renamed(record.reading, `slice ${at + 1}`) : record.reading, study, slice, settings };
+      return { reading: isNameless() ? renamed(record.reading, `slice ${at + 1}`) : record.reading, place: record.place, measured: measuredOn(record), study, slice, settings };
     });
   };
 
-  byId('export-csv').addEventListener('click', async () => save('lungglass-readings.csv', 'text/csv', toCsv(await rows())));
+  byId('export-csv').addEventListener('click', async () => save('lungglass-readings.csv', 'text/csv', toCsv(await rows(), styleOf(byId('csv-style', HTMLSelectElement).value, language()))));
   byId('export-json').addEventListener('click', async () => save('lungglass-readings.json', 'application/json', toJson(await rows())));
 
   /** @param {(record: SliceRecord) => SlicePixels | null} pixelsOf */
@@ -47,7 +49,7 @@ export function saving({ pool, results, studies }) {
     /** @type {((record: SliceRecord) => string) | null} */
     const nameOf = isNameless() ? null : ({ reading }) => (reading.frame === null ? reading.file : `${reading.file} [${reading.frame}]`);
     const loose = results.records.filter((record) => !studies.of(record));
-    fillSheet(sheets, { studies: studies.list, loose, model: /** @type {Model} */ (pool.model), nameOf, pixelsOf });
+    fillSheet(sheets, { studies: studies.list, loose, model: /** @type {Model} */ (pool.model), nameOf, pixelsOf, measuredOn });
   };
 
   // The browser's own command prints what is at hand at that moment.

@@ -6,6 +6,9 @@ import { format, words } from '../locales/words.js';
 // As exact as a file has it, by which it is looked for.
 const millimetres = (/** @type {number} */ value) => `${format.plain(value)} mm`;
 
+// A word that stands for a text which may be anything says nothing to a reader.
+const known = (/** @type {string | undefined} */ mark) => (mark && !mark.startsWith('#') ? mark.replaceAll('\\', ' ') : null);
+
 /**
  * Terms and what they are for this slice, as far as the file says them.
  *
@@ -17,7 +20,6 @@ export function factsOf({ place, shown, reading: { source, frame } }, images) {
   const { facts } = words.viewer;
   const { height, location, number, marks } = place;
   const [across, down] = shown?.spacing ?? [];
-  const known = (/** @type {string | undefined} */ mark) => (mark && !mark.startsWith('#') ? mark.replaceAll('\\', ' ') : null);
   return [
     [facts.number, number === null ? null : format.plain(number)],
     [facts.frame, frame === null ? null : format.plain(frame)],
@@ -40,4 +42,20 @@ export function factsOf({ place, shown, reading: { source, frame } }, images) {
 export function placeOf({ place: { height, location, number } }) {
   const at = height ?? location;
   return [number === null ? null : words.viewer.facts.numbered(number), at === null ? null : millimetres(at)].filter(Boolean).join(' · ');
+}
+
+/**
+ * The same with how it was taken, for paper.
+ *
+ * @param {SliceRecord} record
+ */
+export function identityOf(record) {
+  const { thickness } = record.place.marks;
+  const kernel = known(record.place.marks.kernel);
+  const { facts } = words.viewer;
+  return [
+    placeOf(record),
+    thickness ? `${facts.thickness} ${millimetres(Number(thickness))}` : null,
+    kernel && `${facts.kernel} ${kernel}`,
+  ].filter(Boolean).join(' · ');
 }

@@ -36,6 +36,8 @@ export class Measuring {
   #onChange;
   /** @type {WeakMap<SliceRecord, Measure[]>} */
   #drawn = new WeakMap();
+  /** @type {WeakMap<SliceRecord, string[]>} The same in words. */
+  #words = new WeakMap();
   /** @type {Measure | null} Being drawn. */
   #open = null;
   /** @type {Point | null} In pixels of the slice; null while there is no crosshair. */
@@ -57,6 +59,13 @@ export class Measuring {
 
   /** Where the crosshair is, in pixels of the slice. */
   get cursor() { return this.#cursor; }
+
+  /**
+   * What was measured on a slice, in words.
+   *
+   * @param {SliceRecord} record
+   */
+  measuredOn(record) { return this.#words.get(record) ?? []; }
 
   /** Whether there is something that can be broken off. */
   get isOpen() { return this.#open !== null || this.#cursor !== null; }
@@ -212,6 +221,8 @@ export class Measuring {
   #tell() {
     const measures = this.#scene ? this.#of(this.#scene.record) : [];
     const texts = measures.map((measure) => this.#long(measure));
+    // Without its pixels a region says less than it did.
+    if (this.#scene && (this.#scene.pixels || texts.length === 0)) this.#words.set(this.#scene.record, texts);
     const told = JSON.stringify([texts, document.documentElement.lang]);
     if (told === this.#told) return;
     this.#told = told;

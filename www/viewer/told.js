@@ -3,13 +3,25 @@
 
 import { element, fill, inEnglish, plain, terms } from '../common/dom.js';
 import { byId } from '../common/page.js';
+import { means } from '../results/means.js';
 import { reason } from '../results/reason.js';
 import { score, verdict } from '../results/result-card.js';
 import { pointOf } from '../locales/classes.js';
 import { format, words } from '../locales/words.js';
 import { factsOf, placeOf } from './facts.js';
+import { keyList } from './keys.js';
 
 const IDS = ['file', 'told', 'selection', 'verdict', 'place', 'reading', 'facts', 'note', 'scale', 'probe', 'said'];
+
+/**
+ * What holds for every slice: the keys, and what threshold and band mean.
+ *
+ * @param {Model} model
+ */
+export function tellOnce(model) {
+  fill(byId('viewer-key-list'), keyList());
+  fill(byId('viewer-means'), [means(model)]);
+}
 
 /**
  * @param {import('./stack.js').Stack} stack

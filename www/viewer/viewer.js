@@ -5,7 +5,7 @@ import { byId } from '../common/page.js';
 import { format, words } from '../locales/words.js';
 import { Cine } from './cine.js';
 import { gestures } from './gestures.js';
-import { keyList, keys } from './keys.js';
+import { keys } from './keys.js';
 import { paintLayers, putLayers, showInput, turnMap, wireLayers } from './layers.js';
 import { Loader } from './loader.js';
 import { Measuring } from './measuring.js';
@@ -13,7 +13,7 @@ import { Placement } from './placement.js';
 import { showScaleBar, showSides } from './rulers.js';
 import { ScoreStrip } from './score-strip.js';
 import { highestOf, likely, nextAbove } from './stack.js';
-import { fallSilent, tell } from './told.js';
+import { fallSilent, tell, tellOnce } from './told.js';
 import { Tools } from './tools.js';
 import { CHANGES, turnedSize, UPRIGHT } from './turn.js';
 import { actualSize, panned, WHOLE, zoomed } from './view.js';
@@ -96,7 +96,7 @@ export class Viewer {
     this.#direction = 1;
     this.#windows.say();
     this.#tools.recall();
-    this.#$('key-list').replaceChildren(...keyList());
+    tellOnce(model);
     this.#reset();
     this.#dialog.showModal();
     this.#showPlay();
@@ -111,8 +111,8 @@ export class Viewer {
     this.#showReading();
   }
 
-  /** Shows nothing any more. */
-  close() { this.#dialog.close(); }
+  /** What was measured on a slice, in words. */
+  measuredOn = (/** @type {SliceRecord} */ record) => this.#measuring.measuredOn(record);
 
   /** @param {SliceRecord} record */
   #restack(record) {
