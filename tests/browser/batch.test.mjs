@@ -311,6 +311,8 @@ test('the table is sorted and moved through by the keyboard alone', async () => 
   const sorted = () => page.$eval(`th:has(${id('sort-score')})`, (cell) => cell.ariaSort);
   assert.equal(await sorted(), null);
   await page.keyboard.press('Enter');
+  assert.equal(await sorted(), 'descending', 'of scores the highest first');
+  await page.keyboard.press('Enter');
   assert.equal(await sorted(), 'ascending');
   // Equal scores stay in input order, rising and falling.
   const byScore = (sign) => results.filter(({ score }) => score).sort((a, b) => sign * (a.score - b.score)).map(({ file }) => file);

@@ -51,6 +51,9 @@ const COLUMNS = [
   number('number', ({ number: at }) => at, (at) => format.integer(at)),
 ];
 
+// What is looked for at its highest: it is sorted so at first.
+const FALLING = ['score'];
+
 /** @param {Reading} reading */
 function whyOf(reading) {
   const { text: told, detail } = reason(reading);
@@ -152,7 +155,7 @@ export class Table {
         button.dataset.testid = `sort-${key}`;
         button.dataset.key = key;
         button.addEventListener('click', () => {
-          this.#sorted = { key, falling: this.#sorted.key === key ? !this.#sorted.falling : false };
+          this.#sorted = { key, falling: this.#sorted.key === key ? !this.#sorted.falling : FALLING.includes(key) };
           this.#sort();
         });
         const cell = element(isNumber && key !== 'verdict' ? 'th.number' : 'th', button);
