@@ -15,7 +15,7 @@ const { en, ...others } = locales;
 
 // What is written as in English.
 const ALIKE = {
-  de: ['card.format', 'viewer.presets.mediastinum', 'viewer.facts.phase', 'modelCard.name', 'modelCard.version'],
+  de: ['card.format', 'viewer.presets.mediastinum', 'viewer.facts.kernel', 'viewer.facts.phase', 'modelCard.name', 'modelCard.version'],
   fr: ['batch.kinds.segmentation', 'batch.marks.acquisition', 'card.format', 'modelCard.version', 'modelCard.pixels', 'measures.date', 'measures.validation', 'licences.title', 'viewer.facts.phase', 'viewer.facts.position', 'viewer.measures.count'],
   zh: ['viewer.facts.pixelOf', 'viewer.hounsfield', 'viewer.measures.area'],
 };

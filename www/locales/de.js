@@ -150,7 +150,7 @@ export default {
     stored: 'Auf diesem Gerät gespeichert',
     storedKiosk: 'Auf einem gemeinsam genutzten Gerät werden Einwilligung und Sprache nicht gespeichert.',
     nothing: 'Es ist nichts gespeichert.',
-    notes: { consent: 'Einwilligung erteilt', language: 'Gewählte Sprache', drag: 'Was Ziehen in der Ansicht tut' },
+    notes: { consent: 'Einwilligung erteilt', language: 'Gewählte Sprache', drag: 'Was Ziehen im Viewer tut' },
     files: 'Dateien des Programms',
     filesCount: (files, bytes) => `${count(files, { one: 'Datei', other: 'Dateien' })}, ${format.bytes(bytes)}`,
     delete: 'Gespeichertes löschen',
@@ -224,7 +224,7 @@ export default {
     done: (total) => `${count(total, { one: 'Schicht', other: 'Schichten' })} fertig.`,
     cancelled: (done, total) => `Nach ${format.integer(done)} von ${format.integer(total)} abgebrochen. Der Rest kann weitergehen.`,
     goOn: (/** @type {number} */ files) => `Mit ${count(files, { one: 'Datei', other: 'Dateien' })} weitermachen`,
-    repeated: (/** @type {number} */ files) => `${count(files, { one: 'Datei war', other: 'Dateien waren' })} schon da und zählt einfach.`,
+    repeated: (/** @type {number} */ files) => `${count(files, { one: 'Datei war schon da und zählt', other: 'Dateien waren schon da und zählen' })} nur einmal.`,
   },
 
   counts: ({ judged, refused, error }) => [
@@ -234,7 +234,7 @@ export default {
   ].filter(Boolean).join(', '),
 
   card: {
-    frame: (frame) => `Bild ${frame}`,
+    frame: (frame) => `Einzelbild ${frame}`,
     score: 'Modellscore',
     scale: (score, threshold, [low, high]) => `Modellscore ${format.score(score)} auf einer Skala von 0 bis 1. Schwellenwert ${two(threshold)}, Unsicherheitsbereich ${two(low)} bis ${two(high)}.`,
     threshold: (threshold) => `Schwellenwert ${two(threshold)}`,
@@ -291,7 +291,7 @@ export default {
       towardsHead: 'kopfwärts',
       location: 'Schichtposition (Gerät)',
       thickness: 'Schichtdicke',
-      kernel: 'Faltungskern',
+      kernel: 'Kernel',
       phase: 'Phase',
       acquisition: 'Akquisition',
       images: 'Bilder hier',
@@ -390,7 +390,7 @@ export default {
       moveCursor: 'das Fadenkreuz um ein Pixel bewegen, mit Umschalt um zehn',
       set: 'ein Ende am Fadenkreuz setzen',
       remove: 'die letzte Messung dieser Schicht entfernen',
-      escape: 'abbrechen; die Ansicht schließen',
+      escape: 'abbrechen; den Viewer schließen',
       reset: 'Fenster und Ansicht zurücksetzen',
       help: 'diese Liste ein- oder ausblenden',
     },

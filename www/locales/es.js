@@ -16,7 +16,7 @@ export default {
   page: {
     title: 'LungGlass: cortes de TC de tórax, leídos en este dispositivo',
     skip: 'Ir a los archivos',
-    skipReadings: 'Ir a las lecturas',
+    skipReadings: 'Ir a los resultados',
   },
 
   intro: {
@@ -39,7 +39,7 @@ export default {
 
   queue: { label: 'Progreso', cancel: 'Cancelar', waiting: 'Archivos en espera' },
 
-  results: { title: 'Lecturas', csv: 'Guardar CSV', json: 'Guardar JSON', print: 'Imprimir', clear: 'Borrar todo', cleared: 'Se borraron todas las lecturas.', undo: 'Deshacer', csvStyle: 'Cómo se escribe el CSV', csvLanguage: 'según este idioma', csvPoint: 'coma, punto decimal', csvComma: 'punto y coma, coma decimal' },
+  results: { title: 'Resultados', csv: 'Guardar CSV', json: 'Guardar JSON', print: 'Imprimir', clear: 'Borrar todo', cleared: 'Se borraron todos los resultados.', undo: 'Deshacer', csvStyle: 'Cómo se escribe el CSV', csvLanguage: 'según este idioma', csvPoint: 'coma, punto decimal', csvComma: 'punto y coma, coma decimal' },
 
   batch: {
     chooseFolder: 'Elegir una carpeta',
@@ -59,7 +59,7 @@ export default {
     slices: (slices) => count(slices, { one: 'corte', other: 'cortes' }),
     share: (positive, judged, uncertain) => `De ${count(judged, { one: 'corte evaluado', other: 'cortes evaluados' })}, ${format.integer(positive)} ${form(positive, { one: 'tiene', other: 'tienen' })} una puntuación por encima del umbral y ${format.integer(uncertain)} en la zona de incertidumbre.`,
     highest: (score, slice) => `La puntuación más alta es ${format.score(score)}, en el corte ${format.integer(slice)}.`,
-    opacity: ({ share, ground_glass, consolidation }) => `Opacidad en los cortes valorados, en promedio: ${percent(share)} de los pulmones (vidrio deslustrado ${percent(ground_glass)}, consolidación ${percent(consolidation)}).`,
+    opacity: ({ share, ground_glass, consolidation }) => `Opacidad en los cortes evaluados, en promedio: ${percent(share)} de los pulmones (vidrio deslustrado ${percent(ground_glass)}, consolidación ${percent(consolidation)}).`,
     noneJudged: (slices) => `De ${count(slices, { one: 'corte', other: 'cortes' })} no se evaluó ninguno.`,
     aside: (refused, unreadable) => `Apartados: ${format.integer(refused)} no evaluados, ${format.integer(unreadable)} ilegibles.`,
     setAside: (kinds) => `No se cuentan como cortes: ${kinds}.`,

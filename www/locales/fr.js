@@ -16,7 +16,7 @@ export default {
   page: {
     title: 'LungGlass\u00a0: coupes de scanner thoracique, lues sur cet appareil',
     skip: 'Aller aux fichiers',
-    skipReadings: 'Aller aux lectures',
+    skipReadings: 'Aller aux résultats',
   },
 
   intro: {
@@ -63,7 +63,7 @@ export default {
     noneJudged: (slices) => `Sur ${count(slices, { one: 'coupe', other: 'coupes' })}, aucune n’a été évaluée.`,
     aside: (refused, unreadable) => `Mises de côté : ${format.integer(refused)} non évaluées, ${format.integer(unreadable)} illisibles.`,
     setAside: (kinds) => `Non comptés comme coupes : ${kinds}.`,
-    kinds: { localizer: 'vues de repérage', dose_sheet: 'fiches de dose', structured_report: 'rapports structurés', key_objects: 'listes d’images clés', presentation_state: 'états de présentation', directory: 'DICOMDIR', screen_capture: 'captures d’écran en couleur', segmentation: 'segmentations', radiotherapy: 'objets de radiothérapie', document: 'fichiers de texte', no_image: 'objets DICOM sans image' },
+    kinds: { localizer: 'vues de repérage', dose_sheet: 'fiches de dose', structured_report: 'comptes rendus structurés', key_objects: 'listes d’images clés', presentation_state: 'états de présentation', directory: 'DICOMDIR', screen_capture: 'captures d’écran en couleur', segmentation: 'segmentations', radiotherapy: 'objets de radiothérapie', document: 'fichiers de texte', no_image: 'objets DICOM sans image' },
     stacks: (stacks) => `${format.integer(stacks.length)} piles : ${stacks.map(({ name, slices }) => `${name} (${count(slices, { one: 'coupe', other: 'coupes' })})`).join(' ; ')}.`,
     marks: { acquisition: (value) => `acquisition ${value}`, echo: (value) => `écho ${value}`, time: (value) => `temps ${value}`, stack: (value) => `pile ${value}`, image_type: (value) => `type d’image ${value}`, kernel: (value) => `noyau ${value}`, thickness: (value) => `épaisseur ${value} mm` },
     unnamed: 'sans nom',

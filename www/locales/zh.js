@@ -14,13 +14,13 @@ export default {
   close: '关闭',
 
   page: {
-    title: 'LungGlass：在本设备上读取胸部CT层面',
+    title: 'LungGlass：在本设备上判读胸部CT层面',
     skip: '跳到文件',
     skipReadings: '跳到判读结果',
   },
 
   intro: {
-    title: '在本设备上读取胸部CT层面',
+    title: '在本设备上判读胸部CT层面',
     text: '每个层面都会得到一个经过校准的 COVID-19 模型评分，以及一张显示评分来自层面哪些部位的热图。看起来不像胸部CT层面的图片会被拒绝，并说明原因。',
     use: '仅供科研与教学。',
     limits: '不是医疗器械。评分不是诊断。',
@@ -59,13 +59,13 @@ export default {
     slices: (slices) => `${format.integer(slices)} 层`,
     share: (positive, judged, uncertain) => `已评估的 ${format.integer(judged)} 层中，${format.integer(positive)} 层的评分高于阈值，${format.integer(uncertain)} 层处于不确定区间。`,
     highest: (score, slice) => `最高评分为 ${format.score(score)}，位于第 ${format.integer(slice)} 层。`,
-    opacity: ({ share, ground_glass, consolidation }) => `已评判层面的平均肺部密度增高影：占肺的 ${percent(share)}（磨玻璃影 ${percent(ground_glass)}，实变 ${percent(consolidation)}）。`,
+    opacity: ({ share, ground_glass, consolidation }) => `已评估层面的平均肺部密度增高影：占肺的 ${percent(share)}（磨玻璃影 ${percent(ground_glass)}，实变 ${percent(consolidation)}）。`,
     noneJudged: (slices) => `${format.integer(slices)} 层中没有一层得到评估。`,
     aside: (refused, unreadable) => `另列：${format.integer(refused)} 层未评估，${format.integer(unreadable)} 层无法读取。`,
     setAside: (kinds) => `不计为层面：${kinds}。`,
     kinds: { localizer: '定位像', dose_sheet: '剂量报告单', structured_report: '结构化报告', key_objects: '关键图像列表', presentation_state: '显示状态', directory: 'DICOMDIR', screen_capture: '彩色屏幕截图', segmentation: '分割', radiotherapy: '放射治疗对象', document: '文档', no_image: '不含图像的 DICOM 对象' },
     stacks: (stacks) => `${format.integer(stacks.length)} 组：${stacks.map(({ name, slices }) => `${name}（${format.integer(slices)} 层）`).join('；')}。`,
-    marks: { acquisition: (value) => `采集 ${value}`, echo: (value) => `回波 ${value}`, time: (value) => `时间点 ${value}`, stack: (value) => `堆栈 ${value}`, image_type: (value) => `图像类型 ${value}`, kernel: (value) => `卷积核 ${value}`, thickness: (value) => `层厚 ${value} mm` },
+    marks: { acquisition: (value) => `采集 ${value}`, echo: (value) => `回波 ${value}`, time: (value) => `时间点 ${value}`, stack: (value) => `层组 ${value}`, image_type: (value) => `图像类型 ${value}`, kernel: (value) => `卷积核 ${value}`, thickness: (value) => `层厚 ${value} mm` },
     unnamed: '未命名',
     repeats: (slices) => `${format.integer(slices)} 层重复出现；每层只计一次。`,
     chart: (judged) => `${format.integer(judged)} 个已评估层面的评分，按层面顺序排列`,
@@ -99,8 +99,8 @@ export default {
 
   about: {
     label: '使用须知',
-    reads: '读取什么',
-    readsText: '胸部的单个轴位层面。DICOM 层面以肺窗显示和读取；图片按原样读取。',
+    reads: '判读什么',
+    readsText: '胸部的单个轴位层面。DICOM 层面以肺窗显示和判读；图片按原样判读。',
     refuses: '拒绝什么',
     refusesText: '大多数不是胸部CT轴位层面的图片，如照片、X线片、其他身体部位和文档。拒绝时会说明原因以及下一步怎么做。少数图片未能识别，其评分没有意义。',
     isNot: '它不是什么',
