@@ -1,4 +1,5 @@
-// Files that were chosen before: they count once. Two are one file if name, size and date are the same, and every byte. Knows no element.
+// Files that were chosen before: they count once. Two are one file if name, size and date are the same, and every byte. A folder that is
+// chosen again is another folder: two patients may have one of the same name. Knows no element.
 
 // Bytes that are compared at once.
 const CHUNK = 1 << 20;
@@ -11,10 +12,9 @@ const keyOf = ({ file, name }) => (file ? `${file.size} ${file.lastModified} ${n
 /**
  * Those of `given` that are none of the files that are `known`. What is given twice at once stays: somebody put it there twice.
  *
- * @template {Named} G
- * @param {G[]} given
+ * @param {GivenFile[]} given
  * @param {Named[]} known
- * @returns {Promise<G[]>}
+ * @returns {Promise<GivenFile[]>}
  */
 export async function unrepeated(given, known) {
   /** @type {Map<string | null, Set<File>>} */
@@ -26,7 +26,7 @@ export async function unrepeated(given, known) {
   }
   const fresh = [];
   for (const one of given) {
-    const alike = byKey.get(keyOf(one)) ?? [];
+    const alike = one.folder === null ? byKey.get(keyOf(one)) ?? [] : [];
     let isKnown = false;
     for (const other of alike) isKnown ||= one.file !== null && await isSame(one.file, other);
     if (!isKnown) fresh.push(one);
