@@ -110,6 +110,12 @@ test('the way of dragging is remembered, measuring is not, and a picture without
   await visit.results(1);
   await open(0);
   assert.equal(await tool(), 'window', 'the next time too');
+  // What is kept is told, and deleted with all else.
+  await press('Escape');
+  await page.click('#privacy-open');
+  await page.waitForFunction(() => document.querySelector('#privacy-body').textContent.includes('What dragging does in the viewer'));
+  await page.click(id('privacy-delete'));
+  await page.waitForFunction(() => Object.keys(localStorage).length === 0);
   assert.deepEqual(visit.complaints(), []);
   await leave();
 });

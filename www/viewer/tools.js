@@ -2,7 +2,7 @@
 // is remembered where the page may remember, measuring is not.
 
 const REMEMBERED = ['move', 'window', 'scroll'];
-const KEY = 'drag';
+const KEY = 'lungglass.drag';
 
 /** @typedef {'move' | 'window' | 'scroll' | 'length' | 'region'} Tool */
 
