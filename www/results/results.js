@@ -275,8 +275,8 @@ export class Results {
       record.card.say();
     }
     if (this.#isLong && !this.#isMeasured) this.#measure();
-    for (const record of this.records) {
-      if (!this.#isLong) this.#unfold(record);
+    for (const [at, record] of this.records.entries()) {
+      if (!this.#isLong) this.#unfold(record, at < PAINTED);
       else if (!record.near) record.card.fold();
     }
   }
