@@ -147,7 +147,7 @@ export class Viewer {
       arrow: (right, down, isFar) => this.#arrow(right, down, isFar),
       above: (towards) => this.#turnAbove(towards),
       highest: () => this.#turn(highestOf(this.#stack.records)),
-      play: () => this.#cine.toggle(),
+      play: () => { if (this.#stack.records.length > 1) this.#cine.toggle(); },
       move: (right, down) => this.#look(panned, right, down),
       /** @param {Point} [point] */
       zoom: (factor, point) => this.#look(zoomed, factor, point),
