@@ -162,10 +162,12 @@ let taken = Promise.resolve();
 function take(given) {
   taken = Promise.all([consented, taken]).then(async () => {
     const read = results.records.filter(({ reading }) => reading.verdict !== 'error').map(({ handle }) => handle);
-    const fresh = await unrepeated(given, [...read, ...queue.waiting]);
-    const repeated = given.length - fresh.length;
-    say('repeated', () => (repeated > 0 ? words.progress.repeated(repeated) : ''));
+    const { fresh, doubtful, differ } = unrepeated(given, [...read, ...queue.waiting]);
     if (fresh.length > 0) queue.add(fresh);
+    const others = await differ();
+    if (others.length > 0) queue.add(others);
+    const repeated = doubtful - others.length;
+    say('repeated', () => (repeated > 0 ? words.progress.repeated(repeated) : ''));
   });
 }
 

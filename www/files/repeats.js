@@ -10,13 +10,13 @@ const CHUNK = 1 << 20;
 const keyOf = ({ file, name }) => (file ? `${file.size} ${file.lastModified} ${name}` : null);
 
 /**
- * Those of `given` that are none of the files that are `known`. What is given twice at once stays: somebody put it there twice.
+ * Tells files that were surely not chosen before, by name, size and date, from those that may have been: `differ` gives those of the latter
+ * that are none of the files that are `known`. What is given twice at once stays: somebody put it there twice.
  *
  * @param {GivenFile[]} given
  * @param {Named[]} known
- * @returns {Promise<GivenFile[]>}
  */
-export async function unrepeated(given, known) {
+export function unrepeated(given, known) {
   /** @type {Map<string | null, Set<File>>} */
   const byKey = new Map();
   for (const one of known) {
@@ -24,14 +24,21 @@ export async function unrepeated(given, known) {
     if (!one.file || key === null) continue;
     byKey.set(key, (byKey.get(key) ?? new Set()).add(one.file));
   }
-  const fresh = [];
-  for (const one of given) {
-    const alike = one.folder === null ? byKey.get(keyOf(one)) ?? [] : [];
-    let isKnown = false;
-    for (const other of alike) isKnown ||= one.file !== null && await isSame(one.file, other);
-    if (!isKnown) fresh.push(one);
-  }
-  return fresh;
+  const alike = (/** @type {GivenFile} */ one) => (one.folder === null ? byKey.get(keyOf(one)) : undefined);
+  const doubtful = given.filter(alike);
+  return {
+    fresh: given.filter((one) => !alike(one)),
+    doubtful: doubtful.length,
+    async differ() {
+      const found = [];
+      for (const one of doubtful) {
+        let isKnown = false;
+        for (const other of alike(one) ?? []) isKnown ||= one.file !== null && await isSame(one.file, other);
+        if (!isKnown) found.push(one);
+      }
+      return found;
+    },
+  };
 }
 
 /**
