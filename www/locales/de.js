@@ -39,7 +39,7 @@ export default {
 
   queue: { label: 'Fortschritt', cancel: 'Abbrechen', waiting: 'Wartende Dateien' },
 
-  results: { title: 'Ergebnisse', csv: 'CSV speichern', json: 'JSON speichern', print: 'Drucken', clear: 'Alle entfernen', cleared: 'Alle Ergebnisse wurden entfernt.', undo: 'Rückgängig', csvStyle: 'Wie die CSV-Datei geschrieben wird', csvLanguage: 'wie in dieser Sprache', csvPoint: 'Komma, Dezimalpunkt', csvComma: 'Semikolon, Dezimalkomma' },
+  results: { title: 'Ergebnisse', csv: 'CSV speichern', json: 'JSON speichern', print: 'Drucken', clear: 'Alle entfernen', cleared: 'Alle Ergebnisse wurden entfernt.', undo: 'Rückgängig', csvStyle: 'Wie die CSV-Datei geschrieben wird', csvLanguage: 'CSV: wie in dieser Sprache', csvPoint: 'CSV: Komma, Dezimalpunkt', csvComma: 'CSV: Semikolon, Dezimalkomma' },
 
   batch: {
     chooseFolder: 'Ordner auswählen',

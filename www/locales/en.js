@@ -38,7 +38,7 @@ export default {
 
   queue: { label: 'Progress', cancel: 'Cancel', waiting: 'Files waiting' },
 
-  results: { title: 'Readings', csv: 'Save CSV', json: 'Save JSON', print: 'Print', clear: 'Clear all', cleared: 'All readings were cleared.', undo: 'Undo', csvStyle: 'How the CSV is written', csvLanguage: 'as in this language', csvPoint: 'comma, decimal point', csvComma: 'semicolon, decimal comma' },
+  results: { title: 'Readings', csv: 'Save CSV', json: 'Save JSON', print: 'Print', clear: 'Clear all', cleared: 'All readings were cleared.', undo: 'Undo', csvStyle: 'How the CSV is written', csvLanguage: 'CSV: as in this language', csvPoint: 'CSV: comma, decimal point', csvComma: 'CSV: semicolon, decimal comma' },
 
   batch: {
     chooseFolder: 'Choose a folder',

@@ -39,7 +39,7 @@ export default {
 
   queue: { label: 'Progreso', cancel: 'Cancelar', waiting: 'Archivos en espera' },
 
-  results: { title: 'Resultados', csv: 'Guardar CSV', json: 'Guardar JSON', print: 'Imprimir', clear: 'Borrar todo', cleared: 'Se borraron todos los resultados.', undo: 'Deshacer', csvStyle: 'Cómo se escribe el CSV', csvLanguage: 'según este idioma', csvPoint: 'coma, punto decimal', csvComma: 'punto y coma, coma decimal' },
+  results: { title: 'Resultados', csv: 'Guardar CSV', json: 'Guardar JSON', print: 'Imprimir', clear: 'Borrar todo', cleared: 'Se borraron todos los resultados.', undo: 'Deshacer', csvStyle: 'Cómo se escribe el CSV', csvLanguage: 'CSV: según este idioma', csvPoint: 'CSV: coma, punto decimal', csvComma: 'CSV: punto y coma, coma decimal' },
 
   batch: {
     chooseFolder: 'Elegir una carpeta',

@@ -39,7 +39,7 @@ export default {
 
   queue: { label: 'Progression', cancel: 'Annuler', waiting: 'Fichiers en attente' },
 
-  results: { title: 'Résultats', csv: 'Enregistrer en CSV', json: 'Enregistrer en JSON', print: 'Imprimer', clear: 'Tout effacer', cleared: 'Tous les résultats ont été effacés.', undo: 'Annuler l’effacement', csvStyle: 'Écriture du fichier CSV', csvLanguage: 'selon cette langue', csvPoint: 'virgule, point décimal', csvComma: 'point-virgule, virgule décimale' },
+  results: { title: 'Résultats', csv: 'Enregistrer en CSV', json: 'Enregistrer en JSON', print: 'Imprimer', clear: 'Tout effacer', cleared: 'Tous les résultats ont été effacés.', undo: 'Annuler l’effacement', csvStyle: 'Écriture du fichier CSV', csvLanguage: 'CSV : selon cette langue', csvPoint: 'CSV : virgule, point décimal', csvComma: 'CSV : point-virgule, virgule décimale' },
 
   batch: {
     chooseFolder: 'Choisir un dossier',

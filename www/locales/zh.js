@@ -39,7 +39,7 @@ export default {
 
   queue: { label: '进度', cancel: '取消', waiting: '等待中的文件' },
 
-  results: { title: '判读结果', csv: '保存 CSV', json: '保存 JSON', print: '打印', clear: '全部清除', cleared: '已清除所有判读结果。', undo: '撤销', csvStyle: 'CSV 的写法', csvLanguage: '按当前语言', csvPoint: '逗号分隔，小数点', csvComma: '分号分隔，小数逗号' },
+  results: { title: '判读结果', csv: '保存 CSV', json: '保存 JSON', print: '打印', clear: '全部清除', cleared: '已清除所有判读结果。', undo: '撤销', csvStyle: 'CSV 的写法', csvLanguage: 'CSV：按当前语言', csvPoint: 'CSV：逗号分隔，小数点', csvComma: 'CSV：分号分隔，小数逗号' },
 
   batch: {
     chooseFolder: '选择文件夹',
