@@ -17,6 +17,8 @@ mod objects;
 mod pictures;
 #[path = "reports/series.rs"]
 mod series;
+#[path = "reports/study.rs"]
+mod study;
 #[path = "reports/values.rs"]
 mod values;
 #[path = "reports/volumes.rs"]

@@ -90,7 +90,11 @@ const resultsPanel = new ResultsPanel({
 
 const studies = new Studies(pool, results, () => queue.beside, showStudies);
 
-const studyPanel = new StudyPanel(byId('studies'), byId('study-list'), showSlice);
+const studyPanel = new StudyPanel(byId('studies'), byId('study-list'), {
+  onOpen: showSlice,
+  // While files are read, none is read again for a small picture.
+  pixelsOf: (record, wanted) => (queue.busy ? Promise.resolve(record.pixels) : results.pixels(record, wanted)),
+});
 
 const table = new Table(byId('table'), {
   results,

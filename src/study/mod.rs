@@ -115,7 +115,7 @@ pub struct Study {
     pub refusal: Option<Refusal>,
     /// The number, from 1, of the stack that score and extent are of: that with the most slices that were judged. `None` where none was.
     pub stack_read: Option<usize>,
-    /// Shares of the lungs' volume; from a host that gives no [`Lungs`] the means of the judged slices. `None` where none was judged.
+    /// Shares of the lungs' volume; where there is no extent, the means of the judged slices. `None` where none was judged.
     pub opacity: Option<Opacity>,
     /// Where the lungs are opaque; `None` where it is not known.
     pub extent: Option<Extent>,
@@ -338,7 +338,8 @@ impl Study {
             Kind::Pictures if !scores.is_empty() => Err(score::UNRELATED),
             _ => Rule::judge(rule, &scores, &short),
         };
-        let extent = read.and_then(|read| {
+        // Single pictures need not be of one body.
+        let extent = read.filter(|_| kind != Kind::Pictures).and_then(|read| {
             let positions = order::positions(items, &of_stack);
             let placed: Vec<_> = of_stack.iter().map(|at| &items[*at]).zip(positions).collect();
             Extent::of(&placed, stacks[read].order)

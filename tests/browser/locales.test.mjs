@@ -15,7 +15,7 @@ const { en, ...others } = locales;
 
 // What is written as in English.
 const ALIKE = {
-  de: ['card.format', 'viewer.presets.mediastinum', 'viewer.facts.kernel', 'viewer.facts.phase', 'modelCard.name', 'modelCard.version'],
+  de: ['card.format', 'viewer.presets.mediastinum', 'viewer.facts.kernel', 'viewer.facts.phase', 'modelCard.name', 'modelCard.version', 'study.right', 'study.left'],
   fr: ['batch.kinds.segmentation', 'batch.marks.acquisition', 'card.format', 'modelCard.version', 'modelCard.pixels', 'measures.date', 'measures.validation', 'licences.title', 'viewer.facts.phase', 'viewer.facts.position', 'viewer.measures.count'],
   zh: ['viewer.facts.pixelOf', 'viewer.hounsfield', 'viewer.measures.area'],
 };
@@ -56,6 +56,14 @@ const CALLS = {
   'batch.chart': [[[40], '40']],
   'batch.settingsOf': [[[{ name: 'lite0', version: '1.2', threshold: 0.41, uncertain: [0.3, 0.52], temperature: 1.25, program: '0.1.9' }], 'lite0 1.2', '41', '30', '52', '25', '0.1.9']],
   'batch.onlyHighest': [[[60, 300], '60', '300']],
+  'study.score': [[[0.871, 'above'], '871', 'above']],
+  'study.opacity': [[[{ share: 0.12, ground_glass: 0.09, consolidation: 0.03 }], '12', '9', '3']],
+  'study.withoutLungs': [[[1], '1'], [[7], '7']],
+  'study.stackRead': [[['echo 2'], 'echo 2']],
+  'study.scored': [[[3, '0.871', '12%'], '3', '0.871', '12%']],
+  'study.scoredAlone': [[[3, '0.871'], '3', '0.871']],
+  'study.unscored': [[[3, 'no'], '3', 'no']],
+  'study.coronal': [[[1], '1'], [[300], '300']],
   'card.frame': [[[4], '4']],
   'card.scale': [[[0.336, 0.4, [0.3, 0.5]], '336', '40', '30', '50']],
   'card.threshold': [[[0.336], '34']],

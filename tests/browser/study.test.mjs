@@ -71,7 +71,7 @@ test('a folder is one study: its slices are ranked, and what was refused or brok
   const ranked = results.map(({ score }, at) => ({ score, slice: at + 1 })).filter(({ score }) => score).sort((a, b) => b.score - a.score);
   assert.deepEqual(study.highest, ranked.slice(0, 5).map(({ score, slice }) => `slice ${slice}${fixed(score)}`));
   assert.match(study.text, /of 4 judged slices score/);
-  assert.match(study.text, /Opacity in the judged slices, on average: \d+% of the lungs \(ground glass \d+%, consolidation \d+%\)\./);
+  assert.match(study.text, /Opacity: \d+% of the lungs’ volume \(ground glass \d+%, consolidation \d+%\)\./);
   assert.match(study.text, new RegExp(`highest score is ${fixed(ranked[0].score)}, in slice ${ranked[0].slice}\\.`));
   assert.match(study.text, /Set aside: 1 not judged, 1 could not be read\./);
 

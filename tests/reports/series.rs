@@ -7,42 +7,42 @@ use lungglass::place::{Mark, Spot};
 use lungglass::study::{Beside, Item, Order, Study, studies};
 
 const STRUCTURED_REPORT: &str = "1.2.840.10008.5.1.4.1.1.88.11";
-const ENHANCED_CT: &str = "1.2.840.10008.5.1.4.1.1.2.1";
-const SERIES: Tag = [0x0020, 0x000E];
+pub(super) const ENHANCED_CT: &str = "1.2.840.10008.5.1.4.1.1.2.1";
+pub(super) const SERIES: Tag = [0x0020, 0x000E];
 const VISIT: Tag = [0x0020, 0x000D];
 const INSTANCE: Tag = [0x0008, 0x0018];
 const NUMBER: Tag = [0x0020, 0x0013];
 const ACQUISITION: Tag = [0x0020, 0x0012];
-const POSITION: Tag = [0x0020, 0x0032];
+pub(super) const POSITION: Tag = [0x0020, 0x0032];
 const LOCATION: Tag = [0x0020, 0x1041];
 const IMAGE_TYPE: Tag = [0x0008, 0x0008];
-const FRAMES: Tag = [0x0028, 0x0008];
-const PER_FRAME: Tag = [0x5200, 0x9230];
+pub(super) const FRAMES: Tag = [0x0028, 0x0008];
+pub(super) const PER_FRAME: Tag = [0x5200, 0x9230];
 const PLANE_POSITION: Tag = [0x0020, 0x9113];
 const PLANE_ORIENTATION: Tag = [0x0020, 0x9116];
 const FRAME_TYPE: [Tag; 2] = [[0x0018, 0x9329], [0x0008, 0x9007]];
 
 /// An item of a sequence that holds these elements.
-fn items(elements: &[(Tag, &str, Vec<u8>)]) -> Vec<u8> {
+pub(super) fn items(elements: &[(Tag, &str, Vec<u8>)]) -> Vec<u8> {
     let mut bytes = Vec::new();
     elements.iter().for_each(|(tag, vr, value)| put(&mut bytes, *tag, vr, value));
     [&[0xFE, 0xFF, 0x00, 0xE0][..], &(bytes.len() as u32).to_le_bytes(), &bytes].concat()
 }
 
-fn sequence(tag: Tag, elements: &[(Tag, &'static str, Vec<u8>)]) -> (Tag, &'static str, Vec<u8>) {
+pub(super) fn sequence(tag: Tag, elements: &[(Tag, &'static str, Vec<u8>)]) -> (Tag, &'static str, Vec<u8>) {
     (tag, "SQ", items(elements))
 }
 
-fn text(tag: Tag, vr: &'static str, value: &str) -> (Tag, &'static str, Vec<u8>) {
+pub(super) fn text(tag: Tag, vr: &'static str, value: &str) -> (Tag, &'static str, Vec<u8>) {
     (tag, vr, value.as_bytes().to_vec())
 }
 
-fn at(z: &str) -> (Tag, &'static str, Vec<u8>) {
+pub(super) fn at(z: &str) -> (Tag, &'static str, Vec<u8>) {
     sequence(PLANE_POSITION, &[text(POSITION, "DS", &format!("0\\0\\{z}"))])
 }
 
 /// What is said of the file named `name`, as hosts that hold files together hear it.
-fn items_of(files: &[(&str, Vec<u8>)]) -> Vec<Item> {
+pub(super) fn items_of(files: &[(&str, Vec<u8>)]) -> Vec<Item> {
     let classifier = classifier();
     let mut items = Vec::new();
     for (name, bytes) in files {
@@ -74,7 +74,7 @@ fn slice_of(series: &str, elements: &[(Tag, &'static str, &str)]) -> File {
     file
 }
 
-fn position(z: i32) -> String {
+pub(super) fn position(z: i32) -> String {
     format!("0\\0\\{z}")
 }
 

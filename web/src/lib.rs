@@ -105,6 +105,15 @@ impl Classifier {
         (0..source.length()).map(|frame| source.read(frame)).collect()
     }
 
+    /// Puts readings into studies as the function `studies` does, and gives each the score that the settings of this network make of its slices.
+    ///
+    /// @returns Study[]
+    /// @throws Error with a `code` for what are no such items
+    #[wasm_bindgen(unchecked_return_type = "any[]")]
+    pub fn studies(&self, items: JsValue, beside: JsValue) -> Result<Vec<JsValue>, JsValue> {
+        studies_by(Rule::of(&self.classifier.model).as_ref(), items, beside)
+    }
+
     /// What each step of the network costs on the S*S values that preprocess gives: every step runs `rounds` times. For benchmarks.
     ///
     /// @returns { name, kind, macs, bytes, ms }[]
@@ -276,14 +285,19 @@ impl Source {
 /// apart; those that are not known are null. `beside` are the files that were set aside as a whole: `kind` and `place` of
 /// `Source.setAside`, with `container` and `intake`.
 ///
+/// No study has a score: that is the network's to say, see `Classifier.studies`.
+///
 /// @returns Study[]
 /// @throws Error with a `code` for what are no such items
 #[wasm_bindgen(unchecked_return_type = "any[]")]
 pub fn studies(items: JsValue, beside: JsValue) -> Result<Vec<JsValue>, JsValue> {
+    studies_by(None, items, beside)
+}
+
+fn studies_by(rule: Option<&Rule>, items: JsValue, beside: JsValue) -> Result<Vec<JsValue>, JsValue> {
     let items: Vec<Item> = from_js(items)?;
     let beside: Option<Vec<Beside>> = from_js(beside)?;
-    let rule = Rule::of(&Model::parse(SETTINGS).map_err(throw)?);
-    study::studies(&items, &beside.unwrap_or_default(), rule.as_ref()).iter().map(to_js).collect()
+    study::studies(&items, &beside.unwrap_or_default(), rule).iter().map(to_js).collect()
 }
 
 /// A recognised file, or an archive of them, to look at: its pixels without any reading. It needs no [`Classifier`], so that a worker

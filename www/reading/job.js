@@ -87,6 +87,8 @@ export class Job {
       map: null,
       lung: null,
       opacity_map: null,
+      lungs: null,
+      coronal: null,
       picture: null,
     };
   }

@@ -129,6 +129,27 @@ interface FullReading extends Reading {
   lung: Grid | null;
   opacity_map: OpacityGrid | null;
   picture: Picture | null;
+  /** What the slice adds to the extent of its study; null where it was not judged. */
+  lungs: Lungs | null;
+  /** A row of the view from the front, see src/study/coronal.rs; null where it was not judged. */
+  coronal: Uint8Array | null;
+}
+
+/** The lungs of a slice, as the library measures and takes them, see src/study/lungs.rs. */
+interface Lungs {
+  gap: number | null;
+  centre: number;
+  before: LungArea;
+  behind: LungArea;
+  turned: boolean;
+}
+
+/** Areas, as shares of the slice's. */
+interface LungArea {
+  lung: number;
+  opaque: number;
+  ground_glass: number;
+  consolidation: number;
 }
 
 /** What the page draws of a slice. */
@@ -178,6 +199,9 @@ interface SliceRecord {
   reading: Reading;
   place: SlicePlace;
   shown: Shown | null;
+  lungs: Lungs | null;
+  /** The row of the view from the front, a character a number; null where there is none. */
+  coronal: string | null;
   handle: Handle;
   /** What the slice came in. */
   container: Container | null;
@@ -261,17 +285,46 @@ interface FoundStudy {
   set_aside: { [kind in Aside]?: number };
   /** The numbers of the slices that were judged, the highest score first. */
   ranked: number[];
-  counts: { slices: number; judged: number; positive: number; negative: number; uncertain: number; refused: number; unreadable: number };
+  counts: { slices: number; judged: number; positive: number; negative: number; uncertain: number; refused: number; unreadable: number; without_lungs: number };
   positive_share: number | null;
   highest: { slice: number; score: number } | null;
-  /** The means of the judged slices. */
+  /** Of the whole study, 0 to 1; null where there is a refusal. */
+  score: number | null;
+  verdict: Verdict;
+  refusal: { code: StudyRefusal; message: string } | null;
+  /** The number of the stack that score and extent are of, from 1. */
+  stack_read: number | null;
+  /** Shares of the lungs' volume. */
   opacity: Opacity | null;
+  extent: Extent | null;
   refusals: { [code: string]: number };
+  left_out: { [code: string]: number };
+}
+
+/** Why a study has no score, see src/study/score.rs. */
+type StudyRefusal = 'single_pictures' | 'no_rule' | 'none_judged' | 'too_many_left_out';
+
+/** Opaque shares of the lungs' volume, by side and height, see src/study/extent.rs. */
+interface Extent {
+  lungs: LungPart;
+  right: LungPart | null;
+  left: LungPart | null;
+  upper: LungPart | null;
+  middle: LungPart | null;
+  lower: LungPart | null;
+  sides: 'header' | 'custom';
+  spacing: 'positions' | 'alike';
+}
+
+/** A part of the lungs: its share of their volume, and the shares of its own volume that are opaque. */
+interface LungPart extends Opacity {
+  of_lungs: number;
 }
 
 /** What the library needs to know of a reading to put studies together: `container` is a name, `reason` a code. */
 interface StudyItem extends Pick<Reading, 'file' | 'frame' | 'verdict' | 'score' | 'opacity'> {
   place: SlicePlace;
+  lungs: Lungs | null;
   container: string | null;
   intake: number | null;
   reason: string | null;

@@ -70,6 +70,8 @@ let library;
 let opener;
 /** @type {Map<number, Opened>} By the keys that the page gave them. */
 const opened = new Map();
+/** @type {import('../pkg/lungglass.js').Classifier | null} Null in a worker that only gives pixels. */
+let classifier = null;
 /** @type {WebAssembly.Memory | null} Of the instance. */
 let memory = null;
 
@@ -95,10 +97,11 @@ async function load({ id, module, network, salt, reads }) {
   ({ memory } = await library.default({ module_or_path: compiled }));
   const bytes = network && new Uint8Array(await network.arrayBuffer());
   const settings = bytes && !reads ? library.settingsOf(bytes) : undefined;
-  const classifier = reads ? (bytes ? library.Classifier.of(bytes) : new library.Classifier()) : null;
-  if (salt) classifier?.nameSeries(salt);
-  opener = classifier ? (bytes, name) => classifier.open(bytes, name) : (bytes) => new library.Slices(bytes, settings);
-  return { value: { model: classifier?.model() ?? null, module: compiled } };
+  const reader = reads ? (bytes ? library.Classifier.of(bytes) : new library.Classifier()) : null;
+  classifier = reader;
+  if (salt) reader?.nameSeries(salt);
+  opener = reader ? (bytes, name) => reader.open(bytes, name) : (bytes) => new library.Slices(bytes, settings);
+  return { value: { model: reader?.model() ?? null, module: compiled } };
 }
 
 /**
@@ -230,7 +233,7 @@ function close({ key }) {
  * @param {{ items: StudyItem[], beside: StudyBeside[] }} request
  * @returns {Result}
  */
-const studies = ({ items, beside }) => ({ value: library.studies(items, beside) });
+const studies = ({ items, beside }) => ({ value: (classifier ?? library).studies(items, beside) });
 
 /**
  * A view into the instance's memory cannot be transferred.

@@ -5,6 +5,7 @@
 // elements, and no layout. Only cards of such groups are watched.
 
 import { element } from '../common/dom.js';
+import { packed } from '../study/coronal.js';
 import { ResultCard } from './result-card.js';
 
 // In a list of at most this many every card stays whole. In a longer one only those near the viewport do; by its first cards it knows what
@@ -74,8 +75,9 @@ function slim(reading) {
  * @param {Whence} whence
  * @returns {SliceRecord}
  */
-function recordOf({ map, lung, opacity_map: opacity, picture, place, shown, ...reading }, { handle, container }) {
-  return { reading: slim(reading), place, shown, handle, container, pixels: picture ? { picture, map, lung, opacity } : null, waiting: false };
+function recordOf({ map, lung, opacity_map: opacity, picture, place, shown, lungs, coronal, ...reading }, { handle, container }) {
+  const pixels = picture ? { picture, map, lung, opacity } : null;
+  return { reading: slim(reading), place, shown, lungs, coronal: packed(coronal), handle, container, pixels, waiting: false };
 }
 
 const none = () => ({ positive: 0, negative: 0, uncertain: 0, refused: 0, error: 0 });

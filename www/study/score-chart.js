@@ -1,4 +1,4 @@
-// The scores of a study's slices as bars, in the order of the slices. Knows one study and no other element.
+// The scores of a study's slices as bars and their opacity as a line, in the order of the slices. Knows one study and no other element.
 
 import { words } from '../locales/words.js';
 
@@ -9,7 +9,8 @@ const HEIGHT = 40;
 export const MAX_BARS = 1000;
 
 /**
- * An SVG: a bar a slice, as high as its score; a dash at the foot where there is none; and a line at the operating point.
+ * An SVG: a bar a slice, as high as its score; a dash at the foot where there is none; a line at the operating point; and another through
+ * the opaque share of the lungs, which ends where a slice has none.
  *
  * @param {import('./studies.js').Study} study
  * @param {Model} model
@@ -26,11 +27,23 @@ export function scoreChart({ records, counts }, { threshold }) {
   }
   const y = HEIGHT * (1 - threshold);
   svg.append(draw('line', { x1: 0, x2: records.length, y1: y, y2: y, 'vector-effect': 'non-scaling-stroke' }));
+  const path = draw('path', { d: opacityLine(records), 'vector-effect': 'non-scaling-stroke' });
+  svg.append(path);
   return svg;
 }
 
+/** @param {SliceRecord[]} records */
+function opacityLine(records) {
+  let down = false;
+  return records.map(({ reading: { opacity } }, at) => {
+    const step = opacity && `${down ? 'L' : 'M'}${at + 0.5} ${(HEIGHT * (1 - opacity.share)).toFixed(2)}`;
+    down = opacity !== null;
+    return step ?? '';
+  }).join('');
+}
+
 /**
- * @param {'svg' | 'rect' | 'line'} tag
+ * @param {'svg' | 'rect' | 'line' | 'path'} tag
  * @param {{ [name: string]: string | number }} attributes
  */
 function draw(tag, attributes) {

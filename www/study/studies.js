@@ -94,9 +94,9 @@ export class Studies {
  * @param {SliceRecord} record
  * @returns {StudyItem}
  */
-function item({ reading: { file, frame, verdict, score, opacity, refusal, error }, place, container }) {
+function item({ reading: { file, frame, verdict, score, opacity, refusal, error }, place, lungs, container }) {
   const { name = null, intake = null } = container ?? {};
-  return { file, frame, verdict, score, opacity, container: name, intake, reason: (refusal ?? error)?.code ?? null, place };
+  return { file, frame, verdict, score, opacity, lungs, container: name, intake, reason: (refusal ?? error)?.code ?? null, place };
 }
 
 /**
@@ -122,17 +122,21 @@ function nameOf({ differs }) {
 }
 
 /**
- * Its sentences: how many are positive and where the highest is, how opaque the lungs are, and how many slices were set aside.
+ * Its sentences: its score, how many slices are positive and where the highest is, how opaque the lungs are, and what was set aside.
  *
  * @param {Study} study
  */
-export function sentencesOf({ counts, highest, opacity, stacks, repeats, set_aside: aside }) {
-  const { positive, uncertain, judged, slices, refused, unreadable } = counts;
+export function sentencesOf({ counts, highest, opacity, stacks, repeats, set_aside: aside, score, verdict, refusal, stack_read: read, extent }) {
+  const { positive, uncertain, judged, slices, refused, unreadable, without_lungs: without } = counts;
   return [
+    score === null ? null : words.study.score(score, words.study.sides[verdict]),
+    highest && refusal ? words.study.refusals[refusal.code] : null,
     highest ? words.batch.share(positive, judged, uncertain) : words.batch.noneJudged(slices),
     highest ? words.batch.highest(highest.score, highest.slice) : null,
-    opacity && words.batch.opacity(opacity),
+    opacity && (extent ? words.study.opacity(opacity) : words.batch.opacity(opacity)),
     refused + unreadable > 0 ? words.batch.aside(refused, unreadable) : null,
+    without > 0 ? words.study.withoutLungs(without) : null,
+    stacks.length > 1 && read ? words.study.stackRead(nameOf(stacks[read - 1])) : null,
     sentenceOf(aside),
     stacks.length > 1 ? words.batch.stacks(stacks.map((stack) => ({ name: nameOf(stack), slices: stack.slices.length }))) : null,
     repeats > 0 ? words.batch.repeats(repeats) : null,

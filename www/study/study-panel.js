@@ -1,7 +1,13 @@
 // The study summaries on the page: a fold for each study of two slices or more. Owns their elements; knows no table and no card.
 
 import { element } from '../common/dom.js';
-import { MAX_BARS, scoreChart } from './score-chart.js';
+import { paintMap } from '../common/heatmap.js';
+import { paintPicture } from '../common/picture.js';
+import { coronal } from './coronal.js';
+import { extentTable } from './extent.js';
+import { keySlices } from './key-slices.js';
+import { profile, told } from './profile.js';
+import { MAX_BARS } from './score-chart.js';
 import { sentencesOf, titleOf } from './studies.js';
 import { format, words } from '../locales/words.js';
 
@@ -11,24 +17,37 @@ const OPEN = 2;
 
 /** @typedef {import('./studies.js').Study} Study */
 
-/** @typedef {{ node: HTMLDetailsElement, summary: HTMLElement, body: HTMLElement, told: string }} Fold `told`: what it says now. */
+/**
+ * `told`: what it says now. `at`: the slice that the profile is at, once a person has moved it. `keys`: the canvases of its key slices that
+ * are not painted yet.
+ *
+ * @typedef {{ node: HTMLDetailsElement, summary: HTMLElement, body: HTMLElement, told: string, at: SliceRecord | null, keys: Key[] }} Fold
+ */
+
+/** @typedef {{ record: SliceRecord, below: HTMLCanvasElement, above: HTMLCanvasElement }} Key */
+
+/**
+ * @typedef {object} Wishes
+ * @property {(record: SliceRecord) => void} onOpen A person wants to see the slice.
+ * @property {(record: SliceRecord, wanted: () => boolean) => Promise<SlicePixels | null>} pixelsOf Null where they are not at hand.
+ */
 
 export class StudyPanel {
   #section;
   #list;
-  #onOpen;
+  #on;
   /** @type {Map<string, Fold>} By kind and ordinal, so that a fold stays as a person left it. */
   #folds = new Map();
 
   /**
    * @param {HTMLElement} section
    * @param {HTMLElement} list
-   * @param {(record: SliceRecord) => void} onOpen A person wants to see the slice.
+   * @param {Wishes} on
    */
-  constructor(section, list, onOpen) {
+  constructor(section, list, on) {
     this.#section = section;
     this.#list = list;
-    this.#onOpen = onOpen;
+    this.#on = on;
   }
 
   /**
@@ -45,6 +64,7 @@ export class StudyPanel {
       const fold = this.#folds.get(key) ?? this.#make(at < OPEN);
       shown.set(key, fold);
       this.#fill(fold, study, model);
+      this.#paint(fold);
     }
     this.#folds = shown;
     const nodes = [...shown.values()].map(({ node }) => node);
@@ -61,7 +81,10 @@ export class StudyPanel {
     const node = element('details.study', summary, body);
     node.open = open;
     node.dataset.testid = 'study';
-    return { node, summary, body, told: '' };
+    /** @type {Fold} */
+    const fold = { node, summary, body, told: '', at: null, keys: [] };
+    node.addEventListener('toggle', () => this.#paint(fold));
+    return fold;
   }
 
   /**
@@ -71,22 +94,91 @@ export class StudyPanel {
    */
   #fill(fold, study, model) {
     const { node, summary, body } = fold;
-    const told = JSON.stringify([study.name, study.counts, study.ranked, study.order, study.opacity, study.stacks, study.repeats, study.set_aside, document.documentElement.lang]);
+    const now = JSON.stringify([study.name, study.counts, study.ranked, study.order, study.score, study.refusal, study.extent, study.stacks, study.repeats, study.set_aside, document.documentElement.lang]);
     // What says the same stays, with the focus that may be in it.
-    if (told === fold.told) return;
-    fold.told = told;
+    if (now === fold.told) return;
+    fold.told = now;
     node.dataset.kind = study.kind;
+    node.dataset.score = String(study.score ?? '');
+    node.dataset.verdict = study.verdict;
     summary.replaceChildren(element('h3', titleOf(study)), element('span.help', words.batch.slices(study.counts.slices)));
-    const caption = element('figcaption', element('span', words.batch.orders[study.order]), element('span.key-threshold', words.card.threshold(model.threshold)));
-    const chart = study.counts.slices <= MAX_BARS ? [element('figure', scoreChart(study, model), caption)] : [];
-    const focused = [...body.querySelectorAll('button')].findIndex((button) => button === document.activeElement);
+    const stops = () => [...body.querySelectorAll(/** @type {'button'} */ ('button, .profile'))];
+    const focused = stops().findIndex((stop) => stop === document.activeElement);
+    const front = study.extent ? coronal(study) : null;
+    if (front) front.addEventListener('click', ({ offsetY }) => this.#on.onOpen(study.records[Math.floor(offsetY / front.clientHeight * study.records.length)]));
+    const [first, ...others] = sentencesOf(study);
     body.replaceChildren(
-      element('p', sentencesOf(study).join(' ')),
-      ...chart,
+      element('p', study.score === null ? first : element('strong', first), ` ${others.join(' ')}`),
+      ...(study.counts.slices <= MAX_BARS ? [this.#profile(fold, study, model)] : []),
+      ...(front ? [element('div.study-extent',
+        element('figure', element('div.front', element('span', words.study.right), front, element('span', words.study.left)), element('figcaption', words.study.front)),
+        extentTable(study, /** @type {Extent} */ (study.extent)))] : []),
+      ...this.#keys(fold, study),
       ...(study.ranked.length > 0 ? [element('h4', words.batch.highestSlices), this.#highest(study)] : []),
       element('p.help', words.batch.unvalidated),
     );
-    body.querySelectorAll('button')[focused]?.focus();
+    stops()[focused]?.focus();
+  }
+
+  /**
+   * @param {Fold} fold
+   * @param {Study} study
+   * @param {Model} model
+   */
+  #profile(fold, study, model) {
+    const { records, highest } = study;
+    const slice = (fold.at ? records.indexOf(fold.at) + 1 : 0) || (highest?.slice ?? 1);
+    const readout = element('p.readout', told(study, slice));
+    const box = profile(study, model, slice, {
+      onMove(at) {
+        fold.at = records[at - 1];
+        readout.textContent = told(study, at);
+      },
+      onOpen: (at) => this.#on.onOpen(records[at - 1]),
+    });
+    const { score, opacity } = words.study.key;
+    const caption = element('figcaption', element('span', words.batch.orders[study.order]), element('span', score), element('span.key-opacity', opacity), element('span.key-threshold', words.card.threshold(model.threshold)));
+    return element('figure', box, readout, caption);
+  }
+
+  /**
+   * @param {Fold} fold
+   * @param {Study} study
+   */
+  #keys(fold, study) {
+    fold.keys = [];
+    const slices = keySlices(study);
+    if (slices.length === 0) return [];
+    const items = slices.map((slice) => {
+      const record = study.records[slice - 1];
+      const [below, above] = [document.createElement('canvas'), document.createElement('canvas')];
+      fold.keys.push({ record, below, above });
+      const button = element('button', element('span.stage', below, above), element('span', told(study, slice)));
+      button.type = 'button';
+      button.dataset.testid = 'key-slice';
+      button.addEventListener('click', () => this.#on.onOpen(record));
+      return element('li', button);
+    });
+    return [element('h4', words.study.look), element('ol.key-slices', ...items)];
+  }
+
+  /**
+   * Paints the key slices of an open fold whose pixels are at hand; the others are left for later.
+   *
+   * @param {Fold} fold
+   */
+  #paint(fold) {
+    if (!fold.node.open) return;
+    for (const key of fold.keys) {
+      const { record, below, above } = key;
+      this.#on.pixelsOf(record, () => below.isConnected).then((pixels) => {
+        if (!pixels || !fold.keys.includes(key)) return;
+        fold.keys = fold.keys.filter((other) => other !== key);
+        const { picture, map, lung } = pixels;
+        paintPicture(below, picture);
+        if (map) paintMap(above, map, lung, picture.width, picture.height);
+      }).catch(() => {});
+    }
   }
 
   /** @param {Study} study */
@@ -96,7 +188,7 @@ export class StudyPanel {
       const button = element('button', element('span', words.batch.slice(slice)), element('strong', format.score(/** @type {number} */ (record.reading.score))));
       button.type = 'button';
       button.dataset.testid = 'highest';
-      button.addEventListener('click', () => this.#onOpen(record));
+      button.addEventListener('click', () => this.#on.onOpen(record));
       return element('li', button);
     }));
   }

@@ -1,0 +1,36 @@
+// The extent of a study as a table: what share of the lungs' volume is opaque, by part and by kind. Knows one study and no other element.
+
+import { element } from '../common/dom.js';
+import { format, words } from '../locales/words.js';
+
+const PARTS = /** @type {const} */ (['lungs', 'right', 'left', 'upper', 'middle', 'lower']);
+
+/**
+ * The table, and below it what it takes for granted.
+ *
+ * @param {import('./studies.js').Study} study
+ * @param {Extent} extent
+ */
+export function extentTable({ kind, order }, extent) {
+  const { part, parts, opaque, ground_glass: glass, consolidation, together, custom, alike } = words.study;
+  const rows = PARTS.flatMap((name) => {
+    const found = extent[name];
+    if (!found) return [];
+    const head = element('th', parts[name]);
+    head.scope = 'row';
+    const bar = element('span.share');
+    bar.style.setProperty('--share', String(Math.min(1, found.share)));
+    const row = element('tr', head, element('td', bar, format.percent(found.share)), element('td', format.percent(found.ground_glass)), element('td', format.percent(found.consolidation)));
+    row.dataset.part = name;
+    return [row];
+  });
+  const heads = [part, opaque, glass, consolidation].map((text) => {
+    const head = element('th', text);
+    head.scope = 'col';
+    return head;
+  });
+  const table = element('table.extent', element('caption', words.study.extent), element('thead', element('tr', ...heads)), element('tbody', ...rows));
+  table.dataset.testid = 'extent';
+  const notes = [kind === 'container' && order === 'input' ? together : null, extent.sides === 'custom' ? custom : null, extent.spacing === 'alike' ? alike : null].filter((note) => note !== null);
+  return element('div.extent-box', element('div.extent-scroll', table), notes.length > 0 ? element('p.help', notes.join(' ')) : null);
+}
