@@ -119,21 +119,7 @@ async function source({ name, file, bytes }) {
   } catch {
     throw new CodedError('unreadable', 'The browser could not read this file. If it is a folder, choose the files inside it; if it was moved or changed, choose it again.');
   }
-  try {
-    return opener(new Uint8Array(buffer), name);
-  } finally {
-    // The instance has its copy.
-    giveBack(buffer);
-  }
-}
-
-/**
- * Gives memory back that would else wait until garbage is collected, with that of the slices behind it. Browsers before 2024 cannot.
- *
- * @param {ArrayBufferLike | undefined} buffer
- */
-function giveBack(buffer) {
-  if (buffer instanceof ArrayBuffer) buffer.transfer?.(0);
+  return opener(new Uint8Array(buffer), name);
 }
 
 /**
@@ -184,10 +170,7 @@ function read({ key, frame, drawn }) {
   const reading = /** @type {import('../pkg/lungglass.js').Source} */ (opened.get(key)).read(frame);
   /** @type {Transferable[]} */
   const transfer = [];
-  if (!drawn) {
-    giveBack(reading.picture?.gray.buffer);
-    reading.picture = reading.map = reading.lung = reading.opacity_map = null;
-  }
+  if (!drawn) reading.picture = reading.map = reading.lung = reading.opacity_map = null;
   if (reading.picture) {
     reading.picture = shrink(reading.picture, MAX_SIDE);
     reading.picture.gray = owned(reading.picture.gray);
