@@ -14,6 +14,7 @@ import { Results } from './results/results.js';
 import { ResultsPanel } from './results/results-panel.js';
 import { Table } from './results/table.js';
 import { Views } from './results/views.js';
+import { objectsSaving } from './saving/objects.js';
 import { saving } from './saving/saving.js';
 import { consent } from './shell/consent.js';
 import { diagnostics } from './shell/diagnostics.js';
@@ -111,6 +112,13 @@ const viewer = new Viewer(byId('viewer', HTMLDialogElement), {
   memory: { recall, remember },
 });
 
+const objects = objectsSaving({
+  results,
+  studies,
+  newClient: () => new WorkerClient({ session: { ...pool.session, salt: null } }),
+  isShared: kiosk !== null,
+});
+
 const offline = versions(() => queue.busy);
 
 const networkChoice = new NetworkChoice({ pool, count: () => results.records.length, clear: () => resultsPanel.clear() });
@@ -128,6 +136,7 @@ function showStudies() {
   if (pool.model) studyPanel.show(studies.list, pool.model);
   table.update();
   viewer.restack();
+  objects.update();
 }
 
 /**

@@ -86,6 +86,9 @@ pub struct Publish {
     /// Nobody may choose another network for a visit
     #[arg(long, conflicts_with = "kiosk")]
     pub fixed: bool,
+    /// Nobody may save DICOM objects, which name patients; a kiosk never lets anybody
+    #[arg(long, conflicts_with = "kiosk")]
+    pub no_dicom: bool,
 }
 
 #[derive(Args)]

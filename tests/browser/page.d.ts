@@ -17,6 +17,8 @@ interface Build {
   network?: string;
   /** Whether a person may choose another network for a visit; left out where they may. */
   choosesNetwork?: boolean;
+  /** Whether a person may save DICOM objects; left out where they may. */
+  savesObjects?: boolean;
 }
 
 declare var lungglassBuild: Build;

@@ -18,6 +18,7 @@ use lungglass::error::Error;
 use lungglass::gate::Gate;
 use lungglass::graph::cpu::{CpuGraph, Processor};
 use lungglass::model::{Class, Model, Words};
+use lungglass::objects::{Gathered, Kind, Maker, Named};
 use lungglass::outputs::OpacityMaps;
 use lungglass::package::Package;
 use lungglass::place::{Place, Spot};
@@ -275,6 +276,87 @@ impl Source {
             None => self.name.clone(),
         };
         reading(self.classifier.read_pending(&slice, &name), &self.salt.borrow())
+    }
+}
+
+/// What is read of slices, to be written as DICOM objects of their series. What their headers name of patient and study is in these objects
+/// and in nothing else that this library gives.
+#[wasm_bindgen]
+pub struct Objects {
+    classifier: Rc<classifier::Classifier>,
+    items: Vec<Item>,
+    gathered: Gathered,
+}
+
+#[wasm_bindgen]
+impl Objects {
+    /// Of no slice so far.
+    #[wasm_bindgen(constructor)]
+    pub fn new(classifier: &Classifier) -> Objects {
+        Objects { classifier: classifier.classifier.clone(), items: Vec::new(), gathered: Gathered::default() }
+    }
+
+    /// Reads frame `index`, from 0, of a file.
+    ///
+    /// @throws Error with a `code` for an index out of range
+    pub fn add(&mut self, source: &Source, index: usize) -> Result<(), JsValue> {
+        let slice = source.slices.borrow_mut().get(index).ok_or_else(|| throw(missing(index)))?;
+        let reading = self.classifier.read_pending(&slice, &source.name);
+        self.items.push(Item::new(&reading, None, b"objects"));
+        self.gathered.add(&reading, Named::of(&slice));
+        Ok(())
+    }
+
+    /// The objects of all series that were read. `date` is today's, as 20261130, `time` as 235959, and `entropy` are 32 bytes of chance.
+    ///
+    /// @returns { name: string, bytes: Uint8Array }[], the name such as `sr`, `seg` or `sc-1`
+    /// @throws Error with a `code` for another number of bytes
+    #[wasm_bindgen(unchecked_return_type = "any[]")]
+    pub fn make(&self, date: String, time: String, entropy: Vec<u8>) -> Result<Vec<JsValue>, JsValue> {
+        let entropy = entropy.try_into().map_err(|_| throw(Error::Argument("entropy is 32 bytes".to_string())))?;
+        let maker = self.maker(date, time, entropy);
+        let mut made = Vec::new();
+        for study in &self.studies() {
+            let Ok(series) = self.gathered.series(study) else { continue };
+            for kind in Kind::ALL {
+                for object in maker.objects(kind, &series).unwrap_or_default() {
+                    let mut bytes = Vec::new();
+                    object.write(&mut bytes).map_err(|error| throw(Error::Internal(error.to_string())))?;
+                    let found = js_sys::Object::new();
+                    Reflect::set(&found, &"name".into(), &object.name().into())?;
+                    Reflect::set(&found, &"bytes".into(), &Uint8Array::from(&bytes[..]))?;
+                    made.push(found.into());
+                }
+            }
+        }
+        Ok(made)
+    }
+
+    /// Why some objects are missing from [`Objects::make`], in English.
+    pub fn lacks(&self) -> Vec<String> {
+        let maker = self.maker(String::new(), String::new(), [0; 32]);
+        let mut lacks = Vec::new();
+        for study in &self.studies() {
+            match self.gathered.series(study) {
+                Err(lack) => lacks.push(lack.to_string()),
+                Ok(series) => lacks.extend(Kind::ALL.into_iter().filter_map(|kind| {
+                    let lack = maker.objects(kind, &series).err()?;
+                    Some(format!("no {}: {lack}", kind.word()))
+                })),
+            }
+        }
+        lacks
+    }
+}
+
+impl Objects {
+    fn studies(&self) -> Vec<study::Study> {
+        study::studies(&self.items, &[], Rule::of(&self.classifier.model).as_ref())
+    }
+
+    fn maker(&self, date: String, time: String, entropy: [u8; 32]) -> Maker<'_> {
+        let program = env!("CARGO_PKG_VERSION");
+        Maker { model: &self.classifier.model, device: DEVICE, program, date, time, entropy }
     }
 }
 

@@ -49,6 +49,9 @@ export async function publishedNetwork() {
 /** Whether a person may choose another network for a visit: the publisher may forbid it, and a kiosk has none to choose. */
 export const mayChooseNetwork = build.then((known) => !inOneFile && known?.choosesNetwork !== false);
 
+/** Whether the publisher lets people save DICOM objects, which name patients. */
+export const maySaveObjects = build.then((known) => known?.savesObjects !== false);
+
 /** The paths of the files that this browser uses: all but the other modules. */
 export async function usedPaths() {
   const [known, module] = await Promise.all([build, modulePath()]);

@@ -41,6 +41,15 @@ export default {
 
   results: { title: 'Ergebnisse', csv: 'CSV speichern', json: 'JSON speichern', print: 'Drucken', clear: 'Alle entfernen', cleared: 'Alle Ergebnisse wurden entfernt.', undo: 'Rückgängig', csvStyle: 'Wie die CSV-Datei geschrieben wird', csvLanguage: 'CSV: wie in dieser Sprache', csvPoint: 'CSV: Komma, Dezimalpunkt', csvComma: 'CSV: Semikolon, Dezimalkomma' },
 
+  dicom: {
+    save: 'Als DICOM speichern',
+    text: 'Bericht, Segmentierung und wichtigste Schichten jeder DICOM-Serie. Sie enthalten Namen und Untersuchung des Patienten.',
+    reading: (slices, of) => `Schicht ${format.integer(slices)} von ${format.integer(of)} wird dafür gelesen.`,
+    saved: (objects) => `${count(objects, { one: 'DICOM-Objekt', other: 'DICOM-Objekte' })} gespeichert.`,
+    failed: (why) => `Es wurden keine DICOM-Objekte gespeichert: ${why}`,
+    noReader: 'Das Leseprogramm startet nicht.',
+  },
+
   batch: {
     chooseFolder: 'Ordner auswählen',
     help: 'Auch Ordner lassen sich ablegen, und ein kopiertes Bild lässt sich einfügen. In einem Ordner werden Dateien ausgelassen, die kein Bild sind.',
@@ -189,7 +198,7 @@ export default {
     delete: 'Gespeichertes löschen',
     deleted: 'Gelöscht. Die offene Seite funktioniert weiter; der nächste Besuch braucht das Netzwerk.',
     never: 'Nie gespeichert',
-    neverText: 'Bilder, Dateinamen und Ergebnisse. Sie liegen im Arbeitsspeicher, solange die Seite offen ist, und sind nach dem Schließen verschwunden.',
+    neverText: 'Bilder, Dateinamen und Ergebnisse. Sie liegen im Arbeitsspeicher, solange die Seite offen ist, und sind nach dem Schließen verschwunden. Was ein DICOM-Header über einen Patienten sagt, wird nur für die DICOM-Objekte gelesen, die Sie speichern, und gelangt in diese Dateien; die Seite zeigt es weder an, noch bewahrt sie es auf.',
     forbidden: 'Was der Browser dieser Seite verbietet',
     forbiddenHosted: 'Die Seite gibt dem Browser vor allem anderen diese Regeln. Danach kann sie nur mit der Website, von der sie stammt, Daten austauschen, um ihre eigenen Dateien zu laden, und mit niemandem sonst.',
     forbiddenFile: 'Die Seite gibt dem Browser vor allem anderen diese Regeln. Danach kann sie niemandem etwas senden.',

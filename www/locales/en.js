@@ -40,6 +40,15 @@ export default {
 
   results: { title: 'Readings', csv: 'Save CSV', json: 'Save JSON', print: 'Print', clear: 'Clear all', cleared: 'All readings were cleared.', undo: 'Undo', csvStyle: 'How the CSV is written', csvLanguage: 'CSV: as in this language', csvPoint: 'CSV: comma, decimal point', csvComma: 'CSV: semicolon, decimal comma' },
 
+  dicom: {
+    save: 'Save as DICOM',
+    text: 'Report, segmentation and key slices of each DICOM series. They carry the patient\'s name and study.',
+    reading: (/** @type {number} */ slices, /** @type {number} */ of) => `Slice ${format.integer(slices)} of ${format.integer(of)} is read for it.`,
+    saved: (/** @type {number} */ objects) => `${count(objects, { one: 'DICOM object', other: 'DICOM objects' })} saved.`,
+    failed: (/** @type {string} */ why) => `No DICOM objects were saved: ${why}`,
+    noReader: 'the reader does not start',
+  },
+
   batch: {
     chooseFolder: 'Choose a folder',
     help: 'Folders can be dropped too, and a copied image can be pasted. In a folder, files that are no image are left out.',
@@ -189,7 +198,7 @@ export default {
     delete: 'Delete what is kept',
     deleted: 'Deleted. The open page still works; the next visit needs the network.',
     never: 'Never kept',
-    neverText: 'Images, file names and readings. They are in memory while the page is open, and gone when it is closed.',
+    neverText: 'Images, file names and readings. They are in memory while the page is open, and gone when it is closed. What a DICOM header says of a patient is read for the DICOM objects alone that you save, and goes into those files; the page neither shows nor keeps it.',
     forbidden: 'What the browser forbids this page',
     forbiddenHosted: 'The page gives the browser these rules before anything else. By them it can exchange data with the site that it came from, to load its own files, and with nobody else.',
     forbiddenFile: 'The page gives the browser these rules before anything else. By them it can send nothing to anybody.',

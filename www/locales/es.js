@@ -41,6 +41,15 @@ export default {
 
   results: { title: 'Resultados', csv: 'Guardar CSV', json: 'Guardar JSON', print: 'Imprimir', clear: 'Borrar todo', cleared: 'Se borraron todos los resultados.', undo: 'Deshacer', csvStyle: 'Cómo se escribe el CSV', csvLanguage: 'CSV: según este idioma', csvPoint: 'CSV: coma, punto decimal', csvComma: 'CSV: punto y coma, coma decimal' },
 
+  dicom: {
+    save: 'Guardar como DICOM',
+    text: 'Informe, segmentación y cortes principales de cada serie DICOM. Llevan el nombre y el estudio del paciente.',
+    reading: (slices, of) => `Para ello se lee el corte ${format.integer(slices)} de ${format.integer(of)}.`,
+    saved: (objects) => `${count(objects, { one: 'objeto DICOM guardado', other: 'objetos DICOM guardados' })}.`,
+    failed: (why) => `No se guardó ningún objeto DICOM: ${why}`,
+    noReader: 'el lector no se inicia',
+  },
+
   batch: {
     chooseFolder: 'Elegir una carpeta',
     help: 'También se pueden soltar carpetas y pegar una imagen copiada. En una carpeta se omiten los archivos que no son imágenes.',
@@ -189,7 +198,7 @@ export default {
     delete: 'Eliminar lo conservado',
     deleted: 'Eliminado. La página abierta sigue funcionando; la próxima visita necesita conexión.',
     never: 'Nunca se conserva',
-    neverText: 'Las imágenes, los nombres de los archivos y los resultados. Están en la memoria mientras la página está abierta y desaparecen al cerrarla.',
+    neverText: 'Las imágenes, los nombres de los archivos y los resultados. Están en la memoria mientras la página está abierta y desaparecen al cerrarla. Lo que una cabecera DICOM dice de un paciente se lee solo para los objetos DICOM que usted guarda y pasa a esos archivos; la página no lo muestra ni lo conserva.',
     forbidden: 'Lo que el navegador prohíbe a esta página',
     forbiddenHosted: 'La página da estas reglas al navegador antes que nada. Según ellas solo puede intercambiar datos con el sitio del que procede, para cargar sus propios archivos, y con nadie más.',
     forbiddenFile: 'La página da estas reglas al navegador antes que nada. Según ellas no puede enviar nada a nadie.',

@@ -41,6 +41,15 @@ export default {
 
   results: { title: 'Résultats', csv: 'Enregistrer en CSV', json: 'Enregistrer en JSON', print: 'Imprimer', clear: 'Tout effacer', cleared: 'Tous les résultats ont été effacés.', undo: 'Annuler l’effacement', csvStyle: 'Écriture du fichier CSV', csvLanguage: 'CSV : selon cette langue', csvPoint: 'CSV : virgule, point décimal', csvComma: 'CSV : point-virgule, virgule décimale' },
 
+  dicom: {
+    save: 'Enregistrer en DICOM',
+    text: 'Rapport, segmentation et coupes principales de chaque série DICOM. Ils portent le nom et l’examen du patient.',
+    reading: (slices, of) => `Pour cela, la coupe ${format.integer(slices)} sur ${format.integer(of)} est lue.`,
+    saved: (objects) => `${count(objects, { one: 'objet DICOM enregistré', other: 'objets DICOM enregistrés' })}.`,
+    failed: (why) => `Aucun objet DICOM n’a été enregistré\u00a0: ${why}`,
+    noReader: 'le lecteur ne démarre pas',
+  },
+
   batch: {
     chooseFolder: 'Choisir un dossier',
     help: 'On peut aussi déposer des dossiers et coller une image copiée. Dans un dossier, les fichiers qui ne sont pas des images sont ignorés.',
@@ -189,7 +198,7 @@ export default {
     delete: 'Supprimer ce qui est conservé',
     deleted: 'Supprimé. La page ouverte fonctionne encore\u202f; la prochaine visite demande une connexion.',
     never: 'Jamais conservé',
-    neverText: 'Les images, les noms de fichiers et les résultats. Ils sont en mémoire tant que la page est ouverte, et disparaissent à sa fermeture.',
+    neverText: 'Les images, les noms de fichiers et les résultats. Ils sont en mémoire tant que la page est ouverte, et disparaissent à sa fermeture. Ce qu’un en-tête DICOM dit d’un patient n’est lu que pour les objets DICOM que vous enregistrez, et va dans ces fichiers\u202f; la page ne le montre ni ne le conserve.',
     forbidden: 'Ce que le navigateur interdit à cette page',
     forbiddenHosted: 'La page donne ces règles au navigateur avant toute autre chose. Elles ne lui permettent d’échanger des données qu’avec le site dont elle provient, pour charger ses propres fichiers, et avec personne d’autre.',
     forbiddenFile: 'La page donne ces règles au navigateur avant toute autre chose. Elles ne lui permettent d’envoyer quoi que ce soit à personne.',

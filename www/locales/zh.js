@@ -41,6 +41,15 @@ export default {
 
   results: { title: '判读结果', csv: '保存 CSV', json: '保存 JSON', print: '打印', clear: '全部清除', cleared: '已清除所有判读结果。', undo: '撤销', csvStyle: 'CSV 的写法', csvLanguage: 'CSV：按当前语言', csvPoint: 'CSV：逗号分隔，小数点', csvComma: 'CSV：分号分隔，小数逗号' },
 
+  dicom: {
+    save: '保存为 DICOM',
+    text: '每个 DICOM 序列的报告、分割和关键层面。其中包含患者姓名和检查信息。',
+    reading: (slices, of) => `正在为此读取第 ${format.integer(slices)} 个层面，共 ${format.integer(of)} 个。`,
+    saved: (objects) => `已保存 ${format.integer(objects)} 个 DICOM 对象。`,
+    failed: (why) => `没有保存任何 DICOM 对象：${why}`,
+    noReader: '读取程序无法启动',
+  },
+
   batch: {
     chooseFolder: '选择文件夹',
     help: '也可以拖入文件夹，或粘贴复制的图像。文件夹中不是图像的文件会被略过。',
@@ -189,7 +198,7 @@ export default {
     delete: '删除已保存的内容',
     deleted: '已删除。已打开的页面仍可使用；下次访问需要联网。',
     never: '从不保存的内容',
-    neverText: '图像、文件名和结果。它们只在页面打开时存在于内存中，关闭后即消失。',
+    neverText: '图像、文件名和结果。它们只在页面打开时存在于内存中，关闭后即消失。DICOM 头信息中的患者资料仅为您保存的 DICOM 对象而读取，并只写入这些文件；本页既不显示也不保存。',
     forbidden: '浏览器对本页的限制',
     forbiddenHosted: '页面首先向浏览器声明以下规则。依此规则，页面只能与其所在的网站交换数据，以加载自身的文件，不能与其他任何地址通信。',
     forbiddenFile: '页面首先向浏览器声明以下规则。依此规则，页面不能向任何地址发送任何内容。',

@@ -168,6 +168,29 @@ export class WorkerClient {
   pixels(frame) { return this.#request('pixels', { key: 0, frame }); }
 
   /**
+   * Reads a slice of what is open, for objects.
+   *
+   * @param {number} frame
+   * @returns {Promise<null>}
+   */
+  gather(frame) { return this.#request('gather', { key: 0, frame }); }
+
+  /**
+   * The objects of all that was gathered.
+   *
+   * @param {number} series The number in their names.
+   * @returns {Promise<{ entries: import('../common/zip.js').Entry[], lacks: string[] }>}
+   */
+  objects(series) {
+    const now = new Date();
+    /** @param {number[]} all */
+    const digits = (...all) => all.map((number) => String(number).padStart(2, '0')).join('');
+    const date = digits(now.getFullYear(), now.getMonth() + 1, now.getDate());
+    const time = digits(now.getHours(), now.getMinutes(), now.getSeconds());
+    return this.#request('objects', { series, date, time, entropy: crypto.getRandomValues(new Uint8Array(32)) });
+  }
+
+  /**
    * @param {number} key
    * @returns {Promise<null>}
    */

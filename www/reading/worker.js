@@ -16,6 +16,10 @@
 //   { id, type: 'read', key, frame, drawn }
 //                                       frame counts from 0; drawn: whether the page wants to draw it; where the worker reads
 //   { id, type: 'pixels', key, frame }  frame counts from 0; where it does not
+//   { id, type: 'gather', key, frame }  frame counts from 0: reads the slice for objects; where the worker reads
+//   { id, type: 'objects', series, date, time, entropy }
+//                                       the objects of all that was gathered since the last time: `series` is the number in their names;
+//                                       date as 20261130, time as 235959, entropy 32 bytes of chance
 //   { id, type: 'close', key }
 //   { id, type: 'studies', items, beside }
 //                                       items: StudyItem[] of reading.d.ts; beside: StudyBeside[]
@@ -28,6 +32,8 @@
 //        read:    a FullReading; the buffers of its maps, lungs and picture are transferred
 //        pixels:  FullPixels; the buffers are transferred
 //        close:   null
+//        gather:  null
+//        objects: { entries: { name, crc, data }[], lacks: string[] }, data a Blob; lacks say in English why some are missing
 //        studies: FoundStudy[]
 //   { id, type: 'failed', code, message, fatal, place, aside }
 //                                       fatal: this instance must not be used again; place and aside: of a file that could not be
@@ -37,6 +43,7 @@
 // There is no cancel message: a forward pass cannot be interrupted, so the page terminates the worker.
 
 import { check, modulePath, published } from '../common/published.js';
+import { crc32 } from '../common/zip.js';
 import { shrink } from './shrink.js';
 
 const LIBRARY = 'pkg/lungglass.js';
@@ -72,6 +79,8 @@ let opener;
 const opened = new Map();
 /** @type {import('../pkg/lungglass.js').Classifier | null} Null in a worker that only gives pixels. */
 let classifier = null;
+/** @type {import('../pkg/lungglass.js').Objects | null} What was gathered so far. */
+let gathered = null;
 /** @type {WebAssembly.Memory | null} Of the instance. */
 let memory = null;
 
@@ -203,6 +212,29 @@ function pixels({ key, frame }) {
 }
 
 /**
+ * @param {{ key: number, frame: number }} request
+ * @returns {Result}
+ */
+function gather({ key, frame }) {
+  gathered ??= new library.Objects(/** @type {import('../pkg/lungglass.js').Classifier} */ (classifier));
+  gathered.add(/** @type {import('../pkg/lungglass.js').Source} */ (opened.get(key)), frame);
+  return { value: null };
+}
+
+/**
+ * @param {{ series: number, date: string, time: string, entropy: Uint8Array }} request
+ * @returns {Result}
+ */
+function objects({ series, date, time, entropy }) {
+  const [made, lacks] = gathered ? [gathered.make(date, time, entropy), gathered.lacks()] : [[], []];
+  gathered?.free();
+  gathered = null;
+  const entries = made.map((/** @type {{ name: string, bytes: Uint8Array<ArrayBuffer> }} */ { name, bytes }) => (
+    { name: `series-${series}-${name}.dcm`, crc: crc32(bytes), data: new Blob([bytes]) }));
+  return { value: { entries, lacks } };
+}
+
+/**
  * @param {{ key: number }} request
  * @returns {Result}
  */
@@ -245,7 +277,7 @@ function coded(failure) {
 }
 
 /** @type {{ [type: string]: (request: any) => Result | Promise<Result> }} */
-const handlers = { load, take, open, read, pixels, close, studies };
+const handlers = { load, take, open, read, pixels, gather, objects, close, studies };
 
 /** @param {{ id: number, type: string }} request */
 async function answer(request) {

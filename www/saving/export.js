@@ -146,8 +146,16 @@ export function toJson(rows) {
  * @param {string} type
  * @param {string} text
  */
-export function save(name, type, text) {
-  const url = URL.createObjectURL(new Blob([text], { type }));
+export const save = (name, type, text) => saveBlob(name, new Blob([text], { type }));
+
+/**
+ * Saves bytes as a file.
+ *
+ * @param {string} name
+ * @param {Blob} blob
+ */
+export function saveBlob(name, blob) {
+  const url = URL.createObjectURL(blob);
   const link = document.createElement('a');
   link.href = url;
   link.download = name;

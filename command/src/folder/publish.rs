@@ -59,7 +59,7 @@ fn write_site(arguments: &Publish, network: &[u8], model: &Model) -> Result<Outc
     }
     files.push((NETWORK.to_string(), network.to_vec()));
     let list = files.iter().position(|(path, _)| path == LIST).ok_or_else(|| damaged(LIST))?;
-    files[list].1 = relisted(&files, list, !arguments.fixed)?.into_bytes();
+    files[list].1 = relisted(&files, list, arguments)?.into_bytes();
     let mut sums = String::new();
     files.sort();
     for (path, bytes) in &files {
@@ -151,7 +151,7 @@ fn escaped(text: &str) -> String {
 }
 
 /// The list of what is published, with the network and the page's text as they are now, and an id of its own.
-fn relisted(files: &[(String, Vec<u8>)], at: usize, chooses: bool) -> Result<String, Failure> {
+fn relisted(files: &[(String, Vec<u8>)], at: usize, arguments: &Publish) -> Result<String, Failure> {
     let old = text(LIST, &files[at].1)?;
     let start = old.find(ASSIGNMENT).ok_or_else(|| damaged(LIST))? + ASSIGNMENT.len();
     let mut list: Value =
@@ -162,8 +162,11 @@ fn relisted(files: &[(String, Vec<u8>)], at: usize, chooses: bool) -> Result<Str
         }
     }
     list["network"] = NETWORK.into();
-    if !chooses {
+    if arguments.fixed {
         list["choosesNetwork"] = false.into();
+    }
+    if arguments.no_dicom {
+        list["savesObjects"] = false.into();
     }
     list["id"] = hexadecimal(list.to_string().as_bytes()).into();
     Ok(format!("// Written by `lungglass publish`: what this site published.\n{ASSIGNMENT}{list:#};\n"))
