@@ -123,19 +123,13 @@ export function toCsv(rows, style) {
   return `\uFEFF${[Object.keys(COLUMNS).join(separator), ...lines, ''].join('\r\n')}`;
 }
 
-// What the page knows of a slice beside what the command prints.
-const BESIDE = ['coronal', 'lungs'];
-
-/** @param {Reading} reading */
-const told = (reading) => Object.fromEntries(Object.entries(reading).filter(([key]) => !BESIDE.includes(key)));
-
 /**
  * An array with the objects that the command prints, one a reading, each with its `study` and its `settings`.
  *
  * @param {Row[]} rows
  */
 export function toJson(rows) {
-  const objects = rows.map(({ reading, study, slice, settings }) => ({ ...told(reading), study: study && { kind: study.kind, ordinal: study.ordinal, slice }, settings }));
+  const objects = rows.map(({ reading, study, slice, settings }) => ({ ...reading, study: study && { kind: study.kind, ordinal: study.ordinal, slice }, settings }));
   return `${JSON.stringify(objects, null, 1)}\n`;
 }
 
