@@ -146,7 +146,9 @@ impl Model {
     /// All that does not fit.
     pub fn read(text: &str) -> std::result::Result<Model, Vec<String>> {
         let file: Table = toml::from_str(text).map_err(|error| vec![error.to_string().trim_end().to_string()])?;
+        let has_parts = file.contains_key("input") || file.contains_key("class") || file.contains_key("output");
         let file = match file.get("schema").map(toml::Value::as_integer) {
+            None if has_parts => return Err(vec!["schema is missing: write schema = 2 at its top".to_string()]),
             None | Some(Some(1)) => first::converted(file),
             Some(Some(2)) => file,
             _ => return Err(vec![format!("its schema is unknown here; this program reads {SCHEMAS}")]),

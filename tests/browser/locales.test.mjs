@@ -79,6 +79,8 @@ const CALLS = {
   'card.windowOf': [[[-600, 1500], '\u2212600', '1500']],
   'refusals.not_ct': [[[{ modality: 'MR' }], 'MR']],
   'refusals.too_small': [[[{ width: 17, height: 300 }], '17', '300']],
+  'network.highest': [[['bacterial'], 'bacterial']],
+  'network.unsure': [[['bacterial'], 'bacterial']],
   'network.notOne': [[['a.zip'], 'a.zip']],
   'network.clears': [[[1], '1'], [[40], '40']],
   'network.chosen': [[['small 1.0', 'e74b5eb740cb'], 'small 1.0', 'e74b5eb740cb']],

@@ -68,7 +68,7 @@ test('another network reads for a visit, under its own words, and says so', asyn
   await visit.choose([PICTURE]);
   const [result] = await visit.results(1);
   const [top] = Object.entries(await expected('softmax')).sort(([, one], [, other]) => other - one)[0];
-  assert.ok(result.text.includes(`${top}: Score above`), result.text);
+  assert.ok(result.text.includes(`${top}: highest score`), result.text);
   assert.equal(result.verdict, top === 'normal' ? 'negative' : 'positive');
   await holds(visit, 'softmax');
   const said = await text(visit);

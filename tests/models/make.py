@@ -208,6 +208,19 @@ def faulty() -> None:
     )
     fault("gate", small, usual + '\n[gate]\nleast_lung = 0.1\n', "model.toml: [gate]: least_lung asks for the lung, and [output] names no lung")
     fault("schema", small, usual.replace("schema = 2", "schema = 3"), "model.toml: its schema is unknown here; this program reads a model.toml of schema 1 or 2")
+    fault("unnamed", small, usual.replace("schema = 2\n", ""), "model.toml: schema is missing: write schema = 2 at its top")
+    twice = "output 'logits' has been through a softmax already, and [output] would apply another: say activation = \"none\""
+    fault("twice", network((3, 64, 48), 3, "Softmax"), usual, twice)
+    bare = settings(activation="none", temperature=None)
+    fault("bare", small, bare, "it gives no answer for a made picture: the network's value ")
+    empty = 'sample photo-cat.png: its answer: nothing of it can be held; write what training gives'
+    fault("empty", small, usual, empty, {PHOTO: {}})
+    misspelt = "sample photo-cat.png: its answer: unknown key 'clases'; write what training gives"
+    fault("misspelt", small, usual, misspelt, {PHOTO: {"clases": {"viral": 0.9}}})
+    strange = "sample photo-cat.png: its answer: there is no class 'virus', but normal, bacterial, viral"
+    fault("strange", small, usual, strange, {PHOTO: {"classes": {"virus": 0.9}}})
+    place = fault("pointer", None, usual, "model.onnx: it is no ONNX file, but a pointer of Git LFS: fetch the file itself")
+    (place / "model.onnx").write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n")
     other = onnx.ModelProto()
     other.CopyFrom(small)
     other.graph.node[1].op_type, other.graph.node[1].domain = "Magic", "org.example"

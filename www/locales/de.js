@@ -475,6 +475,8 @@ export default {
   },
 
   network: {
+    highest: (name) => `${name}: höchster Score`,
+    unsure: (name) => `${name}: höchster Score, im Unsicherheitsbereich`,
     choose: 'Anderes Netz …',
     help: 'Eine Datei, die `lungglass pack` geschrieben hat, liest bei diesem Besuch, auf diesem Gerät. Sie sagt, wozu sie dient; hier hat sie niemand erprobt.',
     notOne: (name) => `${name} ist kein Netz, das \`lungglass pack\` geschrieben hat.`,

@@ -479,6 +479,8 @@ export default {
   },
 
   network: {
+    highest: (/** @type {string} */ name) => `${name}: highest score`,
+    unsure: (/** @type {string} */ name) => `${name}: highest score, within its uncertain band`,
     choose: 'Another network…',
     help: 'A file that `lungglass pack` wrote reads for this visit, on this device. It says what it is for; nobody here has tried it.',
     notOne: (/** @type {string} */ name) => `${name} is no network that \`lungglass pack\` wrote.`,

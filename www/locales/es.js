@@ -475,6 +475,8 @@ export default {
   },
 
   network: {
+    highest: (name) => `${name}: puntuación más alta`,
+    unsure: (name) => `${name}: puntuación más alta, dentro de su banda de incertidumbre`,
     choose: 'Otra red…',
     help: 'Un archivo escrito por `lungglass pack` lee durante esta visita, en este dispositivo. Dice para qué sirve; nadie aquí lo ha probado.',
     notOne: (name) => `${name} no es una red escrita por \`lungglass pack\`.`,

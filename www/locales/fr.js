@@ -475,6 +475,8 @@ export default {
   },
 
   network: {
+    highest: (name) => `${name}\u00a0: score le plus élevé`,
+    unsure: (name) => `${name}\u00a0: score le plus élevé, dans sa zone d’incertitude`,
     choose: 'Autre réseau…',
     help: 'Un fichier écrit par `lungglass pack` lit pendant cette visite, sur cet appareil. Il dit à quoi il sert\u00a0; personne ici ne l’a essayé.',
     notOne: (name) => `${name} n’est pas un réseau écrit par \`lungglass pack\`.`,

@@ -475,6 +475,8 @@ export default {
   },
 
   network: {
+    highest: (name) => `${name}：评分最高`,
+    unsure: (name) => `${name}：评分最高，处于不确定区间`,
     choose: '其他模型…',
     help: '由 `lungglass pack` 写出的文件在本次访问期间于此设备上判读。文件说明其用途；此处无人试用过。',
     notOne: (name) => `${name} 不是由 \`lungglass pack\` 写出的模型。`,

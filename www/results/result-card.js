@@ -256,8 +256,8 @@ function title({ file, frame }) {
  * @param {Model} model
  */
 export function verdict({ verdict: kind, class: id }, model) {
-  const named = id === undefined ? [] : [`${className(model, id)}: `];
-  return element('p.verdict', icon(SHAPES[kind]), ...named, words.verdict[kind]);
+  const said = id === undefined ? words.verdict[kind] : words.network[kind === 'uncertain' ? 'unsure' : 'highest'](className(model, id));
+  return element('p.verdict', icon(SHAPES[kind]), said);
 }
 
 /**

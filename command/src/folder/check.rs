@@ -11,7 +11,8 @@ use lungglass::graph::compile::{Declared, Onnx, compile};
 use lungglass::graph::cpu::{CpuGraph, Processor};
 use lungglass::graph::program::Program;
 use lungglass::graph::tract::TractGraph;
-use lungglass::model::Model;
+use lungglass::model::{Activation, Model, OutputSettings};
+use lungglass::reading::scores;
 use serde::Serialize;
 use std::sync::Arc;
 
@@ -185,6 +186,26 @@ fn check_file(onnx: &Onnx, model: Option<&Model>, report: &mut Report) {
             report.faults.push(format!("output '{name}' gives {}; export float32", found.numbers));
         }
         if key == "scores"
+            && let Some(shape) = &found.shape
+            && shape.len() != 2
+        {
+            let axes = shape.len();
+            report.faults.push(format!(
+                "output '{name}' has {axes} axes instead of 2, [N, classes]: name the output with a value for each class"
+            ));
+        }
+        let last = onnx.last_operator(&name);
+        let applied = match (key, last.as_deref(), model.output.activation) {
+            ("scores", Some(last @ ("Softmax" | "Sigmoid")), Activation::Softmax | Activation::Sigmoid) => Some(last),
+            _ => None,
+        };
+        if let Some(last) = applied {
+            let last = last.to_lowercase();
+            report.faults.push(format!(
+                "output '{name}' has been through a {last} already, and [output] would apply another: say activation = \"none\""
+            ));
+        }
+        if key == "scores"
             && let Some([_, Some(values)]) = found.shape.as_deref()
             && *values != model.classes.len()
         {
@@ -266,12 +287,16 @@ fn try_out(folder: &Path, settings: String, mut model: Model, onnx: &Onnx, repor
             return None;
         }
     };
-    let picture = vec![0.0; classifier.graph.contract().values()];
+    let values = classifier.graph.contract().values();
+    let picture = vec![0.0; values];
+    let slope = (0..values).map(|at| (at % 97) as f32 / 97.0 - 0.5).collect();
     let mut least = f64::INFINITY;
-    for _ in 0..3 {
+    for picture in [&picture, &slope, &picture] {
         let start = Instant::now();
-        if let Err(error) = classifier.graph.run(&picture) {
-            report.faults.push(format!("it gives no answer for an even picture: {error}"));
+        let OutputSettings { activation, temperature, .. } = classifier.model.output;
+        let run = classifier.graph.run(picture).and_then(|outputs| scores(&outputs.scores, activation, temperature));
+        if let Err(error) = run {
+            report.faults.push(format!("it gives no answer for a made picture: {error}"));
             return None;
         }
         least = least.min(start.elapsed().as_secs_f64() * 1e3);

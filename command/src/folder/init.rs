@@ -19,6 +19,19 @@ pub fn run(arguments: &Init) -> Result<Outcome, Failure> {
     let named = path.display().to_string();
     let bytes = fs::read(path).map_err(failed(&named))?;
     let onnx = network::parse_onnx(path, &bytes).map_err(failed(&named))?;
+    let inputs = onnx.inputs();
+    let [input] = &inputs[..] else {
+        return Err(Failure(format!(
+            "{named}: it takes {} inputs; export a network that takes one picture",
+            inputs.len()
+        )));
+    };
+    if let Some([_, Some(rows), _, Some(last @ (1 | 3))]) = input.shape.as_deref()
+        && !matches!(rows, 1 | 3)
+    {
+        let text = "its input has its channels last; export it with [N, channels, height, width]";
+        return Err(Failure(format!("{named}: {text} (it says {last} for the width)")));
+    }
     let settings = path.with_file_name("model.toml");
     if settings.exists() {
         return Err(Failure(format!(

@@ -35,6 +35,14 @@ impl Onnx {
     /// # Errors
     /// [`Error::Model`] for what is no ONNX file, and for weights that are not there.
     pub fn parse(bytes: &[u8], beside: impl Fn(&str) -> Option<Vec<u8>>) -> Result<Onnx> {
+        for (start, what) in [
+            (&b"version https://git-lfs"[..], "a pointer of Git LFS: fetch the file itself"),
+            (b"PK", "a ZIP archive, as PyTorch's checkpoints are: export it by torch.onnx.export"),
+        ] {
+            if bytes.starts_with(start) {
+                return Err(Error::Model(format!("it is no ONNX file, but {what}")));
+            }
+        }
         let damaged =
             |error: &dyn std::fmt::Display| Error::Model(format!("it is no ONNX file, or a damaged one: {error}"));
         let mut proto =
