@@ -21,13 +21,17 @@ pub(super) fn read(bytes: &[u8], (at, encoding): (usize, Encoding)) -> Result<(I
     let mut walk = Walk::new(bytes, at, encoding, &[]);
     // The file was read to its end before: what is damaged was said then.
     while let Ok(Some(token)) = walk.next() {
-        let Token::Element { tag, vr, at, length } = token else { continue };
-        if walk.depth() > 0 {
-            continue;
-        }
-        if tag.group() >= FUNCTIONAL_GROUPS {
-            break;
-        }
+        let (tag, vr, at, length) = match token {
+            // Outside of all sequences, but for the one that begins.
+            Token::Element { tag, .. } | Token::SequenceStart { tag }
+                if tag.group() >= FUNCTIONAL_GROUPS && walk.depth() <= 1 =>
+            {
+                break;
+            }
+            Token::Fragments { .. } => break,
+            Token::Element { tag, vr, at, length } if walk.depth() == 0 => (tag, vr, at, length),
+            _ => continue,
+        };
         let is_binary = vr.is_some_and(|vr| [b"US", b"SS", b"UL", b"SL", b"FL", b"FD", b"OB", b"OW"].contains(&&vr.0));
         let Some(value) = bytes.get(at..at + length as usize).filter(|_| length <= MAX_VALUE && !is_binary) else {
             continue;

@@ -73,6 +73,9 @@ fn picture(magic: &[u8], bytes: &[u8]) {
 
 fn image(bytes: &[u8]) {
     if let Ok(image) = Image::open(bytes.to_vec(), Limits::default()) {
+        if let Some(Err(lack)) = image.identity() {
+            assert!(!lack.to_string().contains("could not be read"), "reading whom it names panicked");
+        }
         (0..image.frames().min(MAX_PARTS)).flat_map(|frame| image.slice(frame)).for_each(check);
     }
 }
