@@ -52,22 +52,37 @@ pub struct OpacityMaps {
     pub consolidation: Map,
 }
 
+/// A place on an axis: between the centres of two cells, and how far it is from the first to the second.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Between {
+    low: usize,
+    high: usize,
+    part: f32,
+}
+
+impl Between {
+    /// Of a share of the axis, 0..1, which has so many cells.
+    pub(crate) fn new(share: f64, cells: usize) -> Between {
+        let place = (share * cells as f64 - 0.5).clamp(0.0, cells as f64 - 1.0);
+        let low = place as usize;
+        Between { low, high: (low + 1).min(cells - 1), part: (place - low as f64) as f32 }
+    }
+}
+
 impl Map {
     /// The value at a place, `across` of the width and `down` of the height, 0..1: between the centres of cells bilinearly, beyond the last
     /// ones as theirs.
     pub fn at(&self, across: f64, down: f64) -> f32 {
-        let place = |share: f64, cells: usize| {
-            let place = (share * cells as f64 - 0.5).clamp(0.0, cells as f64 - 1.0);
-            let first = place as usize;
-            (first, (first + 1).min(cells - 1), (place - first as f64) as f32)
-        };
-        let (left, right, x) = place(across, self.width);
-        let (above, below, y) = place(down, self.height);
+        self.between(Between::new(across, self.width), Between::new(down, self.height))
+    }
+
+    /// The same for a place that was found on each axis before.
+    pub(crate) fn between(&self, x: Between, y: Between) -> f32 {
         let row = |row: usize| {
-            let (left, right) = (self.values[row * self.width + left], self.values[row * self.width + right]);
-            left + (right - left) * x
+            let (low, high) = (self.values[row * self.width + x.low], self.values[row * self.width + x.high]);
+            low + (high - low) * x.part
         };
-        row(above) + (row(below) - row(above)) * y
+        row(y.low) + (row(y.high) - row(y.low)) * y.part
     }
 }
 

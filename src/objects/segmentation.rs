@@ -9,7 +9,7 @@ use super::data_set::{Code, DataSet, PixelData};
 use super::header::{self, NOTE, Object};
 use super::{Lack, Maker, Series, Slice};
 use crate::geometry::Geometry;
-use crate::outputs::Map;
+use crate::outputs::{Between, Map};
 
 /// A pixel belongs to a segment from this value on: more likely than not.
 const LEAST: f32 = 0.5;
@@ -340,16 +340,67 @@ fn is_empty(slice: &Slice, segment: usize) -> bool {
 /// Tells of each pixel of a slice as its file stores it, row by row, whether it belongs to a segment; until `take` says false. What is no
 /// lung is no opacity.
 fn each_pixel(slice: &Slice, segment: usize, mut take: impl FnMut(bool) -> bool) {
-    let Geometry { rows, columns, turn, .. } = slice.geometry;
     let (Some(lung), Some(map)) = (&slice.lung, (SEGMENTS[segment].map)(slice)) else { return };
+    let (own, lungs) = (Sampled::new(map, &slice.geometry), Sampled::new(lung, &slice.geometry));
     let is_lung = segment == 0;
-    for row in 0..rows {
-        for column in 0..columns {
-            let centre = |at: usize, of: usize| (at as f64 + 0.5) / of as f64;
-            let [across, down] = turn.shown(centre(column, columns), centre(row, rows));
-            let is_set = map.at(across, down) >= LEAST && (is_lung || lung.at(across, down) >= LEAST);
+    for row in 0..slice.geometry.rows {
+        for column in 0..slice.geometry.columns {
+            let is_set = own.at(row, column) >= LEAST && (is_lung || lungs.at(row, column) >= LEAST);
             if !take(is_set) {
                 return;
+            }
+        }
+    }
+}
+
+/// A map over the pixels of a slice as its file stores it.
+struct Sampled<'a> {
+    map: &'a Map,
+    /// Where each row and each column lies on an axis of the map.
+    rows: Vec<Between>,
+    columns: Vec<Between>,
+    /// Columns of the file are rows of the map.
+    transposed: bool,
+}
+
+impl<'a> Sampled<'a> {
+    fn new(map: &'a Map, geometry: &Geometry) -> Sampled<'a> {
+        let Geometry { rows, columns, turn, .. } = *geometry;
+        let centre = |at: usize, of: usize| (at as f64 + 0.5) / of as f64;
+        let axes = |across: f64, down: f64| {
+            let [across, down] = turn.shown(across, down);
+            let (x, y) = (Between::new(across, map.width), Between::new(down, map.height));
+            if turn.transposed { (y, x) } else { (x, y) }
+        };
+        Sampled {
+            map,
+            rows: (0..rows).map(|row| axes(0.0, centre(row, rows)).1).collect(),
+            columns: (0..columns).map(|column| axes(centre(column, columns), 0.0).0).collect(),
+            transposed: turn.transposed,
+        }
+    }
+
+    fn at(&self, row: usize, column: usize) -> f32 {
+        let (row, column) = (self.rows[row], self.columns[column]);
+        if self.transposed { self.map.between(row, column) } else { self.map.between(column, row) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::geometry::Turn;
+
+    #[test]
+    fn a_map_is_sampled_where_its_slice_was_turned_to() {
+        let map = Map { width: 3, height: 4, values: (0..12).map(|value| (value * value) as f32).collect() };
+        for number in 0..8 {
+            let turn = Turn { transposed: number & 1 > 0, mirrored: number & 2 > 0, upside_down: number & 4 > 0 };
+            let geometry = Geometry { rows: 7, columns: 5, turn, ..Geometry::default() };
+            let sampled = Sampled::new(&map, &geometry);
+            for (row, column) in (0..7).flat_map(|row| (0..5).map(move |column| (row, column))) {
+                let [across, down] = turn.shown((column as f64 + 0.5) / 5.0, (row as f64 + 0.5) / 7.0);
+                assert_eq!(sampled.at(row, column), map.at(across, down), "{turn:?}");
             }
         }
     }
