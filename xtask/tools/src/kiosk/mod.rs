@@ -90,9 +90,9 @@ fn page(files: &[File], notices: &[(&str, String)]) -> Result<String> {
         ensure!(!notice.contains("</script"), "{path} would end the element that holds it");
         tail += &format!("  <script type=\"text/plain\" data-notice=\"{path}\">\n{notice}</script>\n");
     }
-    let list = part(published::LIST)?;
+    // By this the command knows whether it is of the page that it holds inside.
     let id =
-        list.split_once("\"id\": \"").and_then(|(_, rest)| rest.split('"').next()).context("the list has no id")?;
+        text(published::LIST).and_then(|list| list.split_once("\"id\": \"")?.1.split('"').next()).unwrap_or_default();
     tail += &format!(
         "  <script type=\"text/plain\" id=\"kiosk-files\" data-build=\"{id}\">{packed}</script>\n  <script>{BOOT}</script>\n</body>"
     );
