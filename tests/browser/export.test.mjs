@@ -282,10 +282,12 @@ test('paper does not wait for pictures that the reader cannot give again', async
   await visit.results(140);
   await visit.page.waitForFunction((study) => /in slice 36\./.test(document.querySelector(study)?.textContent), {}, id('study'));
   // The study shows its highest slices, so that their pixels are kept until many others were looked at.
-  for (const card of (await visit.page.$$(id('result'))).slice(40)) {
-    await card.evaluate((node) => node.scrollIntoView({ block: 'center' }));
-    await visit.page.waitForFunction((node) => node.querySelector('canvas')?.width > 0, {}, card);
-  }
+  await visit.page.evaluate(async (results) => {
+    for (const card of [...document.querySelectorAll(results)].slice(40)) {
+      card.scrollIntoView({ block: 'center' });
+      while (!(card.querySelector('canvas')?.width > 0)) await new Promise((resolve) => setTimeout(resolve, 30));
+    }
+  }, id('result'));
   await visit.page.evaluate(GONE['starts again without end']);
   const [worker] = visit.page.workers();
   await worker.evaluate(() => { setTimeout(() => { throw new Error('gone'); }); });

@@ -85,6 +85,11 @@ test('another network reads for a visit, under its own words, and says so', asyn
   assert.match(await text(visit), /von Ihnen für diesen Besuch gewählt/);
   await visit.shot('other-network', { fullPage: true });
 
+  await visit.page.select(id('language'), 'en');
+  await visit.page.click(id('view-table'));
+  assert.match(await visit.page.$eval('#table', (node) => node.innerText), new RegExp(`${top}: highest score`));
+  await visit.page.click(id('view-cards'));
+
   // The viewer shows what this network was given.
   await visit.page.click(`${id('result')} ${id('heatmap')}`);
   await visit.page.waitForSelector('#viewer[open]');
@@ -226,4 +231,15 @@ test('common networks read in the page as their exporters say', { skip: !FOLDERS
     await visit.close();
     await rm(file);
   }
+});
+
+test('a table of readings has the class and the scores of all', async () => {
+  const { toCsv } = await import('../../www/saving/export.js');
+  const row = (reading) => ({ reading: { file: 'a.png', verdict: 'refused', source: null, ...reading }, place: { marks: {} }, measured: [], study: null, slice: null, settings: { uncertain: [0, 0] } });
+  const judged = { verdict: 'positive', class: 'viral', score: 0.7, classes: { normal: 0.3, viral: 0.7 } };
+  const [head, first, second] = toCsv([row({ score: null, classes: null }), row(judged)], { separator: ',', mark: '.' }).slice(1).split('\r\n').map((line) => line.split(','));
+  assert.deepEqual(head.slice(-3), ['class', 'score_normal', 'score_viral']);
+  assert.deepEqual([first.slice(-3), second.slice(-3)], [['', '', ''], ['viral', '0.3', '0.7']]);
+  const [plain] = toCsv([row({ score: 0.5 })], { separator: ',', mark: '.' }).split('\r\n');
+  assert.ok(!plain.includes('class'));
 });

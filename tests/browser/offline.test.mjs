@@ -78,7 +78,7 @@ test('the first visit itself outlives the network, with its policy in the header
   const own = await site();
   const visit = await readyOffline(own);
   await own.stop();
-  await visit.choose(await copies('cut', 12));
+  await visit.choose(await copies('cut', 80));
   await visit.page.waitForSelector(id('result'));
   await visit.page.click(id('cancel'));
   await visit.page.waitForFunction((queued) => !document.querySelector(queued), {}, id('queued'));

@@ -1,6 +1,6 @@
 // What a network tells apart, as people call it, and whether it is the page's own. Knows no element.
 
-import { language } from './words.js';
+import { language, words } from './words.js';
 
 /** Whether another network reads than the one inside the module: the page's own words on chest CT are then not said. */
 export const network = { isForeign: false };
@@ -24,3 +24,15 @@ export function className(model, id) {
  * @returns {{ threshold: number, uncertain: [number, number] }}
  */
 export const pointOf = (model, reading) => model.classes.find(({ id }) => id === reading.class) ?? model;
+
+/**
+ * What the verdict on a slice is called. Of several classes it is the one that the network names: that another threshold than its own was
+ * not reached says nothing of it.
+ *
+ * @param {Pick<Reading, 'verdict' | 'class'>} reading
+ * @param {Model | null} [model] Where its words for the class are to be had.
+ */
+export function verdictOf({ verdict, class: id }, model = null) {
+  if (id === undefined) return words.verdict[verdict];
+  return words.network[verdict === 'uncertain' ? 'unsure' : 'highest'](model ? className(model, id) : id);
+}

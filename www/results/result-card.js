@@ -1,6 +1,6 @@
 // One reading as a card. Owns the card's elements and its pixels; knows nothing of the other cards.
 
-import { className, pointOf } from '../locales/classes.js';
+import { className, pointOf, verdictOf } from '../locales/classes.js';
 import { element, fill, icon, inEnglish, terms } from '../common/dom.js';
 import { paintMap } from '../common/heatmap.js';
 import { paintPicture } from '../common/picture.js';
@@ -109,7 +109,7 @@ export class ResultCard {
 /** @param {Reading} reading */
 function brief(reading) {
   const { file, frame } = reading;
-  const said = words.verdict[reading.verdict];
+  const said = verdictOf(reading);
   return [
     element('h3', numbered(file, frame)),
     reading.score === null ? said : `${said}: ${format.score(reading.score)}`,
@@ -255,9 +255,8 @@ function title({ file, frame }) {
  * @param {Reading} reading
  * @param {Model} model
  */
-export function verdict({ verdict: kind, class: id }, model) {
-  const said = id === undefined ? words.verdict[kind] : words.network[kind === 'uncertain' ? 'unsure' : 'highest'](className(model, id));
-  return element('p.verdict', icon(SHAPES[kind]), said);
+export function verdict(reading, model) {
+  return element('p.verdict', icon(SHAPES[reading.verdict]), verdictOf(reading, model));
 }
 
 /**

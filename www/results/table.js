@@ -4,6 +4,7 @@
 import { element } from '../common/dom.js';
 import { reason } from './reason.js';
 import { titleOf } from '../study/studies.js';
+import { verdictOf } from '../locales/classes.js';
 import { format, words } from '../locales/words.js';
 
 // As in the stylesheet, in pixels.
@@ -245,6 +246,7 @@ export class Table {
     const row = this.#rows[at];
     const texts = COLUMNS.map((column) => {
       const value = column.value(row);
+      if (column.key === 'verdict') return verdictOf(row.reading);
       return value === null || value === undefined ? '' : column.text(value);
     });
     const told = JSON.stringify([at, row.reading.verdict, texts, [...this.#empty]]);

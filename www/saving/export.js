@@ -119,8 +119,21 @@ function cell(value, { separator, mark }) {
  */
 export function toCsv(rows, style) {
   const { separator } = style;
-  const lines = rows.map((row) => Object.values(COLUMNS).map((of) => cell(of(row), style)).join(separator));
-  return `\uFEFF${[Object.keys(COLUMNS).join(separator), ...lines, ''].join('\r\n')}`;
+  const columns = { ...COLUMNS, ...classColumns(rows) };
+  const lines = rows.map((row) => Object.values(columns).map((of) => cell(of(row), style)).join(separator));
+  return `\uFEFF${[Object.keys(columns).join(separator), ...lines, ''].join('\r\n')}`;
+}
+
+/**
+ * Of a network that tells several classes: the one that the verdict is on, and the scores of all.
+ *
+ * @param {Row[]} rows
+ * @returns {typeof COLUMNS}
+ */
+function classColumns(rows) {
+  const ids = Object.keys(rows.find(({ reading }) => reading.classes)?.reading.classes ?? {});
+  if (ids.length === 0) return {};
+  return { class: ({ reading }) => reading.class, ...Object.fromEntries(ids.map((id) => [`score_${id}`, (/** @type {Row} */ { reading }) => reading.classes?.[id]])) };
 }
 
 /**

@@ -32,5 +32,5 @@ export function extentTable({ kind, order }, extent) {
   const table = element('table.extent', element('caption', words.study.extent), element('thead', element('tr', ...heads)), element('tbody', ...rows));
   table.dataset.testid = 'extent';
   const notes = [kind === 'container' && order === 'input' ? together : null, extent.sides === 'custom' ? custom : null, extent.spacing === 'alike' ? alike : null].filter((note) => note !== null);
-  return element('div.extent-box', element('div.extent-scroll', table), notes.length > 0 ? element('p.help', notes.join(' ')) : null);
+  return element('div.extent-box', table, notes.length > 0 ? element('p.help', notes.join(' ')) : null);
 }

@@ -6,7 +6,7 @@ import { byId } from '../common/page.js';
 import { means } from '../results/means.js';
 import { reason } from '../results/reason.js';
 import { score, verdict } from '../results/result-card.js';
-import { pointOf } from '../locales/classes.js';
+import { pointOf, verdictOf } from '../locales/classes.js';
 import { format, words } from '../locales/words.js';
 import { factsOf, placeOf } from './facts.js';
 import { keyList } from './keys.js';
@@ -41,7 +41,7 @@ export function tell({ records, title, isSelection }, at, model) {
   slider.setAttribute('aria-valuetext', words.viewer.position(number, total));
   byId('viewer-previous', HTMLButtonElement).disabled = number === 1;
   byId('viewer-next', HTMLButtonElement).disabled = number === total;
-  const said = [words.verdict[reading.verdict], reading.score === null ? null : format.score(reading.score)].filter(Boolean).join(': ');
+  const said = [verdictOf(reading, model), reading.score === null ? null : format.score(reading.score)].filter(Boolean).join(': ');
   byId('viewer-verdict').textContent = said;
   byId('viewer-place').textContent = placeOf(record);
   byId('viewer-selection').textContent = isSelection ? words.viewer.ofSelection : '';
