@@ -3,7 +3,7 @@
 import { formatter } from './format.js';
 
 const format = formatter('en-GB');
-const { count, percent, two } = format;
+const { count, form, percent, two } = format;
 
 export default {
   name: 'English',
@@ -172,7 +172,7 @@ export default {
     update: 'A new version is ready. Reloading clears the readings on this page.',
     updateReload: 'Reload',
     updateBusy: 'Files are being read. Reload when they are done.',
-    updateOthers: (/** @type {number} */ others) => `LungGlass is open in ${count(others, { one: 'other window', other: 'other windows' })}. Close them, then reload.`,
+    updateOthers: (/** @type {number} */ others) => `LungGlass is open in ${count(others, { one: 'other window', other: 'other windows' })}. Close ${form(others, { one: 'it', other: 'them' })}, then reload.`,
     repair: 'Repair',
     repairing: 'Every file is got again.',
     damagedFile: 'The network inside this file is damaged: its SHA-256 is not the one that was built. Copy the file again from where it came from.',
@@ -315,7 +315,7 @@ export default {
     previousAbove: 'Previous slice above the threshold',
     nextAbove: 'Next slice above the threshold',
     noneAbove: 'No slice above the threshold in this direction.',
-    highest: 'Highest',
+    highest: 'Highest score',
     play: 'Play the stack',
     pause: 'Pause',
     pace: 'Slices a second',
