@@ -47,15 +47,27 @@ try {
     const began = performance.now();
     await visit.choose(paths);
     await visit.page.waitForFunction(
-      (result, queued, count) => document.querySelectorAll(result).length >= count && !document.querySelector(queued),
-      { polling: 100 }, id('result'), id('queued'), end,
+      (queued, count) => Number(document.querySelector('[data-results]').dataset.results) >= count && !document.querySelector(queued),
+      { polling: 100 }, id('queued'), end,
     );
     const seconds = (performance.now() - began) / 1000;
     rows.push({ slices: end, rate: (end - first) / seconds, ...await memory(visit, session, host) });
     tell(rows.at(-1));
     first = end;
   }
-  const results = await visit.page.$$eval(id('result'), (cards) => cards.map(({ dataset: { file, verdict, score } }) => ({ file, verdict, score })));
+  // Of a long list only cards near the window are elements: what is saved holds all.
+  const readings = JSON.parse(await visit.page.evaluate((button) => new Promise((resolve) => {
+    const { createObjectURL } = URL;
+    URL.createObjectURL = (blob) => {
+      URL.createObjectURL = createObjectURL;
+      blob.text().then(resolve);
+      return createObjectURL(blob);
+    };
+    document.querySelector(button).click();
+  }), id('export-json')));
+  const results = readings.map(({ file, verdict, score }) => ({ file, verdict, score }));
+  const elements = await visit.page.$$eval(id('result'), (cards) => cards.length);
+  if (slices > BATCH && elements > BATCH) faults.push(`${elements} cards are elements`);
   if (results.length !== slices) faults.push(`${results.length} results of ${slices}`);
   results.forEach(({ file, verdict, score }, at) => {
     const kind = at % kinds.length;
@@ -81,7 +93,7 @@ if (faults.length > 0) {
 } else console.log(`every one of ${slices} results is there, in order, with the verdict and score of the same slice before`);
 
 /**
- * MB: the page's heap, its DOM nodes, and what the renderers keep for themselves. After the garbage is gone, that of the workers and the
+ * MB: the page's heap, its DOM nodes, what the renderers keep for themselves, and the browser's own process, which holds where files lie. After the garbage is gone, that of the workers and the
  * browser's caches too: what a device that runs short of memory would get back. That takes some seconds.
  */
 async function memory(visit, session, host) {
@@ -92,9 +104,12 @@ async function memory(visit, session, host) {
   const { metrics } = await session.send('Performance.getMetrics');
   const metric = (name) => metrics.find((one) => one.name === name).value;
   const { processInfo } = await host.send('SystemInfo.getProcessInfo');
-  let processes = 0;
-  for (const { type, id: pid } of processInfo) if (type === 'renderer') processes += await privateMemory(pid);
-  return { heap: metric('JSHeapUsedSize') / 2 ** 20, nodes: metric('Nodes'), processes: processes || null };
+  let [processes, browserProcess] = [0, 0];
+  for (const { type, id: pid } of processInfo) {
+    if (type === 'renderer') processes += await privateMemory(pid);
+    if (type === 'browser') browserProcess += await privateMemory(pid);
+  }
+  return { heap: metric('JSHeapUsedSize') / 2 ** 20, nodes: metric('Nodes'), processes: processes || null, browser: browserProcess || null };
 }
 
 async function privateMemory(pid) {
@@ -104,13 +119,13 @@ async function privateMemory(pid) {
 
 /** What the page holds more than before, in all and for each result. */
 function grown(before, after) {
-  for (const what of ['heap', 'processes'].filter((what) => after[what])) {
+  for (const what of ['heap', 'processes', 'browser'].filter((what) => after[what])) {
     const [more, each] = [after[what] / before[what] - 1, (after[what] - before[what]) / (after.slices - before.slices)];
     console.log(`${what}: ${(100 * more).toFixed(1)} % from ${before.slices} to ${after.slices} slices, ${(1024 * each).toFixed(1)} KB a result`);
   }
 }
 
-function tell({ slices: count, rate, heap, nodes, processes }) {
-  const told = processes ? `, processes ${processes.toFixed(0)} MB` : '';
+function tell({ slices: count, rate, heap, nodes, processes, browser: host }) {
+  const told = processes ? `, processes ${processes.toFixed(0)} MB, the browser's own ${host.toFixed(0)} MB` : '';
   console.log(`${String(count).padStart(6)} slices: ${rate.toFixed(1)} slices/s, heap ${heap.toFixed(1)} MB, ${nodes} nodes${told}`);
 }

@@ -4,7 +4,9 @@
 // Bytes that are compared at once.
 const CHUNK = 1 << 20;
 
-/** @typedef {{ file: File | null, name: string }} Named A file under the name that it came in by, with its folder. */
+/** @typedef {import('../reading/kept-file.js').KeptFile} KeptFile */
+
+/** @typedef {{ file: File | KeptFile | null, name: string }} Named A file under the name that it came in by, with its folder. */
 
 /** @param {Named} named */
 const keyOf = ({ file, name }) => (file ? `${file.size} ${file.lastModified} ${name}` : null);
@@ -14,10 +16,10 @@ const keyOf = ({ file, name }) => (file ? `${file.size} ${file.lastModified} ${n
  * that are none of the files that are `known`. What is given twice at once stays: somebody put it there twice.
  *
  * @param {GivenFile[]} given
- * @param {Named[]} known
+ * @param {{ file: KeptFile | null, name: string }[]} known
  */
 export function unrepeated(given, known) {
-  /** @type {Map<string | null, Set<File>>} */
+  /** @type {Map<string | null, Set<KeptFile>>} */
   const byKey = new Map();
   for (const one of known) {
     const key = keyOf(one);
@@ -33,7 +35,7 @@ export function unrepeated(given, known) {
       const found = [];
       for (const one of doubtful) {
         let isKnown = false;
-        for (const other of alike(one) ?? []) isKnown ||= one.file !== null && await isSame(one.file, other);
+        for (const other of alike(one) ?? []) isKnown ||= one.file !== null && await isSame(one.file, other.blob);
         if (!isKnown) found.push(one);
       }
       return found;
@@ -42,8 +44,8 @@ export function unrepeated(given, known) {
 }
 
 /**
- * @param {File} one
- * @param {File} other Of the same size.
+ * @param {Blob} one
+ * @param {Blob} other Of the same size.
  */
 async function isSame(one, other) {
   try {

@@ -3,6 +3,10 @@
 import { english } from '../locales/words.js';
 import { container } from './container.js';
 
+/** @typedef {import('./kept-file.js').KeptFile} KeptFile */
+
+/** @typedef {Omit<GivenFile, 'file'> & { file: KeptFile | null }} KeptGiven */
+
 export class Job {
   /** @type {number | null} How many there are to read; null until the file was opened. */
   frames = null;
@@ -19,7 +23,7 @@ export class Job {
   #again = [];
 
   /**
-   * @param {GivenFile & { own?: Container }} given The name is what the readings' `file` begins with. `own` is the container that the file is
+   * @param {KeptGiven & { own?: Container }} given The name is what the readings' `file` begins with. `own` is the container that the file is
    *   itself if it is an archive or has frames.
    * @param {{ replaces?: SliceRecord | null, only?: number | null, after?: number | null }} [again] The record of a result that is read
    *   again, and the only frame to read then; null for all. Or how many frames were told before it was broken off, null if it was not

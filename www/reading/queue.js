@@ -2,6 +2,7 @@
 // Knows no element of the page: it tells `onReading` each reading in input order and `onChange` each change.
 
 import { Job, NOWHERE } from './job.js';
+import { KeptFile } from './kept-file.js';
 import { MAX_AT_ONCE } from './pool.js';
 import { RequestError } from './worker-client.js';
 
@@ -108,7 +109,7 @@ export class Queue {
    *
    * @param {GivenFile[]} given
    */
-  add(given) { this.#append(given.map((one) => new Job(one))); }
+  add(given) { this.#append(given.map(({ file, ...rest }) => new Job({ ...rest, file: file && new KeptFile(file) }))); }
 
   /**
    * Reads slices again; the readings replace those of the records.
@@ -238,7 +239,7 @@ export class Queue {
    */
   async #run(client, { handle, resolve, reject }) {
     try {
-      const [file, frame] = [/** @type {File} */ (handle.file), /** @type {number} */ (handle.frameIndex)];
+      const [file, frame] = [/** @type {KeptFile} */ (handle.file), /** @type {number} */ (handle.frameIndex)];
       const { reading, failure } = await client.take({ key: ++this.#key, name: handle.name, file, frame, drawn: true });
       if (reading) resolve(reading);
       else reject(new RequestError(failure?.code ?? 'crashed', failure?.message ?? ''));
@@ -444,5 +445,5 @@ export class Queue {
   }
 }
 
-/** @param {File | null} file */
+/** @param {KeptFile | null} file */
 const isSmall = (file) => (file?.size ?? 0) <= MAX_SMALL;

@@ -186,7 +186,7 @@ interface GivenFile {
 /** How to read a slice again. */
 interface Handle {
   /** Null where the browser does not give it: nothing could be read. */
-  file: File | null;
+  file: import('./kept-file.js').KeptFile | null;
   name: string;
   /** The container that the file is itself. */
   own: Container;

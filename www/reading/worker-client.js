@@ -42,6 +42,8 @@ const STOPPED = () => new RequestError('stopped', 'stopped');
  *     | { type: 'failed', code: string, message: string, fatal: boolean, place: SlicePlace | null, aside: Aside | null })} Answer
  */
 
+/** @typedef {import('./kept-file.js').KeptFile} KeptFile */
+
 /** @typedef {{ frames: number, skipped: number, isAside: boolean, setAside: SetAside[] }} OpenedFile */
 
 export class WorkerClient {
@@ -140,19 +142,19 @@ export class WorkerClient {
   /**
    * Reads a slice of a file, `frame` or the only one, and closes it; where it has several and none is named, it stays open.
    *
-   * @param {{ key: number, name: string, file: File, frame: number | null, drawn: boolean }} wanted `key` is one that nothing open has;
+   * @param {{ key: number, name: string, file: KeptFile, frame: number | null, drawn: boolean }} wanted `key` is one that nothing open has;
    *   `drawn` whether the pictures are wanted.
    * @returns {Promise<OpenedFile & { reading?: FullReading, failure?: Coded & { place: SlicePlace | null } }>}
    */
-  take(wanted) { return this.#request('take', wanted); }
+  take({ file, ...wanted }) { return this.#request('take', { ...wanted, file: file.blob }); }
 
   /**
    * @param {string} name
-   * @param {File} file
+   * @param {KeptFile} file
    * @param {number} [key] What is open under it is closed.
    * @returns {Promise<OpenedFile>}
    */
-  open(name, file, key = 0) { return this.#request('open', { key, name, file }); }
+  open(name, file, key = 0) { return this.#request('open', { key, name, file: file.blob }); }
 
   /**
    * @param {number} frame

@@ -1,11 +1,11 @@
 // The list of results: readings in input order, their cards, and the pixels that are kept of them. Ten thousand slices must cost little
-// more than a hundred: cards far from the viewport are folded, and their pixels are read again when they come near.
-//
-// Cards lie in groups, and the browser lays out only the groups near the viewport (results.css): what a card costs far away is its few
-// elements, and no layout. Only cards of such groups are watched.
+// more than a hundred: cards far from the viewport are folded, and in a very long list there are none; their pixels are read again when they
+// come near.
 
-import { element } from '../common/dom.js';
+import { Packer } from '../reading/kept-file.js';
 import { packed } from '../study/coronal.js';
+import { alike, forgetAlike, slim, slimPlace } from './alike.js';
+import { Groups } from './groups.js';
 import { ResultCard } from './result-card.js';
 
 // In a list of at most this many every card stays whole. In a longer one only those near the viewport do; by its first cards it knows what
@@ -13,8 +13,8 @@ import { ResultCard } from './result-card.js';
 const ALWAYS_WHOLE = 60;
 const MEASURED = 12;
 
-// Cards of a group that are shown: a number that fills the rows whether two, three or four stand beside each other.
-const GROUP = 60;
+// In a list of at most this many every card is there.
+const ALWAYS_THERE = 1000;
 
 // The first cards of a list are painted at once, the others when they come near the viewport.
 const PAINTED = 16;
@@ -25,48 +25,13 @@ const DRAWN = 24;
 // The pixels of at most this many slices are kept.
 const MAX_WITH_PIXELS = 96;
 
-/** @typedef {SliceRecord & { card: ResultCard, near: boolean }} Listed A record with its card, and whether that is near the viewport. */
+/**
+ * A record with its card while there is one, its group, and whether it is near the viewport. The model is the one that read it.
+ *
+ * @typedef {SliceRecord & { card: ResultCard | null, group: import('./groups.js').Group | null, near: boolean, model: Model }} Listed
+ */
 
 /** @typedef {{ handle: Handle, container: Container | null }} Whence What a reading is of. */
-
-/** @type {Map<string, string>} Texts that many readings have in common, once. */
-const texts = new Map();
-/** @type {Map<string, Reading['model']>} The same for models, by what they say. */
-const models = new Map();
-
-/**
- * One text for all that are equal: each reading brings its own from the worker.
- *
- * @template {string | null} T
- * @param {T} text
- * @returns {T}
- */
-function shared(text) {
-  if (text === null) return text;
-  if (!texts.has(text)) texts.set(text, text);
-  return /** @type {T} */ (texts.get(text));
-}
-
-/**
- * A reading that shares with others what it has in common with them.
- *
- * @param {Reading} reading
- */
-function slim(reading) {
-  const { source, model } = reading;
-  const key = `${model.name} ${model.version} ${model.sha256}`;
-  if (!models.has(key)) models.set(key, model);
-  reading.model = /** @type {Reading['model']} */ (models.get(key));
-  reading.device = shared(reading.device);
-  reading.verdict = shared(reading.verdict);
-  if (source) {
-    source.format = shared(source.format);
-    source.modality = shared(source.modality);
-    source.transfer_syntax = shared(source.transfer_syntax);
-    source.orientation = shared(source.orientation);
-  }
-  return reading;
-}
 
 /**
  * What is kept of a reading.
@@ -77,19 +42,25 @@ function slim(reading) {
  */
 function recordOf({ map, lung, opacity_map: opacity, picture, place, shown, lungs, coronal, ...reading }, { handle, container }) {
   const pixels = picture ? { picture, map, lung, opacity } : null;
-  return { reading: slim(reading), place, shown, lungs, coronal: packed(coronal), handle, container, pixels, waiting: false };
+  return { reading: slim(reading, handle.name), place: slimPlace(place), shown: alike(shown), lungs, coronal: packed(coronal), handle, container, pixels, waiting: false };
 }
 
 const none = () => ({ positive: 0, negative: 0, uncertain: 0, refused: 0, error: 0 });
+
+/**
+ * @param {SliceRecord} record
+ * @param {Model} model
+ * @returns {Listed}
+ */
+const listed = (record, model) => ({ ...record, card: null, group: null, near: false, model });
 
 export class Results {
   /** @type {Listed[]} In input order. */
   records = [];
   #counts = none();
+  #packer = new Packer();
   #expected = 0;               // records that are on their way
   #isMeasured = false;
-  /** @type {Map<Element | null, Listed>} By the element of the card. */
-  #byNode = new Map();
   /** @type {Set<Listed>} The longest unused first. */
   #withPixels = new Set();
   /** @type {Set<Listed>} */
@@ -97,12 +68,8 @@ export class Results {
   /** @type {(reading: Reading) => boolean} */
   #shown = () => true;
   #list;
-  /** @type {{ node: HTMLElement, shown: number } | null} The group that the next card joins, and how many cards of it are shown. */
-  #last = null;
-  /** @type {WeakSet<Element>} Groups near the viewport. */
-  #near = new WeakSet();
-  #groups;                     // observers of what is near the viewport: of groups,
-  #cards;                      // and of the cards of those groups
+  /** @type {Groups<Listed>} */
+  #groups;
   #again;
   #on;
 
@@ -117,24 +84,20 @@ export class Results {
     this.#list = list;
     this.#again = again;
     this.#on = { onRetry, onOpen };
-    this.#groups = new IntersectionObserver((entries) => {
-      for (const { target, isIntersecting } of entries) {
-        if (isIntersecting) this.#near.add(target);
-        else this.#near.delete(target);
-        for (const card of target.children) {
-          if (isIntersecting) this.#cards.observe(card);
-          else this.#left(card);
-        }
-      }
-    }, { rootMargin: '200% 0px' });
-    this.#cards = new IntersectionObserver((entries) => {
-      for (const { target, isIntersecting, boundingClientRect: { height } } of entries) this.#seen(this.#byNode.get(target), isIntersecting, height);
-    }, { rootMargin: '100% 0px' });
+    this.#groups = new Groups(list, {
+      make: (record) => this.#card(record).node,
+      drop: (record) => { record.card = null; },
+      shows: (record) => this.shows(record),
+      seen: (record, isNear, height) => this.#seen(record, isNear, height),
+    });
     // A card that has the focus stays whole wherever it is.
     list.addEventListener('focusout', ({ target, relatedTarget }) => {
       const card = /** @type {Element} */ (target).closest('.card');
-      const record = this.#byNode.get(card);
-      if (record && !record.near && this.#isLong && !card?.contains(/** @type {Node | null} */ (relatedTarget))) record.card.fold();
+      const record = this.#groups.of(card);
+      if (!record || record.near || !this.#isLong || card?.contains(/** @type {Node | null} */ (relatedTarget))) return;
+      record.card?.fold();
+      // The next element has the focus only after this.
+      setTimeout(() => { if (!record.near) this.#groups.left(record); });
     });
   }
 
@@ -169,13 +132,16 @@ export class Results {
     const count = this.records.length + 1;
     const willBeLong = count > MEASURED && count + this.#expected > ALWAYS_WHOLE;
     if (willBeLong && !this.#isMeasured) this.#measure();
-    const record = this.#listed(recordOf(reading, whence), model);
+    const record = listed(recordOf(reading, whence), model);
     const at = after ? this.records.indexOf(after) + 1 : this.records.length;
     this.records.splice(at, 0, record);
     this.#count(record, 1);
-    this.#put(record, (node) => (after ? after.card.node.after(node) : this.#append(node)));
+    if (whence.handle.file) this.#packer.add(whence.handle.file);
+    if (record.pixels) this.#keep(record, record.pixels);
+    this.#groups.add(record, after);
     if (!this.#isLong && !willBeLong) this.#unfold(record, count <= PAINTED);
-    if (count === ALWAYS_WHOLE + 1) for (const { near, card } of this.records) if (!near) card.fold();
+    if (count === ALWAYS_WHOLE + 1) for (const { near, card } of this.records) if (!near) card?.fold();
+    if (count > ALWAYS_THERE) this.#groups.thin();
     return record;
   }
 
@@ -190,21 +156,20 @@ export class Results {
   replace(old, reading, whence, model) {
     const record = /** @type {Listed} */ (old);
     this.#count(record, -1);
-    const focused = record.card.node.contains(document.activeElement);
-    const { near, card: { node: before } } = record;
-    this.#byNode.delete(before);
-    this.#cards.unobserve(before);
+    const focused = record.card?.node.contains(document.activeElement) ?? false;
+    const { near } = record;
     this.#withPixels.delete(record);
-    this.#listed(Object.assign(record, recordOf(reading, whence)), model);
+    Object.assign(record, recordOf(reading, whence), { model });
     this.#count(record, 1);
-    this.#put(record, (node) => before.replaceWith(node));
+    if (record.pixels) this.#keep(record, record.pixels);
+    this.#groups.renew(record);
     if (near || focused || !this.#isLong) this.#unfold(record);
-    if (focused) record.card.focus();
+    if (focused) record.card?.focus();
   }
 
   /** Says every card again, in the language of now. */
   say() {
-    for (const { card } of this.records) card.say();
+    for (const { card } of this.records) card?.say();
   }
 
   /**
@@ -215,7 +180,7 @@ export class Results {
    */
   wait(record, waiting) {
     record.waiting = waiting;
-    /** @type {Listed} */ (record).card.wait();
+    /** @type {Listed} */ (record).card?.wait();
   }
 
   /**
@@ -225,8 +190,8 @@ export class Results {
    */
   filter(shown) {
     this.#shown = shown;
-    for (const { card, reading } of this.records) card.node.hidden = !shown(reading);
-    if (this.#isLong) this.#arrange();
+    for (const { card, reading } of this.records) if (card) card.node.hidden = !shown(reading);
+    if (this.#isLong) this.#groups.arrange(this.records);
   }
 
   /**
@@ -242,7 +207,7 @@ export class Results {
    * @param {SliceRecord} record
    */
   reveal(record) {
-    const { card } = /** @type {Listed} */ (record);
+    const card = /** @type {ResultCard} */ (this.#groups.reach(/** @type {Listed} */ (record)));
     card.node.scrollIntoView();
     card.focus();
   }
@@ -250,16 +215,14 @@ export class Results {
   /** Removes all, and gives it, so that `restore` can take it back. */
   clear() {
     const { records } = this;
-    this.#groups.disconnect();
-    this.#cards.disconnect();
-    this.#list.replaceChildren();
+    this.#groups.clear();
     this.#list.classList.remove('long');
-    this.#last = null;
     this.#isMeasured = false;
     this.records = [];
     this.#counts = none();
-    this.#byNode.clear();
     this.#withPixels.clear();
+    this.#packer.forget();
+    forgetAlike();
     return records;
   }
 
@@ -273,14 +236,16 @@ export class Results {
       record.near = false;
       this.records.push(record);
       this.#count(record, 1);
-      this.#put(record, (node) => this.#append(node));
-      record.card.say();
+      if (record.pixels) this.#keep(record, record.pixels);
+      this.#groups.add(record);
+      record.card?.say();
     }
     if (this.#isLong && !this.#isMeasured) this.#measure();
     for (const [at, record] of this.records.entries()) {
       if (!this.#isLong) this.#unfold(record, at < PAINTED);
-      else if (!record.near) record.card.fold();
+      else if (!record.near) record.card?.fold();
     }
+    if (this.records.length > ALWAYS_THERE) this.#groups.thin();
   }
 
   /** How many there are of each verdict. */
@@ -325,39 +290,23 @@ export class Results {
   }
 
   /**
-   * The record with a card.
+   * Another card for a record.
    *
-   * @param {SliceRecord} record
-   * @param {Model} model
-   * @returns {Listed}
-   */
-  #listed(record, model) {
-    return Object.assign(record, { card: new ResultCard(record, model, this.#on), near: false });
-  }
-
-  /**
    * @param {Listed} record
-   * @param {(node: HTMLElement) => void} put Where its card belongs.
    */
-  #put(record, put) {
-    const { node } = record.card;
-    node.hidden = !this.#shown(record.reading);
-    this.#byNode.set(node, record);
-    if (record.pixels) this.#keep(record, record.pixels);
-    put(node);
-    if (node.parentElement && this.#near.has(node.parentElement)) this.#cards.observe(node);
+  #card(record) {
+    record.card = new ResultCard(record, record.model, this.#on);
+    return record.card;
   }
-
-  // Groups
 
   /** The list becomes a long one. What the first cards measure is likely for the others: without it the page would jump as they unfold. */
   #measure() {
     this.#isMeasured = true;
-    const { offsetHeight: height, childElementCount: cards } = /** @type {HTMLElement} */ (this.#list.firstElementChild);
     /** @type {{ [name: string]: number }} */
-    const likely = { '--each': height / cards };
+    const likely = { '--each': this.#groups.each };
     // The lowest, for a card is as high as its neighbour.
     for (const { card, reading } of this.records) {
+      if (!card) continue;
       const name = reading.score === null ? '--other' : '--judged';
       likely[name] = Math.min(likely[name] ?? Infinity, card.node.offsetHeight);
     }
@@ -365,46 +314,17 @@ export class Results {
     this.#list.classList.add('long');
   }
 
-  /** @param {HTMLElement} node */
-  #append(node) {
-    if (!this.#last || (this.#last.shown >= GROUP && !node.hidden)) {
-      this.#last = { node: element('div.group'), shown: 0 };
-      this.#list.append(this.#last.node);
-      this.#groups.observe(this.#last.node);
-    }
-    this.#last.node.append(node);
-    if (!node.hidden) this.#last.shown++;
-    this.#last.node.style.setProperty('--cards', String(this.#last.shown));
-  }
-
-  /** Makes the groups anew, so that each shows the same number of cards however many others are hidden. */
-  #arrange() {
-    this.#groups.disconnect();
-    for (const { card: { node } } of this.records) this.#left(node);
-    this.#list.replaceChildren();
-    this.#last = null;
-    for (const { card: { node } } of this.records) this.#append(node);
-  }
-
   // What is near
 
   /**
-   * @param {Listed | undefined} record
+   * @param {Listed} record
    * @param {boolean} isNear
-   * @param {number} [height] Of its card, in CSS pixels, if it is known.
+   * @param {number} height Of its card, in CSS pixels, if it is known, otherwise 0.
    */
-  #seen(record, isNear, height = 0) {
-    // One that was replaced in the meantime.
-    if (!record) return;
+  #seen(record, isNear, height) {
     record.near = isNear;
     if (isNear) this.#unfold(record);
-    else if (this.#isLong) record.card.fold(height);
-  }
-
-  /** @param {Element} card */
-  #left(card) {
-    this.#cards.unobserve(card);
-    this.#seen(this.#byNode.get(card), false);
+    else if (this.#isLong) record.card?.fold(height);
   }
 
   /**
@@ -412,14 +332,14 @@ export class Results {
    * @param {boolean} [isPainted]
    */
   #unfold(record, isPainted = true) {
-    record.card.unfold(isPainted);
+    record.card?.unfold(isPainted);
     if (record.pixels) this.#keep(record, record.pixels);
     else if (record.reading.source && !this.#fetching.has(record)) {
       this.#fetching.add(record);
       // A card that leaves before its turn does not wait for them; a failure leaves it without a picture until it comes again.
       this.pixels(record, () => record.near).catch(() => {}).finally(() => {
         this.#fetching.delete(record);
-        if (record.near) record.card.unfold();
+        if (record.near) record.card?.unfold();
       });
     }
   }
@@ -436,7 +356,7 @@ export class Results {
       if (this.#withPixels.size <= MAX_WITH_PIXELS) break;
       if (oldest.near || oldest === record) continue;
       oldest.pixels = null;
-      oldest.card.hide();
+      oldest.card?.hide();
       this.#withPixels.delete(oldest);
     }
   }

@@ -47,7 +47,7 @@ export function objectsSaving({ results, studies, newClient, isShared }) {
    * @param {(slices: number) => void} onRead
    */
   async function objectsOf(client, study, onRead) {
-    /** @type {File | null} */
+    /** @type {Handle['file']} */
     let open = null;
     for (const [at, { handle: { file, name, frameIndex } }] of study.records.entries()) {
       if (results.records.length === 0) throw new Cleared();

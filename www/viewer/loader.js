@@ -29,7 +29,7 @@ export class Loader {
   #onLoaded;
   /** @type {WorkerClient | null} */
   #client = null;
-  /** @type {File | null} */
+  /** @type {Handle['file']} */
   #file = null;           // the one that the worker has open
   /** @type {Handle[]} */
   #wishes = [];
@@ -99,13 +99,13 @@ export class Loader {
 
   /** @param {Handle} handle Of a slice that was read. */
   async #load(handle) {
-    const [file, frame] = [/** @type {File} */ (handle.file), /** @type {number} */ (handle.frameIndex)];
+    const [file, frame] = [/** @type {NonNullable<Handle['file']>} */ (handle.file), /** @type {number} */ (handle.frameIndex)];
     if (this.#client && this.#file !== file && this.#client.memory > MAX_MEMORY) this.#leave();
     const client = this.#client ?? await this.#start();
     try {
       if (this.#file !== file) {
         this.#file = null;
-        await client.open(file.name, file);
+        await client.open(handle.name, file);
         this.#file = file;
       }
       return await client.pixels(frame);
