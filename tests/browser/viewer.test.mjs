@@ -722,25 +722,3 @@ for (const { code } of languages) {
     await visit.close();
   });
 }
-
-test('two fingers enlarge the slice', async () => {
-  const { visit, page, open, decoded, box, centre, leave } = await desktop([SAMPLE], 1, { viewport: PHONE });
-  await open();
-  await decoded();
-  const whole = await box();
-  const [x, y] = await centre();
-  const session = await page.createCDPSession();
-  const touch = (type, ...points) => session.send('Input.dispatchTouchEvent', { type, touchPoints: points.map(([px, py], i) => ({ x: px, y: py, id: i })) });
-  await touch('touchStart', [x - 30, y], [x + 30, y]);
-  for (let reach = 35; reach <= 90; reach += 5) await touch('touchMove', [x - reach, y], [x + reach, y]);
-  await touch('touchEnd');
-  const pinched = await box();
-  assert.ok(pinched.width / whole.width > 2, `${pinched.width / whole.width} times`);
-  assert.ok(Math.abs(pinched.x + pinched.width / 2 - x) < 15, 'about the point between them');
-  await touch('touchStart', [x, y]);
-  for (let far = 10; far <= 50; far += 10) await touch('touchMove', [x - far, y]);
-  await touch('touchEnd');
-  assert.ok((await box()).x < pinched.x - 30, 'one finger moves it');
-  assert.deepEqual(visit.complaints(), []);
-  await leave();
-});

@@ -415,6 +415,7 @@ export default {
       play: 'Stapel abspielen, anhalten',
       zoom: 'vergrößern und verkleinern',
       fit: 'ganze Schicht einpassen',
+      near: 'dort vergrößern oder wieder die ganze Schicht einpassen',
       actual: 'Originalgröße',
       move: 'Schicht verschieben',
       presets: 'Fenster für Lunge, Mediastinum, Knochen',
@@ -440,6 +441,7 @@ export default {
       wheel: 'Mausrad',
       wheelZoom: 'Strg + Mausrad oder zwei Finger',
       right: 'Ziehen mit der rechten Taste',
+      twice: 'Zweimal tippen',
     },
   },
 

@@ -415,6 +415,7 @@ export default {
       play: 'play the stack, pause',
       zoom: 'larger and smaller',
       fit: 'fit the whole slice',
+      near: 'enlarge there, or fit the whole slice again',
       actual: 'actual size',
       move: 'move the slice',
       presets: 'window for lung, mediastinum, bone',
@@ -440,6 +441,7 @@ export default {
       wheel: 'Wheel',
       wheelZoom: 'Ctrl + wheel, or pinch',
       right: 'Drag with the right button',
+      twice: 'Double tap',
     },
   },
 

@@ -415,6 +415,7 @@ export default {
       play: 'reproducir la pila, pausa',
       zoom: 'ampliar y reducir',
       fit: 'ajustar el corte entero',
+      near: 'ampliar ahí, o ajustar de nuevo el corte entero',
       actual: 'tamaño real',
       move: 'desplazar el corte',
       presets: 'ventana de pulmón, mediastino, hueso',
@@ -440,6 +441,7 @@ export default {
       wheel: 'Rueda',
       wheelZoom: 'Ctrl + rueda, o pellizco',
       right: 'Arrastrar con el botón derecho',
+      twice: 'Tocar dos veces',
     },
   },
 

@@ -415,6 +415,7 @@ export default {
       play: 'faire défiler la pile, pause',
       zoom: 'agrandir et réduire',
       fit: 'ajuster la coupe entière',
+      near: 'agrandir à cet endroit, ou ajuster de nouveau la coupe entière',
       actual: 'taille réelle',
       move: 'déplacer la coupe',
       presets: 'fenêtre poumon, médiastin, os',
@@ -440,6 +441,7 @@ export default {
       wheel: 'Molette',
       wheelZoom: 'Ctrl + molette, ou pincement',
       right: 'Glisser avec le bouton droit',
+      twice: 'Toucher deux fois',
     },
   },
 

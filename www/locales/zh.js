@@ -415,6 +415,7 @@ export default {
       play: '播放或暂停',
       zoom: '放大与缩小',
       fit: '使整个层面适应窗口',
+      near: '放大该处，或恢复显示整个层面',
       actual: '实际大小',
       move: '移动层面',
       presets: '肺窗、纵隔窗、骨窗',
@@ -440,6 +441,7 @@ export default {
       wheel: '滚轮',
       wheelZoom: 'Ctrl + 滚轮，或双指捏合',
       right: '用右键拖动',
+      twice: '双击（手指）',
     },
   },
 

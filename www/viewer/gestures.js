@@ -7,6 +7,10 @@ const DRAG_STEP = 12;
 // CSS pixels for a line or a page of a wheel that counts in them.
 const LINE = 40;
 
+// A tap stays within so many CSS pixels, and is followed by its second within so many milliseconds.
+const TAP_REACH = 24;
+const TAP_PAUSE = 350;
+
 const RIGHT = 2;
 const MIDDLE = 1;
 
@@ -20,6 +24,7 @@ const DRAWS = ['length', 'region'];
  * @property {(right: number, down: number) => void} window
  * @property {(slices: number) => void} step
  * @property {(factor: number, point: Point) => void} zoom
+ * @property {(point: Point) => void} twice A finger tapped there twice.
  * @property {(point: Point | null) => void} hover Where the pointer is; a finger's place stays after it has left.
  * @property {(phase: 'begin' | 'move' | 'end' | 'cancel', point: Point) => void} draw
  */
@@ -37,6 +42,9 @@ export function gestures(stage, tool, on) {
   const held = new Map();
   let action = '';
   let travelled = 0;          // by a drag through the stack, not yet turned into steps
+  /** @type {Point | null} */
+  let down = null;            // where the only finger came down; null if it has left there, or others came
+  let tapped = { x: 0, y: 0, at: -Infinity };
 
   /** @param {MouseEvent} event */
   const pointOf = ({ clientX, clientY }) => {
@@ -49,6 +57,7 @@ export function gestures(stage, tool, on) {
     stage.setPointerCapture(event.pointerId);
     const point = pointOf(event);
     held.set(event.pointerId, point);
+    down = held.size === 1 ? point : null;
     if (held.size > 1 && DRAWS.includes(action)) on.draw('cancel', point);
     action = event.button === RIGHT ? 'window' : event.button === MIDDLE ? 'move' : tool();
     travelled = 0;
@@ -65,7 +74,8 @@ export function gestures(stage, tool, on) {
     on.hover(held.size === 1 ? point : null);
     const before = held.size > 1 ? span(held) : null;
     held.set(event.pointerId, point);
-    const [right, down] = [point.x - last.x, point.y - last.y];
+    if (down && !isNear(down, point)) down = null;
+    const [right, below] = [point.x - last.x, point.y - last.y];
     if (before) {
       const now = span(held);
       on.move(now.x - before.x, now.y - before.y);
@@ -73,19 +83,26 @@ export function gestures(stage, tool, on) {
     } else if (DRAWS.includes(action)) {
       on.draw('move', point);
     } else if (action === 'scroll') {
-      travelled += down;
+      travelled += below;
       const steps = Math.trunc(travelled / DRAG_STEP);
       travelled -= steps * DRAG_STEP;
       if (steps !== 0) on.step(steps);
     } else {
-      on[action === 'window' ? 'window' : 'move'](right, down);
+      on[action === 'window' ? 'window' : 'move'](right, below);
     }
   });
 
   /** @param {PointerEvent} event */
   const release = (event) => {
     const isLast = held.delete(event.pointerId) && held.size === 0;
-    if (isLast && DRAWS.includes(action)) on.draw(event.type === 'pointerup' ? 'end' : 'cancel', pointOf(event));
+    if (!isLast) return;
+    const point = pointOf(event);
+    if (DRAWS.includes(action)) on.draw(event.type === 'pointerup' ? 'end' : 'cancel', point);
+    else if (down && event.pointerType === 'touch' && event.type === 'pointerup') {
+      const isSecond = event.timeStamp - tapped.at < TAP_PAUSE && isNear(tapped, point);
+      tapped = { ...point, at: isSecond ? -Infinity : event.timeStamp };
+      if (isSecond) on.twice(point);
+    }
   };
   stage.addEventListener('pointerup', release);
   stage.addEventListener('pointercancel', release);
@@ -108,6 +125,9 @@ export function gestures(stage, tool, on) {
     }
   }, { passive: false });
 }
+
+/** @type {(one: Point, other: Point) => boolean} */
+const isNear = (one, other) => Math.hypot(one.x - other.x, one.y - other.y) < TAP_REACH;
 
 /**
  * The middle of the first two pointers, and how far they are apart.

@@ -110,7 +110,7 @@ const TOLD = [
 
 // What hands do without keys, by the names in `words.viewer.hand`.
 /** @type {[keyof typeof words.viewer.hand, keyof typeof words.viewer.does][]} */
-const BY_HAND = [['wheel', 'step'], ['wheelZoom', 'zoom'], ['right', 'window']];
+const BY_HAND = [['wheel', 'step'], ['wheelZoom', 'zoom'], ['right', 'window'], ['twice', 'near']];
 
 // Keys that a control has a use for itself.
 /** @type {{ [control: string]: RegExp }} By tag, or by type. */

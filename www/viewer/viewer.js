@@ -152,6 +152,7 @@ export class Viewer {
       /** @param {Point} [point] */
       zoom: (factor, point) => this.#look(zoomed, factor, point),
       fit: () => this.#look(() => WHOLE),
+      twice: (point) => (this.#view.zoom > 1 ? on.fit() : on.zoom(ZOOM_STEP ** 3, point)),
       actual: () => this.#look(actualSize),
       turn: (how) => this.#turnRound(how),
       window: (right, down) => this.#windows.drag(right, down),
