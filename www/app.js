@@ -44,7 +44,7 @@ const pool = new Pool({
   onFree: () => queue.dispatch(),
 });
 
-const progress = new Progress(pool);
+const progress = new Progress(pool, () => results.counts());
 
 const queue = new Queue(pool, {
   onReading: (reading, handle, job) => resultsPanel.take(reading, handle, job),

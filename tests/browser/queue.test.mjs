@@ -61,7 +61,7 @@ test('a screen reader is told of the start, about each tenth and the end of a ru
   await visit.results(40);
   const [said, shown] = await page.evaluate(() => [window.said, [...window.shown]]);
   assert.match(said[0], /^Reading 1 of 40: told-00/);
-  assert.equal(said.at(-1), '40 slices done.');
+  assert.equal(said.at(-1), '40 slices done. 40 judged');
   assert.ok(said.length >= 5 && said.length <= 12, said.join('\n'));
   assert.ok(shown.filter((text) => /^Reading/.test(text)).length > 20, shown.join('\n'));
 

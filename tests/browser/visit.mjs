@@ -45,11 +45,11 @@ export async function openBrowser(flags = []) {
  * Firefox with an empty profile, which saves into the folder `downloads`. It tells less of what a page does than Chromium: requests,
  * console, errors and violations, but no worker's.
  */
-export async function openFirefox(executablePath, downloads) {
+export async function openFirefox(executablePath, downloads, headless = true) {
   const browser = await puppeteer.launch({
     browser: 'firefox',
     executablePath,
-    headless: true,
+    headless,
     extraPrefsFirefox: {
       'browser.download.folderList': 2,
       'browser.download.dir': downloads,

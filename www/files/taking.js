@@ -9,7 +9,7 @@ import { unrepeated } from './repeats.js';
  *
  * @param {object} page
  * @param {Promise<void>} page.consented
- * @param {() => { file: File | null, name: string }[]} page.known What was read, or waits to be.
+ * @param {() => { file: import('../reading/kept-file.js').KeptFile | null, name: string }[]} page.known What was read, or waits to be.
  * @param {(given: GivenFile[]) => void} page.onFiles
  * @returns {(given: GivenFile[]) => void}
  */

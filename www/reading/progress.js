@@ -7,11 +7,16 @@ import { words } from '../locales/words.js';
 
 export class Progress {
   #pool;
+  #counts;
   #step = '';      // the step of the queue that was said aloud last
 
-  /** @param {import('./pool.js').Pool} pool What reads. */
-  constructor(pool) {
+  /**
+   * @param {import('./pool.js').Pool} pool What reads.
+   * @param {() => { judged: number, refused: number, error: number }} counts What came of all that was read.
+   */
+  constructor(pool, counts) {
     this.#pool = pool;
+    this.#counts = counts;
   }
 
   /** @param {import('./queue.js').QueueState} state */
@@ -42,7 +47,8 @@ export class Progress {
     say('queue-text', told);
     // Told of every slice, a screen reader would come to nothing else: it says the start, each tenth and the end.
     const step = cancelled ? 'cancelled' : !busy ? 'done' : !reading ? `${files} waiting` : `tenth ${Math.floor(10 * done / total)}`;
-    if (step !== this.#step) say('queue-said', told);
+    // What is seen at the head of the results is said with the end.
+    if (step !== this.#step) say('queue-said', () => (step === 'done' ? `${told()} ${words.counts(this.#counts())}` : told()));
     this.#step = step;
   }
 

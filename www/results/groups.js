@@ -23,7 +23,7 @@ export class Groups {
   #list;
   #on;
   #isThin = false;
-  #width = 0;                  // of the list, when the groups without cards were measured
+  #width = 0;                  // of the list, in CSS pixels
   /** @type {Group | null} That the next card joins. */
   #last = null;
   /** @type {WeakMap<Element, Group>} */
@@ -66,7 +66,7 @@ export class Groups {
         if (record) this.#on.seen(record, isIntersecting, height);
       }
     }, { rootMargin: '100% 0px' });
-    new ResizeObserver(() => this.#remeasure()).observe(list);
+    new ResizeObserver(([{ contentRect: { width } }]) => this.#remeasure(width)).observe(list);
   }
 
   /**
@@ -150,7 +150,6 @@ export class Groups {
   thin() {
     if (this.#isThin) return;
     this.#isThin = true;
-    this.#width = this.#list.clientWidth;
     const groups = this.#all();
     // All are measured before the first is changed: the browser lays out once. One that was never near has no height of its own yet.
     for (const group of groups) if (group.isNear) group.height = group.node.offsetHeight;
@@ -176,11 +175,15 @@ export class Groups {
     this.#isThin = false;
   }
 
-  /** Another width makes other rows: groups without cards are likely to be as high as one that has them is now. */
-  #remeasure() {
-    const width = this.#list.clientWidth;
-    if (!this.#isThin || width === this.#width) return;
+  /**
+   * Another width makes other rows: groups without cards are likely to be as high as one that has them is now.
+   *
+   * @param {number} width Of the list, in CSS pixels.
+   */
+  #remeasure(width) {
+    const isOther = width !== this.#width;
     this.#width = width;
+    if (!this.#isThin || !isOther) return;
     for (const group of this.#all()) {
       group.height = group.isNear ? group.node.offsetHeight : 0;
       group.node.style.removeProperty('--height');

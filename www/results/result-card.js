@@ -84,6 +84,7 @@ export class ResultCard {
   /** Says everything in the language of now. */
   say() {
     const { reading } = this.#record;
+    this.node.setAttribute('aria-label', `${numbered(reading.file, reading.frame)}: ${verdictOf(reading)}`);
     if (!this.#whole) return fill(this.node, brief(reading));
     const { stage: shown, facts, again } = this.#whole;
     shown.say();

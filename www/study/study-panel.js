@@ -101,7 +101,7 @@ export class StudyPanel {
     node.dataset.kind = study.kind;
     node.dataset.score = String(study.score ?? '');
     node.dataset.verdict = study.verdict;
-    summary.replaceChildren(element('h3', titleOf(study)), element('span.help', words.batch.slices(study.counts.slices)));
+    summary.replaceChildren(element('h3', titleOf(study)), ' ', element('span.help', words.batch.slices(study.counts.slices)));
     const stops = () => [...body.querySelectorAll(/** @type {'button'} */ ('button, .profile'))];
     const focused = stops().findIndex((stop) => stop === document.activeElement);
     const front = study.extent ? coronal(study) : null;
