@@ -18,7 +18,7 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Task {
-    /// Get what building and testing need and this machine lacks: the wasm32 target, Chromium with its driver, Firefox, Node.js, a GPU driver, rustfmt and clippy.
+    /// Get what building and testing need and this machine lacks: the wasm32 target, Chromium with its driver, Firefox, WebKit, Node.js, a GPU driver, rustfmt and clippy.
     ///
     /// The wasm32 target comes from rustup. Where rustup cannot download, it is made from the source of std that Debian packages.
     /// Nothing is installed that is already there. Without root the commands that need it are printed.

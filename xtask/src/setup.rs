@@ -30,6 +30,10 @@ pub fn everything() -> Result<()> {
         Some(program) => println!("Firefox: {}", program.display()),
         None => println!("Firefox: not to be had here; its suite will be skipped"),
     }
+    match webkit() {
+        Some(program) => println!("WebKit: {}", program.display()),
+        None => println!("WebKit: not to be had here; its suite will be skipped"),
+    }
     println!("node: {}", node()?);
     match software_gpu()? {
         Some(driver) => println!("software GPU: {}", driver.display()),
@@ -65,6 +69,19 @@ pub fn firefox() -> Option<PathBuf> {
     let there = || named_by("FIREFOX").or_else(|| process::find(&["firefox-esr", "firefox"]));
     if there().is_none()
         && let Err(error) = install::debian("Firefox", &["firefox-esr"])
+    {
+        println!("{error:#}");
+    }
+    there()
+}
+
+/// The WebDriver server of WebKit, Safari's engine: the one that WEBKIT_DRIVER names, one on the PATH, or Debian's, with Xvfb as its screen;
+/// none where it is not to be had.
+pub fn webkit() -> Option<PathBuf> {
+    let there = || named_by("WEBKIT_DRIVER").or_else(|| process::find(&["WebKitWebDriver"]));
+    let has_screen = || env::var_os("DISPLAY").is_some() || process::find(&["Xvfb"]).is_some();
+    if (there().is_none() || !has_screen())
+        && let Err(error) = install::debian("WebKit or its screen", &["webkit2gtk-driver", "xvfb"])
     {
         println!("{error:#}");
     }

@@ -108,13 +108,14 @@ struct Run {
 
 impl Run {
     fn run(&mut self) -> Result<()> {
-        let (toolchain, browser, firefox, gpu) = self.step("setup", |_| {
+        let (toolchain, browser, others, gpu) = self.step("setup", |_| {
             let toolchain = toolchain::obtain()?;
             install::lints()?;
             let browser = setup::browser()?;
             setup::node()?;
             setup::validators();
-            Ok((toolchain, browser, setup::firefox(), setup::software_gpu()?))
+            let others = [("FIREFOX", setup::firefox()), ("WEBKIT_DRIVER", setup::webkit())];
+            Ok((toolchain, browser, others, setup::software_gpu()?))
         })?;
         self.step("format", |_| process::run(process::cargo().args(["fmt", "--all", "--check"])))?;
         self.step("lints", |_| {
@@ -165,7 +166,7 @@ impl Run {
                 run.cargo_tests(&mut wasm_tests(&toolchain, &browser, *variant, &["--lib", "--tests"])?)
             })
         })?;
-        self.step("page end to end", |run| run.page_tests(&browser, firefox.as_deref()))
+        self.step("page end to end", |run| run.page_tests(&browser, &others))
     }
 
     /// Runs a step under a heading, and keeps how long it took and how it ended.
@@ -217,8 +218,9 @@ impl Run {
         outcome
     }
 
-    /// Serves the page on a free port and runs the suites of tests/browser against it. Without Firefox its suite counts as skipped.
-    fn page_tests(&mut self, browser: &setup::Browser, firefox: Option<&Path>) -> Result<()> {
+    /// Serves the page on a free port and runs the suites of tests/browser against it. `others` are browsers beside Chromium, by the
+    /// variables that name them; the suite of one that is not there counts as skipped.
+    fn page_tests(&mut self, browser: &setup::Browser, others: &[(&str, Option<PathBuf>)]) -> Result<()> {
         let folder = root().join("tests/browser");
         let mut suites = suites(&folder)?;
         // Those of the benchmark need none of its packages.
@@ -244,7 +246,7 @@ impl Run {
             .env("LUNGGLASS_PAGE", server.url())
             .env("LUNGGLASS_COMMAND", program(NAME))
             .env("CHROMIUM", &browser.chromium)
-            .envs(firefox.map(|program| ("FIREFOX", program)));
+            .envs(others.iter().filter_map(|(name, program)| Some((name, program.as_ref()?))));
         let outcome = process::run(&mut node);
         let report = fs::read_to_string(&report).unwrap_or_default();
         let tally = node_tally(&report);
