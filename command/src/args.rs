@@ -50,6 +50,21 @@ pub enum Command {
     Pack(Pack),
     /// Write a page, or a single file, that reads with a network of your own
     Publish(Publish),
+    /// Say whether a page on a host, a kiosk, a folder or a file is exactly a release, and name each file that is not. Exit code 1 where it is not
+    Verify(Verify),
+}
+
+#[derive(Args)]
+pub struct Verify {
+    /// The address of a page or of a kiosk, a page's folder, all that a release hands out, or one file
+    #[arg(value_name = "URL|DIR|FILE")]
+    pub target: String,
+    /// The release to compare with: the manifest that it hands out [default: what this command holds inside]
+    #[arg(long, value_name = "FILE")]
+    pub manifest: Option<PathBuf>,
+    /// The public key of who made the release (minisign; a file, or the line in it): the signature beside the target, or beside --manifest, must be its
+    #[arg(long, value_name = "PUB")]
+    pub key: Option<String>,
 }
 
 #[derive(Args)]

@@ -1,4 +1,4 @@
-//! How the command ends: everything read (0), wrong usage (1), some input unreadable (2), a flag raised (3).
+//! How the command ends: everything read (0), wrong usage or no release (1), some input unreadable (2), a flag raised (3).
 
 use std::fmt;
 use std::process::ExitCode;
@@ -22,6 +22,8 @@ pub fn failed<E: fmt::Display>(what: impl fmt::Display) -> impl FnOnce(E) -> Fai
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Outcome {
     AllRead,
+    /// `verify` was shown something else than a release.
+    Refused,
     SomeUnreadable,
     /// `watch` noticed a shift.
     Flagged,
@@ -31,6 +33,7 @@ impl From<Outcome> for ExitCode {
     fn from(outcome: Outcome) -> ExitCode {
         match outcome {
             Outcome::AllRead => ExitCode::SUCCESS,
+            Outcome::Refused => ExitCode::from(1),
             Outcome::SomeUnreadable => ExitCode::from(2),
             Outcome::Flagged => ExitCode::from(3),
         }

@@ -33,6 +33,7 @@ mod summary;
 mod table;
 mod tell;
 mod validate;
+mod verify;
 mod watch;
 
 use std::process::ExitCode;
@@ -58,6 +59,7 @@ pub fn run() -> ExitCode {
         Ok(Command::Init(arguments)) => folder::init(&arguments),
         Ok(Command::Pack(arguments)) => folder::pack(&arguments),
         Ok(Command::Publish(arguments)) => folder::publish(&arguments),
+        Ok(Command::Verify(arguments)) => verify::run(&arguments),
         Err(code) => return code,
     };
     outcome.map_or_else(
