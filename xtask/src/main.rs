@@ -4,7 +4,7 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use clap::{Parser, Subcommand};
 use xtask::{bench, fuzz, serve, setup, test, toolchain, tools, wasm};
 
@@ -79,8 +79,8 @@ enum Task {
     },
     /// Read the test slices on every runtime that is to be had here (CPU, GPU, browsers, ONNX Runtime) and print how far they are apart.
     Parity,
-    /// Build what is handed out into dist/release: the page, the kiosk, the command, with SHA256SUMS, bills of materials (CycloneDX) and
-    /// licences.
+    /// Build what is handed out into dist/release: the page, the kiosk, the command, with SHA256SUMS, bills of materials (CycloneDX),
+    /// licences, provenance (in-toto, SLSA) and the manifest that `lungglass verify` reads.
     ///
     /// It is built in a target folder of its own, with the paths of this machine taken out, so that the same source gives the same bytes
     /// with the same compiler.
@@ -88,6 +88,9 @@ enum Task {
         /// Build the committed state a second time on another path, from nothing, and fail if a hash differs.
         #[arg(long)]
         twice: bool,
+        /// Sign it with this secret key of minisign; a password of it is taken from LUNGGLASS_KEY_PASSWORD.
+        #[arg(long, value_name = "FILE")]
+        key: Option<PathBuf>,
     },
     /// Rewrite the expected outputs of the cases under tests/ from what the code gives now. Read the difference before you commit it.
     Bless,
@@ -134,8 +137,15 @@ fn perform(task: Task) -> Result<ExitCode> {
         Task::Size { json: false } => tools::run(&["size"])?,
         Task::Parity => tools::run(&["parity"])?,
         Task::Soak { slices, json } => test::soak(slices, json.as_deref())?,
-        Task::Release { twice: true } => tools::run(&["release", "--twice"])?,
-        Task::Release { twice: false } => tools::run(&["release"])?,
+        Task::Release { twice, key } => {
+            // The tools run in the root of the repository.
+            let key = key.map(std::path::absolute).transpose()?;
+            let key = key.as_ref().map(|path| path.to_str().context("the path of the key is not UTF-8")).transpose()?;
+            let mut arguments = vec!["release"];
+            arguments.extend(twice.then_some("--twice"));
+            arguments.extend(key.map(|key| ["--key", key]).into_iter().flatten());
+            tools::run(&arguments)?;
+        }
         Task::Bless => test::bless()?,
         Task::Fuzz { browser: true, .. } => test::corpus()?,
         Task::Fuzz { target, minutes, jobs, .. } => fuzz::run(target.as_deref(), minutes, jobs)?,

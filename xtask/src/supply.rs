@@ -34,6 +34,49 @@ pub fn check() -> Result<bool> {
     Ok(true)
 }
 
+/// A known fault of a crate that Cargo.lock names.
+pub struct Advisory {
+    /// Such as RUSTSEC-2026-0001.
+    pub id: String,
+    pub title: String,
+    /// The crate and its version.
+    pub name: String,
+    pub version: String,
+}
+
+/// The known faults of all crates but those that deny.toml has judged; None where their list cannot be had.
+pub fn advisories() -> Result<Option<Vec<Advisory>>> {
+    let deny = cargo_deny()?;
+    if !process::succeeds(process::command(&deny).args(["fetch", "db"])) {
+        return Ok(None);
+    }
+    let mut check = process::command(&deny);
+    check.args(["--format", "json", "--locked", "check", "--disable-fetch", "advisories"]);
+    // It fails where there are any, and says each on a line of standard error.
+    let output = check.output().context("cannot start cargo-deny")?;
+    told(&String::from_utf8_lossy(&output.stderr)).map(Some)
+}
+
+/// The advisories among the lines that cargo-deny says.
+fn told(lines: &str) -> Result<Vec<Advisory>> {
+    let mut found = Vec::new();
+    for line in lines.lines() {
+        let told: Value =
+            serde_json::from_str(line).with_context(|| format!("cargo-deny says what is no JSON: {line}"))?;
+        let advisory = &told["fields"]["advisory"];
+        let Some(id) = advisory["id"].as_str() else { continue };
+        let krate = &told["fields"]["graphs"][0]["Krate"];
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        found.push(Advisory {
+            id: id.to_owned(),
+            title: text(&advisory["title"]),
+            name: text(&krate["name"]),
+            version: text(&krate["version"]),
+        });
+    }
+    Ok(found)
+}
+
 /// cargo-deny of [`VERSION`], built below target/ if the one that is installed is another.
 fn cargo_deny() -> Result<PathBuf> {
     let own = target().join("xtask/tools");
@@ -66,6 +109,21 @@ fn npm(lock: &str) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn advisories_are_read_as_cargo_deny_says_them() {
+        let lines = r#"{"type":"diagnostic","fields":{"advisory":{"id":"RUSTSEC-2020-0001","package":"a","title":"a fault"},"graphs":[{"Krate":{"name":"a","version":"1.0.0"}}],"severity":"error"}}
+{"type":"diagnostic","fields":{"code":"index-failure","severity":"warning"}}
+{"type":"summary","fields":{"advisories":{"errors":1}}}"#;
+        let found = told(lines).unwrap();
+        assert_eq!(found.len(), 1);
+        assert_eq!(
+            (found[0].id.as_str(), found[0].name.as_str(), found[0].version.as_str()),
+            ("RUSTSEC-2020-0001", "a", "1.0.0")
+        );
+        assert!(told("").unwrap().is_empty());
+        assert!(told("error: no such option").is_err());
+    }
 
     #[test]
     fn a_package_from_elsewhere_is_refused() {

@@ -9,6 +9,7 @@ mod size;
 
 use std::ffi::OsString;
 use std::iter;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Result;
@@ -36,6 +37,9 @@ enum Task {
         /// Build the committed state a second time on another path, from nothing, and fail if a hash differs.
         #[arg(long)]
         twice: bool,
+        /// Sign it with this secret key of minisign.
+        #[arg(long, value_name = "FILE")]
+        key: Option<PathBuf>,
     },
     /// Build the page and print what a first visit loads.
     Size {
@@ -70,7 +74,7 @@ fn perform(task: Task) -> Result<()> {
             Ok(())
         }
         Task::Parity => parity::everything(),
-        Task::Release { twice } => release::write(twice),
+        Task::Release { twice, key } => release::write(twice, key.as_deref()),
         Task::Size { json } => size::print(json),
         Task::WasmTestRunner { arguments } => {
             run_cli_with_args(iter::once(OsString::from("wasm-bindgen-test-runner")).chain(arguments))

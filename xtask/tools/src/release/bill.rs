@@ -14,17 +14,24 @@ use serde::Deserialize;
 use xtask::licences::Crate;
 use xtask::places::root;
 
+/// What model/model.toml says of its network.
 #[derive(Deserialize)]
-struct Settings {
-    name: String,
-    version: String,
-    sha256: String,
+pub struct Settings {
+    pub name: String,
+    pub version: String,
+    pub sha256: String,
+}
+
+impl Settings {
+    pub fn read() -> Result<Settings> {
+        let settings = fs::read_to_string(root().join("model/model.toml")).context("cannot read model/model.toml")?;
+        toml::from_str(&settings).context("model/model.toml lacks name, version or sha256")
+    }
 }
 
 /// A CycloneDX 1.5 bill of materials, in JSON: the crates and the network. Without a time, so that the same build has the same text.
 pub fn write(name: &str, version: &str, crates: &[Crate]) -> Result<Vec<u8>> {
-    let settings = fs::read_to_string(root().join("model/model.toml")).context("cannot read model/model.toml")?;
-    let network: Settings = toml::from_str(&settings).context("model/model.toml lacks name, version or sha256")?;
+    let network = Settings::read()?;
     let lock = Lockfile::load(root().join("Cargo.lock")).context("cannot read Cargo.lock")?;
     let mut components = crates.iter().map(|one| component(one, &lock)).collect::<Result<Vec<_>>>()?;
     let mut model = Component::new(
