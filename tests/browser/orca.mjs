@@ -7,7 +7,7 @@
 // Needs Debian's orca, at-spi2-core, dbus, metacity, xdotool and xvfb, and Firefox. LUNGGLASS_PAGE and FIREFOX as in visit.mjs.
 
 import { execFile, spawn } from 'node:child_process';
-import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -35,6 +35,13 @@ Object.assign(process.env, {
   DISPLAY: own.display, HOME: folder, XDG_RUNTIME_DIR: folder, XDG_DATA_HOME: folder, XDG_CONFIG_HOME: folder, XDG_CACHE_HOME: folder,
   GNOME_ACCESSIBILITY: '1', ACCESSIBILITY_ENABLED: '1', GTK_MODULES: 'gail:atk-bridge',
 });
+// Only what is asked for: no reading of the whole page when it opens.
+const quiet = { sayAllOnLoad: false, pageSummaryOnLoad: false, enableSpeech: true };
+await mkdir(join(folder, 'orca'));
+await writeFile(join(folder, 'orca', 'user-settings.conf'), JSON.stringify({
+  general: { ...quiet, profile: ['Default', 'default'], startingProfile: ['Default', 'default'] }, pronunciations: {}, keybindings: {},
+  profiles: { default: { ...quiet, profile: ['Default', 'default'], pronunciations: {}, keybindings: {} } },
+}));
 let files;
 try {
   const bus = start('dbus-daemon', ['--session', '--nofork', '--print-address=1'], { stdio: ['ignore', 'pipe', 'ignore'] });
@@ -48,10 +55,14 @@ try {
   await mkdir(join(folder, 'saved'));
   const firefox = await openFirefox(process.env.FIREFOX ?? '/usr/bin/firefox-esr', join(folder, 'saved'), false);
   let heard = 0;
-  /** What Orca would have spoken since the last time. */
-  const hear = async (what, seconds = 2.5) => {
-    await pause(seconds);
-    const spoken = [...(await readFile(log, 'utf8')).matchAll(/SPEECH OUTPUT: '([^\n]*)'\s*(?:\{|$)/gm)].map(([, text]) => text);
+  /** What Orca would have spoken since the last time, once it is silent. */
+  const hear = async (what) => {
+    let spoken = [];
+    for (let [before, seconds] = [-1, 0]; seconds < 15 && (seconds < 4 || before !== spoken.length); seconds += 2) {
+      before = spoken.length;
+      await pause(2);
+      spoken = [...(await readFile(log, 'utf8')).matchAll(/SPEECH OUTPUT: '([^\n]*)'\s*(?:\{|$)/gm)].map(([, text]) => text);
+    }
     console.log(`\n# ${what}`);
     for (const text of spoken.slice(heard)) console.log(`  ${text}`);
     heard = spoken.length;
@@ -65,7 +76,7 @@ try {
   const { page } = visit;
   await visit.ready();
   if (language !== 'en') await page.select(id('consent-language'), language);
-  await hear('the page opens', 4);
+  await hear('the page opens');
   await say('consent', 'Return');
   const all = await cases();
   const kinds = [...['luna-1', 'luna-2', 'luna-3'].map((name) => all.find((one) => one.name === name)), all.find(isRefused), all.find(isError)].filter(Boolean);
@@ -74,10 +85,11 @@ try {
   for (const one of kinds) paths.push(await files.putCase(one));
   await visit.choose(paths);
   await visit.results(kinds.length);
-  await hear('files were chosen, and are read', 5);
+  await hear('files were chosen, and are read');
   await page.focus('#skip-readings').catch(() => {});
   await hear('the skip to the readings');
   await say('follows it', 'Return');
+  await press('Control');
   for (let i = 0; i < 4; i++) await say('on', 'Tab');
   for (let i = 0; i < kinds.length; i++) {
     await page.$$eval(id('result'), (cards, i) => cards[i].focus(), i);

@@ -25,7 +25,8 @@ const kinds = [...all.filter(isJudged).slice(0, 7), ...all.filter(isRefused).sli
 if (kinds.length !== 10) throw new Error(`there are ${kinds.length} cases to take, and not 10`);
 
 const folder = await mkdtemp(join(tmpdir(), 'lungglass-soak-'));
-const browser = await openBrowser();
+// A thousand slices may take longer than the protocol waits for an answer.
+const browser = await openBrowser([], { protocolTimeout: 0 });
 const faults = [];
 const rows = [];
 try {

@@ -74,6 +74,7 @@ test('the job is told: what is read, what came of it, a refusal, and each thing 
   at('DisclosureTriangle "Single pictures 3 slices" expanded=true');
   const headings = ['first.png', 'photo', 'bad'].map((name) => at(new RegExp(`^heading "${name}`)));
   assert.deepEqual(headings, [...headings].sort((a, b) => a - b));
+  assert.ok((await page.$$eval('figcaption', (captions) => captions.map(({ textContent }) => textContent))).every((text) => !/[a-z][A-Z]|camebars|scoreline/.test(text)), 'words run together');
   // Nothing that can be pressed or looked at is without a name.
   for (const line of lines) assert.doesNotMatch(line, /^(button|link|checkbox|radio|combobox|slider|image|img|spinbutton|dialog|region) ""/, line);
   at('button "Enlarge: first.png"');

@@ -28,10 +28,10 @@ const PATIENCE = 300_000;
 /** An element by its data-testid. */
 export const id = (name) => `[data-testid="${name}"]`;
 
-/** A browser with an empty profile, and perhaps flags of its own. Several visits in one browser share what the page stored. */
-export async function openBrowser(flags = []) {
+/** A browser with an empty profile, and perhaps flags and options of puppeteer of its own. Several visits in one browser share what the page stored. */
+export async function openBrowser(flags = [], options = {}) {
   const profile = await mkdtemp(join(tmpdir(), 'lungglass-profile-'));
-  const browser = await puppeteer.launch({ executablePath: CHROMIUM, headless: true, userDataDir: profile, args: [...FLAGS, ...flags] });
+  const browser = await puppeteer.launch({ executablePath: CHROMIUM, headless: true, userDataDir: profile, args: [...FLAGS, ...flags], ...options });
   return {
     visit: (options) => visit(browser, options),
     async close() {

@@ -137,7 +137,7 @@ export class StudyPanel {
       onOpen: (at) => this.#on.onOpen(records[at - 1]),
     });
     const { score, opacity } = words.study.key;
-    const caption = element('figcaption', element('span', words.batch.orders[study.order]), element('span', score), element('span.key-opacity', opacity), element('span.key-threshold', words.card.threshold(model.threshold)));
+    const caption = element('figcaption', element('span', words.batch.orders[study.order]), ' ', element('span', score), ' ', element('span.key-opacity', opacity), ' ', element('span.key-threshold', words.card.threshold(model.threshold)));
     return element('figure', box, readout, caption);
   }
 
