@@ -14,7 +14,7 @@ use crate::outputs::{Map, OpacityMaps, Outputs};
 use crate::place::Place;
 use crate::preprocess::Scaled;
 use crate::reading::{
-    ClassScore, ClassScores, Findings, Milliseconds, Reading, SourceInfo, Verdict, judge, odds, over_picture, scores,
+    ClassScore, ClassScores, Findings, Milliseconds, Reading, SourceInfo, Verdict, judge, log_odds, over_picture, scores,
 };
 use crate::slice::{Origin, Picture};
 use crate::window::Window;
@@ -187,7 +187,7 @@ impl Classifier {
         };
         // Where classes share 1, a value by itself says nothing: that of a class against all others does.
         let is_shared = self.model.judged.is_some() && output.activation != Activation::Sigmoid;
-        let logit = if is_shared { odds(scores[class]) } else { outputs.scores[class] };
+        let logit = if is_shared { log_odds(scores[class]) as f32 } else { outputs.scores[class] };
         let is_judged = refusal.is_none();
         let shares = outputs.opacity.as_ref().zip(outputs.lung.as_ref());
         let opacity = shares.filter(|_| is_judged).map(|(opacity, lung)| Opacity::of(opacity, lung));

@@ -206,10 +206,10 @@ pub fn score(logit: f32, temperature: f32) -> f32 {
     1.0 / (1.0 + (-logit / temperature).exp())
 }
 
-/// The logarithm of the odds of a score; finite for scores that are 0 or 1 as far as their digits go.
-pub fn odds(score: f32) -> f32 {
+/// The logarithm of the odds of a score, which scores are ranked by; finite for scores that are 0 or 1 as far as their digits go.
+pub fn log_odds(score: f32) -> f64 {
     let score = f64::from(score).clamp(1e-12, 1.0 - 1e-12);
-    (score / (1.0 - score)).ln() as f32
+    (score / (1.0 - score)).ln()
 }
 
 /// The calibrated scores of a network's values, 0..1, one for each class.

@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use lungglass::classifier::Classifier;
 use lungglass::model::Class;
-use lungglass::reading::{ClassScore, ClassScores, ModelName, Reading, Verdict, odds};
+use lungglass::reading::{ClassScore, ClassScores, ModelName, Reading, Verdict, log_odds};
 use rayon::prelude::*;
 use serde::Serialize;
 
@@ -149,7 +149,7 @@ fn measure(rows: &[Row], classifier: &Classifier, images_per_second: f64) -> Rep
     let case = |at: usize, class: usize| {
         let row = &rows[at];
         let answer =
-            scores(row).get(class).map(|class| Answer { logit: odds(class.score).into(), score: class.score.into() });
+            scores(row).get(class).map(|class| Answer { logit: log_odds(class.score), score: class.score.into() });
         Case { positive: row.label == class, group: groups[at], answer }
     };
     let cases: Vec<Vec<Case>> =

@@ -5,8 +5,9 @@ use std::path::PathBuf;
 
 use lungglass::classifier::Classifier;
 use lungglass::decode::Limits;
-use lungglass::reading::Verdict;
-use lungglass::study::{self, Item, Rule, Study};
+use lungglass::model::StudyRule;
+use lungglass::reading::{Verdict, log_odds};
+use lungglass::study::{self, Item, Study};
 use rayon::prelude::*;
 
 use crate::classify::{AHEAD, MAX_HELD, Queue};
@@ -60,7 +61,7 @@ pub fn of(selection: &Selection, subgroups: &[String]) -> Result<Vec<Wanted>, Fa
 impl Wanted {
     /// Reads all of its slices. Of several series the one with the most judged slices is the study's. Slices that were looked at, and what
     /// became of the study.
-    pub fn read(&self, classifier: &Classifier, rule: Option<&Rule>) -> (usize, Prediction) {
+    pub fn read(&self, classifier: &Classifier, rule: Option<&StudyRule>) -> (usize, Prediction) {
         let Inputs { files, .. } = Inputs::of(&self.places);
         let mut queue = Queue::new(&files, Limits::default(), MAX_HELD);
         let mut items: Vec<Item> = Vec::new();
@@ -97,7 +98,7 @@ impl Wanted {
         Prediction {
             verdict: if is_unread { Verdict::Error } else { study.verdict },
             score: study.score,
-            logit: study.score.map(|score| study::log_odds(f64::from(score)) as f32),
+            logit: study.score.map(|score| log_odds(score) as f32),
             reason: why,
             ..unread
         }

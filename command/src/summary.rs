@@ -5,10 +5,10 @@ use std::path::Path;
 
 use lungglass::aside::Aside;
 use lungglass::decode::SetAside;
-use lungglass::model::Model;
+use lungglass::model::{Model, StudyRule};
 use lungglass::place::Spot;
 use lungglass::reading::{ModelName, Reading};
-use lungglass::study::{self, Beside, Item, Kind, Order, Repeat, Rule, Stack, Study};
+use lungglass::study::{self, Beside, Item, Kind, Order, Repeat, Stack, Study};
 use serde_json::json;
 
 use crate::failure::{Failure, failed};
@@ -22,7 +22,7 @@ const SALT: &[u8] = b"summary";
 
 /// The slices read so far.
 pub struct Summary {
-    rule: Option<Rule>,
+    rule: Option<StudyRule>,
     items: Vec<Item>,
     beside: Vec<Beside>,
 }
@@ -30,7 +30,7 @@ pub struct Summary {
 impl Summary {
     /// Of no slice yet, which `model` will judge.
     pub fn new(model: &Model) -> Summary {
-        Summary { rule: Rule::of(model), items: Vec::new(), beside: Vec::new() }
+        Summary { rule: model.study.clone(), items: Vec::new(), beside: Vec::new() }
     }
 
     /// Takes a reading that came in `container`, an archive or a folder.

@@ -7,7 +7,6 @@ use indicatif::{HumanDuration, ProgressBar, ProgressStyle};
 use lungglass::classifier::Classifier;
 use lungglass::hash::sha256;
 use lungglass::operating_point::Local;
-use lungglass::study::Rule;
 
 use crate::args::{Unit, Validate};
 use crate::failure::{Failure, Outcome, failed};
@@ -84,7 +83,7 @@ pub fn run(arguments: &Validate) -> Result<Outcome, Failure> {
 
 /// As [`run`], of the studies that the rows are.
 fn read_studies(arguments: &Validate, selection: &Selection, classifier: &Classifier) -> Result<Outcome, Failure> {
-    let rule = Rule::of(&classifier.model).ok_or_else(|| {
+    let rule = classifier.model.study.as_ref().ok_or_else(|| {
         Failure(format!("the settings of {} have no [study]: it judges single slices", classifier.model.name))
     })?;
     let wanted = studies::of(selection, &arguments.subgroups)?;
@@ -92,7 +91,7 @@ fn read_studies(arguments: &Validate, selection: &Selection, classifier: &Classi
     let mut progress = Progress::new(wanted.len(), wanted.len(), Unit::Study);
     let (mut read, mut slices) = (studies::Read { rows: Vec::new() }, 0);
     for study in wanted {
-        let (number, prediction) = study.read(classifier, Some(&rule));
+        let (number, prediction) = study.read(classifier, Some(rule));
         slices += number;
         read.add(study, prediction);
         progress.advance();

@@ -38,7 +38,7 @@ pub struct Model {
     /// The one of several classes that is judged against all others, whatever the others' scores; `None` for what the scores themselves say.
     pub judged: Option<usize>,
     /// How slices become the score of their study; `None` for a network that judges slices alone.
-    pub study: Option<Study>,
+    pub study: Option<StudyRule>,
     /// Which slices are judged at all.
     pub gate: Gate,
     /// What it is for, by language.
@@ -109,7 +109,7 @@ pub struct OperatingPoint {
 
 /// How the slices of a study become its score and its verdict.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Study {
+pub struct StudyRule {
     /// The share of the judged slices, those with the highest scores, whose mean log-odds are the study's; above 0 and at most 1.
     pub highest: f32,
     /// Where a study's score becomes a verdict.
@@ -449,7 +449,7 @@ fn read_class(mut section: Section, count: usize, is_shared: bool) -> Class {
 }
 
 /// Of a network of `count` classes.
-fn read_study(mut section: Section, count: usize) -> Option<Study> {
+fn read_study(mut section: Section, count: usize) -> Option<StudyRule> {
     if count > 1 {
         section.fault("a study has the score of one class, and the network tells several: leave it out");
     }
@@ -467,7 +467,7 @@ fn read_study(mut section: Section, count: usize) -> Option<Study> {
     let chosen = section.text("chosen").unwrap_or_default();
     section.end();
     let point = OperatingPoint { threshold: threshold as f32, uncertain: [lo as f32, hi as f32], chosen };
-    Some(Study { highest: highest? as f32, point })
+    Some(StudyRule { highest: highest? as f32, point })
 }
 
 fn single(numbers: Vec<f64>) -> Vec<f32> {

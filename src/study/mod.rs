@@ -18,8 +18,9 @@ use serde::{Deserialize, Serialize};
 pub use self::extent::{Extent, Part, Sides, Spacing};
 pub use self::lungs::{Area, Lungs};
 pub use self::order::Order;
-pub use self::score::{Refusal, Rule, log_odds};
+pub use self::score::Refusal;
 use crate::aside::Aside;
+use crate::model::StudyRule;
 use crate::opacity::Opacity;
 use crate::place::{Marks, Spot};
 use crate::reading::{Reading, Verdict};
@@ -221,7 +222,7 @@ type Group<'a> = (Kind, Option<&'a str>, Option<u32>);
 /// Puts every item into the study that it belongs to; studies stand in the order of their first items. What lies `beside` them is set
 /// aside in the first study of its series, else of its visit, else of its container, and in none where there is no such study. Without a
 /// `rule` no study has a score.
-pub fn studies(items: &[Item], beside: &[Beside], rule: Option<&Rule>) -> Vec<Study> {
+pub fn studies(items: &[Item], beside: &[Beside], rule: Option<&StudyRule>) -> Vec<Study> {
     let mut groups: Vec<(Group, Vec<usize>)> = Vec::new();
     let mut places = HashMap::new();
     for (at, item) in items.iter().enumerate() {
@@ -281,7 +282,7 @@ impl Study {
         ordinal: usize,
         name: Option<String>,
         members: Vec<usize>,
-        rule: Option<&Rule>,
+        rule: Option<&StudyRule>,
     ) -> Study {
         let (localizers, members): (Vec<_>, Vec<_>) =
             members.into_iter().partition(|at| items[*at].reason.as_deref() == Some(LOCALIZER));
@@ -336,7 +337,7 @@ impl Study {
         let short: Vec<&Counts> = [&counts].into_iter().chain(read.map(|read| &stacks[read].counts)).collect();
         let judged = match kind {
             Kind::Pictures if !scores.is_empty() => Err(score::UNRELATED),
-            _ => Rule::judge(rule, &scores, &short),
+            _ => score::judge(rule, &scores, &short),
         };
         // Single pictures need not be of one body.
         let extent = read.filter(|_| kind != Kind::Pictures).and_then(|read| {
@@ -548,9 +549,9 @@ mod tests {
         assert_eq!(found, expected);
     }
 
-    fn rule() -> Rule {
+    fn rule() -> StudyRule {
         let point = OperatingPoint { threshold: 0.5, uncertain: [0.45, 0.55], chosen: String::new() };
-        Rule { highest: 0.2, point }
+        StudyRule { highest: 0.2, point }
     }
 
     #[test]
@@ -560,7 +561,7 @@ mod tests {
         let study = studies(&items, &[], Some(&rule())).remove(0);
         // 0.95, 0.9, 0.85 and 0.8.
         let mean = [0.95, 0.9, 0.85, 0.8].map(log_odds).iter().sum::<f64>() / 4.0;
-        assert!((log_odds(f64::from(study.score.unwrap())) - mean).abs() < 1e-5);
+        assert!((log_odds(study.score.unwrap()) - mean).abs() < 1e-5);
         assert_eq!((study.verdict, study.refusal, study.stack_read), (Verdict::Positive, None, Some(1)));
         items.reverse();
         items.rotate_left(7);

@@ -3,17 +3,8 @@
 use serde::Serialize;
 
 use super::Counts;
-use crate::model::{Model, OperatingPoint};
-use crate::reading::Verdict;
-
-/// How the scores of slices become one of their study.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Rule {
-    /// The share of the slices, those with the highest scores, whose mean is that of the study, above 0 and at most 1.
-    pub highest: f32,
-    /// How the score becomes a verdict.
-    pub point: OperatingPoint,
-}
+use crate::model::StudyRule;
+use crate::reading::{Verdict, log_odds};
 
 /// Why a study has no score.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -42,48 +33,37 @@ const TOO_FEW: Refusal = Refusal {
 /// The log-odds of a score are at most this, whichever side: where `f32` ends.
 const MAX_LOG_ODDS: f64 = 16.0;
 
-impl Rule {
-    /// What the settings of a network say; `None` where they say nothing of studies.
-    pub fn of(model: &Model) -> Option<Rule> {
-        model.study.as_ref().map(|study| Rule { highest: study.highest, point: study.point.clone() })
+/// The score of a study whose judged slices have these `scores`: the mean of the highest of them as log-odds. The order says nothing.
+///
+/// # Errors
+/// Why there is none.
+pub(super) fn judge(rule: Option<&StudyRule>, scores: &[f32], counts: &[&Counts]) -> Result<(f32, Verdict), Refusal> {
+    let rule = rule.ok_or(NO_RULE)?;
+    if scores.is_empty() {
+        return Err(NONE_JUDGED);
     }
-
-    /// The score of a study whose judged slices have these `scores`: the mean of the highest of them as log-odds. The order says nothing.
-    ///
-    /// # Errors
-    /// Why there is none.
-    pub(super) fn judge(rule: Option<&Rule>, scores: &[f32], counts: &[&Counts]) -> Result<(f32, Verdict), Refusal> {
-        let rule = rule.ok_or(NO_RULE)?;
-        if scores.is_empty() {
-            return Err(NONE_JUDGED);
-        }
-        let is_short =
-            |counts: &&Counts| 3 * (counts.refused + counts.unreadable - counts.without_lungs) >= counts.slices;
-        if counts.iter().any(is_short) {
-            return Err(TOO_FEW);
-        }
-        let mut odds: Vec<f64> = scores.iter().map(|score| log_odds(f64::from(*score))).collect();
-        odds.sort_by(|a, b| b.total_cmp(a));
-        let share = f64::from(rule.highest);
-        // The share is rounded to what a person wrote: a fifth of 10 slices is 2, not 3.
-        let number = ((odds.len() as f64 * share - 1e-4).ceil() as usize).clamp(1, odds.len());
-        let mean = odds[..number].iter().sum::<f64>() / number as f64;
-        let score = (1.0 / (1.0 + (-mean).exp())) as f32;
-        Ok((score, Verdict::of(score, &rule.point)))
+    let is_short =
+        |counts: &&Counts| 3 * (counts.refused + counts.unreadable - counts.without_lungs) >= counts.slices;
+    if counts.iter().any(is_short) {
+        return Err(TOO_FEW);
     }
-}
-
-/// What a study's score is ranked by.
-pub fn log_odds(score: f64) -> f64 {
-    (score / (1.0 - score)).ln().clamp(-MAX_LOG_ODDS, MAX_LOG_ODDS)
+    let mut odds: Vec<f64> = scores.iter().map(|score| log_odds(*score).clamp(-MAX_LOG_ODDS, MAX_LOG_ODDS)).collect();
+    odds.sort_by(|a, b| b.total_cmp(a));
+    let share = f64::from(rule.highest);
+    // The share is rounded to what a person wrote: a fifth of 10 slices is 2, not 3.
+    let number = ((odds.len() as f64 * share - 1e-4).ceil() as usize).clamp(1, odds.len());
+    let mean = odds[..number].iter().sum::<f64>() / number as f64;
+    let score = (1.0 / (1.0 + (-mean).exp())) as f32;
+    Ok((score, Verdict::of(score, &rule.point)))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::OperatingPoint;
 
-    fn rule(highest: f32) -> Rule {
-        Rule { highest, point: OperatingPoint { threshold: 0.4, uncertain: [0.3, 0.5], chosen: String::new() } }
+    fn rule(highest: f32) -> StudyRule {
+        StudyRule { highest, point: OperatingPoint { threshold: 0.4, uncertain: [0.3, 0.5], chosen: String::new() } }
     }
 
     fn judged(scores: &[f32], left_out: usize, without_lungs: usize) -> Result<(f32, Verdict), &'static str> {
@@ -94,15 +74,15 @@ mod tests {
             without_lungs,
             ..Counts::default()
         };
-        Rule::judge(Some(&rule(0.2)), scores, &[&counts]).map_err(|refusal| refusal.code)
+        judge(Some(&rule(0.2)), scores, &[&counts]).map_err(|refusal| refusal.code)
     }
 
     #[test]
     fn the_highest_fifth_counts_in_any_order() {
         let mut scores: Vec<f32> = (1..=10).map(|at| at as f32 / 20.0).collect();
-        let expected = (log_odds(0.5) + log_odds(f64::from(0.45f32))) / 2.0;
+        let expected = (log_odds(0.5) + log_odds(0.45)) / 2.0;
         let (score, verdict) = judged(&scores, 0, 0).unwrap();
-        assert!((log_odds(f64::from(score)) - expected).abs() < 1e-6);
+        assert!((log_odds(score) - expected).abs() < 1e-6);
         assert_eq!(verdict, Verdict::Uncertain);
         scores.reverse();
         scores.rotate_left(3);
@@ -127,6 +107,6 @@ mod tests {
         assert_eq!(judged(&[0.2; 6], 3, 0), Err("too_many_left_out"));
         assert!(judged(&[0.2; 2], 0, 30).is_ok());
         assert_eq!(judged(&[], 0, 30), Err("none_judged"));
-        assert_eq!(Rule::judge(None, &[0.5], &[]).map_err(|refusal| refusal.code), Err("no_rule"));
+        assert_eq!(judge(None, &[0.5], &[]).map_err(|refusal| refusal.code), Err("no_rule"));
     }
 }

@@ -5,7 +5,7 @@ use lungglass::aside::Aside;
 use lungglass::decode::File as Opened;
 use lungglass::identity::{Identity, Lack};
 use lungglass::objects::{Gathered, Kind, Maker, Named};
-use lungglass::study::{Item, Rule, studies};
+use lungglass::study::{Item, studies};
 
 const INSTANCE: Tag = [0x0008, 0x0018];
 const NAME: Tag = [0x0010, 0x0010];
@@ -66,7 +66,7 @@ fn made(files: &[Vec<u8>], kind: Kind) -> (Vec<Reading>, Result<Vec<Vec<u8>>, La
         readings.push(reading);
     }
     let items: Vec<_> = readings.iter().map(|reading| Item::new(reading, None, b"test")).collect();
-    let [study] = &studies(&items, &[], Rule::of(&classifier.model).as_ref())[..] else { panic!("it is one study") };
+    let [study] = &studies(&items, &[], classifier.model.study.as_ref())[..] else { panic!("it is one study") };
     let maker = Maker {
         model: &classifier.model,
         device: classifier.device,

@@ -3,7 +3,7 @@
 use super::series::{ENHANCED_CT, FRAMES, PER_FRAME, POSITION, SERIES, at, items, items_of, position, sequence, text};
 use super::*;
 use lungglass::model::Model;
-use lungglass::study::{Extent, Item, Order, Rule, Sides, Spacing, Study, studies};
+use lungglass::study::{Extent, Item, Order, Sides, Spacing, Study, studies};
 
 const SLICES: i32 = 6;
 
@@ -36,7 +36,7 @@ fn read(files: &[(String, Vec<u8>)]) -> Vec<Item> {
 }
 
 fn study_of(items: &[Item]) -> Study {
-    let rule = Rule::of(&Model::parse(lungglass::classifier::SETTINGS).unwrap());
+    let rule = Model::parse(lungglass::classifier::SETTINGS).unwrap().study;
     let mut found = studies(items, &[], rule.as_ref());
     assert_eq!(found.len(), 1);
     found.remove(0)

@@ -17,7 +17,7 @@ use lungglass::decode::{self, File, Limits, SetAside, Unopened};
 use lungglass::error::Error;
 use lungglass::gate::Gate;
 use lungglass::graph::cpu::{CpuGraph, Processor};
-use lungglass::model::{Class, Model, Words};
+use lungglass::model::{Class, Model, StudyRule, Words};
 use lungglass::objects::{Gathered, Kind, Maker, Named};
 use lungglass::outputs::OpacityMaps;
 use lungglass::package::Package;
@@ -25,7 +25,7 @@ use lungglass::place::{Place, Spot};
 use lungglass::preprocess::Scaled;
 use lungglass::reading::Reading;
 use lungglass::slice::Pixels;
-use lungglass::study::{self, Beside, Item, Lungs, Rule};
+use lungglass::study::{self, Beside, Item, Lungs};
 use lungglass::window::Window;
 
 const DEVICE: &str = if cfg!(target_feature = "relaxed-simd") { "wasm relaxed-simd" } else { "wasm simd128" };
@@ -112,7 +112,7 @@ impl Classifier {
     /// @throws Error with a `code` for what are no such items
     #[wasm_bindgen(unchecked_return_type = "any[]")]
     pub fn studies(&self, items: JsValue, beside: JsValue) -> Result<Vec<JsValue>, JsValue> {
-        studies_by(Rule::of(&self.classifier.model).as_ref(), items, beside)
+        studies_by(self.classifier.model.study.as_ref(), items, beside)
     }
 
     /// What each step of the network costs on the S*S values that preprocess gives: every step runs `rounds` times. For benchmarks.
@@ -351,7 +351,7 @@ impl Objects {
 
 impl Objects {
     fn studies(&self) -> Vec<study::Study> {
-        study::studies(&self.items, &[], Rule::of(&self.classifier.model).as_ref())
+        study::studies(&self.items, &[], self.classifier.model.study.as_ref())
     }
 
     fn maker(&self, date: String, time: String, entropy: [u8; 32]) -> Maker<'_> {
@@ -376,7 +376,7 @@ pub fn studies(items: JsValue, beside: JsValue) -> Result<Vec<JsValue>, JsValue>
     studies_by(None, items, beside)
 }
 
-fn studies_by(rule: Option<&Rule>, items: JsValue, beside: JsValue) -> Result<Vec<JsValue>, JsValue> {
+fn studies_by(rule: Option<&StudyRule>, items: JsValue, beside: JsValue) -> Result<Vec<JsValue>, JsValue> {
     let items: Vec<Item> = from_js(items)?;
     let beside: Option<Vec<Beside>> = from_js(beside)?;
     study::studies(&items, &beside.unwrap_or_default(), rule).iter().map(to_js).collect()
