@@ -8,7 +8,6 @@ is not run again.
 
 from __future__ import annotations
 
-import argparse
 import json
 import shlex
 import sys
@@ -17,6 +16,7 @@ from pathlib import Path
 import numpy as np
 from sklearn.metrics import roc_auc_score
 
+import arguments
 import train
 from operating import group_draws
 from settings import Held, held_out
@@ -56,17 +56,16 @@ def difference(one: Held, other: Held) -> list[float]:
 
 
 def main() -> None:
-    arguments = sys.argv[1:]
-    split = arguments.index("--") if "--" in arguments else len(arguments)
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--out", type=Path, required=True)
+    given = sys.argv[1:]
+    split = given.index("--") if "--" in given else len(given)
+    parser = arguments.parser(__doc__, out="folder for the runs")
     parser.add_argument("--hold", nargs="+", default=["sars", "sources"])
     parser.add_argument("configurations", nargs="+", metavar="NAME=OPTIONS")
-    options = parser.parse_args(arguments[:split])
+    options = parser.parse_args(given[:split])
     found, first = {}, None
     for configuration in options.configurations:
         name, _, words = configuration.partition("=")
-        files = [run(name, [*arguments[split + 1 :], *shlex.split(words)], hold, options.out) for hold in options.hold]
+        files = [run(name, [*given[split + 1 :], *shlex.split(words)], hold, options.out) for hold in options.hold]
         held = held_out(files)
         each = aucs(held, np.arange(len(held.label)))
         found[name] = {hospital: round(auc, 4) for hospital, auc in each.items()} | {"mean": round(float(np.mean(list(each.values()))), 4)}

@@ -7,7 +7,6 @@ environment variable LUNGGLASS_DATA.
 
 from __future__ import annotations
 
-import argparse
 import csv
 import hashlib
 import os
@@ -15,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+
+import arguments
 
 COLUMNS = ("path", "label", "split", "group", "clean", "collection", "source", "findings")
 # The lesion labels of covid-ct/lesions.csv.
@@ -248,8 +249,7 @@ def inside_of(entry: dict) -> list[float]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Writes the manifest of all pictures in LUNGGLASS_DATA.")
-    parser.add_argument("--out", type=Path, required=True, help="manifest.csv")
+    parser = arguments.parser("Writes the manifest of all pictures in LUNGGLASS_DATA.", out="manifest.csv")
     write_manifest(parser.parse_args().out)
 
 

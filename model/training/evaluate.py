@@ -9,7 +9,6 @@ percentiles of 2000 group-bootstrap draws.
 
 from __future__ import annotations
 
-import argparse
 import csv
 import os
 import tempfile
@@ -25,6 +24,7 @@ from sklearn.metrics import roc_auc_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+import arguments
 import data
 import gate
 import honesty
@@ -357,13 +357,8 @@ def shortcut_auc(train: Arrays, test: Arrays, with_file: bool) -> dict:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--manifest", type=Path, required=True)
-    parser.add_argument("--arrays", type=Path, required=True, help="arrays at 336")
-    parser.add_argument("--onnx", type=Path, required=True)
+    parser = arguments.parser(__doc__, "manifest", "arrays", "onnx", "command", "folds")
     parser.add_argument("--settings", type=Path, required=True, help="model.toml, which gets its [metrics]")
-    parser.add_argument("--command", type=Path, required=True, help="the `lungglass` command, which reads altered pictures")
-    parser.add_argument("--folds", type=Path, nargs="+", required=True, help="held.csv of the runs that held folds out")
     parser.add_argument("--left-out", nargs="+", default=[], metavar="NAME=FILE", help="held.csv of runs that left a hospital out")
     parser.add_argument("--before", type=Path, help="an exported file whose logits are held against those runs'")
     parser.add_argument("--test", action="store_true", help="open the test split too, once everything is fixed")

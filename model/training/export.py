@@ -10,7 +10,6 @@ what they leave out. Padding is an attribute of each node; there is no control f
 
 from __future__ import annotations
 
-import argparse
 from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +21,7 @@ import torch
 from onnx import TensorProto, helper, numpy_helper
 from torch import nn
 
+import arguments
 import data
 import start
 from gate import collection_weights
@@ -506,13 +506,9 @@ def load(begin: Path, run: Path) -> Network:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--manifest", type=Path, required=True)
-    parser.add_argument("--arrays", type=Path, required=True, help="arrays at 336")
-    parser.add_argument("--start", type=Path, required=True, help="exported file that training went on from")
+    parser = arguments.parser(__doc__, "manifest", "arrays", "start", out="lungglass.onnx")
     parser.add_argument("--network", type=Path, required=True, help="network.pt of a run")
     parser.add_argument("--gate", type=Path, help="an exported file with the same segmenter, whose components are taken in place of a new fit")
-    parser.add_argument("--out", type=Path, required=True, help="lungglass.onnx")
     options = parser.parse_args()
 
     torch.set_num_threads(2)

@@ -9,7 +9,6 @@ lungs for chest slices that cannot be judged. A picture's group is its kind, or 
 
 from __future__ import annotations
 
-import argparse
 import csv
 from pathlib import Path
 
@@ -17,6 +16,7 @@ import numpy as np
 import onnxruntime
 from PIL import Image, ImageDraw, ImageFilter
 
+import arguments
 import data
 
 SEED = 11
@@ -144,11 +144,7 @@ def darkened(levels: np.ndarray, lung: np.ndarray, random: np.random.Generator) 
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--manifest", type=Path, required=True)
-    parser.add_argument("--arrays", type=Path, required=True, help="arrays at 336")
-    parser.add_argument("--start", type=Path, required=True, help="exported file whose segmenter finds the lungs")
-    parser.add_argument("--out", type=Path, required=True, help="folder for foreign.csv and the pictures")
+    parser = arguments.parser(__doc__, "manifest", "arrays", "start", out="folder for foreign.csv and the pictures")
     options = parser.parse_args()
 
     random = np.random.default_rng(SEED)

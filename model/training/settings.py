@@ -6,7 +6,6 @@ on. The metrics are not written here but by evaluate.py, after everything is fix
 
 from __future__ import annotations
 
-import argparse
 import csv
 import datetime
 import hashlib
@@ -16,6 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+import arguments
 import data
 import gate
 from export import Session
@@ -98,14 +98,9 @@ def read(path: Path) -> dict:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--manifest", type=Path, required=True)
-    parser.add_argument("--arrays", type=Path, required=True, help="arrays at 336")
-    parser.add_argument("--onnx", type=Path, required=True)
-    parser.add_argument("--out", type=Path, required=True, help="model.toml")
+    parser = arguments.parser(__doc__, "manifest", "arrays", "onnx", "folds", out="model.toml")
     parser.add_argument("--foreign", type=Path, required=True, help="folder of foreign.py")
     parser.add_argument("--foreign-arrays", type=Path, required=True, help="its arrays at 336")
-    parser.add_argument("--folds", type=Path, nargs="+", required=True, help="held.csv of the runs that held folds out")
     parser.add_argument("--procedure", required=True, help="one sentence: how the network was trained")
     parser.add_argument("--seed", type=int, nargs="+", required=True, help="seeds of the runs behind the network")
     options = parser.parse_args()

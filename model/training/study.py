@@ -7,7 +7,6 @@ stays the command's. Each study is judged by the threshold that all others choos
 
 from __future__ import annotations
 
-import argparse
 import csv
 import json
 import os
@@ -18,6 +17,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+import arguments
 import settings as model_settings
 from operating import UNCERTAIN, balanced_cut, group_draws, hospital_weights, sigmoid
 
@@ -169,10 +169,8 @@ def opacity(studies: list[Study]) -> dict:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--command", type=Path, required=True, help="the `lungglass` command")
+    parser = arguments.parser(__doc__, "command", "folds")
     parser.add_argument("--settings", type=Path, required=True, help="model.toml, which gets its [study] and the metrics of studies")
-    parser.add_argument("--folds", type=Path, nargs="+", required=True, help="held.csv of the runs that held folds out")
     options = parser.parse_args()
 
     settings = model_settings.read(options.settings)

@@ -25,6 +25,7 @@ from torch import Tensor
 from torch.nn import functional
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
+import arguments
 import start
 from network import ConvNorm, Outputs, Tail, style_mixed
 
@@ -263,10 +264,8 @@ def write_held(path: Path, rows: Rows, held: np.ndarray, said: tuple[np.ndarray,
 
 
 def parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = arguments.parser(__doc__, "start", out="folder for the run")
     parser.add_argument("--views", type=Path, required=True, help="folder of views.py")
-    parser.add_argument("--start", type=Path, required=True, help="exported file that training goes on from")
-    parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--hold", default="none", help="none, sars, sources, validation, luna_held or fold-K")
     parser.add_argument("--steps", type=int, default=1000)
     parser.add_argument("--rate", type=float, default=RATE)

@@ -8,7 +8,6 @@ windows, resolutions and kernels; a LUNA16 slice clear and, in the same window, 
 
 from __future__ import annotations
 
-import argparse
 import time
 from pathlib import Path
 from typing import NamedTuple
@@ -21,6 +20,7 @@ from onnx import TensorProto, helper
 from torch import Tensor
 from torch.nn import functional
 
+import arguments
 import augment
 import data
 import lesions
@@ -128,14 +128,10 @@ def packed(seen: Seen) -> dict[str, np.ndarray]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--manifest", type=Path, required=True)
+    parser = arguments.parser(__doc__, "manifest", "arrays", "start", out="folder for the views")
     parser.add_argument("--views", type=Path, required=True, help="arrays at 384, the source of random views")
-    parser.add_argument("--arrays", type=Path, required=True, help="arrays at 336, for the slices as they are")
-    parser.add_argument("--start", type=Path, required=True, help="exported file whose segmenter and trunk are kept")
     parser.add_argument("--rounds", type=int, default=6)
     parser.add_argument("--first", type=int, default=0, help="the first round to make")
-    parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--threads", type=int, default=2)
     options = parser.parse_args()
 
