@@ -14,7 +14,8 @@ use crate::outputs::{Map, OpacityMaps, Outputs};
 use crate::place::Place;
 use crate::preprocess::Scaled;
 use crate::reading::{
-    ClassScore, ClassScores, Findings, Milliseconds, Reading, SourceInfo, Verdict, judge, log_odds, over_picture, scores,
+    ClassScore, ClassScores, Findings, Milliseconds, Reading, SourceInfo, Verdict, judge, log_odds, over_picture,
+    scores,
 };
 use crate::slice::{Origin, Picture};
 use crate::window::Window;

@@ -263,6 +263,15 @@ pub struct StatisticsGate {
     pub limit: f32,
 }
 
+impl StatisticsGate {
+    /// The squared Mahalanobis distance of a picture's [`statistics`] from those of training.
+    pub fn distance(&self, values: &[f32; STATISTICS.len()]) -> f32 {
+        let off: Vec<f32> = values.iter().zip(&self.mean).map(|(value, mean)| value - mean).collect();
+        let product = |row: &[f32]| row.iter().zip(&off).map(|(factor, value)| factor * value).sum::<f32>();
+        off.iter().zip(&self.precision).map(|(value, row)| value * product(row)).sum()
+    }
+}
+
 /// A Gaussian with independent components over the network's whitened embedding.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct EmbeddingGate {
@@ -272,6 +281,14 @@ pub struct EmbeddingGate {
     pub std: Vec<f32>,
     /// Sum of the squared deviations, in standard deviations, above which a slice is refused.
     pub limit: f32,
+}
+
+impl EmbeddingGate {
+    /// The sum of an embedding's squared deviations from those of training, in standard deviations.
+    pub fn distance(&self, embedding: &[f32]) -> f32 {
+        let known = self.mean.iter().zip(&self.std);
+        embedding.iter().zip(known).map(|(value, (mean, std))| ((value - mean) / std).powi(2)).sum()
+    }
 }
 
 /// A logistic regression of foreign pictures against chest-CT slices.
@@ -310,7 +327,7 @@ impl Gate {
             values += mean.len();
         }
         if let Some(ForeignGate { weights, bias }) = foreign {
-            if embedding.is_some() && weights.len() != values {
+            if weights.len() < values || (embedding.is_some() && weights.len() != values) {
                 return Err(format!("foreign needs {values} weights, {n} of them for the statistics"));
             }
             finite(weights.iter().chain([bias]))?;
@@ -371,13 +388,7 @@ impl Gate {
     /// Whether the picture looks like a chest-CT slice. `None` lets it pass.
     pub fn check_statistics(&self, values: &[f32; STATISTICS.len()]) -> Option<Refusal> {
         let gate = self.statistics.as_ref()?;
-        let off: Vec<f32> = values.iter().zip(&gate.mean).map(|(value, mean)| value - mean).collect();
-        let distance: f32 = off
-            .iter()
-            .zip(&gate.precision)
-            .map(|(a, row)| a * row.iter().zip(&off).map(|(p, b)| p * b).sum::<f32>())
-            .sum();
-        is_beyond(distance, gate.limit).then(not_like_ct)
+        is_beyond(gate.distance(values), gate.limit).then(not_like_ct)
     }
 
     /// Whether the network finds lungs. `None` lets it pass.
@@ -399,13 +410,7 @@ impl Gate {
     /// Whether the network knows the like of it. `None` lets it pass.
     pub fn check_embedding(&self, embedding: &[f32]) -> Option<Refusal> {
         let gate = self.embedding.as_ref()?;
-        let distance: f32 = embedding
-            .iter()
-            .zip(&gate.mean)
-            .zip(&gate.std)
-            .map(|((value, mean), std)| ((value - mean) / std).powi(2))
-            .sum();
-        is_beyond(distance, gate.limit).then(|| Refusal {
+        is_beyond(gate.distance(embedding), gate.limit).then(|| Refusal {
             code: "unfamiliar",
             message: "The network was trained on nothing like this picture, so its score would mean nothing. \
                       Choose an axial slice of a chest CT that shows the lungs."
@@ -564,6 +569,10 @@ mod tests {
             spoil(&mut open);
             assert!(open.check().is_err());
         }
+        let mut without = Gate { embedding: None, ..gate() };
+        without.check().unwrap();
+        without.foreign.as_mut().unwrap().weights.truncate(STATISTICS.len() - 1);
+        assert!(without.check().is_err(), "each of the statistics needs a weight");
     }
 
     #[test]

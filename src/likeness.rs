@@ -3,7 +3,7 @@
 
 use serde::Serialize;
 
-use crate::gate::{EmbeddingGate, Gate, STATISTICS, StatisticsGate};
+use crate::gate::{Gate, STATISTICS};
 use crate::outputs::Map;
 
 /// Of one slice, whether the gate let it pass or not. What the gate has no numbers of is `None`.
@@ -23,20 +23,10 @@ pub struct Likeness {
 impl Likeness {
     /// Of a slice with these [`statistics`](crate::gate::statistics), embedding and cells of lung.
     pub fn of(gate: &Gate, statistics: [f32; STATISTICS.len()], embedding: &[f32], lung: Option<&Map>) -> Likeness {
-        let gray_levels = |gate: &StatisticsGate| {
-            let off: Vec<f32> = statistics.iter().zip(&gate.mean).map(|(value, mean)| value - mean).collect();
-            let product = |row: &Vec<f32>| row.iter().zip(&off).map(|(factor, value)| factor * value).sum::<f32>();
-            off.iter().zip(&gate.precision).map(|(value, row)| value * product(row)).sum()
-        };
-        let off_embedding = |gate: &EmbeddingGate| {
-            let known = gate.mean.iter().zip(&gate.std);
-            let squares = embedding.iter().zip(known).map(|(value, (mean, std))| ((value - mean) / std).powi(2));
-            squares.sum::<f32>() / embedding.len().max(1) as f32
-        };
         Likeness {
             statistics,
-            gray_levels: gate.statistics.as_ref().map(gray_levels),
-            embedding: gate.embedding.as_ref().map(off_embedding),
+            gray_levels: gate.statistics.as_ref().map(|gate| gate.distance(&statistics)),
+            embedding: gate.embedding.as_ref().map(|gate| gate.distance(embedding) / embedding.len().max(1) as f32),
             lung: lung.map(|lung| lung.values.iter().sum::<f32>() / lung.values.len().max(1) as f32),
         }
     }

@@ -410,6 +410,7 @@ mod tests {
 
     use super::*;
     use crate::model::OperatingPoint;
+    use crate::reading::log_odds;
 
     fn judged(series: Option<&str>, height: Option<f64>, score: f32) -> Item {
         Item {

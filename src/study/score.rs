@@ -42,8 +42,7 @@ pub(super) fn judge(rule: Option<&StudyRule>, scores: &[f32], counts: &[&Counts]
     if scores.is_empty() {
         return Err(NONE_JUDGED);
     }
-    let is_short =
-        |counts: &&Counts| 3 * (counts.refused + counts.unreadable - counts.without_lungs) >= counts.slices;
+    let is_short = |counts: &&Counts| 3 * (counts.refused + counts.unreadable - counts.without_lungs) >= counts.slices;
     if counts.iter().any(is_short) {
         return Err(TOO_FEW);
     }
