@@ -7,6 +7,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use lungglass::classifier::Classifier;
+use lungglass::error::Error;
 use lungglass::graph::compile::{Declared, Onnx, compile};
 use lungglass::graph::cpu::{CpuGraph, Processor};
 use lungglass::graph::program::Program;
@@ -152,9 +153,17 @@ fn read_network(folder: &Path, report: &mut Report) -> Option<Onnx> {
         let path = network::onnx_of(folder)?;
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let bytes = fs::read(&path).map_err(|error| format!("{name}: {error}"))?;
-        network::parse_onnx(&path, &bytes).map_err(|error| format!("{name}: {error}"))
+        network::parse_onnx(&path, &bytes).map_err(|error| format!("{name}: {}", reason(error)))
     };
-    read().map_err(|fault| report.faults.push(fault.replace("the model cannot be used: ", ""))).ok()
+    read().map_err(|fault| report.faults.push(fault)).ok()
+}
+
+/// What is wrong with a network, without the words that it cannot be used for that.
+fn reason(error: Error) -> String {
+    match error {
+        Error::Model(reason) => reason,
+        other => other.to_string(),
+    }
 }
 
 /// What the file itself says, before anything is computed.
@@ -254,7 +263,7 @@ fn check_input(input: &Declared, model: Option<&Model>, report: &mut Report) {
 /// Makes the network ready and runs it.
 fn try_out(folder: &Path, settings: String, mut model: Model, onnx: &Onnx, report: &mut Report) -> Option<Ready> {
     if let Err(error) = model.check_network(&onnx.sha256) {
-        report.faults.push(error.to_string().replace("the model cannot be used: ", "model.onnx: "));
+        report.faults.push(format!("model.onnx: {}", reason(error)));
         return None;
     }
     let (input, names) = (model.input.shape(), model.output.names());
@@ -262,11 +271,10 @@ fn try_out(folder: &Path, settings: String, mut model: Model, onnx: &Onnx, repor
         compile(onnx, &input, &names).and_then(|program| Ok((CpuGraph::new(&program, Processor::best())?, program)));
     model.sha256.clone_from(&onnx.sha256);
     let clock = || 0.0;
-    let plain = |error: lungglass::error::Error| error.to_string().replace("the model cannot be used: ", "");
     let (classifier, program) = match own {
         Ok((graph, program)) => (Classifier::new(Arc::new(graph), model, "cpu", clock), Some(program)),
-        Err(reason) => {
-            let reason = plain(reason);
+        Err(error) => {
+            let reason = reason(error);
             match TractGraph::on_cpu(onnx, input, &names) {
                 Ok(graph) => {
                     let text = "the page and a GPU cannot run it, the command on the CPU can";
@@ -283,7 +291,7 @@ fn try_out(folder: &Path, settings: String, mut model: Model, onnx: &Onnx, repor
     let classifier = match classifier {
         Ok(classifier) => classifier,
         Err(error) => {
-            report.faults.push(plain(error));
+            report.faults.push(reason(error));
             return None;
         }
     };
