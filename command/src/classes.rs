@@ -15,7 +15,7 @@ use crate::args::Validate;
 use crate::failure::{Failure, Outcome, failed};
 use crate::manifest::Manifest;
 use crate::metrics::{self, Answer, Case, Interval};
-use crate::report::{Estimate, STYLE, escaped};
+use crate::report::{Estimate, escaped, head};
 use crate::tell::{self, plain, tell};
 use crate::{output, reading};
 
@@ -242,12 +242,10 @@ fn html(report: &Report) -> String {
         format!("<td class=\"number\">{value}</td><td>{}</td>", escaped(&interval))
     };
     let Report { n, groups, coverage, model, accuracy, macro_auc, classes, confusion, .. } = report;
-    let title = escaped(&format!("Validation of {} {}", model.name, model.version));
-    let mut page = format!(
-        "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\">\
-         <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\
-         <title>{title}</title><style>{STYLE}</style></head><body>\n<h1>{title}</h1>\n\
-         <p>{n} slices of {groups} groups; {:.1} % were judged. Refused and unreadable slices count as wrong. \
+    let mut page = head(&format!("Validation of {} {}", model.name, model.version), "");
+    let _ = write!(
+        page,
+        "<p>{n} slices of {groups} groups; {:.1} % were judged. Refused and unreadable slices count as wrong. \
          For research and education. Not a medical device.</p>\n\
          <table><tr><th>measure</th><th>value</th><th>95 % interval</th></tr>\n\
          <tr><td>accuracy</td>{}</tr>\n<tr><td>mean AUC of the classes</td>{}</tr></table>\n\

@@ -6,7 +6,7 @@ use std::fmt::Write;
 use super::drift::{Distances, NOTABLE};
 use super::{Acceptance, Lost, SideOf};
 use crate::metrics::{self, Case};
-use crate::report::html::{STYLE, cell, escaped};
+use crate::report::html::{cell, escaped, head};
 use crate::report::plots;
 
 const MORE_STYLE: &str = "
@@ -19,17 +19,13 @@ const STRIP: [f64; 2] = [900.0, 150.0];
 
 /// The page.
 pub fn html(acceptance: &Acceptance, cases: &[Case], seal: &str) -> Result<String, Box<dyn Error>> {
-    let mut page = String::new();
     let title = format!("Acceptance test of {} {}", acceptance.model.name, acceptance.model.version);
+    let mut page = head(&title, MORE_STYLE);
     let counts = &acceptance.counts;
     write!(
         page,
-        "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\">\
-         <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\
-         <title>{0}</title><style>{STYLE}{MORE_STYLE}</style></head><body>\n<h1>{0}</h1>\n\
-         <p>By {1}, on {2}. {3} slices of {4} patients or other groups, {5} of the slices with COVID-19; the gate accepted {6}. \
+        "<p>By {}, on {}. {} slices of {} patients or other groups, {} of the slices with COVID-19; the gate accepted {}. \
          For research and education. Not a medical device.</p>\n",
-        escaped(&title),
         escaped(&acceptance.site),
         acceptance.made,
         counts.slices,

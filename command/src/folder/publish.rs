@@ -14,6 +14,7 @@ use crate::args::Publish;
 use crate::failure::{Failure, Outcome, failed};
 use crate::output;
 use crate::page::{KIOSK, PAGE};
+use crate::report::escaped;
 use crate::tell;
 
 /// What the network is called below the published folder, and inside the kiosk.
@@ -144,10 +145,6 @@ fn replace(html: &mut String, from: &str, to: &str, with: &str) -> Result<(), Fa
     let end = html[start + from.len()..].find(to).ok_or_else(|| damaged("index.html"))?;
     html.replace_range(start..start + from.len() + end + to.len(), with);
     Ok(())
-}
-
-fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 
 /// The list of what is published, with the network and the page's text as they are now, and an id of its own.

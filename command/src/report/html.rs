@@ -23,7 +23,7 @@ pub const LOST: usize = 1000;
 const THUMBNAIL: u32 = 128;
 
 /// How reports look.
-pub const STYLE: &str = "
+const STYLE: &str = "
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 62rem; margin: 2rem auto; padding: 0 1rem; color: #1c2429; background: #fff; }
 h1 { font-size: 1.6rem; } h2 { margin-top: 2.2rem; font-size: 1.2rem; }
 table { border-collapse: collapse; } th, td { text-align: left; padding: .3rem .9rem .3rem 0; border-bottom: 1px solid #d5dde1; vertical-align: top; }
@@ -35,6 +35,16 @@ code, td, th { unicode-bidi: isolate; } .wide { overflow-x: auto; } .wide td.tex
 const STUDIES: &str =
     "<p>A row is a study here, judged by all of its slices: read study wherever slice is said below.</p>\n";
 
+/// How a report begins, up to its heading: a page that loads nothing and shows no picture but those it holds. `style` is what it adds.
+pub fn head(title: &str, style: &str) -> String {
+    let title = escaped(title);
+    format!(
+        "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\">\
+         <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'; img-src data:\">\
+         <title>{title}</title><style>{STYLE}{style}</style></head><body>\n<h1>{title}</h1>\n"
+    )
+}
+
 /// The page. `command` is the line that was run.
 pub fn html(
     report: &Report,
@@ -44,16 +54,11 @@ pub fn html(
     command: &str,
 ) -> Result<String, Box<dyn Error>> {
     let threshold = f64::from(report.threshold);
-    let mut page = String::new();
-    let title = format!("Validation of {} {}", report.model.name, report.model.version);
+    let mut page = head(&format!("Validation of {} {}", report.model.name, report.model.version), "");
     write!(
         page,
-        "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\">\
-         <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'; img-src data:\">\
-         <title>{0}</title><style>{STYLE}</style></head><body>\n<h1>{0}</h1>\n\
-         <p>{5} of {1} {6} read. Of all {1}, from {2} groups, {3} are labelled COVID-19, and the gate accepted {4:.1} %. \
-         For research and education. Not a medical device.</p>\n{7}",
-        escaped(&title),
+        "<p>{4} of {0} {5} read. Of all {0}, from {1} groups, {2} are labelled COVID-19, and the gate accepted {3:.1} %. \
+         For research and education. Not a medical device.</p>\n{6}",
         report.n,
         report.groups,
         report.positives,

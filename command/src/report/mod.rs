@@ -3,7 +3,7 @@
 pub mod html;
 pub mod plots;
 
-pub use html::{STYLE, escaped};
+pub use html::{escaped, head};
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs;

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use super::Report;
 use super::charts::{Chart, Point};
-use crate::report::html::{STYLE, escaped};
+use crate::report::html::{escaped, head};
 
 /// Sides of a chart, in pixels, and where its points lie.
 const SIZE: [f64; 2] = [820.0, 230.0];
@@ -18,7 +18,7 @@ figure.chart { width: auto; margin: 1.5rem 0; } figure.chart svg { width: 100%; 
 
 /// The page.
 pub fn html(report: &Report) -> String {
-    let mut page = String::new();
+    let mut page = head("Control charts", MORE_STYLE);
     // Writing to a text cannot fail.
     let _ = write_page(&mut page, report);
     page
@@ -29,10 +29,7 @@ fn write_page(page: &mut String, report: &Report) -> std::fmt::Result {
     let unreadable: usize = report.samples.iter().map(|sample| sample.unreadable).sum();
     writeln!(
         page,
-        "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\">\
-         <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\
-         <title>Control charts</title><style>{STYLE}{MORE_STYLE}</style></head><body>\n<h1>Control charts</h1>\n\
-         <p>{slices} slices in {} samples, {unreadable} of them unreadable, on {}; against {}. For research and education. Not a medical device.</p>",
+        "<p>{slices} slices in {} samples, {unreadable} of them unreadable, on {}; against {}. For research and education. Not a medical device.</p>",
         report.samples.len(),
         report.made,
         escaped(&report.baseline)
