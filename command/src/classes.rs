@@ -1,6 +1,6 @@
 //! `lungglass validate` of a network that tells several classes, by all of them at once: labels are the ids of classes.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::time::Instant;
@@ -11,7 +11,7 @@ use lungglass::reading::{ClassScore, ClassScores, ModelName, Reading, Verdict, l
 use rayon::prelude::*;
 use serde::Serialize;
 
-use crate::args::Validate;
+use crate::args::{Unit, Validate};
 use crate::failure::{Failure, Outcome, failed};
 use crate::manifest::Manifest;
 use crate::metrics::{self, Answer, Case, Interval};
@@ -69,6 +69,11 @@ struct Confusion {
 
 /// Reads every slice, and writes predictions.csv, metrics.json and report.html.
 pub fn run(arguments: &Validate, classifier: &Classifier) -> Result<Outcome, Failure> {
+    if let Some(option) = without_meaning(arguments) {
+        return Err(Failure(format!(
+            "{option} says nothing of a network that tells several classes: leave it out, or name one class with --class"
+        )));
+    }
     let start = Instant::now();
     let rows = read(arguments, classifier)?;
     let rate = rows.len() as f64 / start.elapsed().as_secs_f64();
@@ -90,6 +95,20 @@ pub fn run(arguments: &Validate, classifier: &Classifier) -> Result<Outcome, Fai
     Ok(if unread.is_empty() { Outcome::AllRead } else { Outcome::SomeUnreadable })
 }
 
+/// The first option among those given that would change nothing here.
+fn without_meaning(arguments: &Validate) -> Option<&'static str> {
+    let options = [
+        ("--covid-ct", arguments.covid_ct.is_some()),
+        ("--shard", arguments.shard.is_some()),
+        ("--resume", arguments.resume),
+        ("--threshold", !arguments.thresholds.is_empty()),
+        ("--subgroup", !arguments.subgroups.is_empty()),
+        ("--thumbnails", arguments.thumbnails),
+        ("--unit", arguments.unit != Unit::Slice),
+    ];
+    options.into_iter().find_map(|(name, is_given)| is_given.then_some(name))
+}
+
 fn read(arguments: &Validate, classifier: &Classifier) -> Result<Vec<Row>, Failure> {
     let Some(path) = &arguments.manifest else {
         return Err(Failure(
@@ -99,7 +118,7 @@ fn read(arguments: &Validate, classifier: &Classifier) -> Result<Vec<Row>, Failu
     let classes = &classifier.model.classes;
     let ids: Vec<&str> = classes.iter().map(|class| &class.id[..]).collect();
     let mut manifest = Manifest::open(path, &["path", "label"], &["split", "group"])?;
-    let mut wanted = Vec::new();
+    let (mut wanted, mut seen) = (Vec::new(), HashSet::new());
     while let Some(row) = manifest.next_row() {
         let row = row?;
         let [path, label, split, group] = [0, 1, 2, 3].map(|at| row.value(at).to_string());
@@ -110,6 +129,9 @@ fn read(arguments: &Validate, classifier: &Classifier) -> Result<Vec<Row>, Failu
             let text = format!("the label is \"{}\"; the classes are {}", plain(&label), ids.join(", "));
             return Err(row.failure(&format!("{text}; to judge one of them by 0 and 1, name it with --class")));
         };
+        if !seen.insert(path.clone()) {
+            return Err(row.failure(&format!("{} is there twice; it would count twice", plain(&path))));
+        }
         let file = row.file(&path);
         wanted.push((path, label, split, group, file));
     }

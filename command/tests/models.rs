@@ -279,4 +279,20 @@ fn all_classes_are_judged_at_once_by_their_ids() {
     );
     assert!(rows.ends_with("missing.png,dots,test,,error,,,,,\n"), "{rows}");
     assert!(fs::read_to_string(out.join("report.html")).unwrap().contains("What each class was taken for"));
+
+    // What would change nothing, and what would count twice, is no run.
+    let refused = |more: &[&str]| {
+        let arguments = ["validate", "--manifest", path.to_str().unwrap(), "--model", folder.to_str().unwrap()];
+        let output = lungglass(&[&arguments[..], more, &["--out", desk.join("none").to_str().unwrap()]].concat());
+        assert_eq!(output.status.code(), Some(1), "{more:?}");
+        text(&output.stderr)
+    };
+    for more in [&["--shard", "1/2"][..], &["--resume"], &["--threshold", "0.5"], &["--subgroup", "group"]] {
+        let told = refused(more);
+        assert!(told.contains(more[0]) && told.contains("--class"), "{told}");
+    }
+    let rows = fs::read_to_string(&path).unwrap();
+    fs::write(&path, format!("{rows}{},noise,test,\n", wrong.display())).unwrap();
+    let told = refused(&[]);
+    assert!(told.contains("wrong.png is there twice"), "{told}");
 }
