@@ -46,6 +46,8 @@ BINS = 10
 JUDGED = ("ground_glass", "consolidation")
 # The volumes with lung masks that the segmenter was not trained on.
 UNSEEN = ("4", "6")
+# How the tables of [metrics] begin that are of runs, and not of the exported file.
+OF_RUNS = ("folds", "left_out", "opacity", "study_")
 # What a picture's size, brightness and colour tell without its content.
 SHORTCUTS = ("mean", "white", "colour", "aspect")
 
@@ -217,6 +219,23 @@ def held_metrics(held: Held, settings: dict, before: dict[str, float] | None = N
     return table | {"ci95": intervals(measure, held.group)}
 
 
+def run_metrics(folds: list[Path], left_out: list[str], settings: dict, before: dict[str, float] | None) -> dict:
+    """What runs of the recipe say of slices that they held out; `left_out` are NAME=FILE. It does not depend on the exported file."""
+    metrics = {}
+    held = held_out(folds)
+    for hospital in np.unique(held.hospital):
+        # Volumes of COVID-19 patients have no negatives of their own.
+        metrics[f"folds_{hospital}"] = held_metrics(take(held, held.hospital == hospital), settings, before)
+    metrics["folds"] = held_metrics(held, settings, before)
+    for entry in left_out:
+        name, _, path = entry.partition("=")
+        whole = held_out([Path(path)])
+        for hospital in np.unique(whole.hospital):
+            metrics[f"left_out_{name}_{hospital}"] = held_metrics(take(whole, whole.hospital == hospital), settings, before)
+    metrics["opacity"] = opacity_metrics(folds)
+    return metrics
+
+
 def take(held: Held, rows: np.ndarray) -> Held:
     return Held(*(part[rows] for part in held))
 
@@ -357,8 +376,9 @@ def shortcut_auc(train: Arrays, test: Arrays, with_file: bool) -> dict:
 
 
 def main() -> None:
-    parser = arguments.parser(__doc__, "manifest", "arrays", "onnx", "command", "folds")
+    parser = arguments.parser(__doc__, "manifest", "arrays", "onnx", "command")
     parser.add_argument("--settings", type=Path, required=True, help="model.toml, which gets its [metrics]")
+    parser.add_argument("--folds", type=Path, nargs="+", help="held.csv of the runs that held folds out; without it the figures of runs stay")
     parser.add_argument("--left-out", nargs="+", default=[], metavar="NAME=FILE", help="held.csv of runs that left a hospital out")
     parser.add_argument("--before", type=Path, help="an exported file whose logits are held against those runs'")
     parser.add_argument("--test", action="store_true", help="open the test split too, once everything is fixed")
@@ -372,18 +392,10 @@ def main() -> None:
     if options.before:
         known = arrays.take(np.isin(arrays.split, ("val", "sars", "source", "slice")) & arrays.clean)
         before = dict(zip(known.path, logits_of(options.before, known.inputs)))
-    metrics = {}
-    folds = held_out(options.folds)
-    for hospital in np.unique(folds.hospital):
-        # Volumes of COVID-19 patients have no negatives of their own.
-        metrics[f"folds_{hospital}"] = held_metrics(take(folds, folds.hospital == hospital), settings, before)
-    metrics["folds"] = held_metrics(folds, settings, before)
-    for entry in options.left_out:
-        name, _, path = entry.partition("=")
-        whole = held_out([Path(path)])
-        for hospital in np.unique(whole.hospital):
-            metrics[f"left_out_{name}_{hospital}"] = held_metrics(take(whole, whole.hospital == hospital), settings, before)
-    metrics["opacity"] = opacity_metrics(options.folds)
+    if options.folds:
+        metrics = run_metrics(options.folds, options.left_out, settings, before)
+    else:
+        metrics = {name: table for name, table in settings["metrics"].items() if name.startswith(OF_RUNS)}
     parts = {}
     if options.test:
         test = arrays.of("test")
