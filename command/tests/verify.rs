@@ -335,6 +335,24 @@ fn all_that_a_release_hands_out_is_known_by_its_signed_hashes() {
     assert!(refused(&folder, &key).contains("\ndiffers  SHA256SUMS: its signature does not fit it"));
 }
 
+#[test]
+fn a_page_with_another_network_is_known_by_the_hashes_that_its_publisher_signed() {
+    let released = Released::new("published");
+    let key = released.signer.option();
+    assert!(failed(&released.page, &key).contains("release.json"));
+    let sums = released.page.join("SHA256SUMS");
+    let lines = PAGE.iter().map(|(path, bytes)| format!("{}  {path}\n", sha256(bytes)));
+    fs::write(&sums, lines.collect::<String>()).unwrap();
+    released.signer.sign(&sums);
+    assert!(accepted(&released.page, &key).contains("(4 files)"));
+    fs::write(released.page.join("pkg/evil.js"), "").unwrap();
+    fs::write(released.page.join("app.js"), "abd").unwrap();
+    let told = refused(&released.page, &key);
+    assert!(told.contains("\ndiffers  app.js: ") && told.contains("\nextra    pkg/evil.js\n"), "{told}");
+    // It is no release, whoever signed it.
+    assert!(refused(&released.page, &released.by_manifest()).contains("NOT the page of LungGlass 1.2.3"));
+}
+
 /// A host that answers each request with what is given for its path, and keeps what it was asked.
 fn host(answers: impl Fn(&str) -> Vec<u8> + Send + 'static) -> (String, Arc<Mutex<Vec<String>>>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();

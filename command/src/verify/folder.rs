@@ -14,7 +14,12 @@ const SUMS: &str = "SHA256SUMS";
 const MAX_FILES: usize = 100_000;
 
 pub fn check(folder: &Path, asked: &Asked) -> Result<Found, Failure> {
-    if folder.join("index.html").exists() {
+    // A page that `lungglass publish` wrote has hashes of its own, which its publisher can sign.
+    let has_signed_sums = asked.key.is_some()
+        && asked.manifest.is_none()
+        && !folder.join(MANIFEST).exists()
+        && beside(&folder.join(SUMS)).exists();
+    if folder.join("index.html").exists() && !has_signed_sums {
         check_page(folder, asked)
     } else if folder.join(SUMS).exists() {
         check_release(folder, asked)

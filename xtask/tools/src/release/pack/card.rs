@@ -75,8 +75,11 @@ pub fn points(facts: &Facts, title: &str) -> Result<Vec<String>> {
     let (_, section) =
         text.split_once(&format!("\n## {title}\n")).with_context(|| format!("{CARD} has no section {title}"))?;
     let section = section.split("\n## ").next().unwrap_or_default();
-    let points: Vec<String> =
-        section.lines().filter_map(|line| line.strip_prefix("- ")).map(super::fill::plain).collect();
+    let points: Vec<String> = section
+        .lines()
+        .filter_map(|line| line.strip_prefix("- "))
+        .map(|point| super::fill::plain(point).replace('*', ""))
+        .collect();
     ensure!(!points.is_empty(), "the section {title} of {CARD} has no points");
     Ok(points)
 }

@@ -78,7 +78,7 @@ pub fn write(facts: &Facts) -> Result<Vec<u8>> {
                     "ethicalConsiderations": points(facts, "Failures seen")
                         .unwrap_or_default()
                         .into_iter()
-                        .map(|name| risk(name, "shown as uncertain or left to people; lungglass accept measures it on a site's own slices"))
+                        .map(|name| risk(name, "none in the network; lungglass accept measures how often it is wrong on a site's own slices"))
                         .chain([risk("a score is taken for a diagnosis".to_owned(), "said in the page, in each file that it saves and in the command: no medical device, no diagnosis")])
                         .collect::<Vec<_>>(),
                     "fairnessAssessments": [{
