@@ -49,9 +49,12 @@ export function tell({ records, title, isSelection }, at, model) {
     element('strong', words.viewer.position(number, total)),
     element('span.aloud', `, ${name}, ${said}`),
   ];
+  // What describes the stage is no status itself: Firefox takes no text from one.
+  const text = element('span', ...told);
+  text.id = 'viewer-told-text';
   // A screen reader repeats a status whenever it is set.
   const position = byId('viewer-told');
-  if (position.textContent !== told.map((part) => part.textContent).join('')) position.replaceChildren(...told);
+  if (position.textContent !== text.textContent) position.replaceChildren(text);
 
   byId('viewer-reading').dataset.verdict = reading.verdict;
   fill(byId('viewer-reading'), [
