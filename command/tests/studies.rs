@@ -162,17 +162,29 @@ fn drawn_volumes_have_the_extent_that_was_drawn() {
         fs::create_dir_all(&place).unwrap();
         fs::copy(source.join("images").join(&row[0]), place.join(&row[0])).unwrap();
     }
-    let mut errors = 0.0;
+    let (mut errors, mut volume_errors) = (0.0, 0.0);
     for (volume, [lung, lesion]) in drawn.iter().enumerate().skip(1) {
         let (found, _) = studies(&folder, &[&volume.to_string()]);
         let (study, share) = (&found[0], number(&found[0]["opacity"]["share"]));
         errors += (share - lesion / lung).abs() / 6.0;
         // Volume 6 shows next to no lesion.
         assert_eq!(study["verdict"], if volume == 6 { "negative" } else { "positive" }, "volume {volume}");
+        assert_eq!(study["extent"]["lungs"]["volume_ml"], Value::Null, "pictures have no size");
+        // The same in pixels of 0.8 mm and slices of 5 mm: how far the volume is off does not depend on their size.
+        let name = format!("{volume}.nii");
+        let (bytes, area) = nifti(&folder.join(volume.to_string()));
+        fs::write(folder.join(&name), bytes).unwrap();
+        let extent = &studies(&folder, &[&name]).0[0]["extent"];
+        let [both, right, left] = ["lungs", "right", "left"].map(|part| number(&extent[part]["volume_ml"]));
+        let off = both / (lung * area * 5.0 / 1000.0) - 1.0;
+        println!("volume {volume}: {both:.0} ml, {:+.1} % of what was drawn", 100.0 * off);
+        assert!((right + left - both).abs() < 1.0 && (0.3..0.7).contains(&(right / both)), "{extent}");
+        volume_errors += off.abs() / 6.0;
     }
+    println!("mean error of the volume {:.1} %", 100.0 * volume_errors);
     assert!(errors < 0.025, "{errors}");
+    assert!(volume_errors < 0.03, "{volume_errors}");
     let (pictures, _) = studies(&folder, &["1"]);
-    fs::write(folder.join("1.nii"), nifti(&folder.join("1"))).unwrap();
     let (volume, _) = studies(&folder, &["1.nii"]);
     let (volume, extent) = (&volume[0], &volume[0]["extent"]);
     assert!((number(&volume["score"]) - number(&pictures[0]["score"])).abs() < 0.02, "{volume}");
@@ -185,8 +197,8 @@ fn drawn_volumes_have_the_extent_that_was_drawn() {
 }
 
 /// A NIfTI-1 file of Hounsfield units, 5 mm from slice to slice, of the pictures of a folder in the order of their names, the first
-/// nearest to the feet. Their columns run to the patient's left and their rows to the back.
-fn nifti(folder: &Path) -> Vec<u8> {
+/// nearest to the feet; and the area of a slice in square millimetres. Their columns run to the patient's left and their rows to the back.
+fn nifti(folder: &Path) -> (Vec<u8>, f64) {
     use lungglass::decode::{Image, Limits};
     use lungglass::slice::Pixels;
 
@@ -218,5 +230,5 @@ fn nifti(folder: &Path) -> Vec<u8> {
         // Its window is that of the network.
         bytes.extend(levels.iter().flat_map(|level| ((i32::from(*level) * 1500 / 255 - 1350) as i16).to_le_bytes()));
     }
-    bytes
+    (bytes, slices[0].width as f64 * slices[0].height as f64 * 0.8 * 0.8)
 }

@@ -1,4 +1,5 @@
-//! How much of the lungs of a stack is opaque, and where: shares of volumes, each slice for as much of the body as lies nearest to it.
+//! How large the lungs of a stack are, how much of them is opaque, and where: volumes, and shares of them, each slice for as much of the body
+//! as lies nearest to it.
 
 use std::cmp::Ordering;
 
@@ -9,7 +10,7 @@ use super::lungs::{Area, Lungs};
 use super::order::Order;
 use crate::opacity::Opacity;
 
-/// Opaque shares of the lungs' volume, by side and height. A part that holds no lung is `None`.
+/// The lungs' volume and its opaque shares, by side and height. A part that holds no lung is `None`.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Extent {
     /// Both lungs.
@@ -35,6 +36,8 @@ pub struct Extent {
 pub struct Part {
     /// How much of the lungs' volume it is, 0..1.
     pub of_lungs: f32,
+    /// In millilitres; `None` where the files do not say how far apart the slices lie and how large their pixels are.
+    pub volume_ml: Option<f32>,
     /// Shares of its own volume.
     #[serde(flatten)]
     pub opacity: Opacity,
@@ -63,11 +66,23 @@ pub enum Spacing {
 /// A slice's lungs farther apart from the stack's middle than this share of the width are one lung, whatever gap was seen in it.
 const MAX_OFF_MIDDLE: f64 = 0.12;
 
+/// Cubic millimetres of a millilitre.
+const MILLILITRE: f64 = 1000.0;
+
 /// A slice that counts: its lungs, and what it stands for, from `top` to `bottom` in millimetres, or 1 and 0 where nothing is known.
 struct Slab<'a> {
     lungs: &'a Lungs,
     top: f64,
     bottom: f64,
+    /// Its whole area, in square millimetres; 1 where the volumes are not known.
+    size: f64,
+}
+
+impl Slab<'_> {
+    /// As much of `area` as lies in so many millimetres of it.
+    fn add(&self, area: &Area, depth: f64, to: &mut Area) {
+        to.add(area, self.size * depth);
+    }
 }
 
 impl Extent {
@@ -86,11 +101,17 @@ impl Extent {
         let spacing = if spaced.is_some() { Spacing::Positions } else { Spacing::Alike };
         for (at, (item, _)) in known.iter().enumerate().filter(|(_, (item, _))| is_judged(item)) {
             let [top, bottom] = spaced.as_ref().map_or([1.0, 0.0], |spaced| spaced[at]);
-            slabs.push(Slab { lungs: item.lungs.as_ref()?, top, bottom });
+            slabs.push(Slab { lungs: item.lungs.as_ref()?, top, bottom, size: 1.0 });
+        }
+        // Sizes are taken for what they are only where all are known: slices must not weigh by what some of their files say.
+        let sizes: Option<Vec<f64>> = slabs.iter().map(|slab| slab.lungs.size.filter(|size| *size > 0.0)).collect();
+        let is_measured = spaced.is_some() && sizes.is_some();
+        for (slab, size) in slabs.iter_mut().zip(sizes.into_iter().flatten()).filter(|_| is_measured) {
+            slab.size = size;
         }
         let mut all = Area::default();
-        slabs.iter().for_each(|slab| all.add(&slab.lungs.whole(), slab.top - slab.bottom));
-        let part = |area: Area| Part::of(&area, all.lung);
+        slabs.iter().for_each(|slab| slab.add(&slab.lungs.whole(), slab.top - slab.bottom, &mut all));
+        let part = |area: Area| Part::of(&area, all.lung, is_measured);
         let [right, left] = sides(&slabs);
         let thirds = (order == Order::Position && spacing == Spacing::Positions).then(|| thirds(&slabs));
         let [upper, middle, lower] = thirds.map_or([None; 3], |thirds| thirds.map(part));
@@ -109,11 +130,12 @@ impl Extent {
 }
 
 impl Part {
-    /// `None` where there is no lung, or no depth: all slices lie at one height.
-    fn of(area: &Area, all: f64) -> Option<Part> {
+    /// `None` where there is no lung, or no depth: all slices lie at one height. Areas are in cubic millimetres if they are `measured`.
+    fn of(area: &Area, all: f64, measured: bool) -> Option<Part> {
         let share = |part: f64| (part / area.lung) as f32;
         (area.lung > 0.0 && all > 0.0).then(|| Part {
             of_lungs: (area.lung / all) as f32,
+            volume_ml: measured.then(|| (area.lung / MILLILITRE) as f32),
             opacity: Opacity {
                 share: share(area.opaque),
                 ground_glass: share(area.ground_glass),
@@ -156,13 +178,13 @@ fn sides(slabs: &[Slab]) -> [Area; 2] {
     // Where no slice shows two lungs, those of a body in the middle of the picture would lie on both sides of it.
     let middle = gaps.get(gaps.len() / 2).copied().unwrap_or(0.5);
     let mut sides = [Area::default(); 2];
-    for Slab { lungs, top, bottom } in slabs {
-        let depth = top - bottom;
+    for slab in slabs {
+        let (lungs, depth) = (slab.lungs, slab.top - slab.bottom);
         if lungs.gap.is_some_and(|gap| (gap - middle).abs() <= MAX_OFF_MIDDLE) {
-            sides[0].add(&lungs.before, depth);
-            sides[1].add(&lungs.behind, depth);
+            slab.add(&lungs.before, depth, &mut sides[0]);
+            slab.add(&lungs.behind, depth, &mut sides[1]);
         } else {
-            sides[usize::from(lungs.centre > middle)].add(&lungs.whole(), depth);
+            slab.add(&lungs.whole(), depth, &mut sides[usize::from(lungs.centre > middle)]);
         }
     }
     sides
@@ -177,7 +199,7 @@ fn thirds(slabs: &[Slab]) -> [Area; 3] {
         let mut area = Area::default();
         for slab in slabs {
             let depth = slab.top.min(edge(third)) - slab.bottom.max(edge(third + 1));
-            area.add(&slab.lungs.whole(), depth.max(0.0));
+            slab.add(&slab.lungs.whole(), depth.max(0.0), &mut area);
         }
         area
     })
@@ -210,7 +232,7 @@ mod tests {
     }
 
     fn two(before: Area, behind: Area) -> Item {
-        item(Lungs { gap: Some(0.5), centre: 0.5, before, behind, turned: true })
+        item(Lungs { gap: Some(0.5), centre: 0.5, before, behind, turned: true, size: None })
     }
 
     fn without_lungs() -> Item {
@@ -254,9 +276,34 @@ mod tests {
     }
 
     #[test]
+    fn volumes_are_known_where_pixels_and_positions_are() {
+        // A slice of 300 by 200 mm, a fifth of it lung, which stands for 10 mm: 120 ml.
+        let sized = |area: Area, size: f64| {
+            let item = two(area, area);
+            Item { lungs: item.lungs.map(|lungs| Lungs { size: Some(size), ..lungs }), ..item }
+        };
+        let (whole, half) = (sized(area(0.1, 0.0), 60_000.0), sized(area(0.1, 0.1), 30_000.0));
+        let slices = [(&whole, Some(30.0)), (&whole, Some(20.0)), (&half, Some(10.0))];
+        let found = Extent::of(&slices, Order::Position).unwrap();
+        let volume = |part: Option<Part>| part.unwrap().volume_ml.unwrap();
+        assert_eq!([volume(Some(found.lungs)), volume(found.right), volume(found.left)], [300.0, 150.0, 150.0]);
+        assert_eq!([found.upper, found.middle, found.lower].map(volume), [120.0, 120.0, 60.0]);
+        // The smaller slice counts for as much less.
+        near(Some(found.lungs), 1.0, 0.2);
+        // Neither without positions nor where the size of one is not known.
+        assert_eq!(Extent::of(&slices, Order::Input).unwrap().lungs.volume_ml, None);
+        let unsized_ = two(area(0.1, 0.1), area(0.1, 0.1));
+        let some = [(&whole, Some(30.0)), (&whole, Some(20.0)), (&unsized_, Some(10.0))];
+        let found = Extent::of(&some, Order::Position).unwrap();
+        assert_eq!((found.lungs.volume_ml, found.spacing), (None, Spacing::Positions));
+        near(Some(found.lungs), 1.0, 1.0 / 3.0);
+    }
+
+    #[test]
     fn one_lung_belongs_to_the_side_on_which_it_lies() {
-        let one =
-            |centre, gap| item(Lungs { gap, centre, before: area(0.1, 0.1), behind: Area::default(), turned: false });
+        let one = |centre, gap| {
+            item(Lungs { gap, centre, before: area(0.1, 0.1), behind: Area::default(), turned: false, size: None })
+        };
         let both = two(area(0.1, 0.0), area(0.1, 0.0));
         let right = one(0.3, None);
         // A dome of the diaphragm parts one lung.
@@ -266,6 +313,7 @@ mod tests {
             before: area(0.05, 0.0),
             behind: area(0.05, 0.05),
             turned: true,
+            size: None,
         });
         let slices = [(&both, None), (&both, None), (&both, None), (&right, None), (&left, None)];
         let found = Extent::of(&slices, Order::Input).unwrap();

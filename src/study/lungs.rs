@@ -19,6 +19,9 @@ pub struct Lungs {
     pub behind: Area,
     /// Whether the file says which side of the slice is the patient's right. If not, it is taken to be at the left, as is the custom.
     pub turned: bool,
+    /// The area of the whole slice in square millimetres, which makes areas of shares; `None` where the file does not say it.
+    #[serde(default)]
+    pub size: Option<f64>,
 }
 
 /// Areas, in shares of the slice's.
@@ -60,7 +63,9 @@ impl Lungs {
         reading.opacity?;
         let (lung, maps) = (reading.lung.as_ref()?, reading.opacity_maps.as_ref()?);
         let turned = reading.source.as_ref().is_some_and(|source| source.orientation.is_some());
-        Some(Lungs::measure(lung, maps, turned))
+        let sides = reading.shown.zip(reading.spacing);
+        let size = sides.map(|(sides, spacing)| (0..2).map(|axis| sides[axis] as f64 * spacing[axis]).product());
+        Some(Lungs { size, ..Lungs::measure(lung, maps, turned) })
     }
 
     /// `maps` has the cells of `lung`.
@@ -80,7 +85,7 @@ impl Lungs {
             before.add(area, share);
             behind.add(area, 1.0 - share);
         }
-        Lungs { gap: gap.map(|gap| gap / width), centre, before, behind, turned }
+        Lungs { gap: gap.map(|gap| gap / width), centre, before, behind, turned, size: None }
     }
 
     /// Both sides.
