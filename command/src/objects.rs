@@ -73,6 +73,7 @@ impl Objects {
             date: now.format("%Y%m%d").to_string(),
             time: now.format("%H%M%S").to_string(),
             entropy,
+            kinds: &self.kinds,
         };
         let mut written = Written::default();
         for study in studies.iter().filter(|study| !study.slices.is_empty()) {

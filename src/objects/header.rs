@@ -27,6 +27,25 @@ pub(super) struct Object<'a> {
     pub number: usize,
 }
 
+impl Object<'_> {
+    /// Of the series that it is put into.
+    pub fn series_uid(&self, maker: &Maker, series: &Series) -> String {
+        maker.uid(series, &format!("series of {}", self.modality))
+    }
+
+    fn uid(&self, maker: &Maker, series: &Series) -> String {
+        maker.uid(series, self.name)
+    }
+
+    /// What other objects refer to it by.
+    pub fn reference(&self, maker: &Maker, series: &Series) -> DataSet {
+        let mut item = DataSet::default();
+        item.uid(tags::REFERENCED_SOP_CLASS_UID, self.class)
+            .uid(tags::REFERENCED_SOP_INSTANCE_UID, &self.uid(maker, series));
+        item
+    }
+}
+
 /// Elements of the patient, the study, the series and the equipment, and the common ones.
 pub(super) fn common(maker: &Maker, series: &Series, object: &Object) -> DataSet {
     let mut set = DataSet::default();
@@ -41,7 +60,7 @@ pub(super) fn common(maker: &Maker, series: &Series, object: &Object) -> DataSet
     }
     let Maker { model, program, date, time, .. } = maker;
     set.uid(tags::SOP_CLASS_UID, object.class)
-        .uid(tags::SOP_INSTANCE_UID, &maker.uid(series, object.name))
+        .uid(tags::SOP_INSTANCE_UID, &object.uid(maker, series))
         .text(tags::INSTANCE_CREATION_DATE, VR::DA, date)
         .text(tags::INSTANCE_CREATION_TIME, VR::TM, time)
         .text(tags::SERIES_DATE, VR::DA, date)
@@ -49,7 +68,7 @@ pub(super) fn common(maker: &Maker, series: &Series, object: &Object) -> DataSet
         .text(tags::CONTENT_DATE, VR::DA, date)
         .text(tags::CONTENT_TIME, VR::TM, time)
         .text(tags::MODALITY, VR::CS, object.modality)
-        .uid(tags::SERIES_INSTANCE_UID, &maker.uid(series, &format!("series of {}", object.modality)))
+        .uid(tags::SERIES_INSTANCE_UID, &object.series_uid(maker, series))
         .whole(tags::SERIES_NUMBER, object.series_number)
         .text(tags::SERIES_DESCRIPTION, VR::LO, object.description)
         .whole(tags::INSTANCE_NUMBER, object.number)

@@ -66,6 +66,8 @@ pub struct Maker<'a> {
     pub time: String,
     /// Bytes that no other run has: UIDs are made of them.
     pub entropy: [u8; 32],
+    /// The kinds that are written in one go: a report refers to the segmentation among them.
+    pub kinds: &'a [Kind],
 }
 
 impl Maker<'_> {
@@ -87,7 +89,10 @@ impl Maker<'_> {
     /// Why there can be none.
     pub fn objects<'a>(&'a self, kind: Kind, series: &'a Series<'a>) -> Result<Vec<Object<'a>>, Lack> {
         let content = match kind {
-            Kind::Report => vec![Content::Report],
+            Kind::Report => {
+                let is_segmented = self.kinds.contains(&Kind::Segmentation);
+                vec![Content::Report(is_segmented.then(|| Segmentation::new(series).ok()).flatten())]
+            }
             Kind::Segmentation => vec![Content::Segmentation(Segmentation::new(series)?)],
             Kind::Captures => {
                 let keys = (1..).zip(Captures::new(series)?.keys);
@@ -106,7 +111,8 @@ pub struct Object<'a> {
 }
 
 enum Content<'a> {
-    Report,
+    /// With the segmentation that it refers to.
+    Report(Option<Segmentation<'a>>),
     Segmentation(Segmentation<'a>),
     /// The number of the capture, from 1, and what is captured.
     Capture(usize, Key<'a>),
@@ -116,7 +122,7 @@ impl Object<'_> {
     /// What it is called among the objects of its series: the word of its kind, with a number behind it where there may be several.
     pub fn name(&self) -> String {
         match &self.content {
-            Content::Report => Kind::Report.word().to_string(),
+            Content::Report(_) => Kind::Report.word().to_string(),
             Content::Segmentation(_) => Kind::Segmentation.word().to_string(),
             Content::Capture(number, _) => format!("{}-{number}", Kind::Captures.word()),
         }
@@ -128,7 +134,7 @@ impl Object<'_> {
     /// Those of `out`.
     pub fn write(&self, out: &mut dyn Write) -> io::Result<()> {
         match &self.content {
-            Content::Report => report::write(self.maker, self.series, out),
+            Content::Report(segmentation) => report::write(self.maker, self.series, segmentation.as_ref(), out),
             Content::Segmentation(segmentation) => segmentation.write(self.maker, self.series, out),
             Content::Capture(number, key) => capture::write(self.maker, self.series, *key, *number, out),
         }

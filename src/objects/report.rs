@@ -1,5 +1,5 @@
-//! The report: a Comprehensive 3D SR by the templates of PS3.16, 1500 with 4019 and 1501. It says what was measured, by what, and on which
-//! slices.
+//! The report: a Comprehensive 3D SR by the templates of PS3.16, 1500 with 4019, 1501 and 1411. It says what was measured, by what, and on
+//! which slices; and of which segments, where a segmentation is written with it.
 
 use std::io::{self, Write};
 
@@ -8,7 +8,8 @@ use dicom_dictionary_std::{tags, uids};
 
 use super::data_set::{Code, DataSet, decimal, plain};
 use super::header::{self, MANUFACTURER, NOTE, Object};
-use super::{Maker, Series, Slice};
+use super::segmentation::{LUNGS, Segmentation};
+use super::{Maker, Series, Slice, segmentation};
 use crate::opacity::Opacity;
 use crate::reading::Verdict;
 use crate::study::Part;
@@ -20,6 +21,7 @@ const LUNG: Code = Code("39607008", "SCT", "Lung");
 const NO_UNITS: Code = Code("1", "UCUM", "no units");
 const PERCENT: Code = Code("%", "UCUM", "Percent");
 const SLICES: Code = Code("{slices}", "UCUM", "slices");
+const MILLILITRE: Code = Code("mL", "UCUM", "milliliter");
 
 const SCORE: Code = Code("score", OWN, "Calibrated classifier score, not a probability of disease");
 const VERDICT: Code = Code("verdict", OWN, "Side of the operating point that the score is on");
@@ -34,6 +36,7 @@ const VOLUME: [Code; 3] = [
     Code("ground-volume", OWN, "Ground-glass share of the volume"),
     Code("consol-volume", OWN, "Consolidated share of the volume"),
 ];
+const LUNG_VOLUME: Code = Code("118565006", "SCT", "Volume");
 const SITE: Code = Code("363698007", "SCT", "Finding Site");
 const RIGHT_LUNG: Code = Code("3341006", "SCT", "Right lung");
 const LEFT_LUNG: Code = Code("44029006", "SCT", "Left lung");
@@ -46,8 +49,13 @@ const JUDGED: Code = Code("judged", OWN, "Slices that were judged");
 const LEFT_OUT: Code = Code("left-out", OWN, "Slices that were not judged or not read");
 const POSITIVE: Code = Code("positive-slices", OWN, "Judged slices that are scored positive");
 
-/// Writes the report of a series.
-pub(super) fn write(maker: &Maker, series: &Series, out: &mut dyn Write) -> io::Result<()> {
+/// Writes the report of a series, whose segmentation is that of the same go, if there is one.
+pub(super) fn write(
+    maker: &Maker,
+    series: &Series,
+    segmentation: Option<&Segmentation>,
+    out: &mut dyn Write,
+) -> io::Result<()> {
     let object = Object {
         class: uids::COMPREHENSIVE3_DSR_STORAGE,
         modality: "SR",
@@ -68,23 +76,29 @@ pub(super) fn write(maker: &Maker, series: &Series, out: &mut dyn Write) -> io::
         .text(tags::VERIFICATION_FLAG, VR::CS, "UNVERIFIED")
         .text(tags::PRELIMINARY_FLAG, VR::CS, "PRELIMINARY")
         .item(tags::CURRENT_REQUESTED_PROCEDURE_EVIDENCE_SEQUENCE, |evidence| {
-            evidence.uid(tags::STUDY_INSTANCE_UID, &series.identity.visit).item(
-                tags::REFERENCED_SERIES_SEQUENCE,
-                |of_series| {
-                    of_series
-                        .uid(tags::SERIES_INSTANCE_UID, &series.identity.series)
-                        .items(tags::REFERENCED_SOP_SEQUENCE, &header::instances(series.slices.iter().copied()));
-                },
-            );
+            let of_series = |uid: &str, instances: &[DataSet]| {
+                let mut item = DataSet::default();
+                item.uid(tags::SERIES_INSTANCE_UID, uid).items(tags::REFERENCED_SOP_SEQUENCE, instances);
+                item
+            };
+            let slices = header::instances(series.slices.iter().copied());
+            let mut all = vec![of_series(&series.identity.series, &slices)];
+            if segmentation.is_some() {
+                let object = segmentation::OBJECT;
+                all.push(of_series(&object.series_uid(maker, series), &[object.reference(maker, series)]));
+            }
+            evidence
+                .uid(tags::STUDY_INSTANCE_UID, &series.identity.visit)
+                .items(tags::REFERENCED_SERIES_SEQUENCE, &all);
         });
-    let root =
-        container(None, Code("126000", "DCM", "Imaging Measurement Report"), Some("1500"), &content(maker, series));
+    let content = content(maker, series, segmentation);
+    let root = container(None, Code("126000", "DCM", "Imaging Measurement Report"), Some("1500"), &content);
     set.take(root);
     set.write(out, None)
 }
 
 /// What stands at the first level.
-fn content(maker: &Maker, series: &Series) -> Vec<DataSet> {
+fn content(maker: &Maker, series: &Series, segmentation: Option<&Segmentation>) -> Vec<DataSet> {
     let named = |code: &'static str, meaning| Code(code, "DCM", meaning);
     let observer = |code, meaning, value: &str| text("HAS OBS CONTEXT", named(code, meaning), value);
     let library = container(
@@ -94,6 +108,7 @@ fn content(maker: &Maker, series: &Series) -> Vec<DataSet> {
         &series.slices.iter().map(|slice| image(Code("260753009", "SCT", "Source"), slice)).collect::<Vec<_>>(),
     );
     let mut groups = vec![of_series(maker, series)];
+    groups.extend(segmentation.iter().flat_map(|of| of.segments()).map(|of| of_segment(maker, series, of)));
     groups.extend(series.judged().map(|(number, slice, score)| of_slice(maker, series, number, slice, score)));
     vec![
         code(
@@ -137,8 +152,11 @@ fn of_series(maker: &Maker, series: &Series) -> DataSet {
                 (extent.middle, middle),
                 (extent.lower, lower),
             ];
-            let of_part = |(part, site): (Option<Part>, Code)| Some(shares(VOLUME, &part?.opacity, Some(site)));
-            items.extend(parts.into_iter().filter_map(of_part).flatten());
+            for (part, site) in parts {
+                let Some(part) = part else { continue };
+                items.extend(part.volume_ml.map(|volume| sited(number(LUNG_VOLUME, f64_of(volume), MILLILITRE), site)));
+                items.extend(shares(VOLUME, &part.opacity).map(|share| sited(share, site)));
+            }
         }
         None => items.extend(study.opacity.iter().flat_map(opacity)),
     }
@@ -146,6 +164,30 @@ fn of_series(maker: &Maker, series: &Series) -> DataSet {
     let comments = [Some(NOTE), why].into_iter().flatten();
     items.extend(comments.map(|comment| text("CONTAINS", Code("121106", "DCM", "Comment"), comment)));
     container(Some("CONTAINS"), MEASUREMENT_GROUP, Some("1501"), &items)
+}
+
+/// What is said of one segment, which is the one of this number in the segmentation.
+fn of_segment(maker: &Maker, series: &Series, (segment, of): (u16, &segmentation::Segment)) -> DataSet {
+    let mut items = group(maker, series, of.label);
+    items.push(text("HAS CONCEPT MOD", ALGORITHM_PARAMETERS, segmentation::MEASURED));
+    items.push(code("CONTAINS", Code("121071", "DCM", "Finding"), of.property));
+    let mut reference = segmentation::OBJECT.reference(maker, series);
+    reference.short(tags::REFERENCED_SEGMENT_NUMBER, segment);
+    let mut image = item(Some("CONTAINS"), "IMAGE", Code("121191", "DCM", "Referenced Segment"));
+    image.items(tags::REFERENCED_SOP_SEQUENCE, &[reference]);
+    items.push(image);
+    let source = Code("121232", "DCM", "Source series for segmentation");
+    items.push(uid("CONTAINS", source, &series.identity.series));
+    let measured = series.study.extent.as_ref().and_then(|extent| {
+        let Part { volume_ml, opacity, .. } = extent.lungs;
+        if of.label == LUNGS {
+            return Some(number(LUNG_VOLUME, f64_of(volume_ml?), MILLILITRE));
+        }
+        let [_, ground, dense] = shares(VOLUME, &opacity);
+        Some(if of.label == segmentation::GROUND_GLASS { ground } else { dense })
+    });
+    items.extend(measured);
+    container(Some("CONTAINS"), MEASUREMENT_GROUP, Some("1411"), &items)
 }
 
 /// What is said of one slice.
@@ -160,6 +202,7 @@ fn of_slice(maker: &Maker, series: &Series, ordinal: usize, slice: &Slice, score
 }
 
 const MEASUREMENT_GROUP: Code = Code("125007", "DCM", "Measurement Group");
+const ALGORITHM_PARAMETERS: Code = Code("111002", "DCM", "Algorithm Parameters");
 
 /// How each group of measurements begins: what it is of, where, and by what.
 fn group(maker: &Maker, series: &Series, what: &str) -> Vec<DataSet> {
@@ -172,27 +215,27 @@ fn group(maker: &Maker, series: &Series, what: &str) -> Vec<DataSet> {
         method("111001", "Algorithm Name", &maker.model.name),
         method("111003", "Algorithm Version", header::version(maker.model)),
     ];
-    items.extend(header::parameters(maker).iter().map(|text| method("111002", "Algorithm Parameters", text)));
+    items.extend(header::parameters(maker).iter().map(|value| text("HAS CONCEPT MOD", ALGORITHM_PARAMETERS, value)));
     items
 }
 
 /// Shares of a slice.
 fn opacity(of: &Opacity) -> [DataSet; 3] {
-    shares(OPACITY, of, None)
+    shares(OPACITY, of)
 }
 
-/// Opaque in either way, ground glass and consolidation under these names, of a part of the body other than what the group is of.
-fn shares(names: [Code; 3], of: &Opacity, site: Option<Code>) -> [DataSet; 3] {
+/// Opaque in either way, ground glass and consolidation under these names.
+fn shares(names: [Code; 3], of: &Opacity) -> [DataSet; 3] {
     // Two more digits before the point, and none that only doubles have.
     let percent = |share: f32| (f64_of(share) * 1e10).round() / 1e8;
     let values = [of.share, of.ground_glass, of.consolidation].map(percent);
-    std::array::from_fn(|at| {
-        let mut number = number(names[at], values[at], PERCENT);
-        if let Some(site) = site {
-            number.items(tags::CONTENT_SEQUENCE, &[code("HAS CONCEPT MOD", SITE, site)]);
-        }
-        number
-    })
+    std::array::from_fn(|at| number(names[at], values[at], PERCENT))
+}
+
+/// A measurement of a part of the body other than what its group is of.
+fn sited(mut measurement: DataSet, site: Code) -> DataSet {
+    measurement.items(tags::CONTENT_SEQUENCE, &[code("HAS CONCEPT MOD", SITE, site)]);
+    measurement
 }
 
 /// The shortest decimal that is this number, as a double: what the JSON line says.

@@ -17,27 +17,44 @@ const LEAST: f32 = 0.5;
 /// The most bytes of pixels: what the length of an element can say.
 const MAX_PIXELS: u64 = 0xFFFF_FFFE;
 
+/// The object, among those of its series.
+pub(super) const OBJECT: Object = Object {
+    class: uids::SEGMENTATION_STORAGE,
+    modality: "SEG",
+    name: "segmentation",
+    series_number: 9902,
+    description: "LungGlass segmentation (research)",
+    number: 1,
+};
+
+/// How what a report measures of a segment goes with its pixels.
+pub(super) const MEASURED: &str =
+    "measured on the cells of the network's maps, each by its share; the segment is where the map is 0.5 or more";
+
+pub(super) const LUNGS: &str = "Lungs";
+pub(super) const GROUND_GLASS: &str = "Ground glass";
+
 /// What is segmented.
-struct Segment {
-    label: &'static str,
+pub(super) struct Segment {
+    pub label: &'static str,
     category: Code,
-    property: Code,
+    pub property: Code,
     /// CIELab, as DICOM writes it, of the colours that the page has for it.
     colour: [u16; 3],
     /// How likely each cell belongs to it.
     map: fn(&Slice) -> Option<&Map>,
 }
 
-const SEGMENTS: [Segment; 3] = [
+static SEGMENTS: [Segment; 3] = [
     Segment {
-        label: "Lungs",
+        label: LUNGS,
         category: Code("123037004", "SCT", "Anatomical Structure"),
         property: Code("39607008", "SCT", "Lung"),
         colour: [51_196, 27_059, 24_202],
         map: |slice| slice.lung.as_ref(),
     },
     Segment {
-        label: "Ground glass",
+        label: GROUND_GLASS,
         category: MORPHOLOGY,
         property: Code("112120", "DCM", "Ground glass opacity"),
         colour: [58_754, 31_500, 52_182],
@@ -121,15 +138,7 @@ impl<'a> Segmentation<'a> {
     }
 
     pub fn write(&self, maker: &Maker, series: &Series, out: &mut dyn Write) -> io::Result<()> {
-        let object = Object {
-            class: uids::SEGMENTATION_STORAGE,
-            modality: "SEG",
-            name: "segmentation",
-            series_number: 9902,
-            description: "LungGlass segmentation (research)",
-            number: 1,
-        };
-        let mut set = header::common(maker, series, &object);
+        let mut set = header::common(maker, series, &OBJECT);
         let (columns, rows) = self.size();
         set.uid(tags::FRAME_OF_REFERENCE_UID, series.identity.frame_of_reference.as_deref().unwrap_or_default());
         for (tag, vr, value) in &series.identity.copied {
@@ -155,8 +164,7 @@ impl<'a> Segmentation<'a> {
             .or_empty(tags::CONTENT_CREATOR_NAME, VR::PN);
         header::lossy(&mut set, self.placed.iter().map(|placed| placed.slice));
         let numbers = self.numbers();
-        let segments: Vec<_> =
-            (0..SEGMENTS.len()).filter_map(|at| Some(segment(maker, series, &SEGMENTS[at], numbers[at]?))).collect();
+        let segments: Vec<_> = self.segments().map(|(number, of)| segment(maker, series, of, number)).collect();
         set.items(tags::SEGMENT_SEQUENCE, &segments).item(tags::REFERENCED_SERIES_SEQUENCE, |of_series| {
             of_series.uid(tags::SERIES_INSTANCE_UID, &series.identity.series).items(
                 tags::REFERENCED_INSTANCE_SEQUENCE,
@@ -167,6 +175,11 @@ impl<'a> Segmentation<'a> {
         self.put_groups(&mut set, &numbers);
         let fill = |out: &mut dyn Write| self.write_pixels(out);
         set.write(out, Some(PixelData { length: self.length() as u32, fill: &fill }))
+    }
+
+    /// The segments that have a frame, each with its number in the object.
+    pub fn segments(&self) -> impl Iterator<Item = (u16, &'static Segment)> {
+        self.numbers().into_iter().zip(&SEGMENTS).filter_map(|(number, segment)| Some((number?, segment)))
     }
 
     /// The number of each segment in the object, from 1; `None` for one without a frame.

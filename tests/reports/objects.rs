@@ -74,6 +74,7 @@ fn made(files: &[Vec<u8>], kind: Kind) -> (Vec<Reading>, Result<Vec<Vec<u8>>, La
         date: "20261130".to_string(),
         time: "120000".to_string(),
         entropy: [7; 32],
+        kinds: &[kind],
     };
     let objects = gathered.series(study).and_then(|series| {
         let write = |object: &lungglass::objects::Object| {

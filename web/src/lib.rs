@@ -356,7 +356,7 @@ impl Objects {
 
     fn maker(&self, date: String, time: String, entropy: [u8; 32]) -> Maker<'_> {
         let program = env!("CARGO_PKG_VERSION");
-        Maker { model: &self.classifier.model, device: DEVICE, program, date, time, entropy }
+        Maker { model: &self.classifier.model, device: DEVICE, program, date, time, entropy, kinds: &Kind::ALL }
     }
 }
 
