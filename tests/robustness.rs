@@ -3,6 +3,8 @@
 
 #[path = "fuzz/src/elements.rs"]
 mod elements;
+#[path = "fuzz/src/identity.rs"]
+mod identity;
 // Each test crate takes what it needs of them.
 #[allow(dead_code)]
 #[path = "fuzz/src/memory.rs"]
@@ -96,6 +98,14 @@ fn damaged_seeds_do_no_harm() {
             }
         }
     }
+}
+
+/// The target of headers is about objects: without a damage there are some.
+#[test]
+fn whole_headers_make_objects() {
+    let made: Vec<usize> = identity::headers().iter().map(|header| identity::objects(header)).collect();
+    // One without a place in the patient has no segmentation.
+    assert_eq!(made, [3, 2, 3]);
 }
 
 /// What a fuzzer does to a case, once: a bit, a byte, a number, a part that is lost, doubled or taken from another.

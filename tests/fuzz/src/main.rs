@@ -5,6 +5,7 @@
 #![no_main]
 
 mod elements;
+mod identity;
 mod memory;
 mod targets;
 

@@ -17,10 +17,10 @@ use lungglass::slice::Slice;
 
 // Where they lie depends on the package that this is compiled in.
 use crate::elements::{element, meta};
-use crate::{CASES, DICOM, SAMPLES};
+use crate::{CASES, DICOM, SAMPLES, identity};
 
 /// At most this many frames and entries of one case are read: more of the same would only take time.
-const MAX_PARTS: usize = 8;
+pub const MAX_PARTS: usize = 8;
 /// Multiply-adds of one run of a network; the shipped one has fewer by far than any that is refused for its memory.
 const WORK: usize = 1 << 26;
 
@@ -30,7 +30,7 @@ pub struct Target {
     pub run: fn(&[u8]),
 }
 
-pub const TARGETS: [Target; 24] = [
+pub const TARGETS: [Target; 25] = [
     Target { name: "png", run: |bytes| picture(b"\x89PNG\r\n\x1a\n", bytes) },
     Target { name: "jpeg", run: |bytes| picture(b"\xFF\xD8\xFF", bytes) },
     Target { name: "bmp", run: |bytes| picture(b"BM", bytes) },
@@ -49,6 +49,7 @@ pub const TARGETS: [Target; 24] = [
     Target { name: "dicom-jpeg-xl", run: |bytes| frame("1.2.840.10008.1.2.4.110", bytes) },
     Target { name: "dicom-encapsulated", run: |bytes| frame("1.2.840.10008.1.2.1.98", bytes) },
     Target { name: "dicom-deflated-frame", run: |bytes| frame("1.2.840.10008.1.2.8.1", bytes) },
+    Target { name: "identity", run: |bytes| assert!(identity::objects(bytes) <= MAX_PARTS * MAX_PARTS) },
     Target { name: "nifti", run: image },
     Target { name: "metaimage", run: image },
     Target { name: "nrrd", run: image },
@@ -188,6 +189,7 @@ pub fn seeds(target: &str) -> Vec<Vec<u8>> {
         "dicom-jpeg-xl" => codestreams(&["jpeg-xl", "jpeg-xl-u8", "jpeg-xl-multi", "jpeg-xl-groups"]),
         "dicom-encapsulated" => codestreams(&["encapsulated-s16", "encapsulated-u8"]),
         "dicom-deflated-frame" => codestreams(&["deflated-frame-s16", "deflated-frame-u8"]),
+        "identity" => identity::headers(),
         "nifti" => vec![nifti(false), nifti(true)],
         "metaimage" => text_volumes(METAIMAGE, "CompressedData = True\n", zlib),
         "nrrd" => text_volumes(NRRD, "encoding: gzip\n", gzip),
