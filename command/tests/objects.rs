@@ -108,6 +108,27 @@ fn highdicom_reads_what_the_lines_say() {
 }
 
 #[test]
+fn cornerstone_loads_the_segmentation_onto_its_slices() {
+    const TEST: &str = "cornerstone_loads_the_segmentation_onto_its_slices";
+    let Some(python) = python() else { return skip(TEST, "no Python with highdicom; LUNGGLASS_PYTHON names one") };
+    let home = repository::path("tests/objects");
+    if !is_there("node") || !home.join("node_modules/@cornerstonejs/adapters").is_dir() {
+        return skip(TEST, "no Node.js or no adapters: npm ci --ignore-scripts in tests/objects");
+    }
+    let [series, _, _, out] = objects(&python, &scratch(TEST));
+    // Studies are numbered in the order of their folders.
+    for (number, way) in (1..).zip(["half", "plain", "quarter"]) {
+        let segmentation = out.join(format!("series-{number}-seg.dcm"));
+        let mut node = Command::new("node");
+        node.arg(home.join("cornerstone.mjs")).args([&series.join(way), &segmentation]);
+        let output = node.output().unwrap();
+        assert!(output.status.success(), "{way}: {}", stderr(&output));
+        let told = String::from_utf8_lossy(&output.stdout);
+        assert!(told.contains("segments on 3 slices"), "{told}");
+    }
+}
+
+#[test]
 fn validators_find_no_error() {
     const TEST: &str = "validators_find_no_error";
     let Some(python) = python() else { return skip(TEST, "no Python with highdicom; LUNGGLASS_PYTHON names one") };
@@ -127,6 +148,70 @@ fn validators_find_no_error() {
             assert!(!stderr(&dump).lines().any(|line| line.starts_with("E:")), "{name}: {}", stderr(&dump));
         }
     }
+}
+
+/// A drawn volume as a series of single frames and as one enhanced CT; as NIfTI it has no patient, and so no objects.
+#[test]
+fn objects_of_a_real_volume_hold_the_masks_of_its_maps() {
+    const TEST: &str = "objects_of_a_real_volume_hold_the_masks_of_its_maps";
+    const VOLUME: &str = "4";
+    let Some(python) = python() else { return skip(TEST, "no Python with highdicom; LUNGGLASS_PYTHON names one") };
+    let Some(data) = std::env::var_os("LUNGGLASS_DATA").map(|data| PathBuf::from(data).join("lesion-masks")) else {
+        return skip(TEST, "LUNGGLASS_DATA is not set");
+    };
+    let folder = scratch(TEST);
+    let volume = folder.join("volume");
+    script(&python, &[Path::new("volume"), &data, Path::new(VOLUME), &volume]);
+    let mut extents = Vec::new();
+    for kind in ["single", "enhanced"] {
+        let [out, summary, ours] = ["out", "summary.json", "masks"].map(|name| folder.join(format!("{kind}-{name}")));
+        let given = volume.join(kind);
+        let [given_text, out_text, summary_text] = [&given, &out, &summary].map(|path| path.to_str().unwrap());
+        let output = lungglass(&["classify", "--json", given_text, "--summary", summary_text, "--dicom-out", out_text]);
+        assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+        fs::write(&ours, masks(&given)).unwrap();
+        let segmentation = out.join("series-1-seg.dcm");
+        script(&python, &[Path::new("masks"), &volume.join("drawn.npz"), &ours, &segmentation]);
+        if is_there("dciodvfy") {
+            let found = Command::new("dciodvfy").arg(&segmentation).output().unwrap();
+            let said = stderr(&found) + &String::from_utf8_lossy(&found.stdout);
+            assert!(!said.contains("Error"), "{kind}: {said}");
+        }
+        let summary: serde_json::Value = serde_json::from_slice(&fs::read(&summary).unwrap()).unwrap();
+        extents.push(summary["studies"][0]["extent"]["lungs"].clone());
+    }
+    let number = |at: usize, key: &str| extents[at][key].as_f64().unwrap();
+    for key in ["share", "volume_ml"] {
+        assert!((number(0, key) / number(1, key) - 1.0).abs() < 1e-4, "{extents:?}");
+    }
+    // Lungs of an adult, in pixels that were taken to be as large as an adult's.
+    assert!((1000.0..9000.0).contains(&number(0, "volume_ml")), "{extents:?}");
+}
+
+/// Which pixels of each slice of a folder's files belong to each segment, by the maps of the network, a byte each.
+fn masks(folder: &Path) -> Vec<u8> {
+    use lungglass::classifier::Classifier;
+    use lungglass::decode::{File, Limits};
+
+    let classifier = Classifier::built_in("test", || 0.0).unwrap();
+    let mut masks = Vec::new();
+    for name in names(folder) {
+        let file = File::open(fs::read(folder.join(name)).unwrap(), Limits::default()).unwrap();
+        for slice in file.slices() {
+            let reading = classifier.read_pending(&slice, "slice");
+            let [width, height] = reading.shown.unwrap();
+            let (lung, maps) = (reading.lung.unwrap(), reading.opacity_maps.unwrap());
+            for (segment, map) in [&lung, &maps.ground_glass, &maps.consolidation].into_iter().enumerate() {
+                masks.extend((0..width * height).map(|at| {
+                    let centre = |at: usize, of: usize| (at as f64 + 0.5) / of as f64;
+                    let (across, down) = (centre(at % width, width), centre(at / width, height));
+                    let is_lung = segment == 0 || lung.at(across, down) >= 0.5;
+                    u8::from(reading.score.is_some() && is_lung && map.at(across, down) >= 0.5)
+                }));
+            }
+        }
+    }
+    masks
 }
 
 /// An Orthanc that stores below a folder; it ends with the test.

@@ -3,8 +3,11 @@ against the lines of the command and the pixels of the slices.
 
     python objects.py make SLICE.dcm FOLDER
     python objects.py check FOLDER LINES.jsonl SUMMARY.json OBJECTS
+    python objects.py volume LESION_MASKS VOLUME FOLDER
+    python objects.py masks DRAWN.npz MASKS SEGMENTATION.dcm
 """
 
+import csv
 import json
 import sys
 from pathlib import Path
@@ -12,6 +15,7 @@ from pathlib import Path
 import highdicom
 import numpy as np
 import pydicom
+from PIL import Image
 
 # Where rows and columns of the file run to, and what makes them of a slice whose front is up and whose right is at the left.
 WAYS = {
@@ -60,8 +64,9 @@ def check(folder: Path, lines: Path, summary: Path, objects: Path) -> None:
         for path in sorted((folder / way).iterdir()):
             slice_ = pydicom.dcmread(path)
             slices[slice_.SOPInstanceUID] = (slice_, readings[path])
-        check_report(highdicom.sr.srread(objects / f"series-{at}-sr.dcm"), slices, studies[at])
-        lungs[way] = check_segmentation(highdicom.seg.segread(objects / f"series-{at}-seg.dcm"), slices)
+        segmentation = highdicom.seg.segread(objects / f"series-{at}-seg.dcm")
+        check_report(highdicom.sr.srread(objects / f"series-{at}-sr.dcm"), segmentation, slices, studies[at])
+        lungs[way] = check_segmentation(segmentation, slices)
     for way, (_, stored) in WAYS.items():
         for plain, found in zip(lungs["plain"], lungs[way]):
             assert np.count_nonzero(stored(plain) != found) <= 2, f"the lungs of {way} lie elsewhere"
@@ -77,10 +82,34 @@ def check_patient(found: pydicom.Dataset, slice_: pydicom.Dataset) -> None:
     assert str(found.PatientName) in [name for _, name in NAMES.values()]
 
 
-def check_report(report: highdicom.sr.Comprehensive3DSR, slices: dict, study: dict) -> None:
+def check_segments(content: highdicom.sr.MeasurementReport, segmentation: highdicom.seg.Segmentation, study: dict) -> None:
+    """A group a segment, which it refers to by object and number."""
+    groups = content.get_volumetric_roi_measurement_groups()
+    assert [group.tracking_identifier for group in groups] == [
+        segmentation.get_segment_description(number).tracking_id for number in segmentation.segment_numbers
+    ]
+    for number, group in zip(segmentation.segment_numbers, groups):
+        description = segmentation.get_segment_description(number)
+        assert group.tracking_uid == description.tracking_uid
+        assert group.finding_type == description.segmented_property_type
+        (image,) = [item for item in group.referenced_segment if item.ValueType == "IMAGE"]
+        (reference,) = image.ReferencedSOPSequence
+        assert reference.ReferencedSOPInstanceUID == segmentation.SOPInstanceUID
+        assert reference.ReferencedSegmentNumber == number
+        values = {measurement.name.value: measurement.value for measurement in group.get_measurements()}
+        lungs = study["extent"]["lungs"]
+        expected = {"Lungs": ("118565006", lungs["volume_ml"]), "Ground glass": ("ground-volume", 100 * lungs["ground_glass"]), "Consolidation": ("consol-volume", 100 * lungs["consolidation"])}
+        code, value = expected[group.tracking_identifier]
+        assert values.keys() == {code} and np.isclose(values[code], value, rtol=1e-6, atol=1e-8), (values, expected)
+
+
+def check_report(
+    report: highdicom.sr.Comprehensive3DSR, segmentation: highdicom.seg.Segmentation, slices: dict, study: dict
+) -> None:
     check_patient(report, next(iter(slices.values()))[0])
     content = report.content
     assert isinstance(content, highdicom.sr.MeasurementReport)
+    check_segments(content, segmentation, study)
     groups = content.get_image_measurement_groups()
     assert len(groups) == 1 + len(slices), len(groups)
     numbers = lambda group: {measurement.name.value: measurement.value for measurement in group.get_measurements()}
@@ -117,9 +146,14 @@ def check_study(group: highdicom.sr.MeasurementsAndQualitativeEvaluations, study
     assert values[("judged",)] == slices == study["counts"]["judged"]
     assert np.isclose(values[("score",)], study["score"], rtol=1e-6)
     assert [item.value.value for item in group.get_qualitative_evaluations()] == [VERDICTS[study["verdict"]]]
+    volumes = {site: value for (name, *sites), value in parts.items() if name == "118565006" for site in sites}
     sites = {"lungs": "39607008", "right": "3341006", "left": "44029006", "upper": "281392002", "lower": "281394001"}
     shares = {"opacity-volume": "share", "ground-volume": "ground_glass", "consol-volume": "consolidation"}
     for part, site in sites.items():
+        said = study["extent"][part]
+        assert (site in volumes) == (said is not None), part
+        # Slices of 2.5 mm; the number is in millilitres.
+        assert said is None or np.isclose(volumes[site], said["volume_ml"], rtol=1e-6), part
         for code, key in shares.items():
             found, said = parts.get((code, site)), study["extent"][part]
             assert (found is None) == (said is None), (part, code)
@@ -151,5 +185,92 @@ def check_segmentation(object_: highdicom.seg.Segmentation, slices: dict) -> lis
     return lungs
 
 
+# Millimetres from pixel to pixel and from slice to slice: the pictures of volumes do not tell theirs.
+SPACING, DEPTH = 0.8, 5.0
+SEGMENTS = ("Lungs", "Ground glass", "Consolidation")
+
+
+def volume(data: Path, number: Path, folder: Path) -> None:
+    """A volume of lesion-masks, from its pictures, as a series of single frames and as one enhanced CT, the feet first."""
+    with open(data / "slices.csv", newline="") as file:
+        names = [row["file"] for row in csv.DictReader(file) if row["volume"] == str(number)]
+    levels = np.stack([np.asarray(Image.open(data / "images" / name).convert("L")) for name in names])
+    # Its window is that of the network.
+    values = (levels.astype(np.int32) * 1500 // 255 - 1350).astype("<i2")
+    (folder / "single").mkdir(parents=True)
+    (folder / "enhanced").mkdir()
+    for at, pixels in enumerate(values):
+        slice_ = header("single", highdicom.UID(), pydicom.uid.CTImageStorage, pixels.shape)
+        slice_.ImageType = ["ORIGINAL", "PRIMARY", "AXIAL"]
+        slice_.ImagePositionPatient, slice_.ImageOrientationPatient = [-140, -140, DEPTH * at], [1, 0, 0, 0, 1, 0]
+        slice_.PixelSpacing, slice_.SliceThickness = [SPACING, SPACING], DEPTH
+        slice_.InstanceNumber, slice_.RescaleSlope, slice_.RescaleIntercept = len(values) - at, 1, 0
+        slice_.PixelData = pixels.tobytes()
+        slice_.save_as(folder / "single" / f"{at:03}.dcm", enforce_file_format=True)
+    whole = header("enhanced", highdicom.UID(), "1.2.840.10008.5.1.4.1.1.2.1", values.shape[1:])
+    whole.ImageType, whole.NumberOfFrames, whole.InstanceNumber = ["ORIGINAL", "PRIMARY", "VOLUME", "NONE"], len(values), 1
+    whole.SharedFunctionalGroupsSequence = [group(
+        PixelMeasuresSequence={"PixelSpacing": [SPACING, SPACING], "SliceThickness": DEPTH},
+        PlaneOrientationSequence={"ImageOrientationPatient": [1, 0, 0, 0, 1, 0]},
+        PixelValueTransformationSequence={"RescaleSlope": 1, "RescaleIntercept": 0, "RescaleType": "HU"},
+    )]
+    whole.PerFrameFunctionalGroupsSequence = [
+        group(FrameContentSequence={"StackID": "1", "InStackPositionNumber": at + 1}, PlanePositionSequence={"ImagePositionPatient": [-140, -140, DEPTH * at]})
+        for at in range(len(values))
+    ]
+    whole.PixelData = values.tobytes()
+    whole.save_as(folder / "enhanced" / "volume.dcm", enforce_file_format=True)
+    drawn = np.stack([np.asarray(Image.open(data / "lungs" / Path(name).with_suffix(".png")).convert("1")) for name in names])
+    np.savez_compressed(folder / "drawn.npz", lungs=drawn)
+
+
+def header(series: str, instance: str, of: str, size: tuple[int, int]) -> pydicom.Dataset:
+    """All of an image but what tells its frames apart, and its pixels."""
+    found = pydicom.Dataset()
+    found.file_meta = pydicom.dataset.FileMetaDataset()
+    found.file_meta.TransferSyntaxUID = pydicom.uid.ExplicitVRLittleEndian
+    found.SOPClassUID = found.file_meta.MediaStorageSOPClassUID = of
+    found.SOPInstanceUID = found.file_meta.MediaStorageSOPInstanceUID = instance
+    found.Modality, found.PatientName, found.PatientID = "CT", "Volume^Drawn", PATIENT
+    found.PatientBirthDate, found.PatientSex, found.StudyDate, found.StudyTime = "", "", "20200304", "111213"
+    found.StudyID, found.AccessionNumber, found.ReferringPhysicianName = "", "", ""
+    found.StudyInstanceUID = pydicom.uid.generate_uid(entropy_srcs=["volume"])
+    found.SeriesInstanceUID, found.FrameOfReferenceUID = (pydicom.uid.generate_uid(entropy_srcs=[series, what]) for what in ("s", "f"))
+    found.SamplesPerPixel, found.PhotometricInterpretation = 1, "MONOCHROME2"
+    found.Rows, found.Columns = size
+    found.BitsAllocated, found.BitsStored, found.HighBit, found.PixelRepresentation = 16, 16, 15, 1
+    return found
+
+
+def group(**sequences: dict) -> pydicom.Dataset:
+    """A functional group of sequences with an item each."""
+    found = pydicom.Dataset()
+    for name, values in sequences.items():
+        item = pydicom.Dataset()
+        item.update(values)
+        setattr(found, name, [item])
+    return found
+
+
+def masks(drawn: Path, ours: Path, path: Path) -> None:
+    """Fails where the segmentation has another pixel than LungGlass's maps, [slices, segments, rows, columns] of bytes, slices from the feet
+    on; says how the lungs compare with those that a radiologist drew."""
+    object_ = highdicom.seg.segread(path)
+    expected = np.fromfile(ours, np.uint8).reshape(-1, len(SEGMENTS), object_.Rows, object_.Columns)
+    found = np.zeros_like(expected)
+    numbers = {number: SEGMENTS.index(object_.get_segment_description(number).segment_label) for number in object_.segment_numbers}
+    frames = object_.pixel_array.reshape(-1, object_.Rows, object_.Columns)
+    for frame, pixels in zip(object_.PerFrameFunctionalGroupsSequence, frames):
+        at = round(float(frame.PlanePositionSequence[0].ImagePositionPatient[2]) / DEPTH)
+        found[at, numbers[frame.SegmentIdentificationSequence[0].ReferencedSegmentNumber]] = pixels
+    assert found[:, 0].sum() > 0
+    assert np.array_equal(found, expected), f"{np.count_nonzero(found != expected)} pixels differ"
+    lungs = np.load(drawn)["lungs"]
+    said = np.stack([np.asarray(Image.fromarray(255 * lung).resize(lungs.shape[:0:-1], Image.NEAREST)) > 0 for lung in found[:, 0]])
+    dice = 2 * np.count_nonzero(said & lungs) / (np.count_nonzero(said) + np.count_nonzero(lungs))
+    print(f"Dice of the lungs {dice:.3f}")
+    assert dice > 0.9, dice
+
+
 if __name__ == "__main__":
-    {"make": make, "check": check}[sys.argv[1]](*map(Path, sys.argv[2:]))
+    {"make": make, "check": check, "volume": volume, "masks": masks}[sys.argv[1]](*map(Path, sys.argv[2:]))

@@ -11,7 +11,8 @@ use crate::process;
 
 /// The release of cargo-deny that deny.toml is written for.
 const VERSION: &str = "0.20.2";
-const PACKAGES: [&str; 2] = ["tests/browser/package-lock.json", "tests/bench/package-lock.json"];
+const PACKAGES: [&str; 3] =
+    ["tests/browser/package-lock.json", "tests/bench/package-lock.json", "tests/objects/package-lock.json"];
 const NPM: &str = "https://registry.npmjs.org/";
 
 /// Checks licences, bans and sources of all crates, the origin of all npm packages, and known faults of crates where their list can be

@@ -152,6 +152,8 @@ impl Run {
         self.step("native tests", |run| {
             process::run(process::cargo().args(["build", "--release"]).args(PRODUCT))?;
             let python = python::environment().map_err(|error| println!("{error:#}")).ok();
+            // A test that lacks them says so.
+            install::npm(&root().join("tests/objects")).unwrap_or_else(|error| println!("{error:#}"));
             [PRODUCT, TOOLS].iter().try_for_each(|packages| {
                 let mut cargo = process::cargo();
                 cargo.args(["test", "--release"]).args(*packages).arg("--no-fail-fast");
