@@ -88,8 +88,7 @@ const studyPanel = new StudyPanel(byId('studies'), byId('study-list'), {
 });
 
 const table = new Table(byId('table'), { results, studies, onOpen: showSlice });
-
-const views = new Views(results, table);
+const views = new Views(results, table, studyPanel, { recall, remember });
 
 const viewer = new Viewer(byId('viewer', HTMLDialogElement), {
   newClient: () => new WorkerClient({ session: pool.session, reads: false }),
@@ -109,6 +108,7 @@ const surroundings = new Surroundings({ pool, queue, results, start, clear: () =
 
 function showStudies() {
   if (pool.model) studyPanel.show(studies.list, pool.model);
+  views.count();
   table.update();
   viewer.restack();
   objects.update();

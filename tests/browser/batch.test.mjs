@@ -155,6 +155,7 @@ test('what is seen and pressed of a frame is named with its number', async () =>
   const visit = await readyVisit({ cores: 1 });
   await visit.choose([path]);
   await visit.results(70);
+  await visit.page.click(id('view-cards'));
   const labels = (what) => visit.page.$$eval(`${id('result')} ${what}`, (nodes) => nodes.map((node) => node.getAttribute('aria-label')));
   const near = await labels(id('open-viewer'));
   assert.deepEqual(near.slice(0, 2), ['Enlarge: named-frames.dcm · frame 0', 'Enlarge: named-frames.dcm · frame 1']);

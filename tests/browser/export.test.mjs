@@ -281,6 +281,7 @@ test('paper does not wait for pictures that the reader cannot give again', async
   await (await visit.page.$(id('folder-input'))).uploadFile(folder);
   await visit.results(140);
   await visit.page.waitForFunction((study) => /in slice 36\./.test(document.querySelector(study)?.textContent), {}, id('study'));
+  await visit.page.click(id('view-cards'));
   // The study shows its highest slices, so that their pixels are kept until many others were looked at.
   await visit.page.evaluate(async (results) => {
     for (const card of [...document.querySelectorAll(results)].slice(40)) {

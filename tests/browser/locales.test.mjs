@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { readdir, readFile } from 'node:fs/promises';
 import { test } from 'node:test';
 import * as words from '../../www/locales/words.js';
-import { reason } from '../../www/results/reason.js';
+import { reason } from '../../www/reading/reason.js';
 
 const read = (path) => readFile(new URL(`../../${path}`, import.meta.url), 'utf8');
 const locales = Object.fromEntries(words.languages.map(({ code }) => {
@@ -66,6 +66,8 @@ const CALLS = {
   'study.scored': [[[3, '0.871', '12%'], '3', '0.871', '12%']],
   'study.scoredAlone': [[[3, '0.871'], '3', '0.871']],
   'study.unscored': [[[3, 'no'], '3', 'no']],
+  'study.film': [[[1], '1'], [[300], '300']],
+  'study.volume': [[[4321, 2326, 1995], '320', '330'], [[987, 987, null], '990']],
   'study.coronal': [[[1], '1'], [[300], '300']],
   'card.frame': [[[4], '4']],
   'card.scale': [[[0.336, 0.4, [0.3, 0.5]], '336', '40', '30', '50']],

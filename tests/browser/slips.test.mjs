@@ -72,6 +72,7 @@ test('a long list comes back too', async () => {
   await writeFile(path, await frames(75));
   await visit.choose([path]);
   await visit.results(75);
+  await page.click(id('view-cards'));
   const before = await names(page);
   await page.click(id('clear'));
   await page.click(id('undo'));

@@ -36,6 +36,8 @@ test('a folder has a score of its own, a profile, the lungs from the front, and 
 
   const parts = await page.$$eval(`${id('extent')} tbody tr`, (rows) => rows.map(({ dataset, cells }) => [dataset.part, ...[...cells].slice(1).map((cell) => cell.textContent)]));
   assert.deepEqual(parts.map(([part]) => part), ['lungs', 'right', 'left']);
+  // Pictures have no size, and so no volume.
+  assert.doesNotMatch(await text(page, id('study')), /mL|ml/);
   for (const [, ...shares] of parts) for (const share of shares) assert.match(share, /^\d+%$/);
   assert.match(await text(page, id('study')), /do not say how far apart the slices lie.*no thirds/);
 
@@ -117,6 +119,11 @@ test('a series says thirds, and its profile keeps the focus and the slice while 
   assert.equal(await page.$eval(id('profile'), (node) => node.getAttribute('aria-valuenow')), '6');
   const parts = await page.$$eval(`${id('extent')} tbody tr`, (rows) => rows.map(({ dataset }) => dataset.part));
   assert.deepEqual(parts, ['lungs', 'right', 'left', 'upper', 'middle', 'lower']);
+  // Files that say how large pixels are and how far slices lie apart have a volume, to the ten millilitres.
+  const volumes = await page.$$eval(`${id('extent')} tbody tr`, (rows) => rows.map((row) => Number(row.querySelector('.volume').textContent.replace(/\D/g, ''))));
+  assert.ok(volumes.every((volume) => volume > 0 && volume % 10 === 0), `${volumes}`);
+  assert.ok(Math.abs(volumes[1] + volumes[2] - volumes[0]) <= 20, `${volumes}`);
+  assert.match(await text(page, '.study-body > p'), /Lung volume as the network sees it: [\d,]+ ml \(right [\d,]+ ml, left [\d,]+ ml\)\./);
   assert.deepEqual(visit.complaints(), []);
   await visit.close();
 });

@@ -26,6 +26,11 @@ after(async () => {
 /** A visit whose page can read, with the consent given. */
 export async function readyVisit(options) {
   const visit = await browser.visit(options);
+  // Which view the visit before was left in.
+  if (await visit.page.evaluate(() => localStorage.getItem('lungglass.view'))) {
+    await visit.page.evaluate(() => localStorage.removeItem('lungglass.view'));
+    await visit.page.reload();
+  }
   await visit.ready();
   if (await visit.page.$eval(id('consent'), (dialog) => dialog.open)) await visit.accept();
   return visit;

@@ -367,6 +367,7 @@ test('a long stack: what was overtaken is not decoded, and the last one asked fo
     await writeFile(paths.at(-1), await placed({ height: -at }));
   }
   const { visit, page, open, decoded, press, stacked, leave } = await desktop(paths, 36);
+  await page.click(id('view-cards'));
   await open(0);
   await stacked(36);
   await decoded(1);

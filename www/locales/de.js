@@ -3,7 +3,7 @@
 import { formatter } from './format.js';
 
 const format = formatter('de');
-const { count, form, percent, two } = format;
+const { count, form, ml, percent, two } = format;
 
 /** @type {import('./words.js').Words} */
 export default {
@@ -83,6 +83,7 @@ export default {
     unvalidated: 'Das Netz bewertet einzelne Schichten. Der Score einer Untersuchung entsteht aus deren Scores und wurde an zu wenigen Patienten geprüft, um etwas zu behaupten; er ist nicht validiert und sagt nichts über einen Menschen aus.',
 
     view: 'Ansicht',
+    overview: 'Überblick',
     cards: 'Kacheln',
     rows: 'Tabelle',
     filter: 'Anzeigen',
@@ -128,7 +129,16 @@ export default {
     together: 'Nichts in den Dateien sagt, dass diese Schichten von einem Menschen stammen.',
     custom: 'Die Dateien sagen nicht, welche Seite rechts ist: Sie wird links im Bild angenommen.',
     alike: 'Die Dateien sagen nicht, wie weit die Schichten auseinanderliegen: Jede zählt gleich, und Drittel gibt es nicht.',
+    film: (slices) => `Filmstreifen aus ${count(slices, { one: 'Schicht', other: 'Schichten' })}; Pfeiltasten gehen von Schicht zu Schicht, Enter öffnet eine`,
+    volume: (both, right, left) => `Lungenvolumen, wie das Netz es sieht: ${ml(both)}${right !== null && left !== null ? ` (rechts ${ml(right)}, links ${ml(left)})` : ''}.`,
     look: 'Schichten zum Ansehen',
+  },
+
+  beside: {
+    title: 'Zwei Untersuchungen nebeneinander',
+    first: 'Erste Untersuchung',
+    second: 'Zweite Untersuchung',
+    note: 'Zahlen nebeneinander und nicht mehr: Ob beide von einem Menschen stammen und warum sie sich unterscheiden, weiß hier niemand. Auch Atmung, Lage und Aufnahmeart verändern sie.',
   },
 
   map: {
@@ -192,7 +202,7 @@ export default {
     stored: 'Auf diesem Gerät gespeichert',
     storedKiosk: 'Auf einem gemeinsam genutzten Gerät werden Einwilligung und Sprache nicht gespeichert.',
     nothing: 'Es ist nichts gespeichert.',
-    notes: { consent: 'Einwilligung erteilt', language: 'Gewählte Sprache', drag: 'Was Ziehen im Viewer tut' },
+    notes: { consent: 'Einwilligung erteilt', language: 'Gewählte Sprache', view: 'Gewählte Ansicht', drag: 'Was Ziehen im Viewer tut' },
     files: 'Dateien des Programms',
     filesCount: (files, bytes) => `${count(files, { one: 'Datei', other: 'Dateien' })}, ${format.bytes(bytes)}`,
     delete: 'Gespeichertes löschen',

@@ -3,7 +3,7 @@
 import { formatter } from './format.js';
 
 const format = formatter('en-GB');
-const { count, form, percent, two } = format;
+const { count, form, ml, percent, two } = format;
 
 export default {
   name: 'English',
@@ -82,6 +82,7 @@ export default {
     unvalidated: 'The network judges single slices. A study’s score is made of theirs, and was judged on too few patients to claim anything; nobody has validated it, and it says nothing about a person.',
 
     view: 'View',
+    overview: 'Overview',
     cards: 'Cards',
     rows: 'Table',
     filter: 'Show',
@@ -127,7 +128,16 @@ export default {
     together: 'Nothing in the files says that these slices are of one patient.',
     custom: 'The files do not say which side is the right: it is taken to be at the left of the picture.',
     alike: 'The files do not say how far apart the slices lie: each counts alike, and there are no thirds.',
+    film: (/** @type {number} */ slices) => `Filmstrip of ${count(slices, { one: 'slice', other: 'slices' })}; arrow keys go from slice to slice, Enter opens one`,
+    volume: (/** @type {number} */ both, /** @type {number | null} */ right, /** @type {number | null} */ left) => `Lung volume as the network sees it: ${ml(both)}${right !== null && left !== null ? ` (right ${ml(right)}, left ${ml(left)})` : ''}.`,
     look: 'Slices to look at',
+  },
+
+  beside: {
+    title: 'Two studies beside each other',
+    first: 'First study',
+    second: 'Second study',
+    note: 'Numbers beside each other, and nothing more: nobody here knows whether both are of one patient, or why they differ. Breath, position and the way of taking change them too.',
   },
 
   map: {
@@ -192,7 +202,7 @@ export default {
     stored: 'Kept on this device',
     storedKiosk: 'On a shared device consent and language are not remembered.',
     nothing: 'Nothing is kept.',
-    notes: { consent: 'Consent given', language: 'Language chosen', drag: 'What dragging does in the viewer' },
+    notes: { consent: 'Consent given', language: 'Language chosen', view: 'View chosen', drag: 'What dragging does in the viewer' },
     files: 'Files of the program',
     filesCount: (/** @type {number} */ files, /** @type {number} */ bytes) => `${count(files, { one: 'file', other: 'files' })}, ${format.bytes(bytes)}`,
     delete: 'Delete what is kept',

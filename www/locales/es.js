@@ -3,7 +3,7 @@
 import { formatter } from './format.js';
 
 const format = formatter('es');
-const { count, form, percent, two } = format;
+const { count, form, ml, percent, two } = format;
 
 /** @type {import('./words.js').Words} */
 export default {
@@ -83,6 +83,7 @@ export default {
     unvalidated: 'La red evalúa cortes sueltos. La puntuación de un estudio se calcula a partir de las de estos y se comprobó en muy pocos pacientes como para afirmar nada; no ha sido validada y no dice nada de una persona.',
 
     view: 'Vista',
+    overview: 'Resumen',
     cards: 'Fichas',
     rows: 'Tabla',
     filter: 'Mostrar',
@@ -128,7 +129,16 @@ export default {
     together: 'Nada en los archivos indica que estos cortes sean de un mismo paciente.',
     custom: 'Los archivos no indican qué lado es el derecho: se supone que es el de la izquierda de la imagen.',
     alike: 'Los archivos no indican a qué distancia están los cortes: todos cuentan igual, y no hay tercios.',
+    film: (slices) => `Tira de ${count(slices, { one: 'corte', other: 'cortes' })}; las flechas van de corte en corte, Intro abre uno`,
+    volume: (both, right, left) => `Volumen pulmonar según lo ve la red: ${ml(both)}${right !== null && left !== null ? ` (derecho ${ml(right)}, izquierdo ${ml(left)})` : ''}.`,
     look: 'Cortes para mirar',
+  },
+
+  beside: {
+    title: 'Dos estudios lado a lado',
+    first: 'Primer estudio',
+    second: 'Segundo estudio',
+    note: 'Números lado a lado, y nada más: aquí nadie sabe si ambos son de un mismo paciente ni por qué difieren. La respiración, la postura y la forma de adquirirlos también los cambian.',
   },
 
   map: {
@@ -192,7 +202,7 @@ export default {
     stored: 'Se conserva en este dispositivo',
     storedKiosk: 'En un dispositivo compartido no se recuerdan el consentimiento ni el idioma.',
     nothing: 'No se conserva nada.',
-    notes: { consent: 'Consentimiento dado', language: 'Idioma elegido', drag: 'Qué hace arrastrar en el visor' },
+    notes: { consent: 'Consentimiento dado', language: 'Idioma elegido', view: 'Vista elegida', drag: 'Qué hace arrastrar en el visor' },
     files: 'Archivos del programa',
     filesCount: (files, bytes) => `${count(files, { one: 'archivo', other: 'archivos' })}, ${format.bytes(bytes)}`,
     delete: 'Eliminar lo conservado',

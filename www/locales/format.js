@@ -28,6 +28,7 @@ export function formatter(locale) {
   const [kilobytes, megabytes] = [unit('kilobyte', 1), unit('megabyte', 1)];
   const plain = numbers({ maximumFractionDigits: 2, useGrouping: false });
   const tenths = digits(1, { useGrouping: false });
+  const millilitres = unit('milliliter', 0);
   const [millimetres, wholeMillimetres, centimetres] = [unit('millimeter', 1), unit('millimeter', 0), unit('centimeter', 0)];
   /** @type {(text: string) => string} With a true minus. */
   const minus = (text) => text.replace('-', '\u2212');
@@ -62,6 +63,8 @@ export function formatter(locale) {
     millimetres: (/** @type {number} */ value) => minus(millimetres(value)),
     /** A round length, in the unit that fits. */
     span: (/** @type {number} */ value) => (value >= 10 ? centimetres(value / 10) : value >= 1 ? wholeMillimetres(value) : millimetres(value)),
+    /** A volume of millilitres, to the ten: more digits would look exact. */
+    ml: (/** @type {number} */ value) => millilitres(10 * Math.round(value / 10)),
     /** A date such as 2026-11-24. */
     date: (/** @type {string} */ iso) => (days ??= new Intl.DateTimeFormat(locale, { dateStyle: 'long', timeZone: 'UTC' })).format(new Date(`${iso}T00:00:00Z`)),
     /** Texts in a row, with the last `and`. */

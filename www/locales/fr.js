@@ -3,7 +3,7 @@
 import { formatter } from './format.js';
 
 const format = formatter('fr');
-const { count, form, percent, two } = format;
+const { count, form, ml, percent, two } = format;
 
 /** @type {import('./words.js').Words} */
 export default {
@@ -83,6 +83,7 @@ export default {
     unvalidated: 'Le réseau évalue des coupes isolées. Le score d’un examen est calculé à partir des leurs et a été évalué sur trop peu de patients pour affirmer quoi que ce soit\u202f; il n’a pas été validé et ne dit rien d’une personne.',
 
     view: 'Affichage',
+    overview: 'Vue d’ensemble',
     cards: 'Fiches',
     rows: 'Tableau',
     filter: 'Afficher',
@@ -128,7 +129,16 @@ export default {
     together: 'Rien dans les fichiers n’indique que ces coupes sont d’un seul patient.',
     custom: 'Les fichiers n’indiquent pas quel côté est le droit\u00a0: on le suppose à gauche de l’image.',
     alike: 'Les fichiers n’indiquent pas l’écart entre les coupes\u00a0: chacune compte autant, et il n’y a pas de tiers.',
+    film: (slices) => `Pellicule de ${count(slices, { one: 'coupe', other: 'coupes' })}\u202f; les flèches vont de coupe en coupe, Entrée en ouvre une`,
+    volume: (both, right, left) => `Volume pulmonaire tel que le réseau le voit\u00a0: ${ml(both)}${right !== null && left !== null ? ` (droit ${ml(right)}, gauche ${ml(left)})` : ''}.`,
     look: 'Coupes à regarder',
+  },
+
+  beside: {
+    title: 'Deux examens côte à côte',
+    first: 'Premier examen',
+    second: 'Second examen',
+    note: 'Des nombres côte à côte, rien de plus\u00a0: personne ici ne sait si les deux sont d’un seul patient, ni pourquoi ils diffèrent. La respiration, la position et l’acquisition les changent aussi.',
   },
 
   map: {
@@ -192,7 +202,7 @@ export default {
     stored: 'Conservé sur cet appareil',
     storedKiosk: 'Sur un appareil partagé, le consentement et la langue ne sont pas retenus.',
     nothing: 'Rien n’est conservé.',
-    notes: { consent: 'Consentement donné', language: 'Langue choisie', drag: 'Ce que fait le glisser dans la visionneuse' },
+    notes: { consent: 'Consentement donné', language: 'Langue choisie', view: 'Affichage choisi', drag: 'Ce que fait le glisser dans la visionneuse' },
     files: 'Fichiers du programme',
     filesCount: (files, bytes) => `${count(files, { one: 'fichier', other: 'fichiers' })}, ${format.bytes(bytes)}`,
     delete: 'Supprimer ce qui est conservé',

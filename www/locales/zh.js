@@ -3,7 +3,7 @@
 import { formatter } from './format.js';
 
 const format = formatter('zh');
-const { integer, percent, two } = format;
+const { integer, ml, percent, two } = format;
 
 /** @type {import('./words.js').Words} */
 export default {
@@ -83,6 +83,7 @@ export default {
     unvalidated: '神经网络只评估单个层面。检查评分由层面评分得出，检验所用患者太少，不足以得出任何结论；未经验证，不能说明任何人的状况。',
 
     view: '视图',
+    overview: '概览',
     cards: '卡片',
     rows: '表格',
     filter: '显示',
@@ -128,7 +129,16 @@ export default {
     together: '文件中没有任何信息表明这些层面属于同一名患者。',
     custom: '文件未说明哪一侧为右：按惯例视图片左侧为右。',
     alike: '文件未说明层面间距：各层面同等计入，且不分上中下三部分。',
+    film: (slices) => `${format.integer(slices)} 个层面的胶片条；方向键逐层移动，回车打开一层`,
+    volume: (both, right, left) => `神经网络所见的肺容积：${ml(both)}${right !== null && left !== null ? `（右 ${ml(right)}，左 ${ml(left)}）` : ''}。`,
     look: '建议查看的层面',
+  },
+
+  beside: {
+    title: '两次检查并列',
+    first: '第一次检查',
+    second: '第二次检查',
+    note: '仅将数字并列：这里无从得知两次检查是否属于同一名患者，也不知为何不同。呼吸、体位和采集方式也会改变这些数字。',
   },
 
   map: {
@@ -192,7 +202,7 @@ export default {
     stored: '保存在此设备上的内容',
     storedKiosk: '在共用设备上不保存同意记录和语言。',
     nothing: '没有保存任何内容。',
-    notes: { consent: '已表示同意', language: '所选语言', drag: '查看器中拖动的作用' },
+    notes: { consent: '已表示同意', language: '所选语言', view: '所选视图', drag: '查看器中拖动的作用' },
     files: '程序文件',
     filesCount: (files, bytes) => `${format.integer(files)} 个文件，${format.bytes(bytes)}`,
     delete: '删除已保存的内容',

@@ -142,6 +142,7 @@ interface Lungs {
   before: LungArea;
   behind: LungArea;
   turned: boolean;
+  size: number | null;
 }
 
 /** Areas, as shares of the slice's. */
@@ -304,7 +305,7 @@ interface FoundStudy {
 /** Why a study has no score, see src/study/score.rs. */
 type StudyRefusal = 'single_pictures' | 'no_rule' | 'none_judged' | 'too_many_left_out';
 
-/** Opaque shares of the lungs' volume, by side and height, see src/study/extent.rs. */
+/** The lungs' volume and its opaque shares, by side and height, see src/study/extent.rs. */
 interface Extent {
   lungs: LungPart;
   right: LungPart | null;
@@ -316,9 +317,10 @@ interface Extent {
   spacing: 'positions' | 'alike';
 }
 
-/** A part of the lungs: its share of their volume, and the shares of its own volume that are opaque. */
+/** A part of the lungs: its share of their volume, its volume in millilitres if it is known, and the shares of it that are opaque. */
 interface LungPart extends Opacity {
   of_lungs: number;
+  volume_ml: number | null;
 }
 
 /** What the library needs to know of a reading to put studies together: `container` is a name, `reason` a code. */

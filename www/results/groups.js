@@ -78,8 +78,8 @@ export class Groups {
 
   /** What a card of the first group takes of the list's height, in CSS pixels. */
   get each() {
-    const { offsetHeight: height, childElementCount: cards } = /** @type {HTMLElement} */ (this.#list.firstElementChild);
-    return height / cards;
+    const { offsetHeight: height, children } = /** @type {HTMLElement} */ (this.#list.firstElementChild);
+    return height / [...children].filter((card) => !/** @type {HTMLElement} */ (card).hidden).length;
   }
 
   /**
@@ -101,6 +101,20 @@ export class Groups {
       group.height = 0;
       group.node.style.removeProperty('--height');
     } else this.#put(record, (node) => (after?.card ? after.card.node.after(node) : group.node.append(node)));
+  }
+
+  /**
+   * Whether records are shown may have changed.
+   *
+   * @param {R[]} records
+   */
+  show(records) {
+    for (const record of records) if (record.card) record.card.node.hidden = !this.#on.shows(record);
+    for (const group of new Set(records.map(({ group }) => group))) {
+      if (!group) continue;
+      group.shown = /** @type {R[]} */ (group.records).filter((record) => this.#on.shows(record)).length;
+      group.node.style.setProperty('--cards', String(group.shown));
+    }
   }
 
   /**

@@ -4,7 +4,7 @@ import { className, pointOf, verdictOf } from '../locales/classes.js';
 import { element, fill, icon, inEnglish, terms } from '../common/dom.js';
 import { paintMap } from '../common/heatmap.js';
 import { paintPicture } from '../common/picture.js';
-import { reason } from './reason.js';
+import { reason } from '../reading/reason.js';
 import { format, words } from '../locales/words.js';
 
 const SHAPES = {
@@ -29,6 +29,7 @@ export class ResultCard {
   #on;
   /** @type {{ stage: ReturnType<typeof stage>, facts: HTMLElement, again: ReturnType<typeof retry> | null } | null} While it is whole. */
   #whole = null;
+  #isAway = false;
 
   /**
    * @param {SliceRecord} record
@@ -47,6 +48,20 @@ export class ResultCard {
     if (frame !== null) this.node.setAttribute('data-frame', String(frame));
     // It takes the focus where a table or a summary leads to it.
     this.node.tabIndex = -1;
+    this.say();
+  }
+
+  get isAway() { return this.#isAway; }
+
+  /**
+   * Leaves the slice to another view: what stays is one element, and why it was not judged. Or takes it back.
+   *
+   * @param {boolean} isAway
+   */
+  putAway(isAway) {
+    if (isAway === this.#isAway) return;
+    if (isAway) this.#shrink(0);
+    this.#isAway = isAway;
     this.say();
   }
 
@@ -70,12 +85,18 @@ export class ResultCard {
   /** Makes it brief, unless the focus is in it; it keeps the height, in CSS pixels, if it is known. */
   fold(height = 0) {
     if (!this.#whole || (document.activeElement !== this.node && this.node.contains(document.activeElement))) return;
+    this.#shrink(height);
+    this.say();
+  }
+
+  /** @param {number} height */
+  #shrink(height) {
+    if (!this.#whole) return;
     // A canvas may outlive its card for a while, and its pixels are large.
     this.#whole.stage.hide();
     this.#whole = null;
     this.node.classList.add('brief');
     if (height > 0) this.node.style.minHeight = `${height}px`;
-    this.say();
   }
 
   /** Gives the pixels of the canvases back. */
@@ -85,6 +106,7 @@ export class ResultCard {
   say() {
     const { reading } = this.#record;
     this.node.setAttribute('aria-label', `${numbered(reading.file, reading.frame)}: ${verdictOf(reading)}`);
+    if (this.#isAway) return fill(this.node, [why(reading)]);
     if (!this.#whole) return fill(this.node, brief(reading));
     const { stage: shown, facts, again } = this.#whole;
     shown.say();

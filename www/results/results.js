@@ -1,9 +1,13 @@
 // The list of results: readings in input order, their cards, and the pixels that are kept of them. Ten thousand slices must cost little
 // more than a hundred: cards far from the viewport are folded, and in a very long list there are none; their pixels are read again when they
 // come near.
+//
+// A study of more than a few slices is shown as a filmstrip (study/film.js) where the reader wants an overview. The cards of its slices are put
+// away then: each is one element, which says what the slice is and shows nothing.
 
 import { Packer } from '../reading/kept-file.js';
 import { packed } from '../study/coronal.js';
+import { Away } from './away.js';
 import { alike, forgetAlike, slim, slimPlace } from './alike.js';
 import { Groups } from './groups.js';
 import { ResultCard } from './result-card.js';
@@ -61,6 +65,7 @@ export class Results {
   #packer = new Packer();
   #expected = 0;               // records that are on their way
   #isMeasured = false;
+  #away = new Away();
   /** @type {Set<Listed>} The longest unused first. */
   #withPixels = new Set();
   /** @type {Set<Listed>} */
@@ -141,6 +146,7 @@ export class Results {
     this.#groups.add(record, after);
     if (!this.#isLong && !willBeLong) this.#unfold(record, count <= PAINTED);
     if (count === ALWAYS_WHOLE + 1) for (const { near, card } of this.records) if (!near) card?.fold();
+    this.#putAway(this.#away.joined(record, this.records));
     if (count > ALWAYS_THERE) this.#groups.thin();
     return record;
   }
@@ -165,6 +171,7 @@ export class Results {
     this.#groups.renew(record);
     if (near || focused || !this.#isLong) this.#unfold(record);
     if (focused) record.card?.focus();
+    this.#putAway(this.#away.joined(record, this.records));
   }
 
   /** Says every card again, in the language of now. */
@@ -190,16 +197,31 @@ export class Results {
    */
   filter(shown) {
     this.#shown = shown;
-    for (const { card, reading } of this.records) if (card) card.node.hidden = !shown(reading);
-    if (this.#isLong) this.#groups.arrange(this.records);
+    this.#show();
   }
+
+  /**
+   * Whether the slices of a study are left to its filmstrip, unless they are few.
+   *
+   * @param {boolean} isOverview
+   */
+  overview(isOverview) {
+    if (isOverview === this.#away.isOverview) return;
+    this.#away.isOverview = isOverview;
+    for (const record of this.records) record.card?.putAway(this.#away.has(record));
+    this.#show();
+    if (!this.#isLong) for (const record of this.records) this.#unfold(record);
+  }
+
+  /** Whether there is a card to be seen, for whoever looks for one. */
+  get hasCards() { return this.records.some((record) => !this.#away.has(record)); }
 
   /**
    * Whether the card of a record is among those that are shown.
    *
    * @param {SliceRecord} record
    */
-  shows(record) { return this.#shown(record.reading); }
+  shows(record) { return this.#shown(record.reading) && !this.#away.has(record); }
 
   /**
    * Scrolls to the card of a record, and gives it the focus.
@@ -220,6 +242,7 @@ export class Results {
     this.#isMeasured = false;
     this.records = [];
     this.#counts = none();
+    this.#away.clear();
     this.#withPixels.clear();
     this.#packer.forget();
     forgetAlike();
@@ -237,8 +260,10 @@ export class Results {
       this.records.push(record);
       this.#count(record, 1);
       if (record.pixels) this.#keep(record, record.pixels);
+      record.card?.putAway(this.#away.has(record));
       this.#groups.add(record);
       record.card?.say();
+      this.#putAway(this.#away.joined(record, this.records));
     }
     if (this.#isLong && !this.#isMeasured) this.#measure();
     for (const [at, record] of this.records.entries()) {
@@ -285,8 +310,21 @@ export class Results {
    * @param {SliceRecord} record
    * @param {1 | -1} by
    */
-  #count({ reading: { verdict } }, by) {
-    this.#counts[verdict] += by;
+  #count(record, by) {
+    this.#counts[record.reading.verdict] += by;
+    this.#away.count(record, by);
+  }
+
+  /** Others are shown than before. */
+  #show() {
+    if (this.#isLong) this.#groups.arrange(this.records);
+    else this.#groups.show(this.records);
+  }
+
+  /** @param {Listed[]} records That are left to a filmstrip from now on. */
+  #putAway(records) {
+    for (const record of records) record.card?.putAway(true);
+    this.#groups.show(records);
   }
 
   /**
@@ -296,6 +334,7 @@ export class Results {
    */
   #card(record) {
     record.card = new ResultCard(record, record.model, this.#on);
+    record.card.putAway(this.#away.has(record));
     return record.card;
   }
 
@@ -306,11 +345,11 @@ export class Results {
     const likely = { '--each': this.#groups.each };
     // The lowest, for a card is as high as its neighbour.
     for (const { card, reading } of this.records) {
-      if (!card) continue;
+      if (!card || card.node.hidden) continue;
       const name = reading.score === null ? '--other' : '--judged';
       likely[name] = Math.min(likely[name] ?? Infinity, card.node.offsetHeight);
     }
-    for (const [name, pixels] of Object.entries(likely)) if (pixels > 0) this.#list.style.setProperty(name, `${pixels}px`);
+    for (const [name, pixels] of Object.entries(likely)) if (pixels > 0 && pixels < Infinity) this.#list.style.setProperty(name, `${pixels}px`);
     this.#list.classList.add('long');
   }
 
@@ -332,6 +371,7 @@ export class Results {
    * @param {boolean} [isPainted]
    */
   #unfold(record, isPainted = true) {
+    if (this.#away.has(record)) return;
     record.card?.unfold(isPainted);
     if (record.pixels) this.#keep(record, record.pixels);
     else if (record.reading.source && !this.#fetching.has(record)) {

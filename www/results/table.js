@@ -2,7 +2,7 @@
 // table's elements and its order; knows no card.
 
 import { element } from '../common/dom.js';
-import { reason } from './reason.js';
+import { reason } from '../reading/reason.js';
 import { titleOf } from '../study/studies.js';
 import { verdictOf } from '../locales/classes.js';
 import { format, words } from '../locales/words.js';

@@ -1,5 +1,5 @@
-// The two views of the readings, cards and table, and what is chosen for both: which verdicts are shown, and the map over the pictures.
-// Owns these controls.
+// The views of the readings: an overview, in which the slices of a study are a filmstrip, all as cards, and the table; and what is chosen for
+// all of them: which verdicts are shown, and the map over the pictures. Owns these controls.
 
 import { element } from '../common/dom.js';
 import { byId } from '../common/page.js';
@@ -7,21 +7,34 @@ import { format, words } from '../locales/words.js';
 
 /** @type {('all' | Verdict)[]} */
 const CHOICES = ['all', 'positive', 'negative', 'uncertain', 'refused', 'error'];
-const VIEWS = ['cards', 'table'];
+const VIEWS = ['overview', 'cards', 'table'];
+const KEY = 'lungglass.view';
 
 export class Views {
   #results;
   #table;
+  #studies;
+  #view = 'overview';
   #filter = byId('filter', HTMLSelectElement);
 
   /**
    * @param {import('./results.js').Results} results
    * @param {import('./table.js').Table} table
+   * @param {import('../study/study-panel.js').StudyPanel} studies
+   * @param {{ recall: (key: string) => string | null, remember: (key: string, value: string) => void }} memory Between visits.
    */
-  constructor(results, table) {
+  constructor(results, table, studies, { recall, remember }) {
     this.#results = results;
     this.#table = table;
-    for (const view of VIEWS) byId(`view-${view}`).addEventListener('click', () => this.#show(view));
+    this.#studies = studies;
+    for (const view of VIEWS) {
+      byId(`view-${view}`).addEventListener('click', () => {
+        this.#show(view);
+        remember(KEY, view);
+      });
+    }
+    const before = recall(KEY);
+    if (before !== null && VIEWS.includes(before)) this.#show(before);
     byId('view-choice').addEventListener('keydown', (event) => this.#press(event));
     this.#filter.addEventListener('change', () => this.#filterBy(this.#filter.value));
     byId('map-shown').addEventListener('change', showMaps);
@@ -50,6 +63,7 @@ export class Views {
       const told = `${value === 'all' ? words.batch.all : words.verdict[value]} (${format.integer(counts[value])})`;
       if (option.textContent !== told) option.textContent = told;
     }
+    this.#sayView();
   }
 
   /**
@@ -65,23 +79,38 @@ export class Views {
 
   /** @param {string} view */
   #show(view) {
-    for (const name of VIEWS) {
-      const button = byId(`view-${name}`);
-      button.setAttribute('aria-pressed', String(name === view));
-      // One stop for the Tab key; arrow keys lead to the other.
-      button.tabIndex = name === view ? 0 : -1;
-    }
-    byId('cards').hidden = byId('overlay').hidden = view !== 'cards';
+    this.#view = view;
+    // Before the cards are looked at.
+    byId('cards').hidden = view === 'table';
+    this.#results.overview(view !== 'cards');
+    this.#studies.overview(view === 'overview');
     if (view === 'table') this.#table.show();
     else this.#table.hide();
+    this.#sayView();
+  }
+
+  /** Where no study has a filmstrip, the overview is the cards. */
+  #sayView() {
+    const { hasFilms } = this.#studies;
+    byId('view-overview').hidden = !hasFilms;
+    const pressed = this.#view === 'overview' && !hasFilms ? 'cards' : this.#view;
+    for (const name of VIEWS) {
+      const button = byId(`view-${name}`);
+      button.setAttribute('aria-pressed', String(name === pressed));
+      // One stop for the Tab key; arrow keys lead to the others.
+      button.tabIndex = name === pressed ? 0 : -1;
+    }
+    byId('overlay').hidden = this.#view === 'table' || !this.#results.hasCards;
   }
 
   /** @param {KeyboardEvent} event */
   #press(event) {
     if (!['ArrowLeft', 'ArrowRight', 'Home', 'End'].includes(event.key)) return;
-    const at = VIEWS.findIndex((view) => byId(`view-${view}`) === document.activeElement);
-    const to = event.key === 'Home' ? 0 : event.key === 'End' ? VIEWS.length - 1 : (at + 1) % VIEWS.length;
-    byId(`view-${VIEWS[to]}`).focus();
+    const buttons = VIEWS.map((view) => byId(`view-${view}`)).filter((button) => !button.hidden);
+    const at = buttons.findIndex((button) => button === document.activeElement);
+    const last = buttons.length - 1;
+    const ways = { ArrowRight: at === last ? 0 : at + 1, ArrowLeft: at === 0 ? last : at - 1, Home: 0, End: last };
+    buttons[ways[/** @type {keyof typeof ways} */ (event.key)]].focus();
     event.preventDefault();
   }
 
@@ -92,6 +121,7 @@ export class Views {
     const shown = ({ verdict: own }) => verdict === 'all' || own === verdict;
     this.#results.filter(shown);
     this.#table.filter(shown);
+    this.#studies.filter(shown);
   }
 }
 

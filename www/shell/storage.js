@@ -1,5 +1,5 @@
-// What the page remembers between visits: consent, the language and what dragging does in the viewer, nothing else. Storage can be denied;
-// then nothing is remembered.
+// What the page remembers between visits: consent, language, the view of the results and what dragging does in the viewer, nothing else.
+// Storage can be denied; then nothing is remembered.
 // A kiosk remembers nothing: who comes next is somebody else.
 
 import { kiosk } from './mode.js';

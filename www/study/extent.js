@@ -1,9 +1,17 @@
-// The extent of a study as a table: what share of the lungs' volume is opaque, by part and by kind. Knows one study and no other element.
+// The extent of a study as a table: how large the lungs are and what share of them is opaque, by part and by kind. Knows one study and no
+// other element.
 
 import { element } from '../common/dom.js';
 import { format, words } from '../locales/words.js';
 
-const PARTS = /** @type {const} */ (['lungs', 'right', 'left', 'upper', 'middle', 'lower']);
+export const PARTS = /** @type {const} */ (['lungs', 'right', 'left', 'upper', 'middle', 'lower']);
+
+/**
+ * How large a part is, in small letters; null where it is not known.
+ *
+ * @param {LungPart} part
+ */
+export const volumeOf = ({ volume_ml: volume }) => (volume === null ? null : element('span.volume', format.ml(volume)));
 
 /**
  * The table, and below it what it takes for granted.
@@ -16,7 +24,7 @@ export function extentTable({ kind, order }, extent) {
   const rows = PARTS.flatMap((name) => {
     const found = extent[name];
     if (!found) return [];
-    const head = element('th', parts[name]);
+    const head = element('th', parts[name], ' ', volumeOf(found));
     head.scope = 'row';
     const bar = element('span.share');
     bar.style.setProperty('--share', String(Math.min(1, found.share)));

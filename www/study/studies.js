@@ -122,7 +122,7 @@ function nameOf({ differs }) {
 }
 
 /**
- * Its sentences: its score, how many slices are positive and where the highest is, how opaque the lungs are, and what was set aside.
+ * Its sentences: its score, how many slices are positive and where the highest is, how opaque and how large the lungs are, and what was set aside.
  *
  * @param {Study} study
  */
@@ -134,6 +134,7 @@ export function sentencesOf({ counts, highest, opacity, stacks, repeats, set_asi
     highest ? words.batch.share(positive, judged, uncertain) : words.batch.noneJudged(slices),
     highest ? words.batch.highest(highest.score, highest.slice) : null,
     opacity && (extent ? words.study.opacity(opacity) : words.batch.opacity(opacity)),
+    extent && extent.lungs.volume_ml !== null ? words.study.volume(extent.lungs.volume_ml, extent.right?.volume_ml ?? null, extent.left?.volume_ml ?? null) : null,
     refused + unreadable > 0 ? words.batch.aside(refused, unreadable) : null,
     without > 0 ? words.study.withoutLungs(without) : null,
     stacks.length > 1 && read ? words.study.stackRead(nameOf(stacks[read - 1])) : null,

@@ -1,10 +1,13 @@
-// The study summaries on the page: a fold for each study of two slices or more. Owns their elements; knows no table and no card.
+// The study summaries on the page: a fold for each study of two slices or more, with its filmstrip where the reader wants an overview. Owns
+// their elements; knows no table and no card.
 
 import { element } from '../common/dom.js';
 import { paintMap } from '../common/heatmap.js';
 import { paintPicture } from '../common/picture.js';
+import { Beside, keyOf } from './beside.js';
 import { coronal } from './coronal.js';
 import { extentTable } from './extent.js';
+import { Film } from './film.js';
 import { keySlices } from './key-slices.js';
 import { profile, told } from './profile.js';
 import { MAX_BARS } from './score-chart.js';
@@ -19,9 +22,9 @@ const OPEN = 2;
 
 /**
  * `told`: what it says now. `at`: the slice that the profile is at, once a person has moved it. `keys`: the canvases of its key slices that
- * are not painted yet.
+ * are not painted yet. `film`: null for pictures that nothing holds together, which are cards.
  *
- * @typedef {{ node: HTMLDetailsElement, summary: HTMLElement, body: HTMLElement, told: string, at: SliceRecord | null, keys: Key[] }} Fold
+ * @typedef {{ node: HTMLDetailsElement, summary: HTMLElement, body: HTMLElement, told: string, at: SliceRecord | null, keys: Key[], film: Film | null, study: Study }} Fold
  */
 
 /** @typedef {{ record: SliceRecord, below: HTMLCanvasElement, above: HTMLCanvasElement }} Key */
@@ -38,6 +41,10 @@ export class StudyPanel {
   #on;
   /** @type {Map<string, Fold>} By kind and ordinal, so that a fold stays as a person left it. */
   #folds = new Map();
+  #beside = new Beside(() => this.#arrange());
+  #isOverview = true;
+  /** @type {(reading: Reading) => boolean} */
+  #shown = () => true;
 
   /**
    * @param {HTMLElement} section
@@ -48,6 +55,30 @@ export class StudyPanel {
     this.#section = section;
     this.#list = list;
     this.#on = on;
+    list.after(this.#beside.node);
+  }
+
+  /** Whether there is a study that a filmstrip shows. */
+  get hasFilms() { return [...this.#folds.values()].some(({ film }) => film !== null); }
+
+  /**
+   * Whether filmstrips are shown.
+   *
+   * @param {boolean} isOverview
+   */
+  overview(isOverview) {
+    this.#isOverview = isOverview;
+    this.#showFilms();
+  }
+
+  /**
+   * Filmstrips show the slices of which `shown(reading)` holds.
+   *
+   * @param {(reading: Reading) => boolean} shown
+   */
+  filter(shown) {
+    this.#shown = shown;
+    this.#showFilms();
   }
 
   /**
@@ -60,8 +91,9 @@ export class StudyPanel {
     /** @type {Map<string, Fold>} */
     const shown = new Map();
     for (const [at, study] of several.entries()) {
-      const key = `${study.kind} ${study.ordinal}`;
-      const fold = this.#folds.get(key) ?? this.#make(at < OPEN);
+      const key = keyOf(study);
+      const fold = this.#folds.get(key) ?? this.#make(study, at < OPEN);
+      fold.study = study;
       shown.set(key, fold);
       this.#fill(fold, study, model);
       this.#paint(fold);
@@ -69,21 +101,46 @@ export class StudyPanel {
     this.#folds = shown;
     const nodes = [...shown.values()].map(({ node }) => node);
     if (nodes.length !== this.#list.children.length || nodes.some((node, at) => node !== this.#list.children[at])) this.#list.replaceChildren(...nodes);
+    this.#beside.show(several);
+    this.#arrange();
+    this.#showFilms();
+  }
+
+  /** Shows two studies alone if a person has chosen two, else all. */
+  #arrange() {
+    const { chosen } = this.#beside;
+    for (const [key, { node }] of this.#folds) {
+      node.hidden = chosen !== null && !chosen.includes(key);
+      if (chosen?.includes(key)) node.open = true;
+    }
+  }
+
+  #showFilms() {
+    for (const { film, study, node } of this.#folds.values()) {
+      if (!film) continue;
+      film.node.hidden = !this.#isOverview;
+      if (this.#isOverview && node.open) film.show(study, this.#shown);
+    }
   }
 
   /**
+   * @param {Study} study
    * @param {boolean} open
    * @returns {Fold}
    */
-  #make(open) {
+  #make(study, open) {
     const summary = element('summary');
     const body = element('div.study-body');
     const node = element('details.study', summary, body);
     node.open = open;
     node.dataset.testid = 'study';
     /** @type {Fold} */
-    const fold = { node, summary, body, told: '', at: null, keys: [] };
-    node.addEventListener('toggle', () => this.#paint(fold));
+    const fold = { node, summary, body, told: '', at: null, keys: [], film: study.kind === 'pictures' ? null : new Film(this.#on), study };
+    if (fold.film) body.append(fold.film.node);
+    node.addEventListener('toggle', () => {
+      this.#paint(fold);
+      this.#showFilms();
+    });
     return fold;
   }
 
@@ -102,21 +159,31 @@ export class StudyPanel {
     node.dataset.score = String(study.score ?? '');
     node.dataset.verdict = study.verdict;
     summary.replaceChildren(element('h3', titleOf(study)), ' ', element('span.help', words.batch.slices(study.counts.slices)));
-    const stops = () => [...body.querySelectorAll(/** @type {'button'} */ ('button, .profile'))];
+    const stops = () => [...body.querySelectorAll(/** @type {'button'} */ ('button, .profile'))].filter((stop) => !stop.closest('.film'));
     const focused = stops().findIndex((stop) => stop === document.activeElement);
     const front = study.extent ? coronal(study) : null;
     if (front) front.addEventListener('click', ({ offsetY }) => this.#on.onOpen(study.records[Math.floor(offsetY / front.clientHeight * study.records.length)]));
     const [first, ...others] = sentencesOf(study);
-    body.replaceChildren(
+    const above = [
       element('p', study.score === null ? first : element('strong', first), ` ${others.join(' ')}`),
       ...(study.counts.slices <= MAX_BARS ? [this.#profile(fold, study, model)] : []),
+    ];
+    const below = [
       ...(front ? [element('div.study-extent',
         element('figure', element('div.front', element('span', words.study.right), front, element('span', words.study.left)), element('figcaption', words.study.front)),
         extentTable(study, /** @type {Extent} */ (study.extent)))] : []),
       ...this.#keys(fold, study),
       ...(study.ranked.length > 0 ? [element('h4', words.batch.highestSlices), this.#highest(study)] : []),
       element('p.help', words.batch.unvalidated),
-    );
+    ];
+    if (!fold.film) body.replaceChildren(...above, ...below);
+    else {
+      // The filmstrip is not taken out meanwhile: it would lose its place and the focus.
+      const { node: strip } = fold.film;
+      for (const part of [...body.children]) if (part !== strip) part.remove();
+      strip.before(...above);
+      strip.after(...below);
+    }
     stops()[focused]?.focus();
   }
 

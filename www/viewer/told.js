@@ -4,7 +4,7 @@
 import { element, fill, inEnglish, plain, terms } from '../common/dom.js';
 import { byId } from '../common/page.js';
 import { means } from '../results/means.js';
-import { reason } from '../results/reason.js';
+import { reason } from '../reading/reason.js';
 import { score, verdict } from '../results/result-card.js';
 import { pointOf, verdictOf } from '../locales/classes.js';
 import { format, words } from '../locales/words.js';
