@@ -156,6 +156,7 @@ test('what is seen and pressed of a frame is named with its number', async () =>
   await visit.choose([path]);
   await visit.results(70);
   await visit.page.click(id('view-cards'));
+  await visit.page.waitForFunction((opener) => document.querySelectorAll(opener).length > 1, {}, id('open-viewer'));
   const labels = (what) => visit.page.$$eval(`${id('result')} ${what}`, (nodes) => nodes.map((node) => node.getAttribute('aria-label')));
   const near = await labels(id('open-viewer'));
   assert.deepEqual(near.slice(0, 2), ['Enlarge: named-frames.dcm · frame 0', 'Enlarge: named-frames.dcm · frame 1']);
