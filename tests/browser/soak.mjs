@@ -3,7 +3,8 @@
 //
 //     node soak.mjs SLICES [FILE]
 //
-// SLICES in batches of 1,000; FILE gets all figures as JSON. LUNGGLASS_PAGE and CHROMIUM as in visit.mjs. The memory of the browser's
+// SLICES in batches of 1,000; FILE gets all figures as JSON. LUNGGLASS_SOAK_FILE names a file to take for all slices, such as one that is refused
+// without a pass of the network: what the page keeps of a result is known in minutes then. LUNGGLASS_PAGE and CHROMIUM as in visit.mjs. The memory of the browser's
 // processes is read from /proc: elsewhere only the page's own heap is told.
 
 import { link, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
@@ -21,7 +22,9 @@ if (!Number.isInteger(slices) || slices < BATCH || slices % BATCH !== 0) throw n
 
 // Seven slices that are judged, two that are refused, one that is broken, again and again; of one frame each.
 const all = (await cases()).filter(({ input }) => !/multi|zip/.test(input));
-const kinds = [...all.filter(isJudged).slice(0, 7), ...all.filter(isRefused).slice(0, 2), ...all.filter(isError).slice(0, 1)];
+const one = process.env.LUNGGLASS_SOAK_FILE;
+const kinds = one ? Array(10).fill({ input: one, verdicts: ['positive', 'negative', 'uncertain', 'refused', 'error'] })
+  : [...all.filter(isJudged).slice(0, 7), ...all.filter(isRefused).slice(0, 2), ...all.filter(isError).slice(0, 1)];
 if (kinds.length !== 10) throw new Error(`there are ${kinds.length} cases to take, and not 10`);
 
 const folder = await mkdtemp(join(tmpdir(), 'lungglass-soak-'));
@@ -101,6 +104,7 @@ async function memory(visit, session, host) {
   await session.send('Memory.simulatePressureNotification', { level: 'critical' });
   await new Promise((resolve) => { setTimeout(resolve, 8000); });
   await session.send('HeapProfiler.collectGarbage');
+  for (const worker of visit.page.workers()) await worker.client.send('HeapProfiler.collectGarbage').catch(() => {});
   await session.send('Performance.enable');
   const { metrics } = await session.send('Performance.getMetrics');
   const metric = (name) => metrics.find((one) => one.name === name).value;
