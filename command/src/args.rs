@@ -28,6 +28,8 @@ pub enum Command {
     Validate(Validate),
     /// Test the network on slices of your own, and find an operating point with a guarantee for them
     Accept(Accept),
+    /// Write temperature and thresholds anew into a copy of a model.toml, from a validation split
+    Recalibrate(Recalibrate),
     /// Put the shards of a validation together
     Merge(Merge),
     /// Say how far two validations of the same slices are apart
@@ -150,7 +152,7 @@ pub struct Classify {
 
 #[derive(Args)]
 pub struct Validate {
-    /// CSV with the columns path,label,split,group (label 1 = COVID-19; paths relative to it or absolute)
+    /// CSV with the columns path,label,split,group (label 1 = positive, such as COVID-19; paths relative to it or absolute)
     #[arg(long, value_name = "CSV", required_unless_present = "covid_ct")]
     pub manifest: Option<PathBuf>,
     /// A clone of COVID-CT with its archives unpacked: Images-processed/CT_COVID, Data-split/COVID/testCT_COVID.txt, ...
@@ -159,8 +161,9 @@ pub struct Validate {
     /// Only the rows of this split (COVID-CT: train, val or test)
     #[arg(long, value_name = "NAME")]
     pub split: Option<String>,
-    /// What a row of the report is: a slice, or a study, which is all rows of one group, or one row that names a folder or a volume
-    #[arg(long, value_enum, default_value_t = Unit::Slice, conflicts_with_all = ["covid_ct", "shard", "resume", "thumbnails"])]
+    /// What a row of the report is: a slice; a group, by the mean of its slices; or a study, which is all rows of one group, or one row that
+    /// names a folder or a volume
+    #[arg(long, value_enum, default_value_t = Unit::Slice)]
     pub unit: Unit,
     /// Only every N-th row, from the I-th on; `merge` puts the shards together
     #[arg(long, value_name = "I/N")]
@@ -177,6 +180,9 @@ pub struct Validate {
     /// Decisions at this score too; may be given more than once
     #[arg(long = "threshold", value_name = "SCORE", value_parser = share)]
     pub thresholds: Vec<f64>,
+    /// The sensitivity where the specificity is at least this, such as 0.9; may be given more than once
+    #[arg(long = "at-specificity", value_name = "SHARE", value_parser = inner_share)]
+    pub specificities: Vec<f64>,
     /// Measures for each value of this column of the manifest too; may be given more than once
     #[arg(long = "subgroup", value_name = "COLUMN", requires = "manifest")]
     pub subgroups: Vec<String>,
@@ -199,6 +205,7 @@ pub struct Validate {
 pub enum Unit {
     #[default]
     Slice,
+    Group,
     Study,
 }
 
@@ -207,7 +214,17 @@ impl Unit {
     pub fn plural(self) -> &'static str {
         match self {
             Unit::Slice => "slices",
+            Unit::Group => "groups",
             Unit::Study => "studies",
+        }
+    }
+
+    /// One of them.
+    pub fn word(self) -> &'static str {
+        match self {
+            Unit::Slice => "slice",
+            Unit::Group => "group",
+            Unit::Study => "study",
         }
     }
 }
@@ -266,6 +283,9 @@ pub struct Merge {
     /// Decisions at this score too; may be given more than once
     #[arg(long = "threshold", value_name = "SCORE", value_parser = share)]
     pub thresholds: Vec<f64>,
+    /// The sensitivity where the specificity is at least this, such as 0.9; may be given more than once
+    #[arg(long = "at-specificity", value_name = "SHARE", value_parser = inner_share)]
+    pub specificities: Vec<f64>,
     /// Measures for each value of this column too, which the shards were validated with; may be given more than once
     #[arg(long = "subgroup", value_name = "COLUMN")]
     pub subgroups: Vec<String>,
@@ -286,6 +306,42 @@ pub struct Compare {
     /// Two networks instead of two runtimes: say which is better, and how sure that is; needs the metrics.json beside each
     #[arg(long, conflicts_with = "bound")]
     pub models: bool,
+    /// One JSON object of everything
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Args)]
+pub struct Recalibrate {
+    /// The predictions.csv that `validate` wrote of the validation split
+    #[arg(long, value_name = "CSV", required_unless_present = "manifest", conflicts_with = "manifest")]
+    pub predictions: Option<PathBuf>,
+    /// A manifest as for `validate`, whose slices are read first
+    #[arg(long, value_name = "CSV")]
+    pub manifest: Option<PathBuf>,
+    /// Only the rows of this split
+    #[arg(long, value_name = "NAME")]
+    pub split: Option<String>,
+    /// The column that says where a slice is from: each hospital weighs alike (in predictions.csv by `validate --subgroup COLUMN`)
+    #[arg(long, value_name = "COLUMN")]
+    pub hospital: Option<String>,
+    /// Of a network that tells several classes, write only the threshold and band of this one; the temperature stays
+    #[arg(long, value_name = "ID")]
+    pub class: Option<String>,
+    /// Leave the temperature, so that scores stay as they are
+    #[arg(long)]
+    pub keep_temperature: bool,
+    /// Choose on a split named test, whose figures are worth nothing afterwards
+    #[arg(long)]
+    pub on_test: bool,
+    /// The model.toml to write, which must not be there yet
+    #[arg(short = 'o', long, value_name = "FILE")]
+    pub out: PathBuf,
+    /// Slices that a GPU reads at once
+    #[arg(long, value_name = "N", default_value_t = 16, value_parser = up_to(1024))]
+    pub batch: usize,
+    #[command(flatten)]
+    pub network: Network,
 }
 
 #[derive(Args)]

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fmt::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use lungglass::classifier::Classifier;
@@ -14,8 +14,9 @@ use serde::Serialize;
 use crate::args::{Unit, Validate};
 use crate::failure::{Failure, Outcome, failed};
 use crate::manifest::Manifest;
-use crate::metrics::{self, Answer, Case, Interval};
-use crate::report::{Estimate, escaped, head};
+use crate::metrics::{self, Answer, Case};
+use crate::missing::Missing;
+use crate::report::{Estimate, FEW, escaped, head};
 use crate::tell::{self, plain, tell};
 use crate::{output, reading};
 
@@ -23,13 +24,19 @@ use crate::{output, reading};
 const OTHERWISE: [&str; 2] = ["refused", "error"];
 
 /// A row of the manifest and what became of it.
-struct Row {
-    path: String,
-    split: String,
-    group: String,
+pub struct Row {
+    pub path: String,
+    pub split: String,
+    pub group: String,
     /// Which class it is.
-    label: usize,
+    pub label: usize,
     reading: Reading,
+}
+
+impl Row {
+    pub fn is_unreadable(&self) -> bool {
+        self.reading.error.is_some()
+    }
 }
 
 /// metrics.json.
@@ -41,6 +48,8 @@ struct Report {
     model: ModelName,
     device: &'static str,
     images_per_second: f64,
+    /// What ought to be known before the figures are used.
+    warnings: Vec<String>,
     /// The share whose class is the one that the network names; refused and unreadable slices are wrong.
     accuracy: Estimate,
     /// The mean of the classes' areas.
@@ -75,9 +84,15 @@ pub fn run(arguments: &Validate, classifier: &Classifier) -> Result<Outcome, Fai
         )));
     }
     let start = Instant::now();
-    let rows = read(arguments, classifier)?;
+    let Some(manifest) = &arguments.manifest else {
+        return Err(Failure(
+            "a network of several classes is judged by a --manifest whose labels are their ids".into(),
+        ));
+    };
+    let rows = read(manifest, arguments.split.as_deref(), classifier)?;
     let rate = rows.len() as f64 / start.elapsed().as_secs_f64();
     let report = measure(&rows, classifier, rate);
+    report.warnings.iter().for_each(|warning| tell!("warning: {warning}"));
     write(arguments, classifier, &rows, &report)?;
     let Estimate { value, .. } = &report.macro_auc;
     let told = value.map_or("none".to_string(), |auc| format!("{auc:.3}"));
@@ -102,6 +117,7 @@ fn without_meaning(arguments: &Validate) -> Option<&'static str> {
         ("--shard", arguments.shard.is_some()),
         ("--resume", arguments.resume),
         ("--threshold", !arguments.thresholds.is_empty()),
+        ("--at-specificity", !arguments.specificities.is_empty()),
         ("--subgroup", !arguments.subgroups.is_empty()),
         ("--thumbnails", arguments.thumbnails),
         ("--unit", arguments.unit != Unit::Slice),
@@ -109,12 +125,12 @@ fn without_meaning(arguments: &Validate) -> Option<&'static str> {
     options.into_iter().find_map(|(name, is_given)| is_given.then_some(name))
 }
 
-fn read(arguments: &Validate, classifier: &Classifier) -> Result<Vec<Row>, Failure> {
-    let Some(path) = &arguments.manifest else {
-        return Err(Failure(
-            "a network of several classes is judged by a --manifest whose labels are their ids".into(),
-        ));
-    };
+/// Reads the slices of a manifest whose labels are the ids of classes, of one split or of all.
+///
+/// # Errors
+/// A failure that names what is wrong with the manifest.
+pub fn read(path: &Path, split: Option<&str>, classifier: &Classifier) -> Result<Vec<Row>, Failure> {
+    let wanted_split = split;
     let classes = &classifier.model.classes;
     let ids: Vec<&str> = classes.iter().map(|class| &class.id[..]).collect();
     let mut manifest = Manifest::open(path, &["path", "label"], &["split", "group"])?;
@@ -122,7 +138,7 @@ fn read(arguments: &Validate, classifier: &Classifier) -> Result<Vec<Row>, Failu
     while let Some(row) = manifest.next_row() {
         let row = row?;
         let [path, label, split, group] = [0, 1, 2, 3].map(|at| row.value(at).to_string());
-        if arguments.split.as_ref().is_some_and(|wanted| *wanted != split) {
+        if wanted_split.is_some_and(|wanted| wanted != split) {
             continue;
         }
         let Some(label) = ids.iter().position(|id| *id == label) else {
@@ -138,6 +154,9 @@ fn read(arguments: &Validate, classifier: &Classifier) -> Result<Vec<Row>, Failu
     if wanted.is_empty() {
         return Err(Failure(format!("{}: there are no rows", path.display())));
     }
+    let mut missing = Missing::default();
+    wanted.iter().for_each(|(path, .., file)| missing.look(path, file));
+    missing.tell(path);
     let read = |(path, label, split, group, file): (String, usize, String, String, PathBuf)| {
         let reading = reading::open(&file)
             .map(|image| classifier.read(&image, 0, &path))
@@ -150,7 +169,7 @@ fn read(arguments: &Validate, classifier: &Classifier) -> Result<Vec<Row>, Failu
 }
 
 /// The scores of a row; nothing where it was not judged.
-fn scores(row: &Row) -> &[ClassScore] {
+pub fn scores(row: &Row) -> &[ClassScore] {
     row.reading.classes.as_ref().map_or(&[], |ClassScores(scores)| scores)
 }
 
@@ -183,30 +202,33 @@ fn measure(rows: &[Row], classifier: &Classifier, images_per_second: f64) -> Rep
     };
     let mut counts = vec![vec![0; classes.len() + OTHERWISE.len()]; classes.len()];
     rows.iter().for_each(|row| counts[row.label][named(row)] += 1);
-    let right = rows.iter().filter(|row| named(row) == row.label).count();
-    let estimate = |value: Option<f64>, Interval { ends, method }: Interval| Estimate { value, ci95: ends, method };
-    let share = |right: usize, all: usize| Estimate {
-        value: (all > 0).then(|| right as f64 / all as f64),
-        ci95: metrics::wilson(right, all),
-        method: "Wilson, slices taken as independent".to_string(),
+    // The share of the rows of a kind that are right, over groups as the areas are.
+    let share = |is_meant: &dyn Fn(&Row) -> bool, is_right: &dyn Fn(&Row) -> bool| {
+        let meant = rows.iter().zip(&groups).filter(|(row, _)| is_meant(row));
+        let members: Vec<(usize, bool)> = meant.map(|(row, group)| (*group, is_right(row))).collect();
+        let (value, interval) = metrics::share(&members);
+        Estimate::new(value, interval)
     };
     let report = |(at, class): (usize, &Class)| {
-        let n = counts[at].iter().sum();
-        let others = rows.len() - n;
         // What was not judged was not told from the class either.
-        let taken = |label: usize| counts[label][at] + counts[label][classes.len()..].iter().sum::<usize>();
-        let wrong: usize = (0..classes.len()).filter(|label| *label != at).map(taken).sum();
+        let is_other = |row: &Row| !(named(row) == at || named(row) >= classes.len());
         let auc = metrics::Ranked::new(&cases[at], 0.5).auc(&vec![1.0; rows.len()]);
         ClassReport {
             id: class.id.clone(),
-            n,
-            auc: estimate(auc, metrics::intervals(&cases[at], 0.5).auc),
-            sensitivity: share(counts[at][at], n),
-            specificity: share(others - wrong, others),
+            n: counts[at].iter().sum(),
+            auc: Estimate::new(auc, metrics::intervals(&cases[at], 0.5).auc),
+            sensitivity: share(&|row| row.label == at, &|row| named(row) == at),
+            specificity: share(&|row| row.label != at, &is_other),
         }
     };
     let ids: Vec<String> = classes.iter().map(|class| class.id.clone()).collect();
     let (mean, interval) = metrics::mean_auc(&cases);
+    let few = |(class, counts): (&Class, &Vec<usize>)| {
+        let n: usize = counts.iter().sum();
+        let text = "with fewer than ten, what is said of them says little of others";
+        (n < FEW).then(|| format!("only {n} of {} slices are of the class {}: {text}", rows.len(), class.id))
+    };
+    let warnings = classes.iter().zip(&counts).filter_map(few).collect();
     Report {
         n: rows.len(),
         groups: groups.iter().max().map_or(0, |most| most + 1),
@@ -214,8 +236,9 @@ fn measure(rows: &[Row], classifier: &Classifier, images_per_second: f64) -> Rep
         model: (&classifier.model).into(),
         device: classifier.device,
         images_per_second,
-        accuracy: share(right, rows.len()),
-        macro_auc: estimate(mean, interval),
+        warnings,
+        accuracy: share(&|_| true, &|row| named(row) == row.label),
+        macro_auc: Estimate::new(mean, interval),
         classes: classes.iter().enumerate().map(report).collect(),
         confusion: Confusion {
             columns: ids.iter().cloned().chain(OTHERWISE.map(String::from)).collect(),
@@ -263,17 +286,21 @@ fn html(report: &Report) -> String {
         let interval = estimate.ci95.map_or(estimate.method.clone(), |[lo, hi]| format!("{lo:.3} to {hi:.3}"));
         format!("<td class=\"number\">{value}</td><td>{}</td>", escaped(&interval))
     };
-    let Report { n, groups, coverage, model, accuracy, macro_auc, classes, confusion, .. } = report;
+    let Report { n, groups, coverage, model, warnings, accuracy, macro_auc, classes, confusion, .. } = report;
     let mut page = head(&format!("Validation of {} {}", model.name, model.version), "");
     let _ = write!(
         page,
         "<p>{n} slices of {groups} groups; {:.1} % were judged. Refused and unreadable slices count as wrong. \
          For research and education. Not a medical device.</p>\n\
-         <table><tr><th>measure</th><th>value</th><th>95 % interval</th></tr>\n\
+         {}<table><tr><th>measure</th><th>value</th><th>95 % interval</th></tr>\n\
          <tr><td>accuracy</td>{}</tr>\n<tr><td>mean AUC of the classes</td>{}</tr></table>\n\
          <h2>Each class against all others</h2>\n<table><tr><th>class</th><th>slices</th><th>AUC</th><th></th>\
          <th>sensitivity</th><th></th><th>specificity</th><th></th></tr>\n",
         100.0 * coverage,
+        warnings
+            .iter()
+            .map(|text| format!("<p><strong>Warning: {}.</strong></p>\n", escaped(text)))
+            .collect::<String>(),
         shown(accuracy),
         shown(macro_auc)
     );

@@ -74,6 +74,26 @@ pub fn shown(path: &Path) -> String {
 #[cfg(unix)]
 const PATIENCE: Duration = Duration::from_secs(20);
 
+/// Refuses a folder where a file is asked for, and names a file of this kind in it, such as `csv`.
+///
+/// # Errors
+/// What to do.
+pub fn is_no_folder(path: &Path, kind: &str) -> io::Result<()> {
+    if !path.is_dir() {
+        return Ok(());
+    }
+    let entries = fs::read_dir(path)?.filter_map(|entry| Some(entry.ok()?.path()));
+    let mut files: Vec<PathBuf> =
+        entries.filter(|path| path.extension().is_some_and(|end| end.eq_ignore_ascii_case(kind))).collect();
+    files.sort();
+    let advice = match files.as_slice() {
+        [] => format!("give it a file (.{kind}); none lies in this folder"),
+        [file] => format!("give it the file in it, {}", shown(file)),
+        [file, ..] => format!("give it one of the {} .{kind} files in it, such as {}", files.len(), shown(file)),
+    };
+    Err(io::Error::new(io::ErrorKind::IsADirectory, format!("it is a folder: {advice}")))
+}
+
 /// Refuses what is no file: a pipe, a socket or a device might never end, or wait for a program that never comes. A folder is refused
 /// by whoever reads it.
 pub fn is_file(path: &Path) -> io::Result<()> {

@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 use crate::args::{Shard, Validate};
 use crate::failure::{Failure, failed};
 use crate::manifest::{Manifest, Row};
+use crate::missing::Missing;
 use crate::tell::plain;
 
 /// One labelled slice, not yet read.
@@ -172,6 +173,22 @@ impl Selection {
         }))
     }
 
+    /// Says which of the files are not there.
+    ///
+    /// # Errors
+    /// Those of [`Selection::slices`].
+    pub fn tell_missing(&self) -> Result<(), Failure> {
+        let mut missing = Missing::default();
+        for slice in self.slices()? {
+            let (_, slice) = slice?;
+            missing.look(&slice.path, &slice.file);
+        }
+        match &self.source {
+            Source::Manifest { path, .. } | Source::Listed(path, _) => missing.tell(path),
+        }
+        Ok(())
+    }
+
     /// Where the file of a slice is.
     pub fn file(&self, path: &str) -> PathBuf {
         match &self.source {
@@ -259,7 +276,7 @@ fn labelled(row: &Row, subgroups: usize) -> Result<Labelled, Failure> {
         // Programs that hold labels as numbers write them with a point.
         "1" | "1.0" => 1,
         "0" | "0.0" => 0,
-        other => return Err(row.failure(&format!("the label is \"{}\"; it must be 1 (COVID-19) or 0", plain(other)))),
+        other => return Err(row.failure(&format!("the label is \"{}\"; it must be 1 (positive) or 0", plain(other)))),
     };
     Ok(Labelled {
         path: path.to_string(),

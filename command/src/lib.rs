@@ -11,13 +11,16 @@ mod classify;
 mod compare;
 mod day;
 mod doctor;
+mod earlier;
 mod failure;
 mod folder;
+mod groups;
 mod inputs;
 mod labelled;
 mod manifest;
 mod merge;
 mod metrics;
+mod missing;
 mod network;
 mod objects;
 mod output;
@@ -26,6 +29,7 @@ mod partial;
 mod predictions;
 mod preprocess;
 mod reading;
+mod recalibrate;
 mod report;
 mod serve;
 mod studies;
@@ -48,6 +52,7 @@ pub fn run() -> ExitCode {
         Ok(Command::Classify(arguments)) => classify::run(&arguments),
         Ok(Command::Validate(arguments)) => validate::run(&arguments),
         Ok(Command::Accept(arguments)) => accept::run(&arguments),
+        Ok(Command::Recalibrate(arguments)) => recalibrate::run(&arguments),
         Ok(Command::Merge(arguments)) => merge::run(&arguments),
         Ok(Command::Compare(arguments)) => compare::run(&arguments),
         Ok(Command::Watch(arguments)) => watch::run(&arguments),

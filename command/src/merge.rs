@@ -8,6 +8,7 @@ use lungglass::reading::ModelName;
 use serde::Deserialize;
 
 use crate::args::{Merge, Shard, Unit};
+use crate::earlier;
 use crate::failure::{Failure, Outcome, failed};
 use crate::output::Lock;
 use crate::predictions::{self, Each, Prediction, Rows};
@@ -64,15 +65,26 @@ pub fn run(arguments: &Merge) -> Result<Outcome, Failure> {
         let (folder, unit) = (other.folder.display(), other.run.unit.plural());
         return Err(Failure(format!("{folder}: its rows are {unit}, and those before are not")));
     }
+    if let Some(part) = parts.iter().find(|part| part.run.unit == Unit::Group) {
+        let folder = part.folder.display();
+        return Err(Failure(format!(
+            "{folder}: its rows are groups, whose slices are not in it; validate the whole manifest with --unit group instead"
+        )));
+    }
     let run = of_all(&parts);
     let (rows, values) = in_order(parts)?;
     let mut seen = HashSet::new();
     if let Some(twice) = rows.iter().find(|row| !seen.insert(&row.path)) {
         return Err(Failure(format!("{} is in more than one shard", twice.path)));
     }
-    let wishes =
-        Wishes { thresholds: arguments.thresholds.clone(), subgroups: arguments.subgroups.clone(), pictures: None };
+    let wishes = Wishes {
+        thresholds: arguments.thresholds.clone(),
+        specificities: arguments.specificities.clone(),
+        subgroups: arguments.subgroups.clone(),
+        ..Wishes::default()
+    };
     let _lock = Lock::take(&arguments.out)?;
+    earlier::tell(&arguments.out);
     report::write(run, &Merged { rows, values }, &wishes, &arguments.out)
 }
 
@@ -97,6 +109,10 @@ fn is_same(one: &Path, other: &Path) -> bool {
 }
 
 fn part<'a>(folder: &'a Path, subgroups: &[String]) -> Result<Part<'a>, Failure> {
+    if folder.is_file() {
+        let (file, of) = (folder.display(), folder.parent().unwrap_or(folder).display());
+        return Err(Failure(format!("{file}: it is a file; name the folder that `validate` wrote, {of}")));
+    }
     let path = folder.join("metrics.json");
     let text = fs::read(&path).map_err(failed(path.display()))?;
     let run: Run = serde_json::from_slice(&text).map_err(|error| Failure(format!("{}: {error}", path.display())))?;

@@ -64,13 +64,28 @@ pub fn choose(path: Option<&Path>) -> Result<Chosen, Failure> {
     }
 }
 
+/// The text of the model.toml of a folder, of the one beside an ONNX file, or of the built-in network, with its name.
+///
+/// # Errors
+/// A failure that names the file, and one for a packed model.
+pub fn settings_of(path: Option<&Path>) -> Result<(String, String), Failure> {
+    let Some(path) = path else { return Ok(("the built-in model.toml".to_string(), SETTINGS.to_string())) };
+    let file = if path.is_dir() { path.join("model.toml") } else { path.with_file_name("model.toml") };
+    if path.is_file() && path.extension().is_none_or(|end| end != "onnx") {
+        let text = "what is packed keeps its settings: name the folder that it was packed from";
+        return Err(Failure(format!("{}: {text}", path.display())));
+    }
+    let text = fs::read_to_string(&file).map_err(failed(file.display()))?;
+    Ok((file.display().to_string(), text))
+}
+
 /// The classifier with the operating point of a site, if a file of one is named. What must be said beside its readings is said.
 ///
 /// # Errors
 /// A failure that names the file: it cannot be read, was changed, or is for another network.
 pub fn at_operating_point(mut classifier: Classifier, file: Option<&Path>) -> Result<Classifier, Failure> {
     let Some(path) = file else { return Ok(classifier) };
-    inputs::is_file(path).map_err(failed(path.display()))?;
+    inputs::is_file(path).and_then(|()| inputs::is_no_folder(path, "toml")).map_err(failed(path.display()))?;
     let mut bytes = Vec::new();
     let file = fs::File::open(path).map_err(failed(path.display()))?;
     file.take(operating_point::MAX_BYTES as u64 + 1).read_to_end(&mut bytes).map_err(failed(path.display()))?;

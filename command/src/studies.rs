@@ -1,6 +1,5 @@
 //! `lungglass validate --unit study`: the rows of a manifest as studies, and the network's reading of each.
 
-use std::collections::HashMap;
 use std::path::PathBuf;
 
 use lungglass::classifier::Classifier;
@@ -15,14 +14,14 @@ use crate::failure::Failure;
 use crate::inputs::Inputs;
 use crate::labelled::{Labelled, Selection};
 use crate::predictions::{Each, Prediction, Rows};
-use crate::tell::plain;
+use crate::{args::Unit, groups};
 
 /// What the words for UIDs are made with; no output holds them.
 const SALT: &[u8] = b"validation";
 
 /// A study of the manifest.
 pub struct Wanted {
-    /// As its first row has it; its path is the group, or the row's own path where it has none.
+    /// As its first row has it.
     row: Labelled,
     /// The files, folders and volumes of its rows.
     places: Vec<PathBuf>,
@@ -31,31 +30,11 @@ pub struct Wanted {
 /// The studies of a manifest in the order of their first rows. Rows of one group are one study; a row without a group is one by itself.
 ///
 /// # Errors
-/// What the rows say, and a failure that names a group whose rows differ in label, split or subgroup.
+/// Those of [`groups::of`].
 pub fn of(selection: &Selection, subgroups: &[String]) -> Result<Vec<Wanted>, Failure> {
-    let mut studies: Vec<Wanted> = Vec::new();
-    let mut known: HashMap<String, usize> = HashMap::new();
-    for row in selection.slices()? {
-        let (_, row) = row?;
-        let Some(&at) = known.get(&row.group).filter(|_| !row.group.is_empty()) else {
-            known.insert(row.group.clone(), studies.len());
-            let path = if row.group.is_empty() { row.path.clone() } else { row.group.clone() };
-            studies.push(Wanted { places: vec![row.file.clone()], row: Labelled { path, ..row } });
-            continue;
-        };
-        let first = &studies[at].row;
-        let columns = ["label", "split"].into_iter().chain(subgroups.iter().map(String::as_str));
-        let same = [first.label == row.label, first.split == row.split].into_iter();
-        let same = same.chain(first.subgroups.iter().zip(&row.subgroups).map(|(one, other)| one == other));
-        if let Some((column, _)) = columns.zip(same).find(|(_, is_same)| !is_same) {
-            let (group, path) = (plain(&row.group), plain(&row.path));
-            return Err(Failure(format!(
-                "group {group} has rows that differ in the column {column} ({path}); a study has one: put them into groups of their own"
-            )));
-        }
-        studies[at].places.push(row.file);
-    }
-    Ok(studies)
+    let groups = groups::of(selection, subgroups, Unit::Study)?;
+    let places = |members: Vec<(usize, PathBuf)>| members.into_iter().map(|(_, file)| file).collect();
+    Ok(groups.into_iter().map(|group| Wanted { row: group.row, places: places(group.members) }).collect())
 }
 
 impl Wanted {

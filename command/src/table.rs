@@ -126,7 +126,7 @@ impl Iterator for Table {
 /// The text of a file as UTF-8, as far as it is text, without the mark at its start.
 fn text(path: &Path) -> Result<Box<dyn BufRead + Send>, Failure> {
     let name = path.display();
-    inputs::is_file(path).map_err(failed(&name))?;
+    inputs::is_file(path).and_then(|()| inputs::is_no_folder(path, "csv")).map_err(failed(&name))?;
     let mut file = BufReader::new(fs::File::open(path).map_err(failed(&name))?);
     // What a buffer is filled with first is more than this wherever there is more.
     let start = file.fill_buf().map_err(failed(&name))?;

@@ -17,30 +17,56 @@ use crate::predictions::{Each, Prediction, Rows};
 use crate::reading::Wants;
 use crate::report::{self, ModelRun, Wishes};
 use crate::tell::tell;
-use crate::{classes, network, reading, studies};
+use crate::{classes, earlier, groups, network, reading, studies};
 
 /// Where there is no terminal to draw on, progress is a line this often.
 const BETWEEN_LINES: Duration = Duration::from_secs(30);
 
+/// What a unit does not go together with, and why.
+fn refuse(arguments: &Validate) -> Result<(), Failure> {
+    let Validate { unit, covid_ct, shard, resume, thumbnails, .. } = arguments;
+    let asked = [
+        ("--covid-ct", covid_ct.is_some() && *unit == Unit::Study),
+        ("--shard", shard.is_some() && *unit != Unit::Slice),
+        ("--resume", *resume && *unit == Unit::Study),
+        ("--thumbnails", *thumbnails && *unit != Unit::Slice),
+    ];
+    match asked.iter().find(|(_, is_asked)| *is_asked) {
+        Some((option, _)) => Err(Failure(format!("{option} is not for --unit {}: leave one of them out", unit.word()))),
+        None => Ok(()),
+    }
+}
+
 /// Reads every slice. One that cannot be read counts as a wrong decision and is listed.
 pub fn run(arguments: &Validate) -> Result<Outcome, Failure> {
+    refuse(arguments)?;
     let classifier = network::load(&arguments.network, arguments.batch)?;
     let mut classifier = network::at_operating_point(classifier, arguments.operating_point.as_deref())?;
     if let Some(id) = &arguments.class {
         classifier.model = classifier.model.judging(id).map_err(failed("--class"))?;
     } else if classifier.model.has_classes() {
         let _lock = Lock::take(&arguments.out)?;
+        earlier::tell(&arguments.out);
         return classes::run(arguments, &classifier);
     }
     let selection = Selection::of(&Choice::from(arguments))?;
+    if arguments.unit != Unit::Slice && classifier.model.local.is_some() {
+        let units = arguments.unit.plural();
+        return Err(Failure(format!(
+            "an operating point is for slices, and says nothing of {units}: leave out --unit"
+        )));
+    }
+    let groups = match arguments.unit {
+        Unit::Group => groups::of(&selection, &arguments.subgroups, Unit::Group)?,
+        Unit::Slice | Unit::Study => Vec::new(),
+    };
     let lock = Lock::take(&arguments.out)?;
+    earlier::tell(&arguments.out);
+    selection.tell_missing()?;
     if arguments.unit == Unit::Study {
-        if classifier.model.local.is_some() {
-            return Err(Failure(
-                "an operating point is for slices, and says nothing of studies: leave out --unit".to_string(),
-            ));
-        }
-        return read_studies(arguments, &selection, &classifier);
+        let outcome = read_studies(arguments, &selection, &classifier)?;
+        groups::remove_earlier(&arguments.out)?;
+        return Ok(outcome);
     }
     let settings = serde_json::to_vec(&classifier.model).map_err(|error| Failure(error.to_string()))?;
     let run = Run {
@@ -65,18 +91,27 @@ pub fn run(arguments: &Validate) -> Result<Outcome, Failure> {
     })?;
     let rate = wanted as f64 / start.elapsed().as_secs_f64();
     progress.finish();
+    let (rows, model) =
+        (Read { selection: &selection, partial: &partial }, ModelRun::new(&classifier, rate, arguments.shard));
+    if arguments.unit == Unit::Group {
+        let outcome = groups::write(arguments, groups, &rows, classifier.model.point(), model)?;
+        partial.finish()?;
+        return Ok(outcome);
+    }
     let picture = |row: &Prediction| {
         let image = reading::open(&selection.file(&row.path)).ok()?;
         image.slice(0).ok()?.into_picture(classifier.model.window).ok()
     };
     let wishes = Wishes {
         thresholds: arguments.thresholds.clone(),
+        specificities: arguments.specificities.clone(),
         subgroups: arguments.subgroups.clone(),
         pictures: if arguments.thumbnails { Some(&picture) } else { None },
+        ..Wishes::default()
     };
-    let rows = Read { selection: &selection, partial: &partial };
-    let outcome = report::write(ModelRun::new(&classifier, rate, arguments.shard), &rows, &wishes, &arguments.out)?;
+    let outcome = report::write(model, &rows, &wishes, &arguments.out)?;
     partial.finish()?;
+    groups::remove_earlier(&arguments.out)?;
     drop(lock);
     Ok(outcome)
 }
@@ -98,8 +133,12 @@ fn read_studies(arguments: &Validate, selection: &Selection, classifier: &Classi
     }
     let rate = slices as f64 / start.elapsed().as_secs_f64();
     progress.finish();
-    let wishes =
-        Wishes { thresholds: arguments.thresholds.clone(), subgroups: arguments.subgroups.clone(), pictures: None };
+    let wishes = Wishes {
+        thresholds: arguments.thresholds.clone(),
+        specificities: arguments.specificities.clone(),
+        subgroups: arguments.subgroups.clone(),
+        ..Wishes::default()
+    };
     let run = ModelRun {
         threshold: rule.point.threshold,
         uncertain: rule.point.uncertain,

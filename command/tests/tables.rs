@@ -110,7 +110,8 @@ fn what_is_no_number_in_predictions_is_an_error_with_its_line() {
     // All ranked alike: DeLong says nothing then.
     let same = lungglass(&folder, &["compare", "--models", "good/predictions.csv", "good/predictions.csv"]);
     assert_eq!(same.status.code(), Some(0), "{}", stderr(&same));
-    assert!(stdout(&same).contains("AUC       A 1.000 (no interval), B 1.000 (no interval)"), "{}", stdout(&same));
+    assert!(stdout(&same).contains("DeLong p = 1.000, no interval"), "{}", stdout(&same));
+    assert!(stdout(&same).contains("A - B +0.000 (no interval: all draws"), "{}", stdout(&same));
     // A row that is there twice would count twice.
     run(&folder, "twice", &format!("{rows}a,1,t,,positive,0.9,2\n"));
     let twice = lungglass(&folder, &["compare", "good/predictions.csv", "twice/predictions.csv"]);

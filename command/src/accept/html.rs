@@ -6,7 +6,7 @@ use std::fmt::Write;
 use super::drift::{Distances, NOTABLE};
 use super::{Acceptance, Lost, SideOf};
 use crate::metrics::{self, Case};
-use crate::report::html::{cell, escaped, head};
+use crate::report::html::{cell, escaped, head, operating_point_of};
 use crate::report::plots;
 
 const MORE_STYLE: &str = "
@@ -232,17 +232,15 @@ fn curves(page: &mut String, acceptance: &Acceptance, cases: &[Case]) -> Result<
         |svg: String, caption: &str| writeln!(page, "<figure>{svg}<figcaption>{caption}</figcaption></figure>");
     if let Some(roc) = metrics::band(cases, false) {
         let caption = if roc.ends.is_some() { "ROC curve with its 95 % band" } else { "ROC curve" };
-        figure(plots::curve(&roc, "1 - specificity", "sensitivity", |x| x)?, caption)?;
+        let marked = operating_point_of(cases, f64::from(acceptance.threshold));
+        figure(plots::curve(&roc, "1 - specificity", "sensitivity", |x| x, marked.as_ref())?, caption)?;
     }
     let bins = metrics::bins(cases);
     figure(
         plots::reliability(&bins)?,
-        "Reliability: on the gray line the score is the share with COVID-19; larger dots hold more slices.",
+        "Reliability, with the number of slices in each bin: on the gray line the score is the share that is positive.",
     )?;
-    figure(
-        plots::histogram(&bins, f64::from(acceptance.threshold))?,
-        "Scores: orange with COVID-19, blue without; the line is the threshold that ships.",
-    )?;
+    figure(plots::histogram(&bins, f64::from(acceptance.threshold))?, "Scores; the line is the threshold that ships.")?;
     page.push_str("</div>\n");
     Ok(())
 }

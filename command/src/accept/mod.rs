@@ -55,6 +55,7 @@ pub fn run(arguments: &Accept) -> Result<Outcome, Failure> {
         ));
     }
     let _lock = Lock::take(&arguments.out)?;
+    selection.tell_missing()?;
     let mut rows: Vec<Option<Prediction>> = vec![None; selection.count];
     let mut progress = Progress::new(selection.count, selection.count, Unit::Slice);
     reading::read(&classifier, selection.slices()?, Wants::Likeness, &mut |at, prediction| {

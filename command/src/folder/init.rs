@@ -6,6 +6,7 @@ use lungglass::graph::compile::{Declared, Onnx};
 
 use crate::args::Init;
 use crate::failure::{Failure, Outcome, failed};
+use crate::inputs;
 use crate::network;
 use crate::output;
 use crate::tell::tell;
@@ -17,6 +18,7 @@ const SIZE: usize = 224;
 pub fn run(arguments: &Init) -> Result<Outcome, Failure> {
     let path = &arguments.network;
     let named = path.display().to_string();
+    inputs::is_no_folder(path, "onnx").map_err(failed(&named))?;
     let bytes = fs::read(path).map_err(failed(&named))?;
     let onnx = network::parse_onnx(path, &bytes).map_err(failed(&named))?;
     let inputs = onnx.inputs();

@@ -12,6 +12,7 @@ use sha2::{Digest, Sha256};
 use super::pack;
 use crate::args::Publish;
 use crate::failure::{Failure, Outcome, failed};
+use crate::inputs;
 use crate::output;
 use crate::page::{KIOSK, PAGE};
 use crate::report::escaped;
@@ -81,7 +82,10 @@ fn write_kiosk(arguments: &Publish, network: &[u8], model: &Model) -> Result<Out
         return Err(Failure(format!("{}: it is there already: choose another name", out.display())));
     }
     let page = match (&arguments.page, KIOSK) {
-        (Some(path), _) => fs::read_to_string(path).map_err(failed(path.display()))?,
+        (Some(path), _) => {
+            inputs::is_no_folder(path, "html").map_err(failed(path.display()))?;
+            fs::read_to_string(path).map_err(failed(path.display()))?
+        }
         (None, Some(page)) => text("the kiosk", page)?.to_string(),
         (None, None) => {
             let text =

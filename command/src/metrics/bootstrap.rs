@@ -1,10 +1,12 @@
 //! Percentile intervals by the bootstrap over groups (Efron and Tibshirani 1993; Field and Welsh 2007 for clusters).
 
+use std::collections::{BTreeSet, HashMap};
+
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
 use rayon::prelude::*;
 
-use super::{Case, Measures, Ranked, exact};
+use super::{Case, Measures, Ranked, ece, exact};
 
 /// How many samples of groups are drawn.
 pub const DRAWS: u64 = 2000;
@@ -24,6 +26,8 @@ pub struct Interval {
 /// one draw in twenty is such, or all draws are alike, the bootstrap says nothing: a proportion then has the limits of [`exact`] over
 /// groups, which suppose the least that slices of a group may tell, and an AUC of 0 or 1 those of pairs of groups, one of each class,
 /// which are all ranked alike.
+///
+/// The ECE has an interval of its own, [`ece::interval`].
 pub fn intervals(cases: &[Case], threshold: f64) -> Measures<Interval> {
     let ranked = Ranked::new(cases, threshold);
     let values = ranked.measure(&vec![1.0; cases.len()]);
@@ -35,22 +39,16 @@ pub fn intervals(cases: &[Case], threshold: f64) -> Measures<Interval> {
     let has = |class: bool| cases.iter().any(|case| case.positive == class);
     let draws: Vec<Measures<Option<f64>>> =
         (0..DRAWS).into_par_iter().map(|draw| ranked.measure(&weights(cases, groups, draw))).collect();
-    let collected = draws.into_iter().fold(values.map(|_| Vec::new()), |collected, draw| {
-        collected.zip(draw).map(|(mut values, value)| {
-            values.extend(value);
-            values
-        })
-    });
+    let collected = collected(draws, values);
     let others = others(cases, threshold, &values, groups);
+    let ece = values.ece.and_then(|value| ece::interval(&ranked, value, &collected.ece, groups));
     let undefined = || Interval::none(&format!("it is not defined on these slices of {groups} groups"));
     let all = collected.zip(values).zip(others).map(|((draws, value), other)| match (value, interval(draws)) {
         (None, _) => undefined(),
-        (_, Some([lo, hi])) if lo < hi => Interval {
-            ends: Some([lo, hi]),
-            method: format!("percentile bootstrap over {groups} groups, {DRAWS} draws, seed {SEED}"),
-        },
+        (_, Some([lo, hi])) if lo < hi => Interval::drawn([lo, hi], groups),
         _ => other,
     });
+    let all = Measures { ece: ece.unwrap_or(all.ece), ..all };
     if has(true) && has(false) {
         return all;
     }
@@ -59,10 +57,45 @@ pub fn intervals(cases: &[Case], threshold: f64) -> Measures<Interval> {
     Measures { auc: none(), f1: none(), ppv: none(), npv: none(), ..all }
 }
 
+/// The share of `members`, each with its group, that are hits; the groups are drawn as for [`intervals`].
+pub fn share(members: &[(usize, bool)]) -> (Option<f64>, Interval) {
+    let cases = members.iter().map(|(group, _)| Case { positive: true, group: *group, answer: None });
+    let cases = numbered(cases.collect());
+    let share = |weights: &[f64]| {
+        let all: f64 = weights.iter().sum();
+        let hits: f64 = members.iter().zip(weights).filter(|((_, hit), _)| *hit).map(|(_, weight)| weight).sum();
+        (all > 0.0).then(|| hits / all)
+    };
+    let value = share(&vec![1.0; cases.len()]);
+    let groups = groups(&cases);
+    if value.is_none() || groups < 2 {
+        return (value, Interval::none(if groups == 0 { "it is not defined on these slices" } else { ONE_GROUP }));
+    }
+    let draws = (0..DRAWS).into_par_iter().filter_map(|draw| share(&weights(&cases, groups, draw)));
+    let found = match interval(draws.collect()) {
+        Some([lo, hi]) if lo < hi => Interval::drawn([lo, hi], groups),
+        _ => over_groups(value, groups, "all draws of the bootstrap are alike"),
+    };
+    (value, found)
+}
+
+/// The cases with their groups numbered from 0 without a gap, in the order that they had.
+pub fn numbered(cases: Vec<Case>) -> Vec<Case> {
+    let groups: BTreeSet<usize> = cases.iter().map(|case| case.group).collect();
+    let numbers: HashMap<usize, usize> = groups.into_iter().zip(0..).collect();
+    cases.into_iter().map(|case| Case { group: numbers[&case.group], ..case }).collect()
+}
+
 /// Why one group has no interval.
 pub const ONE_GROUP: &str = "all slices are of one group";
 
 impl Interval {
+    /// Of the draws over so many groups.
+    fn drawn(ends: [f64; 2], groups: usize) -> Interval {
+        let method = format!("percentile bootstrap over {groups} groups, {DRAWS} draws, seed {SEED}");
+        Interval { ends: Some(ends), method }
+    }
+
     /// None, with the reason.
     pub fn none(why: &str) -> Interval {
         Interval { ends: None, method: format!("no interval: {why}") }
@@ -96,7 +129,7 @@ fn others(cases: &[Case], threshold: f64, values: &Measures<Option<f64>>, groups
 }
 
 /// The limits of a proportion in so many groups.
-fn over_groups(value: Option<f64>, groups: usize, why: &str) -> Interval {
+pub(super) fn over_groups(value: Option<f64>, groups: usize, why: &str) -> Interval {
     match value {
         Some(_) if groups < 2 => Interval::none(&format!("all slices that it counts are of one group, and {why}")),
         Some(value) => Interval {
@@ -126,20 +159,37 @@ pub fn distinct(cases: &[Case], kind: impl Fn(&Case) -> bool) -> usize {
     groups.len()
 }
 
-/// The 95 % interval of the AUC of `a` less that of `b`, which are the same slices in the same order; groups are drawn as for
-/// [`intervals`]. Else why there is none.
-pub fn auc_difference(a: &[Case], b: &[Case]) -> Result<[f64; 2], &'static str> {
+/// The measures of `a` less those of `b`, which are the same slices in the same order, each read at a threshold of its own, with their 95 %
+/// intervals; groups are drawn as for [`intervals`].
+pub fn differences(a: &[Case], b: &[Case], thresholds: [f64; 2]) -> Measures<(Option<f64>, Interval)> {
+    let (ranked_a, ranked_b) = (Ranked::new(a, thresholds[0]), Ranked::new(b, thresholds[1]));
+    let difference =
+        |weights: &[f64]| ranked_a.measure(weights).zip(ranked_b.measure(weights)).map(|(a, b)| Some(a? - b?));
+    let values = difference(&vec![1.0; a.len()]);
     let groups = groups(a);
     if groups < 2 {
-        return Err(ONE_GROUP);
+        return values.map(|value| (value, Interval::none(ONE_GROUP)));
     }
-    // The threshold plays no part in the AUC.
-    let (ranked_a, ranked_b) = (Ranked::new(a, 0.5), Ranked::new(b, 0.5));
-    let differences = (0..DRAWS).into_par_iter().filter_map(|draw| {
-        let weights = weights(a, groups, draw);
-        Some(ranked_a.auc(&weights)? - ranked_b.auc(&weights)?)
-    });
-    interval(differences.collect()).ok_or("too many draws of the bootstrap have slices of one class only")
+    let draws: Vec<Measures<Option<f64>>> =
+        (0..DRAWS).into_par_iter().map(|draw| difference(&weights(a, groups, draw))).collect();
+    collected(draws, values).zip(values).map(|(draws, value)| {
+        let found = match (value, interval(draws)) {
+            (None, _) => Interval::none("it is not defined on these slices"),
+            (_, Some([lo, hi])) if lo < hi => Interval::drawn([lo, hi], groups),
+            _ => Interval::none("all draws of the bootstrap are alike, or too many of them leave it undefined"),
+        };
+        (value, found)
+    })
+}
+
+/// The values of each measure over all draws that define it; of `values` only the shape counts.
+fn collected(draws: Vec<Measures<Option<f64>>>, values: Measures<Option<f64>>) -> Measures<Vec<f64>> {
+    draws.into_iter().fold(values.map(|_| Vec::new()), |collected, draw| {
+        collected.zip(draw).map(|(mut values, value)| {
+            values.extend(value);
+            values
+        })
+    })
 }
 
 /// The mean of the areas of several classes over the same slices, each against all others, with its interval over groups.
@@ -156,10 +206,7 @@ pub fn mean_auc(classes: &[Vec<Case>]) -> (Option<f64>, Interval) {
     }
     let draws = (0..DRAWS).into_par_iter().filter_map(|draw| mean(&weights(cases, groups, draw)));
     let found = match (value, interval(draws.collect())) {
-        (Some(_), Some([lo, hi])) if lo < hi => Interval {
-            ends: Some([lo, hi]),
-            method: format!("percentile bootstrap over {groups} groups, {DRAWS} draws, seed {SEED}"),
-        },
+        (Some(_), Some([lo, hi])) if lo < hi => Interval::drawn([lo, hi], groups),
         (None, _) => Interval::none("a class has no slices, or all of them"),
         _ => Interval::none("all draws of the bootstrap are alike, or too many of them leave it undefined"),
     };
@@ -183,18 +230,21 @@ pub(super) fn weights(cases: &[Case], groups: usize, draw: u64) -> Vec<f64> {
     cases.iter().map(|case| times[case.group]).collect()
 }
 
+/// Of at least 19 in 20 draws: the others leave a measure undefined.
 pub(super) fn interval(mut values: Vec<f64>) -> Option<[f64; 2]> {
     if (values.len() as u64) < DRAWS * 19 / 20 {
         return None;
     }
     values.sort_by(f64::total_cmp);
-    let at = |share: f64| {
-        let position = share * (values.len() - 1) as f64;
-        let below = position.floor() as usize;
-        let above = position.ceil() as usize;
-        values[below] + (values[above] - values[below]) * (position - below as f64)
-    };
-    Some([at(0.025), at(0.975)])
+    Some([quantile(&values, 0.025), quantile(&values, 0.975)])
+}
+
+/// Of sorted values, at least one, interpolated between two.
+pub(super) fn quantile(values: &[f64], share: f64) -> f64 {
+    let position = share * (values.len() - 1) as f64;
+    let below = position.floor() as usize;
+    let above = position.ceil() as usize;
+    values[below] + (values[above] - values[below]) * (position - below as f64)
 }
 
 #[cfg(test)]
@@ -243,7 +293,11 @@ mod tests {
         for (name, ends, method) in told(&slices) {
             assert_eq!((ends, &*method), (None, "no interval: all slices are of one group"), "{name}");
         }
-        assert_eq!(auc_difference(&slices, &slices), Err(ONE_GROUP));
+        let (difference, interval) = differences(&slices, &slices, [0.5, 0.5]).auc;
+        assert_eq!(
+            (difference, interval.ends, &*interval.method),
+            (Some(0.0), None, "no interval: all slices are of one group")
+        );
         assert!(told(&[]).iter().all(|(_, ends, method)| ends.is_none() && method.contains("there are no slices")));
     }
 
@@ -294,5 +348,38 @@ mod tests {
         // All scores are the same: nothing is drawn but 0.5.
         let tied = intervals(&cases(&[(0, Some(0.4)), (1, Some(0.4)), (0, Some(0.4)), (1, Some(0.4))]), 0.5);
         assert!(tied.auc.ends.is_none() && tied.auc.method.contains("no interval"), "{}", tied.auc.method);
+    }
+
+    #[test]
+    fn shares_are_drawn_over_groups() {
+        // 80 of 100 hits: each by itself, and ten of a group alike.
+        let alone: Vec<(usize, bool)> = (0..100).map(|at| (at, at < 80)).collect();
+        let grouped: Vec<(usize, bool)> = alone.iter().map(|(at, hit)| (at / 10 * 7, *hit)).collect();
+        let width = |members: &[(usize, bool)]| {
+            let (value, interval) = share(members);
+            assert_eq!(value, Some(0.8));
+            let [lo, hi] = interval.ends.unwrap();
+            hi - lo
+        };
+        assert!((width(&alone) - 0.157).abs() < 0.02 && width(&grouped) > 2.0 * width(&alone));
+        let (value, interval) = share(&[(3, true), (3, true), (9, true)]);
+        assert!(value == Some(1.0) && interval.method.contains("Clopper-Pearson over 2 groups"), "{}", interval.method);
+        assert_eq!(share(&[(3, true)]).1.method, "no interval: all slices are of one group");
+        assert_eq!((share(&[]).0, share(&[]).1.ends), (None, None));
+    }
+
+    #[test]
+    fn a_difference_has_the_interval_of_pairs() {
+        let a = ece::tests::bent(1, 0.0);
+        let same = differences(&a, &a, [0.5, 0.5]);
+        assert_eq!((same.auc.0, same.auc.1.ends), (Some(0.0), None));
+        // At a higher threshold fewer are found, and as many rightly left.
+        let found = differences(&a, &a, [0.5, 0.7]);
+        let [sensitivity, specificity] = [found.sensitivity, found.specificity].map(|(value, interval)| {
+            let ends = interval.ends.unwrap();
+            assert!(ends[0] <= value.unwrap() && value.unwrap() <= ends[1]);
+            ends
+        });
+        assert!(sensitivity[0] > 0.0 && specificity[1] < 0.0, "{sensitivity:?} {specificity:?}");
     }
 }

@@ -66,7 +66,11 @@ fn of(cases: &[Case], weights: &[f64]) -> Option<Fit> {
 }
 
 /// Logistic regression by Newton's method on `free` parts of intercept and slope; a part that is 0 stays as it begins.
-fn fit(slices: &[(f64, f64, f64, f64)], free: impl Fn(f64) -> [f64; 2], start: [f64; 2]) -> Option<[f64; 2]> {
+pub(super) fn fit(
+    slices: &[(f64, f64, f64, f64)],
+    free: impl Fn(f64) -> [f64; 2],
+    start: [f64; 2],
+) -> Option<[f64; 2]> {
     let [mut intercept, mut slope] = start;
     for _ in 0..50 {
         let ([mut g0, mut g1], [mut h00, mut h01, mut h11]) = ([0.0; 2], [0.0; 3]);

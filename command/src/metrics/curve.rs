@@ -10,6 +10,8 @@ use super::{BINS, Case, DRAWS, bootstrap};
 pub struct Band {
     pub across: Vec<f64>,
     pub value: Vec<f64>,
+    /// Of a ROC curve of at most [`MOST_POINTS`] points: each of them.
+    pub points: Option<Vec<[f64; 2]>>,
     /// The lower and the upper end of each point's 95 % interval (percentile bootstrap over groups); `None` of one group.
     pub ends: Option<[Vec<f64>; 2]>,
 }
@@ -32,6 +34,8 @@ pub struct Confusion {
     pub false_negatives: usize,
 }
 
+/// A curve of more points is as fine on the grid as it can be drawn.
+const MOST_POINTS: usize = 1000;
 /// Steps of a band's grid.
 const STEPS: usize = 50;
 
@@ -50,12 +54,6 @@ impl Confusion {
         confusion
     }
 
-    /// Right decisions, and all.
-    pub fn accuracy(&self) -> (usize, usize) {
-        let right = self.true_positives + self.true_negatives;
-        (right, right + self.false_positives + self.false_negatives)
-    }
-
     /// Positives that were called so, and all of them.
     pub fn sensitivity(&self) -> (usize, usize) {
         (self.true_positives, self.true_positives + self.false_negatives)
@@ -64,16 +62,6 @@ impl Confusion {
     /// Negatives that were called so, and all of them.
     pub fn specificity(&self) -> (usize, usize) {
         (self.true_negatives, self.true_negatives + self.false_positives)
-    }
-
-    /// Those rightly called positive, and all that were.
-    pub fn ppv(&self) -> (usize, usize) {
-        (self.true_positives, self.true_positives + self.false_positives)
-    }
-
-    /// Those rightly called negative, and all that were.
-    pub fn npv(&self) -> (usize, usize) {
-        (self.true_negatives, self.true_negatives + self.false_negatives)
     }
 
     /// The harmonic mean of PPV and sensitivity; `None` where there is nothing positive at all.
@@ -102,10 +90,12 @@ pub fn band(cases: &[Case], precision: bool) -> Option<Band> {
     let mut order: Vec<usize> = (0..cases.len()).collect();
     order.sort_by(|&a, &b| cases[b].rank().total_cmp(&cases[a].rank()));
     let across: Vec<f64> = (0..=STEPS).map(|step| step as f64 / STEPS as f64).collect();
-    let value = on_grid(&points(cases, &order, &vec![1.0; cases.len()], precision)?, &across, precision);
+    let points_of_all = points(cases, &order, &vec![1.0; cases.len()], precision)?;
+    let value = on_grid(&points_of_all, &across, precision);
+    let shown = (!precision && points_of_all.len() <= MOST_POINTS).then_some(points_of_all);
     let groups = bootstrap::groups(cases);
     if groups < 2 {
-        return Some(Band { across, value, ends: None });
+        return Some(Band { across, value, points: shown, ends: None });
     }
     let draws: Vec<Vec<f64>> = (0..DRAWS)
         .into_par_iter()
@@ -125,7 +115,7 @@ pub fn band(cases: &[Case], precision: bool) -> Option<Band> {
             .collect()
     };
     let ends = Some([quantile(0.025), quantile(0.975)]);
-    Some(Band { across, value, ends })
+    Some(Band { across, value, points: shown, ends })
 }
 
 /// The curve's points, from the strictest threshold to the mildest.
@@ -191,6 +181,7 @@ mod tests {
         let cases = cases(&[(0, Some(0.5)), (1, Some(0.5))]);
         let roc = band(&cases, false).unwrap();
         assert_eq!(roc.value, roc.across);
+        assert_eq!(roc.points, Some(vec![[0.0, 0.0], [1.0, 1.0]]));
     }
 
     #[test]

@@ -6,20 +6,26 @@ mod bootstrap;
 mod calibration;
 mod curve;
 mod delong;
+mod ece;
+mod logistic;
 mod proportion;
+mod wanted;
 
 use serde::Serialize;
 
-pub use bootstrap::{DRAWS, Interval, ONE_GROUP, auc_difference, distinct, intervals, mean_auc};
+pub use bootstrap::{DRAWS, Interval, ONE_GROUP, SEED, differences, distinct, intervals, mean_auc, numbered, share};
 pub use calibration::{Value, calibration};
 pub use curve::{Band, Bin, Confusion, band, bins};
 pub use delong::{Auc, Paired};
-pub use proportion::{McNemar, NetBenefit, Predictive, exact, wilson};
+pub use ece::if_calibrated;
+pub use logistic::{Weighted, balanced_cut, sigmoid, sigmoid_temperature, softmax_temperature, weighted_quantile};
+pub use proportion::{McNemar, NetBenefit, Predictive, exact};
+pub use wanted::at_specificity;
 
 /// One labelled slice and what became of it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Case {
-    /// COVID-19.
+    /// Of label 1.
     pub positive: bool,
     /// Slices of one group (a patient, a paper) stay together in the bootstrap.
     pub group: usize,
@@ -145,9 +151,7 @@ impl<'a> Ranked<'a> {
     pub fn measure(&self, weights: &[f64]) -> Measures<Option<f64>> {
         let ratio = |part: f64, whole: f64| (whole > 0.0).then(|| part / whole);
         let (mut tp, mut fp, mut tn, mut fn_) = (0.0, 0.0, 0.0, 0.0);
-        let (mut squares, mut accepted) = (0.0, 0.0);
-        // Per bin: weight, sum of scores, weight of positives.
-        let mut bins = [(0.0, 0.0, 0.0); BINS];
+        let mut squares = 0.0;
         // In the order of rank, so that the last digit of a sum does not tell in which order the slices came.
         for &at in &self.order {
             let (case, weight) = (&self.cases[at], weights[at]);
@@ -159,14 +163,8 @@ impl<'a> Ranked<'a> {
             }
             let label = f64::from(u8::from(case.positive));
             squares += weight * case.answer.map_or(1.0, |answer| (answer.score - label).powi(2));
-            if let Some(answer) = case.answer {
-                let bin = &mut bins[((answer.score * BINS as f64) as usize).min(BINS - 1)];
-                *bin = (bin.0 + weight, bin.1 + weight * answer.score, bin.2 + weight * label);
-                accepted += weight;
-            }
         }
         let all = tp + fp + tn + fn_;
-        let gaps: f64 = bins.iter().map(|(_, scores, positives)| (scores - positives).abs()).sum();
         Measures {
             auc: self.auc(weights),
             f1: ratio(2.0 * tp, 2.0 * tp + fp + fn_),
@@ -176,8 +174,28 @@ impl<'a> Ranked<'a> {
             ppv: ratio(tp, tp + fp),
             npv: ratio(tn, tn + fn_),
             brier: ratio(squares, all),
-            ece: ratio(gaps, accepted),
+            ece: self.ece(weights),
         }
+    }
+
+    /// The expected calibration error when case `i` counts `weights[i]` times.
+    pub fn ece(&self, weights: &[f64]) -> Option<f64> {
+        let accepted: f64 =
+            self.cases.iter().zip(weights).filter(|(case, _)| case.answer.is_some()).map(|(_, weight)| weight).sum();
+        (accepted > 0.0).then(|| self.gaps(weights) / accepted)
+    }
+
+    /// How far the scores of each bin are from its labels, summed over the bins, when case `i` counts `weights[i]` times.
+    fn gaps(&self, weights: &[f64]) -> f64 {
+        // Per bin: sum of scores, weight of positives.
+        let mut bins = [(0.0, 0.0); BINS];
+        for &at in &self.order {
+            let (case, weight) = (&self.cases[at], weights[at]);
+            let Some(answer) = case.answer else { continue };
+            let bin = &mut bins[((answer.score * BINS as f64) as usize).min(BINS - 1)];
+            *bin = (bin.0 + weight * answer.score, bin.1 + weight * f64::from(u8::from(case.positive)));
+        }
+        bins.iter().map(|(scores, positives)| (scores - positives).abs()).sum()
     }
 
     /// The area under the ROC curve when case `i` counts `weights[i]` times.

@@ -1,22 +1,9 @@
 //! Proportions: how sure a share of decisions is, and what shares mean where the disease is rarer than in the data.
 
 use serde::Serialize;
-use statrs::distribution::{Beta, Binomial, ChiSquared, ContinuousCDF, DiscreteCDF, Normal};
+use statrs::distribution::{Beta, Binomial, ChiSquared, ContinuousCDF, DiscreteCDF};
 
 use super::Confusion;
-
-/// The 95 % interval of `part` of `whole` (Wilson 1927); `None` of nothing. Takes each for independent of the others.
-pub fn wilson(part: usize, whole: usize) -> Option<[f64; 2]> {
-    if whole == 0 {
-        return None;
-    }
-    let (n, z) = (whole as f64, Normal::standard().inverse_cdf(0.975));
-    let share = part as f64 / n;
-    let centre = share + z * z / (2.0 * n);
-    let reach = z * (share * (1.0 - share) / n + z * z / (4.0 * n * n)).sqrt();
-    let scale = 1.0 + z * z / n;
-    Some([((centre - reach) / scale).max(0.0), ((centre + reach) / scale).min(1.0)])
-}
 
 /// The 95 % interval of a share of `whole`, at least 1, by the binomial distribution (Clopper and Pearson 1934). The share need not be of
 /// whole ones: `whole` may count groups of which each tells as much as one slice (Korn and Graubard 1998).
@@ -104,23 +91,6 @@ mod tests {
 
     fn near(found: f64, expected: f64, within: f64) {
         assert!((found - expected).abs() <= within, "{found} is not {expected}");
-    }
-
-    #[test]
-    fn intervals_are_those_of_newcombe() {
-        // Table I of Newcombe 1998 (Statistics in Medicine 17, 857), method 3.
-        for (part, whole, [lo, hi]) in [
-            (81, 263, [0.2553, 0.3662]),
-            (15, 148, [0.0624, 0.1605]),
-            (0, 20, [0.0, 0.1611]),
-            (1, 29, [0.0061, 0.1718]),
-        ] {
-            let found = wilson(part, whole).unwrap();
-            near(found[0], lo, 0.5001e-4);
-            near(found[1], hi, 0.5001e-4);
-        }
-        assert_eq!(wilson(0, 0), None);
-        assert_eq!(wilson(20, 20).unwrap()[1], 1.0);
     }
 
     #[test]

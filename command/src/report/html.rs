@@ -4,7 +4,7 @@ use std::error::Error;
 use std::fmt::Write;
 
 use crate::args::Unit;
-use crate::metrics::{self, Case, Measures};
+use crate::metrics::{self, Case, Confusion, Measures};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use image::imageops::{self, FilterType};
@@ -12,7 +12,7 @@ use image::{GrayImage, ImageFormat};
 use lungglass::operating_point::Local;
 use lungglass::slice::Picture;
 
-use super::{Decision, Estimate, Pictures, Report, Shown, plots};
+use super::{Decision, Estimate, Mistake, Pictures, Report, Shown, plots};
 use crate::tell::plain;
 
 /// The most confident mistakes listed.
@@ -45,6 +45,11 @@ pub fn head(title: &str, style: &str) -> String {
     )
 }
 
+/// What a report on groups says of its words.
+const GROUPS: &str = "<p>A row is a group here, such as a patient: read group wherever slice is said below. Its score is the mean of the log-odds of its \
+     judged slices, which does not grow with their number; all figures and curves are of that score, unless the highest slice is named. \
+     The threshold is that of single slices. A group without a judged slice counts as a wrong decision.</p>\n";
+
 /// The page. `command` is the line that was run.
 pub fn html(
     report: &Report,
@@ -57,7 +62,7 @@ pub fn html(
     let mut page = head(&format!("Validation of {} {}", report.model.name, report.model.version), "");
     write!(
         page,
-        "<p>{4} of {0} {5} read. Of all {0}, from {1} groups, {2} are labelled COVID-19, and the gate accepted {3:.1} %. \
+        "<p>{4} of {0} {5} read. Of all {0}, from {1} groups, {2} are positive (label 1), and the gate accepted {3:.1} %. \
          For research and education. Not a medical device.</p>\n{6}",
         report.n,
         report.groups,
@@ -65,11 +70,19 @@ pub fn html(
         100.0 * report.coverage,
         shown.read,
         report.unit.plural(),
-        if report.unit == Unit::Study { STUDIES } else { "" }
+        match report.unit {
+            Unit::Slice => "",
+            Unit::Group => GROUPS,
+            Unit::Study => STUDIES,
+        }
     )?;
+    for warning in &report.warnings {
+        writeln!(page, "<p><strong>Warning: {}.</strong></p>", escaped(warning))?;
+    }
     figures(&mut page, report)?;
     curves(&mut page, cases, threshold)?;
     decisions(&mut page, report)?;
+    at_specificity(&mut page, report)?;
     prevalences(&mut page, report)?;
     benefit(&mut page, report)?;
     subgroups(&mut page, report)?;
@@ -80,18 +93,30 @@ pub fn html(
 }
 
 fn figures(page: &mut String, report: &Report) -> std::fmt::Result {
-    page.push_str(
-        "<h2>Figures</h2>\n<div class=\"wide\"><table><tr><th>measure</th><th>all slices</th><th>accepted slices alone</th></tr>\n",
-    );
-    for ((name, all), (_, accepted)) in report.all.named().iter().zip(report.accepted.measures.named()) {
+    let highest = report.highest.as_ref().map(Measures::named);
+    let more = if highest.is_some() { "<th>all, by the highest slice</th>" } else { "" };
+    writeln!(
+        page,
+        "<h2>Figures</h2>\n<div class=\"wide\"><table><tr><th>measure</th><th>all slices</th><th>accepted slices alone</th>{more}</tr>"
+    )?;
+    for (at, ((name, all), (_, accepted))) in
+        report.all.named().iter().zip(report.accepted.measures.named()).enumerate()
+    {
         let (all, accepted) = (cell(all), cell(accepted));
-        writeln!(page, "<tr><th>{name}</th><td class=\"number\">{all}</td><td class=\"number\">{accepted}</td></tr>")?;
+        let more = highest.map_or(String::new(), |rows| format!("<td class=\"number\">{}</td>", cell(rows[at].1)));
+        writeln!(
+            page,
+            "<tr><th>{name}</th><td class=\"number\">{all}</td><td class=\"number\">{accepted}</td>{more}</tr>"
+        )?;
     }
     let methods = escaped(&methods(&report.all));
+    let calibrated = report.ece_if_calibrated.map_or(String::new(), |expected| {
+        format!(" Noise raises the ECE: scores that fit perfectly would show {expected:.3} on these slices on average.")
+    });
     writeln!(
         page,
         "</table></div>\n<p class=\"help\">In brackets the 95 % interval. Of all slices: {methods}. Over all slices, one that was refused or could not be \
-         read counts as a wrong decision, and in the AUC as the worst rank. For comparison, the AUC of all slices with DeLong's interval, \
+         read counts as a wrong decision, and in the AUC as the worst rank.{calibrated} For comparison, the AUC of all slices with DeLong's interval, \
          which takes slices for independent: {}.</p>",
         cell(&report.auc_delong)
     )
@@ -123,50 +148,88 @@ fn curves(page: &mut String, cases: &[Case], threshold: f64) -> Result<(), Box<d
     let share = cases.iter().filter(|case| case.positive).count() as f64 / cases.len() as f64;
     if let (Some(roc), Some(precision)) = (metrics::band(cases, false), metrics::band(cases, true)) {
         let with = if roc.ends.is_some() { "with its 95 % band" } else { "(no band: all slices are of one group)" };
-        figure(plots::curve(&roc, "1 - specificity", "sensitivity", |x| x)?, &format!("ROC curve {with}; all slices"))?;
-        let caption = format!("Precision and recall {with}; all slices. The gray line is the share with COVID-19.");
-        figure(plots::curve(&precision, "sensitivity", "PPV", |_| share)?, &caption)?;
+        let marked = operating_point_of(cases, threshold);
+        let svg = plots::curve(&roc, "1 - specificity", "sensitivity", |x| x, marked.as_ref())?;
+        figure(svg, &format!("ROC curve {with}; all slices. The dot is the threshold."))?;
+        let caption = format!("Precision and recall {with}; all slices. Guessing gives the share that is positive.");
+        figure(plots::curve(&precision, "sensitivity", "PPV", |_| share, None)?, &caption)?;
     }
     let bins = metrics::bins(cases);
     figure(
         plots::reliability(&bins)?,
-        "Reliability: accepted slices by score. On the gray line the score is the share with COVID-19; larger dots hold more slices.",
+        "Reliability: accepted slices by score, with their number in each bin. On the gray line the score is the share that is positive.",
     )?;
-    figure(
-        plots::histogram(&bins, threshold)?,
-        "Scores of accepted slices: orange with COVID-19, blue without; the line is the threshold",
-    )?;
+    figure(plots::histogram(&bins, threshold)?, "Scores of accepted slices")?;
     page.push_str("</div>\n");
     Ok(())
 }
 
+/// Where the decisions at this threshold lie on the ROC curve, with the label of the legend.
+pub fn operating_point_of(cases: &[Case], threshold: f64) -> Option<plots::Marked> {
+    let counts = Confusion::at(cases, threshold);
+    let share = |(part, whole): (usize, usize)| (whole > 0).then(|| part as f64 / whole as f64);
+    let at = (1.0 - share(counts.specificity())?, share(counts.sensitivity())?);
+    Some(plots::Marked { at, label: format!("at the threshold {threshold:.3}") })
+}
+
 fn decisions(page: &mut String, report: &Report) -> std::fmt::Result {
     page.push_str(
-        "<h2>Decisions at each threshold</h2>\n<div class=\"wide\"><table><tr><th>threshold</th><th>hits</th><th>false alarms</th>\
-         <th>rightly called other</th><th>missed</th><th>sensitivity</th><th>specificity</th><th>accuracy</th><th>F1</th></tr>\n",
+        "<h2>Decisions at each threshold</h2>\n<div class=\"wide\"><table><tr><th>threshold</th><th>hits</th><th>missed</th>\
+         <th>without a score, positive</th><th>rightly called negative</th><th>false alarms</th><th>without a score, negative</th>\
+         <th>sensitivity</th><th>specificity</th><th>accuracy</th><th>F1</th></tr>\n",
     );
     for decision in &report.thresholds {
-        let Decision { name, threshold, counts, .. } = decision;
+        let Decision { name, threshold, counts, false_negatives_without_score, false_positives_without_score, .. } =
+            decision;
         let f1 = decision.f1.map_or("not defined".to_string(), |f1| format!("{f1:.3}"));
         writeln!(
             page,
-            "<tr><th>{name}, {threshold:.3}</th><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{f1}</td></tr>",
+            "<tr><th>{name}, {threshold:.3}</th><td>{}</td><td>{}</td><td>{false_negatives_without_score}</td><td>{}</td><td>{}</td>\
+             <td>{false_positives_without_score}</td><td>{}</td><td>{}</td><td>{}</td><td>{f1}</td></tr>",
             counts.true_positives,
-            counts.false_positives,
+            counts.false_negatives - false_negatives_without_score,
             counts.true_negatives,
-            counts.false_negatives,
+            counts.false_positives - false_positives_without_score,
             cell(&decision.sensitivity),
             cell(&decision.specificity),
             cell(&decision.accuracy),
         )?;
     }
-    page.push_str("</table></div>\n<p class=\"help\">All slices; in brackets Wilson's 95 % interval, which takes them for independent.</p>\n");
+    page.push_str(
+        "</table></div>\n<p class=\"help\">All slices. Those that were refused or could not be read stand in columns of their own, and count as \
+         wrong in the shares; intervals are those of the figures above.</p>\n",
+    );
+    Ok(())
+}
+
+fn at_specificity(page: &mut String, report: &Report) -> std::fmt::Result {
+    if report.at_specificity.is_empty() {
+        return Ok(());
+    }
+    page.push_str(
+        "<h2>Sensitivity at a wanted specificity</h2>\n<div class=\"wide\"><table><tr><th>wanted</th><th>sensitivity</th>\
+         <th>from the score</th><th>specificity there</th></tr>\n",
+    );
+    let number = |value: Option<f64>| value.map_or("none".to_string(), |value| format!("{value:.3}"));
+    for row in &report.at_specificity {
+        let (threshold, specificity) = (number(row.threshold), number(row.specificity));
+        writeln!(
+            page,
+            "<tr><th>{}</th><td class=\"number\">{}</td><td>{threshold}</td><td>{specificity}</td></tr>",
+            row.wanted,
+            cell(&row.sensitivity)
+        )?;
+    }
+    page.push_str(
+        "</table></div>\n<p class=\"help\">The lowest score that gives the specificity was looked for on these very slices: on others expect less. \
+         The interval counts that in, as each draw looks for its own.</p>\n",
+    );
     Ok(())
 }
 
 fn prevalences(page: &mut String, report: &Report) -> std::fmt::Result {
     page.push_str(
-        "<h2>Predictive values by prevalence</h2>\n<table><tr><th>share with COVID-19</th><th>PPV</th><th>NPV</th></tr>\n",
+        "<h2>Predictive values by prevalence</h2>\n<table><tr><th>share that is positive</th><th>PPV</th><th>NPV</th></tr>\n",
     );
     let value = |value: Option<f64>| value.map_or("not defined".to_string(), |value| format!("{value:.3}"));
     for row in &report.prevalences {
@@ -192,7 +255,7 @@ fn subgroups(page: &mut String, report: &Report) -> std::fmt::Result {
         return Ok(());
     }
     page.push_str(
-        "<h2>Subgroups</h2>\n<div class=\"wide\"><table><tr><th>column</th><th>value</th><th>slices</th><th>with COVID-19</th><th>AUC</th>\
+        "<h2>Subgroups</h2>\n<div class=\"wide\"><table><tr><th>column</th><th>value</th><th>slices</th><th>positive</th><th>AUC</th>\
          <th>sensitivity</th><th>specificity</th><th>Brier</th></tr>\n",
     );
     for group in &report.subgroups {
@@ -222,15 +285,20 @@ fn mistakes(page: &mut String, shown: &Shown, pictures: Pictures) -> std::fmt::R
     if pictures.is_some() {
         page.push_str("<p><strong>This page holds images of patients. Treat it as you treat the images themselves.</strong></p>\n");
     }
-    page.push_str("<div class=\"wide\"><table><tr><th>file</th><th>score</th><th>label</th></tr>\n");
-    for (score, row) in &shown.mistakes {
-        let label = if row.label == 1 { "COVID-19" } else { "other" };
+    page.push_str(
+        "<p>The surest of each group, with how many of the slices of its group were decided wrong.</p>\n<div class=\"wide\"><table>\
+         <tr><th>file</th><th>score</th><th>label</th><th>group</th><th>wrong in it</th></tr>\n",
+    );
+    for Mistake { score, row, wrong, of } in &shown.mistakes {
+        let label = if row.label == 1 { "positive" } else { "negative" };
         let picture =
             pictures.and_then(|picture| picture(row)).and_then(|picture| thumbnail(&picture)).unwrap_or_default();
         writeln!(
             page,
-            "<tr><td class=\"text\">{picture}<code>{}</code></td><td class=\"number\">{score:.3}</td><td class=\"number\">{label}</td></tr>",
-            escaped(&row.path)
+            "<tr><td class=\"text\">{picture}<code>{}</code></td><td class=\"number\">{score:.3}</td><td>{label}</td>\
+             <td><code>{}</code></td><td class=\"number\">{wrong} of {of}</td></tr>",
+            escaped(&row.path),
+            escaped(&row.group)
         )?;
     }
     page.push_str("</table></div>\n");

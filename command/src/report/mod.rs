@@ -5,11 +5,11 @@ pub mod plots;
 
 pub use html::{escaped, head};
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use std::fs;
 use std::path::Path;
 
-use crate::metrics::{self, Auc, Case, Confusion, Measures, NetBenefit, Predictive, Ranked};
+use crate::metrics::{self, Auc, Case, Confusion, Interval, Measures, NetBenefit, Predictive, Ranked};
 use lungglass::classifier::Classifier;
 use lungglass::reading::{ModelName, Verdict};
 use lungglass::slice::Picture;
@@ -43,11 +43,20 @@ pub type Pictures<'a> = Option<&'a dyn Fn(&Prediction) -> Option<Picture>>;
 pub struct Wishes<'a> {
     /// Decisions at these scores too.
     pub thresholds: Vec<f64>,
+    /// The sensitivity where the specificity is at least this.
+    pub specificities: Vec<f64>,
     /// Columns of the manifest, whose values the rows have.
     pub subgroups: Vec<String>,
+    /// More columns of predictions.csv, whose values follow those in the rows.
+    pub columns: &'a [&'a str],
+    /// Of rows that are groups: the same rows, judged by the highest of their slices.
+    pub highest: Option<&'a [Case]>,
     /// Only where the report may hold images.
     pub pictures: Pictures<'a>,
 }
+
+/// With fewer slices or groups of a class than these, its figures say little.
+pub const FEW: usize = 10;
 
 /// Where the disease is rarer or more common than in the data.
 const PREVALENCES: [f64; 4] = [0.01, 0.05, 0.2, 0.5];
@@ -71,14 +80,26 @@ pub struct Report<'a> {
     pub images_per_second: f64,
     /// Of the rows of a manifest, where these are only a part.
     pub shard: Option<Shard>,
+    /// What ought to be known before the figures are used.
+    pub warnings: Vec<String>,
+    /// Of rows that are groups: what makes a score of theirs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub group_score: Option<&'static str>,
     #[serde(flatten)]
     pub all: Measures<Estimate>,
+    /// The ECE that scores would show here on average if they fitted perfectly.
+    pub ece_if_calibrated: Option<f64>,
+    /// Of rows that are groups: the same measures by the highest of their slices.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub highest: Option<Measures<Estimate>>,
     /// Over the accepted rows alone.
     pub accepted: Accepted,
     /// The AUC of all rows with DeLong's interval.
     pub auc_delong: Estimate,
     /// The shipped threshold first, then the ends of the uncertain band, then what was asked for.
     pub thresholds: Vec<Decision>,
+    /// The sensitivity at each wanted specificity.
+    pub at_specificity: Vec<AtSpecificity>,
     /// At the shipped threshold.
     pub prevalences: Vec<Predictive>,
     pub decision_curve: Vec<NetBenefit>,
@@ -112,19 +133,33 @@ pub struct Unanswered {
     pub reason: String,
 }
 
-/// The decisions on all rows at one threshold, with Wilson's intervals.
+/// The decisions on all rows at one threshold, with the same intervals as all measures have.
 #[derive(Serialize)]
 pub struct Decision {
     pub name: &'static str,
     pub threshold: f64,
     #[serde(flatten)]
     pub counts: Confusion,
+    /// Of the positives that were missed, those that were refused or could not be read.
+    pub false_negatives_without_score: usize,
+    /// Of the false alarms, those that were refused or could not be read.
+    pub false_positives_without_score: usize,
     pub accuracy: Estimate,
     pub sensitivity: Estimate,
     pub specificity: Estimate,
     pub ppv: Estimate,
     pub npv: Estimate,
     pub f1: Option<f64>,
+}
+
+/// The lowest threshold at which at least so many negatives are called so, chosen on these very rows.
+#[derive(Serialize)]
+pub struct AtSpecificity {
+    pub wanted: f64,
+    /// A score; none where only a threshold above every score would do.
+    pub threshold: Option<f64>,
+    pub specificity: Option<f64>,
+    pub sensitivity: Estimate,
 }
 
 /// The rows that have one value in a column of the manifest.
@@ -147,11 +182,17 @@ pub struct Accepted {
 }
 
 /// A measure with its interval; `None` where it is not defined.
-#[derive(Serialize)]
+#[derive(Debug, Clone, Serialize)]
 pub struct Estimate {
     pub value: Option<f64>,
     pub ci95: Option<[f64; 2]>,
     pub method: String,
+}
+
+impl Estimate {
+    pub fn new(value: Option<f64>, interval: Interval) -> Estimate {
+        Estimate { value, ci95: interval.ends, method: interval.method }
+    }
 }
 
 impl ModelRun {
@@ -181,8 +222,8 @@ struct Column {
 /// The rows that report.html shows by themselves.
 #[derive(Default)]
 pub struct Shown {
-    /// Wrong decisions with their scores, the surest first: [`html::MISTAKES`] of them.
-    pub mistakes: Vec<(f64, Prediction)>,
+    /// The surest wrong decision of each group, the surest first: [`html::MISTAKES`] of them.
+    pub mistakes: Vec<Mistake>,
     /// How many wrong decisions on accepted slices there are.
     pub wrong: usize,
     /// The first [`html::LOST`] rows without a score.
@@ -191,6 +232,16 @@ pub struct Shown {
     pub without_score: usize,
     /// How many rows could be read.
     pub read: usize,
+}
+
+/// The surest wrong decision of a group.
+pub struct Mistake {
+    pub score: f64,
+    pub row: Prediction,
+    /// How many of the accepted slices of its group were decided wrong.
+    pub wrong: usize,
+    /// How many slices its group has.
+    pub of: usize,
 }
 
 /// Measures the rows, writes the three files into `out`, names on stderr what could not be read, and prints a summary. The rows are gone
@@ -215,13 +266,15 @@ pub fn write(run: ModelRun, rows: &dyn Rows, wishes: &Wishes, out: &Path) -> Res
     let cases = cases.finish();
     let report = measured(run, &cases, rows, wishes, &columns);
 
-    let mistakes = mistakes(&cases, f64::from(report.threshold));
-    let mut shown = Shown { wrong: mistakes.len(), ..Shown::default() };
-    let mistakes = &mistakes[..mistakes.len().min(html::MISTAKES)];
+    report.warnings.iter().for_each(|warning| tell!("warning: {warning}"));
+    let (wrong, mistakes) = mistakes(&cases, f64::from(report.threshold));
+    let mut shown = Shown { wrong, ..Shown::default() };
+    let columns: Vec<String> =
+        wishes.subgroups.iter().cloned().chain(wishes.columns.iter().map(|name| (*name).to_string())).collect();
     let path = out.join("predictions.csv");
     output::write(&path, |file| {
         let malformed = |error: csv::Error| failed(path.display())(error);
-        let mut writer = predictions::Writer::new(file, &wishes.subgroups).map_err(malformed)?;
+        let mut writer = predictions::Writer::new(file, &columns).map_err(malformed)?;
         let mut at = 0;
         rows.walk(&mut |row, values| {
             writer.write(&row, values).map_err(malformed)?;
@@ -230,8 +283,8 @@ pub fn write(run: ModelRun, rows: &dyn Rows, wishes: &Wishes, out: &Path) -> Res
             } else {
                 shown.read += 1;
             }
-            if let Some((score, _)) = mistakes.iter().find(|(_, mistake)| *mistake == at) {
-                shown.mistakes.push((*score, row));
+            if let Some(&Wrong { score, wrong, of, .. }) = mistakes.iter().find(|mistake| mistake.at == at) {
+                shown.mistakes.push(Mistake { score, row, wrong, of });
             } else if row.score.is_none() {
                 shown.without_score += 1;
                 if shown.lost.len() < html::LOST {
@@ -244,7 +297,7 @@ pub fn write(run: ModelRun, rows: &dyn Rows, wishes: &Wishes, out: &Path) -> Res
         writer.finish().map_err(malformed)
     })?;
     let order = |score: f64| (score - f64::from(report.threshold)).abs();
-    shown.mistakes.sort_by(|a, b| order(b.0).total_cmp(&order(a.0)));
+    shown.mistakes.sort_by(|a, b| order(b.score).total_cmp(&order(a.score)));
 
     let path = out.join("metrics.json");
     output::write(&path, |file| {
@@ -259,8 +312,17 @@ pub fn write(run: ModelRun, rows: &dyn Rows, wishes: &Wishes, out: &Path) -> Res
     Ok(if shown.read == rows.count() { Outcome::AllRead } else { Outcome::SomeUnreadable })
 }
 
-/// The wrong decisions on accepted slices: score and row, the surest first.
-fn mistakes(cases: &[Case], threshold: f64) -> Vec<(f64, usize)> {
+/// The surest wrong decision of a group.
+struct Wrong {
+    score: f64,
+    /// The row.
+    at: usize,
+    wrong: usize,
+    of: usize,
+}
+
+/// How many decisions on accepted slices are wrong, and the surest of each group, the surest first: [`html::MISTAKES`] of them.
+fn mistakes(cases: &[Case], threshold: f64) -> (usize, Vec<Wrong>) {
     let mut wrong: Vec<(f64, usize)> = cases
         .iter()
         .enumerate()
@@ -270,19 +332,33 @@ fn mistakes(cases: &[Case], threshold: f64) -> Vec<(f64, usize)> {
         })
         .collect();
     wrong.sort_by(|a, b| (b.0 - threshold).abs().total_cmp(&(a.0 - threshold).abs()));
-    wrong
+    let mut all: HashMap<usize, usize> = HashMap::new();
+    cases.iter().for_each(|case| *all.entry(case.group).or_default() += 1);
+    let mut of_group: HashMap<usize, usize> = HashMap::new();
+    wrong.iter().for_each(|(_, at)| *of_group.entry(cases[*at].group).or_default() += 1);
+    // Those of a group that was there before are counted with it.
+    let firsts = wrong.iter().filter_map(|&(score, at)| {
+        let group = cases[at].group;
+        Some(Wrong { score, at, wrong: of_group.remove(&group)?, of: all[&group] })
+    });
+    (wrong.len(), firsts.take(html::MISTAKES).collect())
 }
 
 fn measured<'a>(run: ModelRun, cases: &[Case], rows: &'a dyn Rows, wishes: &Wishes, columns: &[Column]) -> Report<'a> {
     let accepted: Vec<Case> = cases.iter().filter(|case| case.answer.is_some()).cloned().collect();
     let threshold = f64::from(run.threshold);
-    let shipped = Confusion::at(cases, threshold);
-    let rate = |(part, whole): (usize, usize)| (whole > 0).then(|| part as f64 / whole as f64);
-    let prevalences = rate(shipped.sensitivity()).zip(rate(shipped.specificity()));
+    let all = estimates(cases, threshold);
+    let prevalences = all.sensitivity.value.zip(all.specificity.value);
     let [low, high] = run.uncertain.map(f64::from);
     let own = if run.model.operating_point.is_some() { "of the operating point" } else { "shipped" };
     let named = [(own, threshold), ("lower end of the uncertain band", low), ("upper end", high)];
     let chosen = wishes.thresholds.iter().map(|&threshold| ("chosen", threshold));
+    let decisions = named.into_iter().chain(chosen).map(|(name, at)| {
+        // Of one threshold there is one interval.
+        let measures = if at == threshold { all.clone() } else { estimates(cases, at) };
+        decision(name, at, cases, measures)
+    });
+    let decisions = decisions.collect();
     Report {
         unit: run.unit,
         n: cases.len(),
@@ -295,14 +371,19 @@ fn measured<'a>(run: ModelRun, cases: &[Case], rows: &'a dyn Rows, wishes: &Wish
         model: run.model,
         images_per_second: run.images_per_second,
         shard: run.shard,
-        all: estimates(cases, threshold),
+        warnings: warnings(cases, run.unit),
+        group_score: wishes.highest.map(|_| "mean"),
+        all,
+        ece_if_calibrated: metrics::if_calibrated(&metrics::numbered(cases.to_vec())),
+        highest: wishes.highest.map(|highest| estimates(highest, threshold)),
         accepted: Accepted {
             n: accepted.len(),
             positives: positives(&accepted),
             measures: estimates(&accepted, threshold),
         },
         auc_delong: delong(cases),
-        thresholds: named.into_iter().chain(chosen).map(|(name, threshold)| decision(name, threshold, cases)).collect(),
+        thresholds: decisions,
+        at_specificity: wishes.specificities.iter().map(|&wanted| at_specificity(cases, wanted)).collect(),
         prevalences: prevalences.map_or_else(Vec::new, |(sensitivity, specificity)| {
             PREVALENCES.iter().map(|&prevalence| Predictive::at(prevalence, sensitivity, specificity)).collect()
         }),
@@ -336,29 +417,47 @@ fn delong(cases: &[Case]) -> Estimate {
     Estimate { value: auc.map(|auc| auc.value), ci95, method }
 }
 
-fn decision(name: &'static str, threshold: f64, cases: &[Case]) -> Decision {
+fn decision(name: &'static str, threshold: f64, cases: &[Case], measures: Measures<Estimate>) -> Decision {
     let counts = Confusion::at(cases, threshold);
-    let is_one_group = groups(cases) < 2;
-    let estimate = |(part, whole): (usize, usize)| Estimate {
-        value: (whole > 0).then(|| part as f64 / whole as f64),
-        ci95: metrics::wilson(part, whole).filter(|_| !is_one_group),
-        method: match whole {
-            0 => "no interval: it is not defined on these slices".to_string(),
-            _ if is_one_group => format!("no interval: {part} of {whole}, and {}", metrics::ONE_GROUP),
-            _ => format!("Wilson, {part} of {whole}, slices taken for independent"),
-        },
-    };
+    let without_score =
+        |class: bool| cases.iter().filter(|case| case.positive == class && case.answer.is_none()).count();
+    let Measures { accuracy, sensitivity, specificity, ppv, npv, .. } = measures;
     Decision {
         name,
         threshold,
-        accuracy: estimate(counts.accuracy()),
-        sensitivity: estimate(counts.sensitivity()),
-        specificity: estimate(counts.specificity()),
-        ppv: estimate(counts.ppv()),
-        npv: estimate(counts.npv()),
+        false_negatives_without_score: without_score(true),
+        false_positives_without_score: without_score(false),
+        accuracy,
+        sensitivity,
+        specificity,
+        ppv,
+        npv,
         f1: counts.f1(),
         counts,
     }
+}
+
+fn at_specificity(cases: &[Case], wanted: f64) -> AtSpecificity {
+    let found = metrics::at_specificity(&metrics::numbered(cases.to_vec()), wanted);
+    let sensitivity = Estimate::new(found.sensitivity, found.interval);
+    AtSpecificity { wanted, threshold: found.threshold, specificity: found.reached, sensitivity }
+}
+
+/// What ought to be known before the figures are used, each a sentence without its full stop.
+fn warnings(cases: &[Case], unit: Unit) -> Vec<String> {
+    let rows = unit.plural();
+    let of_class = |(class, word): (bool, &str)| {
+        let count = cases.iter().filter(|case| case.positive == class).count();
+        let groups = metrics::distinct(cases, |case| case.positive == class);
+        let what = match (count, groups) {
+            (0, _) => format!("none of the {} {rows} is {word}", cases.len()),
+            (1..FEW, _) => format!("only {count} of {} {rows} are {word}", cases.len()),
+            (_, 1..FEW) => format!("the {count} {word} {rows} are of only {groups} groups"),
+            _ => return None,
+        };
+        Some(format!("{what}: with fewer than ten, what is said of them says little of others"))
+    };
+    [(true, "positive"), (false, "negative")].into_iter().filter_map(of_class).collect()
 }
 
 fn subgroups(name: &str, column: &Column, cases: &[Case], threshold: f64) -> Vec<Subgroup> {
@@ -390,13 +489,11 @@ fn groups(cases: &[Case]) -> usize {
 /// Each measure with its interval, by bootstrap over the groups of `cases`.
 pub fn estimates(cases: &[Case], threshold: f64) -> Measures<Estimate> {
     // Groups that are empty here must not be drawn. The others keep their order, for the draws must not depend on that of the rows.
-    let groups: BTreeSet<usize> = cases.iter().map(|case| case.group).collect();
-    let numbers: HashMap<usize, usize> = groups.into_iter().zip(0..).collect();
-    let cases: Vec<Case> = cases.iter().map(|case| Case { group: numbers[&case.group], ..case.clone() }).collect();
+    let cases = metrics::numbered(cases.to_vec());
     Ranked::new(&cases, threshold)
         .measure(&vec![1.0; cases.len()])
         .zip(metrics::intervals(&cases, threshold))
-        .map(|(value, interval)| Estimate { value, ci95: interval.ends, method: interval.method })
+        .map(|(value, interval)| Estimate::new(value, interval))
 }
 
 /// What was run, as it was typed but for quotes.
@@ -415,14 +512,25 @@ fn summary(report: &Report, read: usize, out: &Path) -> String {
         100.0 * report.coverage,
         report.images_per_second
     );
-    let lines = report.all.named().map(|(name, estimate)| {
+    let told = |estimate: &Estimate| {
         let value = estimate.value.map_or("not defined".to_string(), |value| format!("{value:.3}"));
-        let interval = match estimate.ci95 {
-            Some([lo, hi]) => format!(" ({lo:.3} to {hi:.3})"),
-            None => format!(" ({})", estimate.method),
-        };
-        format!("  {name:<12} {value}{interval}")
-    });
+        match estimate.ci95 {
+            Some([lo, hi]) => format!("{value} ({lo:.3} to {hi:.3})"),
+            None => format!("{value} ({})", estimate.method),
+        }
+    };
+    let mut lines: Vec<String> =
+        report.all.named().iter().map(|(name, estimate)| format!("  {name:<12} {}", told(estimate))).collect();
+    if let Some(Measures { auc, sensitivity, specificity, .. }) = &report.highest {
+        let [auc, sensitivity, specificity] = [auc, sensitivity, specificity].map(told);
+        lines.push(format!(
+            "By the highest slice of each group: AUC {auc}, sensitivity {sensitivity}, specificity {specificity}"
+        ));
+    }
+    lines.extend(report.at_specificity.iter().map(|row| {
+        let from = row.threshold.map_or(String::new(), |threshold| format!(", from the score {threshold:.3} on"));
+        format!("Sensitivity where the specificity is at least {}: {}{from}", row.wanted, told(&row.sensitivity))
+    }));
     let lines = lines.join("\n");
     let out = out.display();
     let exact = report.all.named().iter().filter(|(_, estimate)| estimate.method.starts_with("Clopper")).count();

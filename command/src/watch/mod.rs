@@ -16,6 +16,7 @@ use crate::accept::document;
 use crate::args::Watch;
 use crate::day;
 use crate::failure::{Failure, Outcome, failed};
+use crate::inputs;
 use crate::output::{self, Lock};
 use crate::predictions::VERDICTS;
 use crate::table::Table;
@@ -114,6 +115,7 @@ struct Acceptance {
 impl Acceptance {
     fn open(path: &Path) -> Result<Acceptance, Failure> {
         let name = path.display();
+        inputs::is_no_folder(path, "json").map_err(failed(&name))?;
         let text = fs::read(path).map_err(failed(&name))?;
         let object = document::opened(&text).map_err(failed(&name))?;
         let missing = |what: &str| Failure(format!("{name}: it has no {what}; it must be of `lungglass accept`"));
