@@ -20,10 +20,13 @@ use crate::reading::{
 use crate::slice::{Origin, Picture};
 use crate::window::Window;
 
-/// The network that ships, packed; `cargo xtask bless` makes it from model/lungglass.onnx.
-pub const NETWORK: &[u8] = include_bytes!("../model/lungglass.pack");
+/// The network inside, packed: the one that ships, which `cargo xtask bless` makes from model/lungglass.onnx, or another one that this was
+/// built with (`LUNGGLASS_MODEL`, build.rs).
+pub const NETWORK: &[u8] = include!(concat!(env!("OUT_DIR"), "/network.rs"));
 /// The settings that belong to [`NETWORK`].
-pub const SETTINGS: &str = include_str!("../model/model.toml");
+pub const SETTINGS: &str = include!(concat!(env!("OUT_DIR"), "/settings.rs"));
+/// The card of another network than the one that ships, maybe empty; `None` for that one, whose card hosts know.
+pub const CARD: Option<&str> = include!(concat!(env!("OUT_DIR"), "/card.rs"));
 
 /// A network with its settings, ready to read slices.
 #[derive(Clone)]
@@ -62,7 +65,7 @@ impl Prepared {
 }
 
 impl Classifier {
-    /// The network that ships.
+    /// The network inside.
     ///
     /// # Errors
     /// [`Error::Model`] when it and its settings do not belong together.

@@ -152,6 +152,7 @@ fn on_gpu(_: bool, _: Chosen, _: usize) -> Result<Classifier, Failure> {
 
 #[cfg(feature = "cuda")]
 fn on_cuda(chosen: Chosen, batch: usize) -> Result<Classifier, Failure> {
+    use lungglass::classifier::CARD;
     use lungglass::graph::tract::cuda::{Card, left_to_cpu};
 
     /// tract starts from what it reads itself, not from what is packed for our own kernels.
@@ -162,7 +163,7 @@ fn on_cuda(chosen: Chosen, batch: usize) -> Result<Classifier, Failure> {
     let built_in;
     let onnx = match &chosen.weights {
         Weights::Onnx(onnx) => onnx,
-        Weights::Packed(packed) if packed[..] == *NETWORK => {
+        Weights::Packed(packed) if CARD.is_none() && packed[..] == *NETWORK => {
             built_in = Onnx::parse(ONNX, |_| None).map_err(failed(&chosen.name))?;
             &built_in
         }

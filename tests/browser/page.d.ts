@@ -13,6 +13,8 @@ interface Build {
   files: { [path: string]: { size: number; sha256: string } };
   /** The first whose probe, in base64, the browser takes is the one to load. */
   modules: { path: string; probe?: string }[];
+  /** Whether another network than our own is inside the modules; left out where it is ours. */
+  otherNetwork?: boolean;
   /** The packed model that reads in place of the one inside the module, if the publisher put one there. */
   network?: string;
   /** Whether a person may choose another network for a visit; left out where they may. */

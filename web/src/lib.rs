@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 use wasm_bindgen::prelude::*;
 
 use lungglass::aside::Aside;
-use lungglass::classifier::{self, SETTINGS};
+use lungglass::classifier::{self, CARD, SETTINGS};
 use lungglass::decode::{self, File, Limits, SetAside, Unopened};
 use lungglass::error::Error;
 use lungglass::gate::Gate;
@@ -50,7 +50,7 @@ extern "C" {
 pub struct Classifier {
     classifier: Rc<classifier::Classifier>,
     salt: Rc<RefCell<Vec<u8>>>,
-    /// card.md of a network that is not the one inside this module.
+    /// card.md of a network that is not the one that ships.
     card: Option<String>,
 }
 
@@ -60,7 +60,7 @@ impl Classifier {
     #[wasm_bindgen(constructor)]
     pub fn new() -> Result<Classifier, JsValue> {
         let classifier = classifier::Classifier::built_in(DEVICE, now).map_err(throw)?;
-        Ok(Classifier { classifier: Rc::new(classifier), salt: Rc::default(), card: None })
+        Ok(Classifier { classifier: Rc::new(classifier), salt: Rc::default(), card: CARD.map(str::to_string) })
     }
 
     /// Unpacks another network: the bytes of a file that `lungglass pack` wrote.

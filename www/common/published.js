@@ -46,6 +46,9 @@ export async function publishedNetwork() {
   return path ? published(path, (response) => response.blob()) : null;
 }
 
+/** Whether the modules were built with another network inside than our own: what the page says of ours is then not true. */
+export const hasOtherInside = build.then((known) => known?.otherNetwork === true);
+
 /** Whether a person may choose another network for a visit: the publisher may forbid it, and a kiosk has none to choose. */
 export const mayChooseNetwork = build.then((known) => !inOneFile && known?.choosesNetwork !== false);
 

@@ -4,7 +4,7 @@
 import { element, inEnglish } from '../common/dom.js';
 import { network } from '../locales/classes.js';
 import { byId, say } from '../common/page.js';
-import { mayChooseNetwork } from '../common/published.js';
+import { hasOtherInside, mayChooseNetwork } from '../common/published.js';
 import { language, sentence, words } from '../locales/words.js';
 import { kiosk } from './mode.js';
 
@@ -23,6 +23,24 @@ export function wordsOf(model) {
   return { text, isForeign: !own && language() !== 'en' };
 }
 
+/** What the page says of its own network. */
+const OWN = ['title', 'intro-text', 'drop-title', 'map-help'];
+
+/** Takes that away. */
+function undress() {
+  document.body.classList.add('foreign-network');
+  for (const id of OWN) byId(id).removeAttribute('data-words');
+  document.querySelector('title')?.removeAttribute('data-words');
+}
+
+// Where another one is inside, before it is loaded and can say its own words.
+hasOtherInside.then((has) => {
+  if (!has || document.body.classList.contains('foreign-network')) return;
+  undress();
+  document.title = 'LungGlass';
+  for (const id of OWN) say(id, () => '');
+});
+
 /**
  * Makes the page say what this network is, if it is not its own.
  *
@@ -31,21 +49,18 @@ export function wordsOf(model) {
 export function dress(model) {
   network.isForeign ||= model.card !== null;
   if (model.card === null) return;
-  document.body.classList.add('foreign-network');
+  undress();
   document.body.classList.toggle('no-map', !model.gives.map);
   for (const [id, told] of /** @type {[string, (text: ModelWords) => string][]} */ ([
     ['title', ({ title }) => title || model.name],
     ['intro-text', ({ purpose }) => purpose || words.network.noPurpose],
   ])) {
-    byId(id).removeAttribute('data-words');
     say(id, () => {
       const { text, isForeign } = wordsOf(model);
       return isForeign ? inEnglish(told(text)) : told(text);
     });
   }
-  byId('drop-title').removeAttribute('data-words');
   say('drop-title', () => words.network.drop);
-  byId('map-help').removeAttribute('data-words');
   say('map-help', () => words.network.map);
   document.title = `LungGlass: ${wordsOf(model).text.title || model.name}`;
   say('network-limits', () => {

@@ -3,6 +3,7 @@
 pub mod bench;
 pub mod command;
 pub mod fuzz;
+pub mod inside;
 pub mod install;
 pub mod licences;
 pub mod places;

@@ -6,9 +6,11 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use clap::{Parser, Subcommand};
-use xtask::{bench, fuzz, serve, setup, test, toolchain, tools, wasm};
+use xtask::{bench, command, fuzz, inside, serve, setup, test, toolchain, tools, wasm};
 
 /// Builds, serves and tests LungGlass.
+///
+/// LUNGGLASS_MODEL=DIR before build, serve or test takes a model folder, or a packed model, in place of the network of model/.
 #[derive(Parser)]
 #[command(name = "xtask", bin_name = "cargo xtask")]
 struct Arguments {
@@ -24,7 +26,7 @@ enum Task {
     /// Nothing is installed that is already there. Without root the commands that need it are printed.
     Setup,
     /// Build the page's modules, www/pkg/lungglass.js with lungglass_bg.wasm and lungglass_relaxed_bg.wasm (for browsers with relaxed SIMD), and
-    /// the list of what is published, www/pkg/build.js.
+    /// the list of what is published, www/pkg/build.js. With LUNGGLASS_MODEL the command too, target/release/lungglass.
     Build,
     /// Build the page's module and serve www/ on 127.0.0.1.
     ///
@@ -37,6 +39,9 @@ enum Task {
     /// Build the page as one HTML file that opens from a disk, needs no server and no network. The last word is its path.
     Kiosk,
     /// Check format and lints, and test everywhere: the library and the command natively, the library in headless Chromium, the page end to end.
+    ///
+    /// With LUNGGLASS_MODEL it checks that folder, and that page and command with this network inside read its samples, and nothing else: the
+    /// suites hold what our own network gives.
     Test {
         /// Run the slow tests too, those marked #[ignore].
         #[arg(long)]
@@ -124,12 +129,23 @@ fn main() -> ExitCode {
 }
 
 fn perform(task: Task) -> Result<ExitCode> {
+    let takes_any = matches!(task, Task::Setup | Task::Build | Task::Serve { .. } | Task::Test { .. });
+    if let Some(code) = inside::again(takes_any)? {
+        return Ok(code);
+    }
     match task {
         Task::Setup => setup::everything()?,
-        Task::Build => wasm::build(&toolchain::obtain()?)?,
+        Task::Build => {
+            wasm::build(&toolchain::obtain()?)?;
+            if inside::is_named() {
+                println!("{}", command::build()?.display());
+            }
+        }
         Task::Serve { port } => serve::page(port)?,
         Task::Kiosk => tools::run(&["kiosk"])?,
         // It has said by itself what failed: nothing may follow its last line.
+        Task::Test { .. } if inside::is_named() && !test::inside() => return Ok(ExitCode::FAILURE),
+        Task::Test { .. } if inside::is_named() => {}
         Task::Test { all } if !test::everything(all) => return Ok(ExitCode::FAILURE),
         Task::Test { .. } => {}
         Task::Bench { json, firefox, rounds, way } => bench::run(json.as_deref(), firefox, rounds, way)?,

@@ -10,6 +10,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest, Sha256};
 
+use crate::inside;
 use crate::places::root;
 use crate::variant::Variant;
 
@@ -65,7 +66,7 @@ fn collect(folder: &Path, prefix: &str, files: &mut Vec<File>) -> Result<()> {
 /// Writes the list of what `folder` publishes, with these variants of the module, unless it stands there already.
 pub fn write_list(folder: &Path, variants: &[Variant]) -> Result<()> {
     let path = folder.join(LIST);
-    let text = list(&files(folder)?, variants, &version()?);
+    let text = list(&files(folder)?, variants, &version()?, inside::is_named());
     if fs::read_to_string(&path).is_ok_and(|old| old == text) {
         return Ok(());
     }
@@ -74,8 +75,9 @@ pub fn write_list(folder: &Path, variants: &[Variant]) -> Result<()> {
 
 /// A script that a page can import and a service worker can run: it sets `lungglassBuild` to the version, a hash over all files, and the
 /// size and SHA-256 (base64, as in Subresource Integrity) of each. One file a line, so that a build script can read it too. Of `modules`
-/// a browser needs the first whose probe, in base64, `WebAssembly.validate` takes; the last has none.
-fn list(files: &[File], variants: &[Variant], version: &str) -> String {
+/// a browser needs the first whose probe, in base64, `WebAssembly.validate` takes; the last has none. Where another network than our own is inside the
+/// modules, the page says so before they are loaded.
+fn list(files: &[File], variants: &[Variant], version: &str, is_other_inside: bool) -> String {
     let mut all = Sha256::new();
     let mut lines = String::new();
     for file in files {
@@ -98,9 +100,10 @@ fn list(files: &[File], variants: &[Variant], version: &str) -> String {
     let modules = modules.collect::<Vec<_>>().join(",\n");
     all.update(&modules);
     let id = all.finalize().iter().fold(String::new(), |id, byte| id + &format!("{byte:02x}"));
+    let other = if is_other_inside { "  \"otherNetwork\": true,\n" } else { "" };
     format!(
         "// Written by `cargo xtask build`: what this build published.\n\
-         globalThis.lungglassBuild = {{\n  \"version\": {version:?},\n  \"id\": {id:?},\n  \"files\": {{\n{lines}\n  }},\n  \"modules\": [\n{modules}\n  ]\n}};\n"
+         globalThis.lungglassBuild = {{\n  \"version\": {version:?},\n  \"id\": {id:?},\n{other}  \"files\": {{\n{lines}\n  }},\n  \"modules\": [\n{modules}\n  ]\n}};\n"
     )
 }
 
@@ -123,18 +126,20 @@ mod tests {
 
     #[test]
     fn the_list_has_sizes_and_hashes() {
-        let text = list(&[file("a.js", "abc"), file("b/c.css", "")], &Variant::ALL, "1.2.3");
+        let text = list(&[file("a.js", "abc"), file("b/c.css", "")], &Variant::ALL, "1.2.3", false);
         assert!(text.contains("\"version\": \"1.2.3\""), "{text}");
         // The hash of "abc" is the example of FIPS 180-4.
         let line = "\"a.js\": {\"size\": 3, \"sha256\": \"ungWv48Bz+pBQUDeXa4iI7ADYaOWF3qctBD/YfIAFa0=\"},\n";
         assert!(text.contains(line), "{text}");
         assert!(text.contains("\"b/c.css\": {\"size\": 0, "), "{text}");
+        assert!(!text.contains("otherNetwork"), "{text}");
+        assert!(list(&[], &Variant::ALL, "1", true).contains("\n  \"otherNetwork\": true,\n"));
     }
 
     #[test]
     fn the_id_tells_any_two_builds_apart() {
         let id = |files: &[File]| {
-            let text = list(files, &Variant::ALL, "1");
+            let text = list(files, &Variant::ALL, "1", false);
             let id = text.lines().find_map(|line| line.trim().strip_prefix("\"id\": \"")).unwrap().to_owned();
             assert_eq!(id.trim_end_matches("\",").len(), 64);
             id
@@ -144,7 +149,7 @@ mod tests {
         assert_ne!(first, id(&[file("a.js", "abd"), file(SERVICE_WORKER, "1")]));
         assert_ne!(first, id(&[file("b.js", "abc"), file(SERVICE_WORKER, "1")]));
         assert_ne!(first, id(&[file("a.js", "abc"), file(SERVICE_WORKER, "2")]));
-        assert!(!list(&[file(SERVICE_WORKER, "1")], &Variant::ALL, "1").contains(SERVICE_WORKER));
+        assert!(!list(&[file(SERVICE_WORKER, "1")], &Variant::ALL, "1", false).contains(SERVICE_WORKER));
     }
 
     #[test]
@@ -157,7 +162,7 @@ mod tests {
         assert!(takes(simd | WasmFeatures::RELAXED_SIMD));
         // The last module needs nothing but SIMD.
         let modules = |variants: &[Variant]| -> Vec<String> {
-            let text = list(&[], variants, "1");
+            let text = list(&[], variants, "1", false);
             text.lines().map(|line| line.trim().to_owned()).filter(|line| line.starts_with("{\"path\"")).collect()
         };
         let both = modules(&Variant::ALL);

@@ -10,7 +10,7 @@ use anyhow::{Context, Result, bail, ensure};
 use crate::places::{program, root, target};
 use crate::toolchain::{self, Toolchain};
 use crate::variant::{NAME, TARGET, Variant};
-use crate::{install, process, python, serve, setup, supply, tools, wasm};
+use crate::{command, inside, install, process, python, serve, setup, supply, tools, wasm};
 
 /// How a test that lacks its data begins the line that says so. The harness counts it as passed.
 const SKIPPED: &str = "SKIPPED ";
@@ -19,6 +19,8 @@ const SKIPPED: &str = "SKIPPED ";
 /// product would have other features than where it is built by itself.
 const PRODUCT: &[&str] = &["--package=lungglass", "--package=lungglass-command", "--package=lungglass-server"];
 const TOOLS: &[&str] = &["--package=xtask", "--package=xtask-tools"];
+/// The suite of the page that asks for another network than our own inside page and command.
+const INSIDE: &str = "inside.test.mjs";
 /// The library and the boundary to JavaScript.
 const IN_BROWSERS: [&str; 2] = ["--package=lungglass", "--package=lungglass-web"];
 
@@ -30,6 +32,31 @@ pub fn everything(all: bool) -> bool {
         eprintln!("error: {error:#}");
     }
     run.summarise();
+    outcome.is_ok()
+}
+
+/// Tests page and command with another network inside than our own: what is inside them, and what they make of its samples.
+pub fn inside() -> bool {
+    let mut run = Run { all: false, steps: Vec::new(), tally: Tally::default() };
+    let mut steps = || {
+        let browser = run.step("setup", |_| {
+            setup::node()?;
+            setup::browser()
+        })?;
+        run.step("page and command", |_| {
+            wasm::build(&toolchain::obtain()?)?;
+            command::build()
+        })?;
+        run.step("another network", |run| run.suites(vec![PathBuf::from(INSIDE)], &browser, &[]))
+    };
+    let outcome: Result<()> = steps();
+    if let Err(error) = &outcome {
+        eprintln!("error: {error:#}");
+    }
+    run.summarise();
+    println!(
+        "NOT TESTED: format, lints, and the suites that hold what our own network gives; `cargo xtask test` without LUNGGLASS_MODEL runs them"
+    );
     outcome.is_ok()
 }
 
@@ -223,12 +250,21 @@ impl Run {
     /// Serves the page on a free port and runs the suites of tests/browser against it. `others` are browsers beside Chromium, by the
     /// variables that name them; the suite of one that is not there counts as skipped.
     fn page_tests(&mut self, browser: &setup::Browser, others: &[(&str, Option<PathBuf>)]) -> Result<()> {
-        let folder = root().join("tests/browser");
-        let mut suites = suites(&folder)?;
+        let mut suites = suites(&root().join("tests/browser"))?;
         // Those of the benchmark need none of its packages.
         suites.extend(
             self::suites(&root().join("tests/bench"))?.into_iter().map(|suite| Path::new("../bench").join(suite)),
         );
+        self.suites(suites, browser, others)
+    }
+
+    fn suites(
+        &mut self,
+        suites: Vec<PathBuf>,
+        browser: &setup::Browser,
+        others: &[(&str, Option<PathBuf>)],
+    ) -> Result<()> {
+        let folder = root().join("tests/browser");
         install::npm(&folder)?;
         let server = serve::on_free_port()?;
         let report = target().join("xtask/page.tap");
@@ -248,6 +284,7 @@ impl Run {
             .env("LUNGGLASS_PAGE", server.url())
             .env("LUNGGLASS_COMMAND", program(NAME))
             .env("CHROMIUM", &browser.chromium)
+            .envs(inside::folder().map(|folder| ("LUNGGLASS_INSIDE", folder)))
             .envs(others.iter().filter_map(|(name, program)| Some((name, program.as_ref()?))));
         let outcome = process::run(&mut node);
         let report = fs::read_to_string(&report).unwrap_or_default();
