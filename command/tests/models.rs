@@ -44,6 +44,11 @@ fn each_fault_is_told_in_its_words() {
         let packed =
             lungglass(&["pack", folder.to_str().unwrap(), "-o", scratch("faulty").join("x").to_str().unwrap()]);
         assert_eq!(packed.status.code(), Some(1), "{name}");
+        // Whoever packs first is told all that `check` would tell.
+        let refusal = text(&packed.stderr);
+        for line in told.lines().filter(|line| line.starts_with("fault: ") || line.starts_with("note: ")) {
+            assert!(refusal.lines().any(|told| told == line), "{name}: no \"{line}\" in {refusal}");
+        }
     }
 }
 

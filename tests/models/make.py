@@ -239,6 +239,25 @@ def faulty() -> None:
     (place / "model.onnx.data").unlink()
     place = fault("broken", None, usual, "model.onnx: it is no ONNX file, or a damaged one: ")
     (place / "model.onnx").write_bytes(b"no network")
+    trained = onnx.ModelProto()
+    trained.CopyFrom(small)
+    norm = [numpy_helper.from_array(numpy.full(8, value, numpy.float32), f"norm.{name}") for name, value in (("one", 1), ("none", 0))]
+    drops = [numpy_helper.from_array(numpy.array(0.2, numpy.float32), "share"), numpy_helper.from_array(numpy.array(True), "drops")]
+    trained.graph.initializer.extend(norm + drops)
+    trained.graph.node[1].input[0] = "dropped"
+    trained.graph.node.insert(1, helper.make_node(
+        "BatchNormalization", ["a", "norm.one", "norm.none", "norm.none", "norm.one"], ["normal", "mean", "variance"], training_mode=1
+    ))
+    trained.graph.node.insert(2, helper.make_node("Dropout", ["normal", "share", "drops"], ["dropped"]))
+    onnx.checker.check_model(trained)
+    fault("training", trained, usual, "it was exported as it is trained (BatchNormalization 1, Dropout 1): ")
+    last = onnx.ModelProto()
+    last.CopyFrom(small)
+    last.graph.input[0].CopyFrom(helper.make_tensor_value_info("x", TensorProto.FLOAT, ["N", 64, 48, 3]))
+    last.graph.node.insert(0, helper.make_node("Transpose", ["x"], ["first"], perm=[0, 3, 1, 2]))
+    last.graph.node[1].input[0] = "first"
+    onnx.checker.check_model(last)
+    fault("last", last, usual, "input 'x' takes [N, 64, 48, 3], its channels last; export it with channels first, [N, 3, 64, 48]")
     both = settings((3, 336, 336)).replace("alert", "allert", 1)
     place = fault("several", network((3, 64, 48), 5), both, "")
     (place / "expected.txt").write_text("model.toml: unknown key 'allert' in [[class]] 1; did you mean 'alert'?\n")

@@ -171,6 +171,13 @@ fn check_file(onnx: &Onnx, model: Option<&Model>, report: &mut Report) {
     for (numbers, count) in onnx.other_numbers() {
         report.faults.push(format!("it computes in {numbers} ({count} of its weights); export float32"));
     }
+    let trained: Vec<String> = onnx.in_training().iter().map(|(name, count)| format!("{name} {count}")).collect();
+    if !trained.is_empty() {
+        report.faults.push(format!(
+            "it was exported as it is trained ({}): its scores would be those of a batch or of chance; call eval() on the network, then export it",
+            trained.join(", ")
+        ));
+    }
     match &onnx.inputs()[..] {
         [input] => check_input(input, model, report),
         inputs => {
@@ -243,6 +250,14 @@ fn check_input(input: &Declared, model: Option<&Model>, report: &mut Report) {
         report
             .faults
             .push(format!("model.onnx takes {batch} pictures at once; export it for one, or with a dynamic batch"));
+    }
+    if input.channels_last().is_some() {
+        let shown = |length: Option<usize>| length.map_or("?".to_string(), |length| length.to_string());
+        let (height, width, last) = (shown(channels), shown(height), shown(width));
+        report.faults.push(format!(
+            "input '{name}' takes [N, {height}, {width}, {last}], its channels last; export it with channels first, [N, {last}, {height}, {width}]"
+        ));
+        return;
     }
     let Some(model) = model else { return };
     let wanted = &model.input;

@@ -28,9 +28,7 @@ pub fn run(arguments: &Init) -> Result<Outcome, Failure> {
             inputs.len()
         )));
     };
-    if let Some([_, Some(rows), _, Some(last @ (1 | 3))]) = input.shape.as_deref()
-        && !matches!(rows, 1 | 3)
-    {
+    if let Some(last) = input.channels_last() {
         let text = "its input has its channels last; export it with [N, channels, height, width]";
         return Err(Failure(format!("{named}: {text} (it says {last} for the width)")));
     }

@@ -24,12 +24,18 @@ pub fn run(arguments: &Pack) -> Result<Outcome, Failure> {
 /// The file of a folder.
 ///
 /// # Errors
-/// Its faults.
+/// Its faults, and what [`check`] notes beside them.
 pub fn packed(folder: &std::path::Path) -> Result<Vec<u8>, Failure> {
     let Checked { report, ready } = check::folder(folder)?;
     let Some(Ready { settings, sha256, version, program }) = ready else {
-        let why = if report.faults.is_empty() { &report.notes } else { &report.faults };
-        return Err(Failure(format!("{} cannot be packed: {}", folder.display(), why.join("; "))));
+        // A folder without fault that cannot be packed has its reason among the notes.
+        let faults = report.faults.iter().map(|fault| format!("\nfault: {fault}"));
+        let notes = report.notes.iter().map(|note| format!("\nnote: {note}"));
+        return Err(Failure(format!(
+            "{} cannot be packed:{}",
+            folder.display(),
+            faults.chain(notes).collect::<String>()
+        )));
     };
     let network = program.pack().map_err(failed(folder.display()))?;
     let version = if version.is_empty() { format!("sha-{}", &sha256[..8]) } else { version };

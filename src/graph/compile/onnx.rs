@@ -29,6 +29,16 @@ pub struct Declared {
     pub shape: Option<Vec<Option<usize>>>,
 }
 
+impl Declared {
+    /// The channels, 1 or 3, of an input [N, height, width, channels]; `None` for any other.
+    pub fn channels_last(&self) -> Option<usize> {
+        match self.shape.as_deref() {
+            Some([_, rows, _, Some(last @ (1 | 3))]) if !matches!(rows, Some(1 | 3)) => Some(*last),
+            _ => None,
+        }
+    }
+}
+
 impl Onnx {
     /// Parses a file; `beside` gives the bytes of a file in its folder, such as model.onnx.data, which large networks keep their weights in.
     ///
@@ -96,6 +106,38 @@ impl Onnx {
     pub fn last_operator(&self, output: &str) -> Option<String> {
         let gives = |node: &&NodeProto| node.output.iter().any(|given| given == output);
         self.graph().node.iter().find(gives).map(|node| node.op_type.clone())
+    }
+
+    /// The operators that it runs as training does, by ONNX's names, and how many of each: batch norms by the means of the batch, dropouts that
+    /// drop.
+    pub fn in_training(&self) -> BTreeMap<String, usize> {
+        let mut count = BTreeMap::new();
+        for node in self.graph().node.iter().filter(|node| self.is_in_training(node)) {
+            *count.entry(node.op_type.clone()).or_default() += 1;
+        }
+        count
+    }
+
+    fn is_in_training(&self, node: &NodeProto) -> bool {
+        match &node.op_type[..] {
+            "BatchNormalization" => {
+                node.attribute.iter().any(|attribute| attribute.name == "training_mode" && attribute.i != 0)
+            }
+            "Dropout" => node.input.get(2).is_some_and(|name| self.holds_other_than_zero(name)),
+            _ => false,
+        }
+    }
+
+    /// Whether a value is a constant of the file, and not 0 or false.
+    fn holds_other_than_zero(&self, name: &str) -> bool {
+        let graph = self.graph();
+        let weight = graph.initializer.iter().find(|tensor| tensor.name == name);
+        let constant =
+            graph.node.iter().find(|node| node.op_type == "Constant" && node.output.iter().any(|given| given == name));
+        let tensor = weight.or_else(|| constant?.attribute.iter().find_map(|attribute| attribute.t.as_ref()));
+        tensor.is_some_and(|tensor| {
+            tensor.raw_data.iter().any(|byte| *byte != 0) || tensor.int32_data.iter().any(|value| *value != 0)
+        })
     }
 
     /// How often it uses each operator, by ONNX's names.
