@@ -12,7 +12,7 @@ pub mod published;
 pub mod python;
 pub mod serve;
 pub mod setup;
-mod supply;
+pub mod supply;
 pub mod test;
 pub mod toolchain;
 pub mod tools;
