@@ -22,10 +22,10 @@ pub fn html(acceptance: &Acceptance, cases: &[Case], seal: &str) -> Result<Strin
     let title = format!("Acceptance test of {} {}", acceptance.model.name, acceptance.model.version);
     let mut page = head(&title, MORE_STYLE);
     let counts = &acceptance.counts;
-    write!(
+    writeln!(
         page,
         "<p>By {}, on {}. {} slices of {} patients or other groups, {} of the slices with COVID-19; the gate accepted {}. \
-         For research and education. Not a medical device.</p>\n",
+         For research and education. Not a medical device.</p>",
         escaped(&acceptance.site),
         acceptance.made,
         counts.slices,
