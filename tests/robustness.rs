@@ -5,6 +5,8 @@
 mod elements;
 #[path = "fuzz/src/identity.rs"]
 mod identity;
+#[path = "fuzz/src/kinds.rs"]
+mod kinds;
 // Each test crate takes what it needs of them.
 #[allow(dead_code)]
 #[path = "fuzz/src/memory.rs"]
@@ -57,6 +59,15 @@ fn what_the_fuzzer_found_does_no_harm_any_more() {
     }
 }
 
+#[test]
+fn files_on_which_others_broke_do_no_harm() {
+    let kinds = targets::TARGETS.map(|target| (target, targets::of_kinds(target.name)));
+    assert!(kinds.iter().map(|(_, cases)| cases.len()).sum::<usize>() > 100);
+    for (target, cases) in kinds {
+        cases.iter().for_each(|case| run(target, case));
+    }
+}
+
 /// Of the whole corpus, on a runtime without the fuzzer: wasm in a browser.
 #[cfg(all(feature = "corpus", target_arch = "wasm32"))]
 #[test]
@@ -82,7 +93,7 @@ fn the_corpus_does_no_harm() {
 fn damaged_seeds_do_no_harm() {
     let mut random = Random(0x9E37_79B9_7F4A_7C15);
     for target in targets::TARGETS {
-        let mut seeds = targets::seeds(target.name);
+        let mut seeds = targets::whole(target.name);
         assert!(!seeds.is_empty(), "{} has no seeds", target.name);
         for seed in &mut seeds {
             run(target, seed);

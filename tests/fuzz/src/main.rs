@@ -6,6 +6,7 @@
 
 mod elements;
 mod identity;
+mod kinds;
 mod memory;
 mod targets;
 

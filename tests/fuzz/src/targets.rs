@@ -12,11 +12,15 @@ use include_dir::Dir;
 use lungglass::decode::{File, Image, Limits};
 use lungglass::graph::cpu::{CpuGraph, Executor, Processor};
 use lungglass::graph::program::Program;
+use lungglass::hash::sha256;
 use lungglass::model::Model;
+use lungglass::operating_point::{Drift, LocalPoint, Network, Triage};
+use lungglass::package::Package;
 use lungglass::slice::Slice;
 
 // Where they lie depends on the package that this is compiled in.
 use crate::elements::{element, meta};
+use crate::kinds::kinds;
 use crate::{CASES, DICOM, SAMPLES, identity};
 
 /// At most this many frames and entries of one case are read: more of the same would only take time.
@@ -30,7 +34,7 @@ pub struct Target {
     pub run: fn(&[u8]),
 }
 
-pub const TARGETS: [Target; 25] = [
+pub const TARGETS: [Target; 27] = [
     Target { name: "png", run: |bytes| picture(b"\x89PNG\r\n\x1a\n", bytes) },
     Target { name: "jpeg", run: |bytes| picture(b"\xFF\xD8\xFF", bytes) },
     Target { name: "bmp", run: |bytes| picture(b"BM", bytes) },
@@ -56,6 +60,8 @@ pub const TARGETS: [Target; 25] = [
     Target { name: "zip", run: archive },
     Target { name: "model-toml", run: settings },
     Target { name: "network", run: network },
+    Target { name: "package", run: package },
+    Target { name: "operating-point", run: operating_point },
 ];
 
 const DEFLATED: &str = "1.2.840.10008.1.2.1.99";
@@ -108,6 +114,26 @@ fn settings(bytes: &[u8]) {
     }
 }
 
+/// The parts of a model in one file, under a hash that is right.
+fn package(parts: &[u8]) {
+    let file = [b"LGMODEL\x01", sha256(parts).as_bytes(), parts].concat();
+    if let Ok(package) = Package::parse(&file) {
+        let _ = package.open();
+    }
+}
+
+/// The body of a site's operating point, under a seal that is right; bytes that are no text go as they are.
+fn operating_point(bytes: &[u8]) {
+    let file = match std::str::from_utf8(bytes) {
+        Ok(body) => format!("{body}\n[seal]\nsha256 = \"{}\"\n", sha256(format!("{body}\n").as_bytes())).into_bytes(),
+        Err(_) => bytes.to_vec(),
+    };
+    if let Ok((point, seal)) = LocalPoint::parse(&file) {
+        assert!(point.triage.negative_to < point.triage.positive_from);
+        let _ = point.on(seal, "2026-11-30");
+    }
+}
+
 /// Reads and plans; runs what takes no longer than a test may.
 fn network(bytes: &[u8]) {
     let Ok(program) = Program::parse(bytes) else { return };
@@ -153,8 +179,19 @@ fn encapsulated(syntax: &str, [width, height]: [u16; 2], kind: u8, codestream: &
 const PIXEL_DATA: &[u8] = b"\xE0\x7F\x10\0OB\0\0\xFF\xFF\xFF\xFF";
 const ITEM: &[u8] = b"\xFE\xFF\0\xE0";
 
-/// What the fuzzer starts from: the files of the tests and of the page, and small pictures of each format.
+/// What the fuzzer starts from: the files of the tests and of the page, small pictures of each format, and kinds of files on which others
+/// broke.
 pub fn seeds(target: &str) -> Vec<Vec<u8>> {
+    [whole(target), of_kinds(target)].concat()
+}
+
+/// Kinds of files on which others broke.
+pub fn of_kinds(target: &str) -> Vec<Vec<u8>> {
+    kinds(target, |name| codestreams(&[name]).remove(0))
+}
+
+/// Files that are as they should be.
+pub fn whole(target: &str) -> Vec<Vec<u8>> {
     match target {
         "png" => pictures(ImageFormat::Png, "png"),
         "jpeg" => {
@@ -196,6 +233,8 @@ pub fn seeds(target: &str) -> Vec<Vec<u8>> {
         "zip" => archives(),
         "model-toml" => vec![lungglass::classifier::SETTINGS.as_bytes().to_vec()],
         "network" => networks(),
+        "package" => packages(),
+        "operating-point" => vec![operating_points()],
         _ => Vec::new(),
     }
 }
@@ -320,7 +359,7 @@ fn text_volumes([start, end]: [&str; 2], compressed: &str, pack: fn(&[u8]) -> Ve
     vec![volume(plain, &voxels()), volume(compressed, &pack(&voxels()))]
 }
 
-fn zlib(bytes: &[u8]) -> Vec<u8> {
+pub fn zlib(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = flate2::write::ZlibEncoder::new(Vec::new(), Compression::best());
     encoder.write_all(bytes).expect("memory takes everything");
     encoder.finish().expect("memory takes everything")
@@ -442,4 +481,43 @@ fn networks() -> Vec<Vec<u8>> {
     });
     let packed: Vec<_> = alone.chain(whole.pack().ok()).collect();
     packed.into_iter().filter(|packed| Program::parse(packed).is_ok()).collect()
+}
+
+/// What stands behind the hash of a model in one file.
+fn packages() -> Vec<Vec<u8>> {
+    let settings = lungglass::classifier::SETTINGS;
+    let network = networks().pop().expect("there are networks");
+    let hash = Model::parse(settings).expect("the built-in settings are right").sha256;
+    let pack = |settings: &str| {
+        let bytes =
+            Package { settings, card: "# A card", network: &network }.to_bytes().expect("memory takes everything");
+        bytes[72..].to_vec()
+    };
+    // One that fits its network and one that does not.
+    vec![pack(&settings.replace(&hash, "")), pack(settings)]
+}
+
+/// The body of an operating point.
+fn operating_points() -> Vec<u8> {
+    let model = Model::parse(lungglass::classifier::SETTINGS).expect("the built-in settings are right");
+    let point = LocalPoint {
+        schema: lungglass::operating_point::SCHEMA,
+        site: "a site".to_string(),
+        made: "2026-11-30".to_string(),
+        valid_until: "2027-05-29".to_string(),
+        program: "0.1.0".to_string(),
+        acceptance: "0".repeat(64),
+        network: Network { name: model.name, version: model.version, sha256: model.sha256 },
+        triage: Triage {
+            positive_from: 0.62,
+            negative_to: 0.21,
+            ppv: 0.9,
+            npv: 0.95,
+            confidence: 0.95,
+            prevalence: Some(0.1),
+        },
+        drift: Drift { slices: 50, refused: 0.1 },
+    };
+    let text = point.to_text();
+    text.split("[seal]").next().expect("a text has a beginning").trim_end().as_bytes().to_vec()
 }
