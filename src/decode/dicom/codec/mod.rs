@@ -45,7 +45,7 @@ impl Codec {
             | uids::HTJ2K_LOSSLESS
             | uids::HTJ2K_LOSSLESS_RPCL
             | uids::HTJ2K => Some(Codec::Jpeg2000),
-            uids::JPEGXL_LOSSLESS => Some(Codec::JpegXl),
+            uids::JPEGXL_LOSSLESS | uids::JPEGXL => Some(Codec::JpegXl),
             _ => None,
         }
     }
