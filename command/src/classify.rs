@@ -361,10 +361,10 @@ impl Iterator for Queue<'_> {
                 }
                 Err(unopened) => {
                     let is_no_image = matches!(unopened.error, Error::NotAnImage | Error::NoImages { .. });
-                    if !is_no_image || input.folder.is_none() {
+                    if !is_no_image || (input.folder.is_none() && !input.is_of_header) {
                         return Some(Queued::new(input, Pending::unopened(*unopened)));
                     }
-                    self.skipped += 1;
+                    self.skipped += usize::from(!input.is_of_header);
                 }
             }
         }

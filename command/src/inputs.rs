@@ -12,7 +12,7 @@ use std::thread;
 #[cfg(unix)]
 use std::time::Duration;
 
-use lungglass::decode::Limits;
+use lungglass::decode::{self, Limits};
 use lungglass::error::{Error, Result};
 
 /// One file to read.
@@ -22,6 +22,8 @@ pub struct Input {
     place: Place,
     /// The folder that the user named, if it lies in one; else it gets a line even if it is no image.
     pub folder: Option<String>,
+    /// Whether it holds the values of a volume whose header is among the inputs too: then it needs no line of its own.
+    pub is_of_header: bool,
 }
 
 enum Place {
@@ -133,13 +135,17 @@ fn read_pipe(path: &Path, limits: Limits) -> Result<Vec<u8>> {
     })
 }
 
-/// The bytes of a file. One over the limit is not read.
+/// The bytes of a file, and behind the header of a volume its values, which may lie beside it. A file over the limit is not read.
 pub fn read(path: &Path, limits: &Limits) -> Result<Vec<u8>> {
-    let unopened = |error: io::Error| Error::Io(error.to_string());
     #[cfg(unix)]
     if fs::metadata(path).is_ok_and(|found| is_pipe(found.file_type())) {
         return read_pipe(path, *limits);
     }
+    with_values(path, read_file(path, limits)?, limits)
+}
+
+fn read_file(path: &Path, limits: &Limits) -> Result<Vec<u8>> {
+    let unopened = |error: io::Error| Error::Io(error.to_string());
     is_file(path).map_err(unopened)?;
     let file = fs::File::open(path).map_err(unopened)?;
     let (length, limit) = (file.metadata().map_err(unopened)?.len(), limits.bytes);
@@ -147,6 +153,32 @@ pub fn read(path: &Path, limits: &Limits) -> Result<Vec<u8>> {
         return Err(Error::TooLarge { what: "the file's size in bytes", value: Some(length), limit });
     }
     within_limit(file, limits)
+}
+
+/// A file, with the values that lie beside it in another if it is the header of a volume.
+fn with_values(path: &Path, bytes: Vec<u8>, limits: &Limits) -> Result<Vec<u8>> {
+    let Some(name) = decode::data_file(&bytes) else { return Ok(bytes) };
+    let values = path.with_file_name(&name);
+    match fs::symlink_metadata(&values).map(|found| found.file_type()) {
+        // It might lead anywhere.
+        Ok(kind) if kind.is_symlink() => Err(Error::Io(format!(
+            "its values lie in \"{name}\", which is a link; put the file itself beside the header"
+        ))),
+        Ok(kind) if kind.is_file() && values != path => Ok(decode::joined(&bytes, read_file(&values, limits)?)),
+        // The error of the header names what is missing.
+        _ => Ok(bytes),
+    }
+}
+
+/// The name of the file that holds the values of a header, by the header's first bytes; only where its extension is that of one.
+fn values_of(path: &Path) -> Option<PathBuf> {
+    let extension = path.extension()?.to_str()?;
+    if !["mhd", "nhdr"].iter().any(|one| extension.eq_ignore_ascii_case(one)) || !path.is_file() {
+        return None;
+    }
+    let mut header = Vec::new();
+    fs::File::open(path).ok()?.take(decode::MAX_HEADER as u64).read_to_end(&mut header).ok()?;
+    decode::data_file(&header).map(|name| path.with_file_name(name)).filter(|values| values != path)
 }
 
 /// At most one byte more than the limit: the pipeline says that this is too large.
@@ -172,17 +204,31 @@ impl Inputs {
         for argument in arguments {
             let name = shown(argument);
             if argument.as_os_str() == "-" {
-                inputs.files.push(Input { name, place: Place::StandardInput, folder: None });
+                inputs.files.push(Input { name, place: Place::StandardInput, folder: None, is_of_header: false });
             } else if argument.is_dir() {
                 let mut read = HashSet::new();
                 folders(argument, &mut read);
                 inputs.walk(argument, &name, &mut read);
             } else {
-                inputs.files.push(Input { name, place: Place::File(argument.clone()), folder: None });
+                inputs.files.push(Input {
+                    name,
+                    place: Place::File(argument.clone()),
+                    folder: None,
+                    is_of_header: false,
+                });
             }
         }
         inputs.tell_apart();
+        inputs.find_values();
         inputs
+    }
+
+    /// Marks the files that hold the values of a header.
+    fn find_values(&mut self) {
+        let values: HashSet<PathBuf> = self.files.iter().filter_map(|input| values_of(input.file()?)).collect();
+        for input in &mut self.files {
+            input.is_of_header = input.file().is_some_and(|path| values.contains(path));
+        }
     }
 
     /// A name that was written out may be that of another file: then it is numbered. What is Unicode keeps its name.
@@ -208,7 +254,12 @@ impl Inputs {
     fn walk(&mut self, folder: &Path, named: &str, read: &mut HashSet<PathBuf>) {
         let Ok(entries) = fs::read_dir(folder) else {
             let name = shown(folder);
-            self.files.push(Input { name, place: Place::File(folder.to_path_buf()), folder: None });
+            self.files.push(Input {
+                name,
+                place: Place::File(folder.to_path_buf()),
+                folder: None,
+                is_of_header: false,
+            });
             return;
         };
         let mut entries: Vec<_> = entries.flatten().collect();
@@ -218,7 +269,12 @@ impl Inputs {
             let is_link = entry.file_type().is_ok_and(|kind| kind.is_symlink());
             if path.is_file() {
                 let name = shown(&path);
-                self.files.push(Input { name, place: Place::File(path), folder: Some(named.to_string()) });
+                self.files.push(Input {
+                    name,
+                    place: Place::File(path),
+                    folder: Some(named.to_string()),
+                    is_of_header: false,
+                });
             } else if path.is_dir() && (!is_link || fs::canonicalize(&path).is_ok_and(|to| read.insert(to))) {
                 self.walk(&path, named, read);
             } else {

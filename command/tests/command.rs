@@ -800,3 +800,50 @@ fn limits_can_be_set_for_files_that_are_meant_to_be_large() {
     assert_eq!(lines(&output)[0]["error"]["code"], "too_large");
     assert_eq!(lungglass(&["classify", "--max-pixels", "0", DICOM]).status.code(), Some(1));
 }
+
+#[test]
+fn a_header_is_read_with_the_file_of_its_values_beside_it() {
+    let folder = scratch("a_header_is_read_with");
+    let header = "ObjectType = Image\nNDims = 3\nDimSize = 64 64 2\nElementType = MET_SHORT\nElementDataFile = ";
+    let values: Vec<u8> = (0..2 * 64 * 64).flat_map(|at: i32| ((at % 1500 - 1024) as i16).to_le_bytes()).collect();
+    let write = |name: &str, content: &[u8]| {
+        let path = folder.join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, content).unwrap();
+        path.to_str().unwrap().to_string()
+    };
+    let whole = write("whole.mha", &[format!("{header}LOCAL\n").as_bytes(), &values].concat());
+    let raw = write("pair/scan.raw", &values);
+    let pair = write("pair/scan.mhd", format!("{header}scan.raw").as_bytes());
+    let logits = |arguments: &[&str], code: i32| {
+        let output = lungglass(&[&["classify", "--json"], arguments].concat());
+        assert_eq!(output.status.code(), Some(code), "{arguments:?}: {}", stderr(&output));
+        assert!(!stderr(&output).contains("no image"), "{}", stderr(&output));
+        lines(&output).iter().map(|line| line["logit"].as_f64()).collect::<Vec<_>>()
+    };
+    let expected = logits(&[&whole], 0);
+    assert!(expected.len() == 2 && expected.iter().all(Option::is_some));
+    assert_eq!(logits(&[&pair], 0), expected);
+    // Whoever names both means one volume.
+    assert_eq!(logits(&[&raw, &pair], 0), expected);
+    assert_eq!(logits(&[folder.join("pair").to_str().unwrap()], 0), expected);
+
+    write("secret.raw", &values);
+    let inside = write("alone/scan.mhd", format!("{header}missing.raw\n").as_bytes());
+    let outside = write("alone/outside.mhd", format!("{header}../secret.raw\n").as_bytes());
+    let output = lungglass(&["classify", "--json", &inside, &outside]);
+    let messages: Vec<_> =
+        lines(&output).iter().map(|line| line["error"]["message"].as_str().unwrap().to_string()).collect();
+    assert!(
+        messages[0].contains("\"missing.raw\", which is not beside it") && messages[0].contains("both files"),
+        "{messages:?}"
+    );
+    assert!(messages[1].contains("another folder"), "{messages:?}");
+    #[cfg(unix)]
+    {
+        std::os::unix::fs::symlink(folder.join("secret.raw"), folder.join("alone/link.raw")).unwrap();
+        let linked = write("alone/linked.mhd", format!("{header}link.raw\n").as_bytes());
+        let output = lungglass(&["classify", "--json", &linked]);
+        assert!(lines(&output)[0]["error"]["message"].as_str().unwrap().contains("which is a link"));
+    }
+}

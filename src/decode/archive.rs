@@ -1,11 +1,13 @@
 //! ZIP and tar archives: which entries are images, and the bytes of one at a time. Nothing is written, no name leads out of the archive,
 //! and no two entries have one name.
 
+mod beside;
 mod name;
 mod tar;
 mod zip;
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 use std::ops::Range;
 
 use image::ImageFormat;
@@ -72,6 +74,8 @@ pub struct Entry {
     /// The number of frames, at least 1. One that cannot be opened stands for one frame.
     pub frames: usize,
     packed: Result<Packed>,
+    /// Where its values lie, if it is their header alone.
+    values: Option<Result<Packed>>,
 }
 
 /// Where an entry lies, and what it will be.
@@ -109,8 +113,12 @@ impl Archive {
         };
         let (mut entries, mut skipped, mut set_aside, mut nested) = (Vec::new(), 0, Vec::new(), 0);
         let mut pixels = 0u64;
-        for Found { name, packed } in files {
+        let pairs = beside::pairs(&files, &bytes);
+        let of_others: HashSet<usize> = pairs.values().copied().collect();
+        let values: Vec<_> = (0..files.len()).map(|at| Some(files[*pairs.get(&at)?].packed.clone())).collect();
+        for ((at, Found { name, packed }), values) in files.into_iter().enumerate().zip(values) {
             let frames = match &packed {
+                Ok(packed) if values.is_some() => packed.peek_header(&bytes, &limits),
                 Ok(packed) => match packed.peek(&bytes, &limits) {
                     Peek::Image(frames, more) => {
                         pixels = pixels.saturating_add(more);
@@ -125,13 +133,13 @@ impl Archive {
                         continue;
                     }
                     Peek::Other => {
-                        skipped += 1;
+                        skipped += usize::from(!of_others.contains(&at));
                         continue;
                     }
                 },
                 Err(_) => 1,
             };
-            entries.push(Entry { name, frames, packed });
+            entries.push(Entry { name, frames, packed, values });
         }
         if entries.is_empty() {
             return Err(Error::NoImages { others: skipped + set_aside.len() + nested });
@@ -194,11 +202,16 @@ impl Archive {
 
     /// As [`Archive::image`]; an image that cannot be opened still says where it belongs.
     pub(super) fn recognise(&self, entry: usize) -> std::result::Result<Image, Box<Unopened>> {
-        let packed = self.entries[entry].packed.as_ref().map_err(Error::clone)?;
-        let content = packed.read(&self.bytes).map_err(|error| {
+        let Entry { packed, values, .. } = &self.entries[entry];
+        let packed = packed.as_ref().map_err(Error::clone)?;
+        let mut content = packed.read(&self.bytes).map_err(|error| {
             let place = packed.place(&self.bytes, &self.limits);
             Box::new(Unopened { error, place, aside: None })
         })?;
+        if let Some(values) = values {
+            let values = values.as_ref().map_err(Error::clone)?;
+            content = volume::joined(&content, values.read(&self.bytes)?);
+        }
         Image::recognise(content, self.limits)
     }
 }
@@ -259,6 +272,13 @@ impl Packed {
                 },
             }
         }
+    }
+
+    /// The frames of a volume whose header it is; what is wrong with it is said when it is read.
+    fn peek_header(&self, bytes: &[u8], limits: &Limits) -> usize {
+        let header = volume::joined(&self.start(bytes, self.size), Vec::new());
+        let format = volume::sniff(&header);
+        format.and_then(|format| volume::peek(&header, format, limits)).unwrap_or(1)
     }
 
     /// Where it belongs, as far as its first bytes tell.

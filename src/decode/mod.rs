@@ -16,6 +16,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 pub use self::archive::{Archive, Entry};
 pub use self::limits::Limits;
 pub use self::slices::{Pending, Slices};
+pub use self::volume::{MAX_HEADER, data_file, joined};
 use crate::aside::Aside;
 use crate::error::{Error, Result};
 use crate::geometry::Geometry;

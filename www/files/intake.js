@@ -1,5 +1,6 @@
 // Ways in for files: two pickers, drops anywhere on the page, the clipboard, and the sample.
 
+import { hasHeaders, withValues } from './beside.js';
 import { ofFolders, dropped } from './folder.js';
 import { published } from '../common/published.js';
 
@@ -23,7 +24,10 @@ const named = (file) => ({ file, name: file.name, folder: null });
  */
 export function intake({ input, folderInput, sample, onFiles, onSampleFailure }) {
   /** @param {GivenFile[]} given */
-  const take = (given) => { if (given.length > 0) onFiles(given); };
+  const take = (given) => {
+    if (hasHeaders(given)) void withValues(given).then(onFiles);
+    else if (given.length > 0) onFiles(given);
+  };
 
   for (const [picker, givenOf] of /** @type {[HTMLInputElement, (files: File[]) => GivenFile[]][]} */ ([[input, (files) => files.map(named)], [folderInput, ofFolders]])) {
     picker.addEventListener('change', () => {

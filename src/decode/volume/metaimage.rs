@@ -1,4 +1,4 @@
-//! MetaImage headers (.mha) as ITK writes them, in one file with their values.
+//! MetaImage headers (.mha) as ITK writes them, in one file with their values: [`detached`](super::detached) makes it one.
 
 use super::samples::{Kind, Samples};
 use super::view::Affine;
@@ -58,9 +58,7 @@ pub fn read(bytes: &[u8]) -> Result<Header> {
             "BinaryData" if !is_true(value) => return Err(FORMAT.unsupported("of text", "save its values in binary")),
             "CompressedData" if is_true(value) => packing = Packing::Zlib,
             LAST if value.eq_ignore_ascii_case("LOCAL") => break,
-            LAST => {
-                return Err(FORMAT.unsupported("whose values are in another file (.mhd)", "save it as one .mha file"));
-            }
+            LAST => return Err(FORMAT.detached(value)),
             _ => {}
         }
     }

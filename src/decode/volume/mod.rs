@@ -2,6 +2,7 @@
 //!
 //! None of these formats has a unit. What the values are is seen in them ([`meaning`]), and said in a note or an error.
 
+mod detached;
 mod meaning;
 mod metaimage;
 mod nifti;
@@ -10,8 +11,10 @@ mod samples;
 mod text;
 mod view;
 
+pub use self::detached::{data_file, joined};
 use self::meaning::Meaning;
 use self::samples::{Range, Samples};
+pub use self::text::MAX_HEADER;
 use self::view::{Affine, View};
 use super::square::{self, Square};
 use super::{Limits, inflate};
@@ -41,6 +44,17 @@ impl Format {
 
     fn unsupported(self, what: &str, advice: &'static str) -> Error {
         Error::Unsupported { what: format!("a {} file {what}", self.name()), advice }
+    }
+
+    /// The error of a header alone, whose values lie in the file of this name.
+    fn detached(self, name: &str) -> Error {
+        let known: String = name.chars().take(100).collect();
+        let (what, advice) = if detached::is_beside(name) {
+            (format!("\"{known}\", which is not beside it,"), "give it both files, out of one folder")
+        } else {
+            (format!("another folder or in several files (\"{known}\")"), "save it as one file")
+        };
+        Error::Unsupported { what: format!("a {} header whose values lie in {what}", self.name()), advice }
     }
 }
 

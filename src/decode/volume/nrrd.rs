@@ -1,4 +1,4 @@
-//! NRRD headers (teem.sourceforge.net/nrrd/format.html), in one file with their values.
+//! NRRD headers (teem.sourceforge.net/nrrd/format.html), in one file with their values: [`detached`](super::detached) makes it one.
 
 use super::samples::{Kind, Samples};
 use super::view::{Affine, Vector};
@@ -57,9 +57,7 @@ pub fn read(bytes: &[u8]) -> Result<Header> {
             "line skip" | "lineskip" if value != "0" => {
                 return Err(FORMAT.unsupported("with lines before its values (line skip)", "save it without"));
             }
-            "data file" | "datafile" => {
-                return Err(FORMAT.unsupported("whose values are in another file (.nhdr)", "save it as one .nrrd file"));
-            }
+            "data file" | "datafile" => return Err(FORMAT.detached(value)),
             _ => {}
         }
     }

@@ -8,11 +8,16 @@ use crate::error::Result;
 /// Bytes of a header; those that programs write have a few hundred.
 pub const MAX_HEADER: usize = 64 << 10;
 
-/// The line at byte `at`, without its end, and where the next starts; `None` where there is no end of a line.
+/// The line at byte `at`, without its end, and where the next starts; the last one of a file may lack its end. `None` where there is none.
 pub fn line(bytes: &[u8], at: usize) -> Option<(Cow<'_, str>, usize)> {
-    let rest = bytes.get(at..bytes.len().min(MAX_HEADER))?;
-    let end = rest.iter().position(|byte| *byte == b'\n')?;
-    Some((String::from_utf8_lossy(rest[..end].trim_ascii_end()), at + end + 1))
+    let rest = bytes.get(at..bytes.len().min(MAX_HEADER)).filter(|rest| !rest.is_empty())?;
+    let end = rest.iter().position(|byte| *byte == b'\n');
+    let (line, next) = match end {
+        Some(end) => (&rest[..end], at + end + 1),
+        None if bytes.len() <= MAX_HEADER => (rest, bytes.len()),
+        None => return None,
+    };
+    Some((String::from_utf8_lossy(line.trim_ascii_end()), next))
 }
 
 /// As many numbers as there are, or an error that names the field.
