@@ -11,6 +11,8 @@ mod encodings;
 mod geometry;
 #[path = "reports/jpeg.rs"]
 mod jpeg;
+#[path = "reports/messages.rs"]
+mod messages;
 #[path = "reports/objects.rs"]
 mod objects;
 #[path = "reports/pictures.rs"]

@@ -94,7 +94,7 @@ pub fn read_with(path: &Path, more: &[String]) -> Result<(Vec<Prediction>, Vec<V
     let (mut rows, mut values, mut seen) = (Vec::new(), Vec::new(), HashSet::new());
     while let Some(row) = table.next() {
         let row = row?;
-        let cells = columns.iter().map(|at| row.get(*at).unwrap_or_default()).collect::<Vec<_>>();
+        let cells = std::array::from_fn(|at| row.get(columns[at]).unwrap_or_default());
         let prediction = prediction(&cells).map_err(|what| table.failure(&row, &what))?;
         if !seen.insert(prediction.path.clone()) {
             return Err(table.failure(&row, &format!("{} is there twice", plain(&prediction.path))));
@@ -106,10 +106,8 @@ pub fn read_with(path: &Path, more: &[String]) -> Result<(Vec<Prediction>, Vec<V
 }
 
 /// The row with these cells, in the order of [`COLUMNS`]; else what is wrong with it.
-fn prediction(cells: &[&str]) -> Result<Prediction, String> {
-    let [path, label, split, group, verdict, score, logit] = cells else {
-        return Err(format!("it has {} cells", cells.len()));
-    };
+fn prediction(cells: &[&str; COLUMNS.len()]) -> Result<Prediction, String> {
+    let [path, label, split, group, verdict, score, logit] = cells;
     let number = |name: &str, text: &str| match text.parse::<f32>() {
         _ if text.is_empty() => Ok(None),
         Ok(value) if value.is_finite() => Ok(Some(value)),

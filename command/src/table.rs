@@ -39,6 +39,11 @@ impl Table {
         if named.is_some() {
             head = line(&mut text).map_err(failed(&name))?;
         }
+        if head.trim_ascii().is_empty() {
+            return Err(Failure(format!(
+                "{name}: it is empty, or begins with an empty line; its head must be its first line"
+            )));
+        }
         let guesses = SEPARATORS.into_iter().filter(|(separator, _)| named.is_none_or(|named| named == *separator));
         let named = named.map(|separator| (separator, "the separator of its first line"));
         let heads: Vec<_> = guesses.chain(named).map(|guess| (guess, cells(&head, guess.0))).collect();
@@ -47,9 +52,7 @@ impl Table {
         // With the right separator the most columns are known, if not all.
         let known = |columns: &[String]| required.iter().filter(|name| columns.iter().any(|own| own == **name)).count();
         let nearest = || heads.iter().rev().max_by_key(|(_, columns)| (known(columns), columns.len()));
-        let Some(((separator, word), columns)) = fits.or_else(nearest) else {
-            return Err(Failure(format!("{name}: it is empty")));
-        };
+        let ((separator, word), columns) = fits.or_else(nearest).expect("there is a guess");
         if let Some(missing) = lacks(columns) {
             let of = required.join(",");
             return Err(Failure(format!(
@@ -350,7 +353,9 @@ mod tests {
             ("path|label\na|1\n", ["no column \"path\"", "a comma"]),
             ("sep=|\npath,label\n", ["no column \"path\"", "its first line"]),
             ("path,label,path\n", ["two columns", "\"path\""]),
-            ("", ["no column", "path"]),
+            ("", ["it is empty", "head"]),
+            ("\npath,label\n", ["empty line", "first line"]),
+            ("sep=;\n", ["it is empty", "head"]),
         ] {
             let file = Written::new("missing", text.as_bytes());
             let failure = file.rows().unwrap_err();

@@ -292,8 +292,12 @@ impl<'a> Decoder<'a> {
                     16 => 1 << 15,
                     category => bits.signed(category)?,
                 };
-                // Modulo 2^16, which is what the type keeps.
-                here[column] = (prediction + difference) as u16;
+                // Modulo 2^16, which is what the type keeps. Bytes hold no more than 8 bits.
+                let value = (prediction + difference) as u16;
+                if precision <= 8 && value > 0xFF {
+                    return Err(self.host.damaged("a value is out of its range"));
+                }
+                here[column] = value;
             }
         }
         values.iter_mut().for_each(|value| *value <<= shift);

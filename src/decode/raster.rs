@@ -83,6 +83,10 @@ pub(super) fn read(bytes: &[u8], format: ImageFormat, are_colours_kept: bool, li
     if let (ImageFormat::Bmp, Some((width, height))) = (format, bitmap_size(&bytes)) {
         limits.check_frame(name(format), width, height)?;
     }
+    if format == ImageFormat::Gif && is_outside(&bytes) {
+        let reason = "its first frame does not lie within its screen".to_string();
+        return Err(Error::Unreadable { format: name(format), reason });
+    }
     let mut reader = ImageReader::with_format(Cursor::new(&bytes[..]), format);
     // The size is checked below, by our own limits; until then the decoder may hold the header.
     reader.limits(decoder_limits(limits));
@@ -223,6 +227,34 @@ fn bitmap_size(bytes: &[u8]) -> Option<(u64, u64)> {
         OLDEST => Some((short(18)?, short(20)?)),
         _ => Some((long(18)?, long(22)?)),
     }
+}
+
+/// Whether the first frame of a GIF reaches beyond its screen: what is read then is not what others show.
+fn is_outside(bytes: &[u8]) -> bool {
+    let short = |at: usize| Some(u32::from(u16::from_le_bytes(*bytes.get(at..)?.first_chunk()?)));
+    let colours = |flags: u8| if flags & 0x80 != 0 { 3 << ((flags & 7) + 1) } else { 0 };
+    let find = || {
+        let [width, height] = [short(6)?, short(8)?];
+        let mut at = 13 + colours(*bytes.get(10)?);
+        loop {
+            match *bytes.get(at)? {
+                0x2C => {
+                    let [left, top, across, down] = [1, 3, 5, 7].map(|field| short(at + field));
+                    return Some(left? + across? > width || top? + down? > height);
+                }
+                // An extension: a label, and blocks up to an empty one.
+                0x21 => {
+                    at += 2;
+                    while *bytes.get(at)? != 0 {
+                        at += 1 + usize::from(bytes[at]);
+                    }
+                    at += 1;
+                }
+                _ => return None,
+            }
+        }
+    };
+    find().unwrap_or(false)
 }
 
 /// A PNG or a JPEG that lies in a bitmap.

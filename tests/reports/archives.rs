@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::io::Write;
 
+use crate::volumes::{check_slices, detached};
 use flate2::Compression;
 use flate2::write::{DeflateEncoder, GzEncoder};
 use lungglass::decode::{File, Limits, Pending};
@@ -11,13 +12,13 @@ use lungglass::slice::Pixels;
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test;
 
-const PICTURE: &[u8] = include_bytes!("../cases/lidc-lung-window/input.png");
+pub(super) const PICTURE: &[u8] = include_bytes!("../cases/lidc-lung-window/input.png");
 
 /// An entry of a ZIP archive: its name, and its extra fields.
-type Named<'a> = (&'a [u8], Vec<u8>);
+pub(super) type Named<'a> = (&'a [u8], Vec<u8>);
 
 /// A ZIP archive whose entries are [`PICTURE`]. Its offsets count from the end of `uncounted`, which may be followed by a `marker`.
-fn zip(uncounted: &[u8], marker: &[u8], entries: &[Named], flags: u16) -> Vec<u8> {
+pub(super) fn zip(uncounted: &[u8], marker: &[u8], entries: &[Named], flags: u16) -> Vec<u8> {
     let mut encoder = DeflateEncoder::new(Vec::new(), Compression::fast());
     encoder.write_all(PICTURE).unwrap();
     let packed = encoder.finish().unwrap();
@@ -45,7 +46,7 @@ fn zip(uncounted: &[u8], marker: &[u8], entries: &[Named], flags: u16) -> Vec<u8
     file
 }
 
-fn plain(names: &[&'static [u8]]) -> Vec<Named<'static>> {
+pub(super) fn plain(names: &[&'static [u8]]) -> Vec<Named<'static>> {
     names.iter().map(|name| (*name, Vec::new())).collect()
 }
 
@@ -145,7 +146,7 @@ fn names_are_read_in_their_encoding_and_never_become_one() {
 }
 
 /// A tar archive of these files; `kind` of each as its header has it.
-fn tar(files: &[(&[u8], u8, &[u8])]) -> Vec<u8> {
+pub(super) fn tar(files: &[(&[u8], u8, &[u8])]) -> Vec<u8> {
     let mut archive = Vec::new();
     for (name, kind, content) in files {
         let mut header = vec![0; 512];
@@ -165,7 +166,7 @@ fn tar(files: &[(&[u8], u8, &[u8])]) -> Vec<u8> {
     archive
 }
 
-fn gzip(bytes: &[u8]) -> Vec<u8> {
+pub(super) fn gzip(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
     encoder.write_all(bytes).unwrap();
     encoder.finish().unwrap()
@@ -247,4 +248,32 @@ fn archives_that_are_not_read_are_named() {
         })
         .collect();
     assert!(names.iter().all(|text| text.contains("archive in this place")) && names.len() == 2, "{names:?}");
+}
+
+#[cfg_attr(not(target_arch = "wasm32"), test)]
+#[cfg_attr(target_arch = "wasm32", wasm_bindgen_test)]
+fn a_header_and_its_values_in_one_folder_are_one_volume() {
+    let [header, values] = detached("scan.raw");
+    let [escaping, _] = detached("../scan.raw");
+    let archive = tar(&[
+        (b"scan.raw", b'0', b"of no header"),
+        (b"a/scan.raw", b'0', &values),
+        (b"a/scan.mhd", b'0', &header),
+        (b"b/scan.mhd", b'0', &header),
+        (b"c/scan.mhd", b'0', &escaping),
+        (b"own.mhd", b'0', &detached("own.mhd")[0]),
+    ]);
+    let file = File::open(archive, Limits::default()).unwrap().slices();
+    assert_eq!((file.promised(), file.skipped()), (5, 1));
+    let found: Vec<Pending> = file.collect();
+    let entries: Vec<_> = found.iter().map(|slice| slice.entry.as_deref().unwrap()).collect();
+    assert_eq!(entries, ["a/scan.mhd", "a/scan.mhd", "b/scan.mhd", "c/scan.mhd", "own.mhd"]);
+    let whole: Vec<_> = found[..2].iter().map(|slice| slice.decode().unwrap()).collect();
+    check_slices("an archive", &whole);
+    for (slice, words) in
+        found[2..].iter().zip(["\"scan.raw\", which is not beside it", "in another folder", "\"own.mhd\""])
+    {
+        let error = slice.decode().unwrap_err();
+        assert!(error.code() == "unsupported" && error.to_string().contains(words), "{error}");
+    }
 }

@@ -9,11 +9,11 @@ use wasm_bindgen_test::wasm_bindgen_test;
 
 use super::Tag;
 
-const EXPLICIT: Encoding = Encoding { implicit: false, big_endian: false };
-const IMPLICIT: Encoding = Encoding { implicit: true, big_endian: false };
-const BIG_ENDIAN: Encoding = Encoding { implicit: false, big_endian: true };
+pub(super) const EXPLICIT: Encoding = Encoding { implicit: false, big_endian: false };
+pub(super) const IMPLICIT: Encoding = Encoding { implicit: true, big_endian: false };
+pub(super) const BIG_ENDIAN: Encoding = Encoding { implicit: false, big_endian: true };
 const IMPLICIT_BIG_ENDIAN: Encoding = Encoding { implicit: true, big_endian: true };
-const UNKNOWN: u32 = u32::MAX;
+pub(super) const UNKNOWN: u32 = u32::MAX;
 
 const SYNTAX: Tag = [0x0002, 0x0010];
 const CHARACTERS: Tag = [0x0008, 0x0005];
@@ -24,27 +24,27 @@ const FRAMES: Tag = [0x0028, 0x0008];
 const PHOTOMETRIC: Tag = [0x0028, 0x0004];
 const ROWS: Tag = [0x0028, 0x0010];
 const SLOPE: Tag = [0x0028, 0x1053];
-const UNIT: Tag = [0x0028, 0x1054];
-const PRIVATE: Tag = [0x0029, 0x1010];
-const PIXELS: Tag = [0x7FE0, 0x0010];
-const ITEM: Tag = [0xFFFE, 0xE000];
-const ITEM_END: Tag = [0xFFFE, 0xE00D];
-const SEQUENCE_END: Tag = [0xFFFE, 0xE0DD];
+pub(super) const UNIT: Tag = [0x0028, 0x1054];
+pub(super) const PRIVATE: Tag = [0x0029, 0x1010];
+pub(super) const PIXELS: Tag = [0x7FE0, 0x0010];
+pub(super) const ITEM: Tag = [0xFFFE, 0xE000];
+pub(super) const ITEM_END: Tag = [0xFFFE, 0xE00D];
+pub(super) const SEQUENCE_END: Tag = [0xFFFE, 0xE0DD];
 
 #[derive(Clone, Copy, PartialEq, Debug)]
-struct Encoding {
+pub(super) struct Encoding {
     implicit: bool,
     big_endian: bool,
 }
 
 /// Elements that are written one behind the other.
-struct Elements {
+pub(super) struct Elements {
     encoding: Encoding,
-    bytes: Vec<u8>,
+    pub(super) bytes: Vec<u8>,
 }
 
 impl Elements {
-    fn new(encoding: Encoding) -> Elements {
+    pub(super) fn new(encoding: Encoding) -> Elements {
         Elements { encoding, bytes: Vec::new() }
     }
 
@@ -56,13 +56,13 @@ impl Elements {
         self.bytes.extend(if self.encoding.big_endian { value.to_be_bytes() } else { value.to_le_bytes() });
     }
 
-    fn head(&mut self, tag: Tag, vr: &str, length: u32) {
+    pub(super) fn head(&mut self, tag: Tag, vr: &str, length: u32) {
         tag.iter().for_each(|half| self.short(*half));
         if self.encoding.implicit || tag[0] == 0xFFFE {
             return self.long(length);
         }
         self.bytes.extend(vr.as_bytes());
-        if ["OB", "OW", "SQ", "UN", "UT"].contains(&vr) {
+        if ["OB", "OF", "OW", "SQ", "UN", "UT"].contains(&vr) {
             self.short(0);
             self.long(length);
         } else {
@@ -70,34 +70,34 @@ impl Elements {
         }
     }
 
-    fn add(mut self, tag: Tag, vr: &str, value: &[u8]) -> Elements {
+    pub(super) fn add(mut self, tag: Tag, vr: &str, value: &[u8]) -> Elements {
         self.head(tag, vr, value.len() as u32);
         self.bytes.extend(value);
         self
     }
 
-    fn text(self, tag: Tag, vr: &str, value: &str) -> Elements {
+    pub(super) fn text(self, tag: Tag, vr: &str, value: &str) -> Elements {
         let padded = if value.len().is_multiple_of(2) { value.to_string() } else { format!("{value} ") };
         self.add(tag, vr, padded.as_bytes())
     }
 
-    fn number(mut self, tag: Tag, value: u16) -> Elements {
+    pub(super) fn number(mut self, tag: Tag, value: u16) -> Elements {
         self.head(tag, "US", 2);
         self.short(value);
         self
     }
 
-    fn raw(mut self, bytes: &[u8]) -> Elements {
+    pub(super) fn raw(mut self, bytes: &[u8]) -> Elements {
         self.bytes.extend(bytes);
         self
     }
 
-    fn open(mut self, tag: Tag, vr: &str) -> Elements {
+    pub(super) fn open(mut self, tag: Tag, vr: &str) -> Elements {
         self.head(tag, vr, UNKNOWN);
         self
     }
 
-    fn close(mut self, tag: Tag) -> Elements {
+    pub(super) fn close(mut self, tag: Tag) -> Elements {
         self.head(tag, "", 0);
         self
     }
@@ -105,19 +105,19 @@ impl Elements {
 
 /// What a test changes in a slice of 2 x 2 pixels.
 #[derive(Clone)]
-struct Changed {
-    encoding: Encoding,
-    modality: &'static str,
-    photometric: &'static str,
-    rows: (&'static str, Vec<u8>),
-    slope: (&'static str, Vec<u8>),
-    unit: &'static str,
-    frames: Option<&'static str>,
+pub(super) struct Changed {
+    pub(super) encoding: Encoding,
+    pub(super) modality: &'static str,
+    pub(super) photometric: &'static str,
+    pub(super) rows: (&'static str, Vec<u8>),
+    pub(super) slope: (&'static str, Vec<u8>),
+    pub(super) unit: &'static str,
+    pub(super) frames: Option<&'static str>,
     /// The VR of the slice thickness.
-    vr: [u8; 2],
+    pub(super) vr: [u8; 2],
     /// Elements behind those of the image.
-    others: Vec<u8>,
-    pixels: &'static str,
+    pub(super) others: Vec<u8>,
+    pub(super) pixels: &'static str,
 }
 
 impl Default for Changed {
@@ -140,11 +140,11 @@ impl Default for Changed {
 const UNITS: [f32; 4] = [-1024.0, -600.0, 40.0, 3000.0];
 
 impl Changed {
-    fn others(others: Elements) -> Changed {
+    pub(super) fn others(others: Elements) -> Changed {
         Changed { encoding: others.encoding, others: others.bytes, ..Changed::default() }
     }
 
-    fn data_set(&self) -> Vec<u8> {
+    pub(super) fn data_set(&self) -> Vec<u8> {
         let mut set =
             Elements::new(self.encoding).text(CHARACTERS, "CS", "ISO_IR 100").text(MODALITY, "CS", self.modality);
         let at = set.bytes.len();
@@ -173,7 +173,7 @@ impl Changed {
     }
 
     /// With preamble and a file meta group in `meta` that names `syntax`.
-    fn file(&self, meta: Encoding, syntax: &str) -> Vec<u8> {
+    pub(super) fn file(&self, meta: Encoding, syntax: &str) -> Vec<u8> {
         let group = Elements::new(meta).add([0x0002, 0x0001], "OB", &[0, 1]);
         let padded = format!("{syntax}{}", if syntax.len().is_multiple_of(2) { "" } else { "\0" });
         let group = group.text([0x0002, 0x0002], "UI", "2.25.1").add(SYNTAX, "UI", padded.as_bytes()).bytes;
@@ -183,7 +183,7 @@ impl Changed {
         [vec![0; 128], b"DICM".to_vec(), length.bytes, group, self.data_set()].concat()
     }
 
-    fn bytes(&self) -> Vec<u8> {
+    pub(super) fn bytes(&self) -> Vec<u8> {
         let syntax = match self.encoding {
             EXPLICIT => "1.2.840.10008.1.2.1",
             IMPLICIT => "1.2.840.10008.1.2",
@@ -193,7 +193,7 @@ impl Changed {
     }
 }
 
-fn slice(bytes: Vec<u8>) -> Result<Slice, Error> {
+pub(super) fn slice(bytes: Vec<u8>) -> Result<Slice, Error> {
     Image::open(bytes, Limits::default())?.slice(0)
 }
 

@@ -14,7 +14,7 @@ fn levels() -> Vec<u8> {
     filled(-1024).into_iter().map(|value| LUNG.level(value as f32)).collect()
 }
 
-fn encode(image: impl Into<DynamicImage>, format: ImageFormat) -> Vec<u8> {
+pub(super) fn encode(image: impl Into<DynamicImage>, format: ImageFormat) -> Vec<u8> {
     let mut bytes = Cursor::new(Vec::new());
     image.into().write_to(&mut bytes, format).unwrap();
     bytes.into_inner()
@@ -47,14 +47,14 @@ fn read(classifier: &Classifier, bytes: &[u8]) -> Reading {
 }
 
 /// A value of a tag: SHORT or LONG.
-enum Value {
+pub(super) enum Value {
     Short(Vec<u16>),
     Long(Vec<u32>),
 }
-use Value::{Long, Short};
+pub(super) use Value::{Long, Short};
 
 /// A page of a TIFF that is to be written: one strip.
-struct Page {
+pub(super) struct Page {
     width: u32,
     height: u32,
     tags: Vec<(u16, Value)>,
@@ -62,7 +62,7 @@ struct Page {
 }
 
 impl Page {
-    fn new(width: usize, height: usize, bits: u16, strip: Vec<u8>) -> Page {
+    pub(super) fn new(width: usize, height: usize, bits: u16, strip: Vec<u8>) -> Page {
         let tags = vec![(258, Short(vec![bits])), (262, Short(vec![1]))];
         Page { width: width as u32, height: height as u32, tags, strip }
     }
@@ -77,7 +77,7 @@ impl Page {
     }
 
     /// Replaces a tag that is there.
-    fn with(mut self, tag: u16, value: Value) -> Page {
+    pub(super) fn with(mut self, tag: u16, value: Value) -> Page {
         self.tags.retain(|(other, _)| *other != tag);
         self.tags.push((tag, value));
         self
@@ -85,7 +85,7 @@ impl Page {
 }
 
 /// A little-endian TIFF, or BigTIFF, of such pages.
-fn tiff(pages: Vec<Page>, is_big: bool) -> Vec<u8> {
+pub(super) fn tiff(pages: Vec<Page>, is_big: bool) -> Vec<u8> {
     let offset = |value: usize| {
         if is_big { (value as u64).to_le_bytes().to_vec() } else { (value as u32).to_le_bytes().to_vec() }
     };

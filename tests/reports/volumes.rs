@@ -5,7 +5,7 @@ use std::io::Write;
 
 use flate2::Compression;
 use flate2::write::{GzEncoder, ZlibEncoder};
-use lungglass::decode::{Image, Limits};
+use lungglass::decode::{self, Image, Limits};
 use lungglass::error::Error;
 use lungglass::slice::{Pixels, Slice};
 #[cfg(target_arch = "wasm32")]
@@ -15,12 +15,12 @@ use wasm_bindgen_test::wasm_bindgen_test;
 const SIZE: [usize; 3] = [4, 3, 2];
 
 /// The Hounsfield units of the voxel that is so far to the left, the back and the feet.
-fn unit(left: usize, back: usize, feet: usize) -> f64 {
+pub(super) fn unit(left: usize, back: usize, feet: usize) -> f64 {
     -1000.0 + (100 * feet + 10 * back + left) as f64 * 7.0
 }
 
 /// Directions of the three axes, as the letters that they run to.
-type Axes = &'static str;
+pub(super) type Axes = &'static str;
 
 /// Axis in the patient, and whether it runs to the left, the back or the feet, of a letter.
 fn axis_of(letter: u8) -> (usize, bool) {
@@ -41,7 +41,7 @@ fn sides(axes: Axes) -> [usize; 3] {
 }
 
 /// The values of the volume as they are stored.
-fn values(axes: Axes, value: fn(usize, usize, usize) -> f64) -> Vec<f64> {
+pub(super) fn values(axes: Axes, value: fn(usize, usize, usize) -> f64) -> Vec<f64> {
     let [a, b, c] = sides(axes);
     let mut values = Vec::new();
     for k in 0..c {
@@ -224,13 +224,13 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
     encoder.finish().unwrap()
 }
 
-fn zlib(bytes: &[u8]) -> Vec<u8> {
+pub(super) fn zlib(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = ZlibEncoder::new(Vec::new(), Compression::fast());
     encoder.write_all(bytes).unwrap();
     encoder.finish().unwrap()
 }
 
-fn int16(values: &[f64]) -> Vec<u8> {
+pub(super) fn int16(values: &[f64]) -> Vec<u8> {
     values.iter().flat_map(|value| (*value as i16).to_le_bytes()).collect()
 }
 
@@ -246,9 +246,8 @@ fn units(slice: &Slice) -> Vec<f64> {
     }
 }
 
-/// The volume is read as it is.
-fn check(name: &str, bytes: Vec<u8>) {
-    let slices = slices(bytes).unwrap_or_else(|error| panic!("{name}: {error}"));
+/// These are the slices of the volume.
+pub fn check_slices(name: &str, slices: &[Slice]) {
     let [columns, rows, frames] = SIZE;
     assert_eq!(slices.len(), frames, "{name}");
     for (feet, slice) in slices.iter().enumerate() {
@@ -256,6 +255,14 @@ fn check(name: &str, bytes: Vec<u8>) {
         let expected: Vec<f64> =
             (0..rows).flat_map(|back| (0..columns).map(move |left| unit(left, back, feet))).collect();
         assert_eq!(units(slice), expected, "{name}, slice {feet}");
+    }
+}
+
+/// The volume is read as it is.
+fn check(name: &str, bytes: Vec<u8>) {
+    let slices = slices(bytes).unwrap_or_else(|error| panic!("{name}: {error}"));
+    check_slices(name, &slices);
+    for slice in &slices {
         assert_eq!(slice.origin.orientation.as_deref(), Some("L\\P"), "{name}");
         assert!(slice.origin.notes.is_empty() && !slice.origin.oblique, "{name}");
     }
@@ -421,7 +428,28 @@ fn every_format_gives_the_slices_that_nibabel_reads() {
 
 const MHA: &str = "ObjectType = Image\nNDims = 3\nBinaryData = True\nBinaryDataByteOrderMSB = False\n";
 
-fn mha(axes: Axes, fields: &str, data: &[u8]) -> Vec<u8> {
+/// A MetaImage header alone, and the values that belong to it.
+pub fn detached(data_file: &str) -> [Vec<u8>; 2] {
+    let header = String::from_utf8(mha("LPH", "", &[])).unwrap();
+    [header.replace("LOCAL", data_file).into_bytes(), int16(&values("LPH", unit))]
+}
+
+#[cfg_attr(not(target_arch = "wasm32"), test)]
+#[cfg_attr(target_arch = "wasm32", wasm_bindgen_test)]
+fn a_header_and_the_file_of_its_values_are_one_volume() {
+    let [header, stored] = detached("scan.raw");
+    assert_eq!(decode::data_file(&header).as_deref(), Some("scan.raw"));
+    check("MetaImage", decode::joined(&header, stored.clone()));
+    let short = slices(decode::joined(&header, stored[1..].to_vec())).unwrap_err();
+    assert!(short.to_string().contains("it holds 47 of 48 bytes of values"), "{short}");
+    let packed = String::from_utf8(header).unwrap().replace("NDims", "CompressedData = True\nNDims");
+    check("compressed", decode::joined(packed.as_bytes(), zlib(&stored)));
+    let nrrd = |fields: &str| nrrd("LPH", "RAS", &format!("{fields}data file: scan.raw.gz\n"), &[]);
+    check("NRRD", decode::joined(&nrrd("encoding: raw\n"), stored.clone()));
+    check("packed NRRD", decode::joined(&nrrd("encoding: gzip\n"), gzip(&stored)));
+}
+
+pub(super) fn mha(axes: Axes, fields: &str, data: &[u8]) -> Vec<u8> {
     let [a, b, c] = sides(axes);
     let matrix: Vec<String> = steps(axes).concat().iter().map(f64::to_string).collect();
     let matrix = matrix.join(" ");
@@ -448,7 +476,8 @@ fn a_metaimage_is_read_whatever_its_axes() {
     let changed = |from: &str, to: &str| [plain.replace(from, to).as_bytes(), &stored].concat();
     check("line ends of Windows", changed("\n", "\r\n"));
     for (name, bytes, code, words) in [
-        ("a header alone", changed("LOCAL", "volume.raw"), "unsupported", "in another file (.mhd)"),
+        ("a header alone", changed("LOCAL", "volume.raw"), "unsupported", "\"volume.raw\", which is not beside it"),
+        ("a header of another folder", changed("LOCAL", "../volume.raw"), "unsupported", "in another folder"),
         (
             "channels",
             changed("DimSize", "ElementNumberOfChannels = 3\nDimSize"),
@@ -494,7 +523,7 @@ fn a_metaimage_is_read_whatever_its_axes() {
     assert!(unknown[0].origin.orientation.is_none() && unknown[0].origin.notes.len() == 1);
 }
 
-fn nrrd(axes: Axes, space: &str, fields: &str, data: &[u8]) -> Vec<u8> {
+pub(super) fn nrrd(axes: Axes, space: &str, fields: &str, data: &[u8]) -> Vec<u8> {
     let [a, b, c] = sides(axes);
     let signs = match space {
         "left-posterior-superior" => [1.0, 1.0, 1.0],
@@ -530,7 +559,13 @@ fn a_nrrd_file_is_read_whatever_its_axes() {
             "a header alone",
             changed("encoding: raw", "encoding: raw\ndata file: volume.raw"),
             "unsupported",
-            "in another file (.nhdr)",
+            "\"volume.raw\", which is not beside it",
+        ),
+        (
+            "several files",
+            changed("encoding: raw", "encoding: raw\ndata file: LIST"),
+            "unsupported",
+            "in several files (\"LIST\")",
         ),
         ("colours", changed("kinds: domain", "kinds: RGB-color"), "unsupported", "not those of space"),
         ("four dimensions", changed("dimension: 3", "dimension: 4"), "unsupported", "no volume of three dimensions"),

@@ -35,7 +35,7 @@ impl Floats {
                 (&[a, b, c, d], true) => f32::from_be_bytes([a, b, c, d]).into(),
                 (&[a, b, c, d, e, f, g, h], false) => f64::from_le_bytes([a, b, c, d, e, f, g, h]),
                 (&[a, b, c, d, e, f, g, h], true) => f64::from_be_bytes([a, b, c, d, e, f, g, h]),
-                _ => return Err(damaged("its numbers have neither 4 nor 8 bytes")),
+                _ => unreachable!("four or eight bytes a number"),
             };
             let is_padding = self.padding.is_some_and(|[least, greatest]| (least..=greatest).contains(&number));
             numbers.has_gaps |= number.is_nan();

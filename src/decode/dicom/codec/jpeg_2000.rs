@@ -13,6 +13,8 @@ mod marker {
     pub const SOC: [u8; 4] = [0xFF, 0x4F, 0xFF, 0x51];
     pub const COD: u8 = 0x52;
     pub const COC: u8 = 0x53;
+    pub const QCD: u8 = 0x5C;
+    pub const QCC: u8 = 0x5D;
     pub const SOT: u8 = 0x90;
     pub const SOD: u8 = 0x93;
     pub const EOC: u8 = 0xD9;
@@ -129,10 +131,14 @@ fn check_blocks(bytes: &[u8]) -> Result<()> {
     let mut at = 2;
     // Where the next tile-part starts, once there is one.
     let mut next_part = None;
+    let (mut is_reversible, mut is_quantised) = (false, false);
     loop {
         let &[prefix, code] = bytes.get(at..).and_then(|rest| rest.first_chunk::<2>()).ok_or_else(cut)?;
         if prefix != 0xFF {
             return Err(damaged(NAME, "it has no marker where one must be"));
+        }
+        if matches!(code, marker::EOC | marker::SOD) && is_reversible && is_quantised {
+            return Err(damaged(NAME, "it has wavelets without loss, and their coefficients are quantised"));
         }
         match code {
             marker::EOC => return Ok(()),
@@ -148,9 +154,11 @@ fn check_blocks(bytes: &[u8]) -> Result<()> {
                 let segment = length.and_then(|length| rest.get(2..length)).ok_or_else(cut)?;
                 match code {
                     // Scod, four bytes for all components, SPcod.
-                    marker::COD => check_coding(segment.first().copied(), segment.get(5..))?,
+                    marker::COD => is_reversible = check_coding(segment.first().copied(), segment.get(5..))?,
                     // Ccoc, of one byte for fewer than 257 components, Scoc, SPcoc.
-                    marker::COC => check_coding(segment.get(1).copied(), segment.get(2..))?,
+                    marker::COC => is_reversible = check_coding(segment.get(1).copied(), segment.get(2..))?,
+                    marker::QCD => is_quantised = segment.first().is_some_and(|style| style & 31 != 0),
+                    marker::QCC => is_quantised = segment.get(1).is_some_and(|style| style & 31 != 0),
                     marker::SOT => {
                         let part = segment.get(2..6).and_then(|part| part.first_chunk::<4>()).ok_or_else(cut)?;
                         let length = u32::from_be_bytes(*part) as usize;
@@ -167,9 +175,10 @@ fn check_blocks(bytes: &[u8]) -> Result<()> {
     }
 }
 
-/// Levels, exponents of the code block, style, transform, and precincts where bit 0 of the style byte says so.
-fn check_coding(style: Option<u8>, parameters: Option<&[u8]>) -> Result<()> {
-    let (Some(style), Some([_, width, height, _, _, precincts @ ..])) = (style, parameters) else {
+/// Levels, exponents of the code block, style, wavelet, and precincts where bit 0 of the style byte says so; gives whether the wavelet can be
+/// turned back without loss.
+fn check_coding(style: Option<u8>, parameters: Option<&[u8]>) -> Result<bool> {
+    let (Some(style), Some([_, width, height, _, wavelet, precincts @ ..])) = (style, parameters) else {
         return Err(damaged(NAME, "its coding style is cut"));
     };
     let is_small = |precinct: &u8| (precinct & 15).min(precinct >> 4) < MIN_PRECINCT;
@@ -177,5 +186,5 @@ fn check_coding(style: Option<u8>, parameters: Option<&[u8]>) -> Result<()> {
     if exponents < MIN_BLOCK || (style & 1 == 1 && precincts.iter().any(is_small)) {
         return Err(unsupported("a JPEG 2000 frame in such small blocks".to_string()));
     }
-    Ok(())
+    Ok(*wavelet == 1)
 }
