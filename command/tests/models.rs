@@ -93,6 +93,33 @@ fn common_networks_read_as_their_exporters_say() {
     assert!(checked > 0);
 }
 
+/// The script that docs/performance.md has its ratios from.
+#[test]
+fn the_script_times_both_in_turn() {
+    let Some(python) = std::env::var_os("LUNGGLASS_PYTHON") else {
+        let text = "SKIPPED the_script_times_both_in_turn: LUNGGLASS_PYTHON names no Python with onnxruntime";
+        let _ = writeln!(std::io::stdout(), "\n{text}");
+        return;
+    };
+    let script = repository::path("tests/onnxruntime/speed.py");
+    let output = Command::new(python)
+        .arg(script)
+        .args(folders("whole"))
+        .args(["--turns", "2", "--rounds", "2", "--command", env!("CARGO_BIN_EXE_lungglass")])
+        .output()
+        .unwrap();
+    let table = text(&output.stdout);
+    assert!(output.status.success(), "{table}{}", text(&output.stderr));
+    for folder in folders("whole") {
+        let row = format!("| {} |", folder.file_name().unwrap().to_str().unwrap());
+        let row =
+            table.lines().find_map(|line| line.strip_prefix(&row)).unwrap_or_else(|| panic!("no {row} in {table}"));
+        let cells: Vec<f64> = row.split('|').filter_map(|cell| cell.trim().parse().ok()).collect();
+        let [own, other, ratio, least, greatest] = cells[..] else { panic!("{row}") };
+        assert!(own > 0.0 && other > 0.0 && least <= ratio && ratio <= greatest, "{row}");
+    }
+}
+
 fn line(arguments: &[&str], picture: &Path) -> serde_json::Value {
     let output = lungglass(&[&["classify", "--json"], arguments, &[picture.to_str().unwrap()]].concat());
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
