@@ -535,6 +535,7 @@ export default {
     date: 'Datum',
     procedure: 'Verfahren',
     initial_weights: 'Anfangsgewichte',
+    rounding: 'Gerundete Gewichte',
 
     validation: 'Validierung',
     test: 'Offizieller Test',

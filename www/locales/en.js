@@ -540,6 +540,7 @@ export default {
     date: 'Date',
     procedure: 'Procedure',
     initial_weights: 'Initial weights',
+    rounding: 'Rounded weights',
 
     validation: 'Validation',
     test: 'Official test',

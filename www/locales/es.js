@@ -535,6 +535,7 @@ export default {
     date: 'Fecha',
     procedure: 'Procedimiento',
     initial_weights: 'Pesos iniciales',
+    rounding: 'Pesos redondeados',
 
     validation: 'Validación',
     test: 'Prueba oficial',

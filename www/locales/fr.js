@@ -535,6 +535,7 @@ export default {
     date: 'Date',
     procedure: 'Procédure',
     initial_weights: 'Poids initiaux',
+    rounding: 'Poids arrondis',
 
     validation: 'Validation',
     test: 'Test officiel',

@@ -535,6 +535,7 @@ export default {
     date: '日期',
     procedure: '过程',
     initial_weights: '初始权重',
+    rounding: '权重取整',
 
     validation: '验证集',
     test: '官方测试集',
