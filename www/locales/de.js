@@ -129,7 +129,7 @@ export default {
     together: 'Nichts in den Dateien sagt, dass diese Schichten von einem Menschen stammen.',
     custom: 'Die Dateien sagen nicht, welche Seite rechts ist: Sie wird links im Bild angenommen.',
     alike: 'Die Dateien sagen nicht, wie weit die Schichten auseinanderliegen: Jede zählt gleich, und Drittel gibt es nicht.',
-    film: (slices) => `Filmstreifen aus ${count(slices, { one: 'Schicht', other: 'Schichten' })}; Pfeiltasten gehen von Schicht zu Schicht, Enter öffnet eine`,
+    film: (slices) => `Filmstreifen aus ${count(slices, { one: 'Schicht', other: 'Schichten' })}; Pfeiltasten gehen von Schicht zu Schicht, die Eingabetaste öffnet eine`,
     volume: (both, right, left) => `Lungenvolumen, wie das Netz es sieht: ${ml(both)}${right !== null && left !== null ? ` (rechts ${ml(right)}, links ${ml(left)})` : ''}.`,
     look: 'Schichten zum Ansehen',
   },
@@ -138,7 +138,7 @@ export default {
     title: 'Zwei Untersuchungen nebeneinander',
     first: 'Erste Untersuchung',
     second: 'Zweite Untersuchung',
-    note: 'Zahlen nebeneinander und nicht mehr: Ob beide von einem Menschen stammen und warum sie sich unterscheiden, weiß hier niemand. Auch Atmung, Lage und Aufnahmeart verändern sie.',
+    note: 'Zahlen nebeneinander und nicht mehr: Ob beide von derselben Person stammen und warum sie sich unterscheiden, weiß hier niemand. Auch Atemlage, Lagerung und Aufnahmetechnik verändern sie.',
   },
 
   map: {

@@ -137,7 +137,7 @@ export default {
     title: 'Two studies beside each other',
     first: 'First study',
     second: 'Second study',
-    note: 'Numbers beside each other, and nothing more: nobody here knows whether both are of one patient, or why they differ. Breath, position and the way of taking change them too.',
+    note: 'Numbers beside each other, and nothing more: nobody here knows whether both are of one patient, or why they differ. Inspiration, position and the way of scanning change them too.',
   },
 
   map: {

@@ -138,7 +138,7 @@ export default {
     title: 'Dos estudios lado a lado',
     first: 'Primer estudio',
     second: 'Segundo estudio',
-    note: 'Números lado a lado, y nada más: aquí nadie sabe si ambos son de un mismo paciente ni por qué difieren. La respiración, la postura y la forma de adquirirlos también los cambian.',
+    note: 'Números lado a lado, y nada más: aquí nadie sabe si ambos son de un mismo paciente ni por qué difieren. El grado de inspiración, la posición y la técnica de adquisición también los cambian.',
   },
 
   map: {

@@ -129,7 +129,7 @@ export default {
     together: 'Rien dans les fichiers n’indique que ces coupes sont d’un seul patient.',
     custom: 'Les fichiers n’indiquent pas quel côté est le droit\u00a0: on le suppose à gauche de l’image.',
     alike: 'Les fichiers n’indiquent pas l’écart entre les coupes\u00a0: chacune compte autant, et il n’y a pas de tiers.',
-    film: (slices) => `Pellicule de ${count(slices, { one: 'coupe', other: 'coupes' })}\u202f; les flèches vont de coupe en coupe, Entrée en ouvre une`,
+    film: (slices) => `Bande de ${count(slices, { one: 'coupe', other: 'coupes' })}\u202f; les flèches vont de coupe en coupe, Entrée en ouvre une`,
     volume: (both, right, left) => `Volume pulmonaire tel que le réseau le voit\u00a0: ${ml(both)}${right !== null && left !== null ? ` (droit ${ml(right)}, gauche ${ml(left)})` : ''}.`,
     look: 'Coupes à regarder',
   },
@@ -138,7 +138,7 @@ export default {
     title: 'Deux examens côte à côte',
     first: 'Premier examen',
     second: 'Second examen',
-    note: 'Des nombres côte à côte, rien de plus\u00a0: personne ici ne sait si les deux sont d’un seul patient, ni pourquoi ils diffèrent. La respiration, la position et l’acquisition les changent aussi.',
+    note: 'Des nombres côte à côte, rien de plus\u00a0: personne ici ne sait si les deux sont d’un seul patient, ni pourquoi ils diffèrent. Le degré d’inspiration, la position et la technique d’acquisition les modifient aussi.',
   },
 
   map: {

@@ -129,7 +129,7 @@ export default {
     together: '文件中没有任何信息表明这些层面属于同一名患者。',
     custom: '文件未说明哪一侧为右：按惯例视图片左侧为右。',
     alike: '文件未说明层面间距：各层面同等计入，且不分上中下三部分。',
-    film: (slices) => `${format.integer(slices)} 个层面的胶片条；方向键逐层移动，回车打开一层`,
+    film: (slices) => `${format.integer(slices)} 个层面的缩略图条；方向键逐层移动，按回车键打开`,
     volume: (both, right, left) => `神经网络所见的肺容积：${ml(both)}${right !== null && left !== null ? `（右 ${ml(right)}，左 ${ml(left)}）` : ''}。`,
     look: '建议查看的层面',
   },
@@ -138,7 +138,7 @@ export default {
     title: '两次检查并列',
     first: '第一次检查',
     second: '第二次检查',
-    note: '仅将数字并列：这里无从得知两次检查是否属于同一名患者，也不知为何不同。呼吸、体位和采集方式也会改变这些数字。',
+    note: '仅将数字并列：这里无从得知两次检查是否属于同一名患者，也不知为何不同。吸气程度、体位和采集方式也会改变这些数字。',
   },
 
   map: {
