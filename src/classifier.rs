@@ -41,6 +41,8 @@ pub struct Classifier {
     pub clock: fn() -> f64,
     /// What the network says of an [even picture](Scaled::even), once that was asked.
     even: Arc<OnceLock<Outputs>>,
+    /// What the first [self-test](crate::self_test) gave.
+    pub(crate) first: Arc<OnceLock<Vec<f32>>>,
 }
 
 /// A slice that waits for the network.
@@ -94,7 +96,7 @@ impl Classifier {
             )));
         }
         model.gate.check_size(contract.embedding())?;
-        Ok(Classifier { model, graph, device, clock, even: Arc::default() })
+        Ok(Classifier { model, graph, device, clock, even: Arc::default(), first: Arc::default() })
     }
 
     /// Reads a slice of a file. One that cannot be read gives a reading with the verdict "error".
@@ -179,6 +181,8 @@ impl Classifier {
         file: &str,
         number: Option<usize>,
     ) -> Result<Reading> {
+        let knows_training = self.model.gate.statistics.is_some() || self.model.gate.embedding.is_some();
+        let likeness = knows_training.then(|| self.likeness(&prepared, &outputs));
         let Prepared { origin, window, picture, scaled, pixels, ms, .. } = prepared;
         let Model { output, classes, gate, .. } = &self.model;
         let wanted = Wanted { modality: &self.model.modality, choose: self.model.choose() };
@@ -228,6 +232,7 @@ impl Classifier {
             shown: Some([picture.width, picture.height]),
             spacing: origin.spacing,
             picture: Some(picture),
+            likeness,
         })
     }
 }

@@ -54,6 +54,16 @@ pub enum Error {
     /// A caller asked for what does not exist.
     #[error("{0}")]
     Argument(String),
+    /// The slice that every host reads to try itself gave another reading than the stored one.
+    #[error(
+        "this machine computes wrongly: the built-in test slice gave {found} where {expected} is right; use no reading of this run, and have the machine looked at"
+    )]
+    SelfTest {
+        /// What it gave.
+        found: f32,
+        /// What it must give.
+        expected: f32,
+    },
     /// A fault of LungGlass itself.
     #[error("LungGlass failed: {0}; please report it")]
     Internal(String),
@@ -75,6 +85,7 @@ impl Error {
             Error::Unsupported { .. } => "unsupported",
             Error::Model(_) => "model",
             Error::Argument(_) => "argument",
+            Error::SelfTest { .. } => "self_test",
             Error::Internal(_) => "internal",
         }
     }

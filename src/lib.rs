@@ -43,6 +43,7 @@ pub mod package;
 pub mod place;
 pub mod preprocess;
 pub mod reading;
+pub mod self_test;
 pub mod slice;
 pub mod study;
 pub mod window;

@@ -1,13 +1,13 @@
 //! How near a slice is to those that the network was trained on, in numbers that can be added up: what a hospital's acceptance test
 //! compares. It refuses nothing; that is the gate's.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::gate::{Gate, STATISTICS};
 use crate::outputs::Map;
 
 /// Of one slice, whether the gate let it pass or not. What the gate has no numbers of is `None`.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Likeness {
     /// Its [`statistics`](crate::gate::statistics).
     pub statistics: [f32; STATISTICS.len()],

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 use crate::hash::sha256;
+use crate::likeness::Likeness;
 
 /// The version of the file's form.
 pub const SCHEMA: u32 = 1;
@@ -79,6 +80,41 @@ pub struct Drift {
     pub slices: usize,
     /// More of them than this share refused is drift, 0..1.
     pub refused: f64,
+    /// A greater mean distance of embeddings from training's is drift; `None` where the test did not measure it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub embedding: Option<f64>,
+    /// A greater mean distance of gray levels is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gray_levels: Option<f64>,
+}
+
+/// The slices of a batch, counted.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Batch {
+    /// Slices that were read: refused or judged.
+    pub slices: usize,
+    /// Slices that were refused.
+    pub refused: usize,
+    /// Distances of embeddings: how many, and their sum.
+    pub embedding: (usize, f64),
+    /// Distances of gray levels, likewise.
+    pub gray_levels: (usize, f64),
+}
+
+/// What of a batch exceeds its limits, in the words of its key.
+pub type Exceeded = &'static str;
+
+/// Whether a local operating point holds on a day.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Standing {
+    /// It does.
+    #[default]
+    Holds,
+    /// The day is before that of its acceptance test: a clock is wrong.
+    Early,
+    /// The day is past its last.
+    Ended,
 }
 
 /// How a local operating point stands on the day of a reading.
@@ -94,6 +130,9 @@ pub struct Local {
     pub sha256: String,
     /// What must be said beside every reading: that it is past its end, say. `None` where it holds.
     pub notice: Option<String>,
+    /// Whether it holds; the notice says it in words. Not part of the JSON line.
+    #[serde(skip)]
+    pub standing: Standing,
     /// What a batch must keep to. Not part of the JSON line.
     #[serde(skip)]
     pub drift: Drift,
@@ -127,13 +166,16 @@ impl LocalPoint {
         let [name, version, network] = [&network.name, &network.version, &network.sha256].map(|text| quoted(text));
         let Triage { positive_from, negative_to, ppv, npv, confidence, prevalence } = triage;
         let prevalence = prevalence.map(|share| format!("prevalence = {share:?}\n")).unwrap_or_default();
-        let Drift { slices, refused } = drift;
+        let Drift { slices, refused, embedding, gray_levels } = drift;
+        let greatest =
+            |key: &str, most: &Option<f64>| most.map(|most| format!("{key} = {most:?}\n")).unwrap_or_default();
+        let means = greatest("embedding", embedding) + &greatest("gray_levels", gray_levels);
         let body = format!(
             "# A local operating point of LungGlass, for one network and until a day. A change breaks its seal.\n\
              schema = {schema}\nsite = {site}\nmade = {made}\nvalid_until = {valid_until}\nprogram = {program}\n\
              acceptance = {acceptance}\n\n[network]\nname = {name}\nversion = {version}\nsha256 = {network}\n\n\
              [triage]\npositive_from = {positive_from:?}\nnegative_to = {negative_to:?}\nppv = {ppv:?}\nnpv = {npv:?}\n\
-             confidence = {confidence:?}\n{prevalence}\n[drift]\nslices = {slices}\nrefused = {refused:?}\n\n"
+             confidence = {confidence:?}\n{prevalence}\n[drift]\nslices = {slices}\nrefused = {refused:?}\n{means}\n"
         );
         let seal = sha256(body.as_bytes());
         format!("{body}{SEAL}sha256 = \"{seal}\"\n")
@@ -166,18 +208,21 @@ impl LocalPoint {
     /// How it stands on a day, as 2026-11-30. One that is past its end still stands, with a notice.
     pub fn on(self, seal: String, today: &str) -> Local {
         let LocalPoint { site, made, valid_until, triage, drift, .. } = self;
-        let notice = if today > valid_until.as_str() {
-            Some(format!(
-                "The operating point of {site} ended on {valid_until}: nothing vouches for these verdicts until the acceptance test is done again."
-            ))
-        } else if today < made.as_str() {
-            Some(format!(
-                "The operating point of {site} was made on {made}, and this device says that today is {today}: whether it still holds cannot be said."
-            ))
-        } else {
-            None
+        let standing = match today {
+            day if day > valid_until.as_str() => Standing::Ended,
+            day if day < made.as_str() => Standing::Early,
+            _ => Standing::Holds,
         };
-        Local { site, made, valid_until, sha256: seal, notice, drift, triage }
+        let notice = match standing {
+            Standing::Holds => None,
+            Standing::Ended => Some(format!(
+                "The operating point of {site} ended on {valid_until}: nothing vouches for these verdicts until the acceptance test is done again."
+            )),
+            Standing::Early => Some(format!(
+                "The operating point of {site} was made on {made}, and this device says that today is {today}: whether it still holds cannot be said."
+            )),
+        };
+        Local { site, made, valid_until, sha256: seal, notice, standing, drift, triage }
     }
 
     fn check(&self) -> Result<()> {
@@ -191,6 +236,10 @@ impl LocalPoint {
         let shares = [ppv, npv, confidence].into_iter().chain(prevalence);
         if !shares.chain([self.drift.refused]).all(|share| (0.0..=1.0).contains(&share)) {
             return Err(wrong("ppv, npv, confidence, prevalence and the share of refusals must be 0 to 1"));
+        }
+        let means = self.drift.embedding.into_iter().chain(self.drift.gray_levels);
+        if !means.into_iter().all(|most| most.is_finite() && most > 0.0) {
+            return Err(wrong("the limits of embedding and gray_levels must be above 0"));
         }
         if !is_day(&self.made) || !is_day(&self.valid_until) {
             return Err(wrong("made and valid_until must be days, as 2026-11-30"));
@@ -229,9 +278,35 @@ pub fn is_day(text: &str) -> bool {
 }
 
 impl Drift {
-    /// Whether `refused` of `slices` are more than there may be; too few slices say nothing.
-    pub fn is_exceeded(&self, refused: usize, slices: usize) -> bool {
-        slices >= self.slices && refused as f64 > self.refused * slices as f64
+    /// Which limits a batch exceeds; too few slices say nothing.
+    pub fn exceeded(&self, batch: &Batch) -> Vec<Exceeded> {
+        let is_above = |(count, sum): (usize, f64), most: Option<f64>| {
+            count >= self.slices && most.is_some_and(|most| sum > most * count as f64)
+        };
+        let refused = batch.slices >= self.slices && batch.refused as f64 > self.refused * batch.slices as f64;
+        [
+            ("refused", refused),
+            ("embedding", is_above(batch.embedding, self.embedding)),
+            ("gray_levels", is_above(batch.gray_levels, self.gray_levels)),
+        ]
+        .into_iter()
+        .filter_map(|(what, is)| is.then_some(what))
+        .collect()
+    }
+}
+
+impl Batch {
+    /// Counts a slice that was read.
+    pub fn add(&mut self, is_refused: bool, likeness: Option<&Likeness>) {
+        self.slices += 1;
+        self.refused += usize::from(is_refused);
+        let distances = likeness.map(|likeness| [likeness.embedding, likeness.gray_levels]).unwrap_or_default();
+        for ((count, sum), distance) in [&mut self.embedding, &mut self.gray_levels].into_iter().zip(distances) {
+            if let Some(distance) = distance {
+                *count += 1;
+                *sum += f64::from(distance);
+            }
+        }
     }
 }
 
@@ -260,7 +335,7 @@ mod tests {
                 confidence: 0.95,
                 prevalence: None,
             },
-            drift: Drift { slices: 50, refused: 0.1 },
+            drift: Drift { slices: 50, refused: 0.1, embedding: Some(1.25), gray_levels: None },
         }
     }
 
@@ -330,7 +405,20 @@ mod tests {
 
     #[test]
     fn drift_needs_enough_slices() {
-        let drift = Drift { slices: 50, refused: 0.1 };
-        assert!(!drift.is_exceeded(49, 49) && !drift.is_exceeded(5, 50) && drift.is_exceeded(6, 50));
+        let drift = point().drift;
+        let exceeded = |refused: usize, slices: usize, embedding: f32| {
+            let mut batch = Batch::default();
+            let likeness = Likeness {
+                statistics: Default::default(),
+                gray_levels: Some(1e6),
+                embedding: Some(embedding),
+                lung: None,
+            };
+            (0..slices).for_each(|at| batch.add(at < refused, Some(&likeness)));
+            drift.exceeded(&batch)
+        };
+        assert!(exceeded(49, 49, 9.0).is_empty() && exceeded(5, 50, 1.2).is_empty());
+        assert_eq!(exceeded(6, 50, 1.2), ["refused"]);
+        assert_eq!(exceeded(0, 50, 1.3), ["embedding"]);
     }
 }

@@ -10,6 +10,8 @@ use sha2::{Digest, Sha256};
 /// Where a slice belongs, as its file says. No output holds it: it groups and orders slices.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Place {
+    /// Whom it is of: DICOM (0010,0020), which is no UID and is treated like one.
+    pub patient: Option<Uid>,
     /// DICOM (0020,000E), or (0020,9161) where that is missing.
     pub series: Option<Uid>,
     /// What a hospital calls the study, DICOM (0020,000D): several series of one visit.
@@ -56,6 +58,8 @@ pub enum Mark {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Spot {
+    /// Equal for slices of one patient.
+    pub patient: Option<String>,
     /// Equal for slices of one series.
     pub series: Option<String>,
     /// Equal for series of one visit.
@@ -79,6 +83,7 @@ impl Spot {
     pub fn of(place: &Place, salt: &[u8]) -> Spot {
         let word = |uid: Option<Uid>| uid.map(|uid| uid.key(salt));
         Spot {
+            patient: word(place.patient),
             series: word(place.series),
             visit: word(place.visit),
             instance: word(place.instance),

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize, Serializer};
 
 use crate::error::Error;
 use crate::gate::Refusal;
+use crate::likeness::Likeness;
 use crate::model::{Activation, Class, Model, OperatingPoint};
 use crate::opacity::Opacity;
 use crate::operating_point::Local;
@@ -71,6 +72,10 @@ pub struct Reading {
     /// The slice as it was windowed; `None` when unreadable. Not part of the JSON line.
     #[serde(skip)]
     pub picture: Option<Picture>,
+    /// How near it is to the slices of training; `None` when unreadable, and for a network that says
+    /// nothing of its training's. Not part of the JSON line.
+    #[serde(skip)]
+    pub likeness: Option<Likeness>,
 }
 
 /// What a slice shows beside its opacity: nothing that has been measured, so always `{}`. Programs that read the key find it.
@@ -291,6 +296,7 @@ impl Reading {
             shown: None,
             spacing: None,
             picture: None,
+            likeness: None,
         }
     }
 }

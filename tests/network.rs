@@ -4,16 +4,19 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use lungglass::classifier::{NETWORK, SETTINGS};
+use lungglass::classifier::{Classifier, NETWORK, SETTINGS};
 use lungglass::decode::{Image, Limits};
 use lungglass::graph::Runtime;
 use lungglass::graph::compile::{Onnx, compile};
 use lungglass::graph::cpu::{CpuGraph, Executor, Processor};
 use lungglass::graph::program::Program;
+use lungglass::graph::tract::TractGraph;
 use lungglass::model::Model;
 use lungglass::outputs::OpacityMaps;
 use lungglass::preprocess::Scaled;
+use lungglass::self_test::Stored;
 use tract_onnx::prelude::*;
 
 fn file(name: &str) -> PathBuf {
@@ -33,6 +36,33 @@ fn the_packed_network_comes_from_the_onnx() {
         fs::read(file("lungglass.pack")).unwrap() == packed,
         "model/lungglass.pack is out of date: run cargo xtask bless"
     );
+}
+
+#[test]
+fn the_stored_reading_is_that_of_the_onnx() {
+    let onnx = Onnx::parse(&fs::read(file("lungglass.onnx")).unwrap(), |_| None).unwrap();
+    let model = Model::parse(SETTINGS).unwrap();
+    let graph = TractGraph::on_cpu(&onnx, model.input.shape(), &model.output.names()).unwrap();
+    let classifier = Classifier::new(Arc::new(graph), model, "tract", || 0.0).unwrap();
+    let found = Stored { sha256: onnx.sha256.clone(), values: classifier.tried().unwrap() };
+    if std::env::var_os("LUNGGLASS_BLESS").is_some() {
+        let text = format!(
+            "# What the network that ships gives for the slice of src/self_test.rs; written by `cargo xtask bless`.\n\
+             sha256 = {:?}\nvalues = {:?}\n",
+            found.sha256, found.values
+        );
+        fs::write(file("self-test.toml"), text).unwrap();
+        return;
+    }
+    let stored = Stored::shipped().unwrap();
+    assert_eq!(stored.sha256, found.sha256, "model/self-test.toml is out of date: run cargo xtask bless");
+    assert_eq!(stored.values.len(), found.values.len());
+    for (at, (stored, found)) in stored.values.iter().zip(&found.values).enumerate() {
+        assert!(
+            (stored - found).abs() <= 1e-4 * stored.abs().max(1.0),
+            "value {at}: {stored} is stored, {found} is right"
+        );
+    }
 }
 
 #[test]

@@ -24,6 +24,7 @@ import { Studies } from './study/studies.js';
 import { StudyPanel } from './study/study-panel.js';
 import { stackOf } from './viewer/stack.js';
 import { Viewer } from './viewer/viewer.js';
+import { Site } from './watching/site.js';
 
 // Before anything is said.
 languageChoice(['language', 'consent-language'].map((id) => byId(id, HTMLSelectElement)), () => {
@@ -31,6 +32,7 @@ languageChoice(['language', 'consent-language'].map((id) => byId(id, HTMLSelectE
   results.say();
   views.say();
   showStudies();
+  site.say();
 });
 
 const start = new Start();
@@ -39,15 +41,16 @@ const pool = new Pool({
   onState(state, failure) {
     start.show(state, failure, { isRestart: pool.model !== null, retry: () => pool.start() });
     surroundings.follow(state, failure);
+    site.follow(state, failure);
   },
   onProgress: (loaded, total) => start.progress(loaded, total),
-  onFree: () => queue.dispatch(),
+  onFree: () => [queue, site].forEach((one) => one.dispatch()),
 });
 
 const progress = new Progress(pool, () => results.counts());
 
 const queue = new Queue(pool, {
-  onReading: (reading, handle, job) => resultsPanel.take(reading, handle, job),
+  onReading(...told) { site.take(told[0]); resultsPanel.take(...told); },
   onChange(state) {
     results.expect(state.untold);
     progress.show(state);
@@ -76,6 +79,7 @@ const resultsPanel = new ResultsPanel({
     progress.clear();
     say('repeated', () => '');
     studies.changed(true);
+    site.cleared();
   },
 });
 
@@ -104,7 +108,9 @@ const objects = objectsSaving({
   isShared: kiosk !== null,
 });
 
-const surroundings = new Surroundings({ pool, queue, results, start, clear: () => resultsPanel.clear() });
+const site = new Site({ pool, results, clear: () => resultsPanel.clear() });
+
+const surroundings = new Surroundings({ pool, queue, results, start, clear: () => site.clear() });
 
 function showStudies() {
   if (pool.model) studyPanel.show(studies.list, pool.model);
@@ -114,20 +120,14 @@ function showStudies() {
   objects.update();
 }
 
-/**
- * In the viewer; what could not be read has nothing to look at there.
- *
- * @param {SliceRecord} record
- */
+/** @param {SliceRecord} record What could not be read has nothing to look at in the viewer. */
 function showSlice(record) {
   if (record.reading.source) openViewer(record);
   else views.showCard(record);
 }
 
 /** @param {SliceRecord} record */
-function openViewer(record) {
-  viewer.open(record, /** @type {Model} */ (pool.model));
-}
+function openViewer(record) { viewer.open(record, /** @type {Model} */ (pool.model)); }
 
 saving({ pool, results, studies, measuredOn: (record) => viewer.measuredOn(record) });
 

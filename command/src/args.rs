@@ -88,9 +88,12 @@ pub struct Init {
 
 #[derive(Args)]
 pub struct Publish {
-    /// A model folder without fault, or what `pack` wrote
-    #[arg(value_name = "DIR|FILE")]
-    pub model: PathBuf,
+    /// A model folder without fault, or what `pack` wrote; the network that ships if only an operating point is to be put in
+    #[arg(value_name = "DIR|FILE", required_unless_present = "operating_point")]
+    pub model: Option<PathBuf>,
+    /// Start with a site's operating point: the settings file that `accept` wrote
+    #[arg(long, value_name = "FILE")]
+    pub operating_point: Option<PathBuf>,
     /// The folder to write, which must be new or empty; with --kiosk the file
     #[arg(short = 'o', long, value_name = "SITE")]
     pub out: PathBuf,
@@ -100,7 +103,7 @@ pub struct Publish {
     /// The kiosk of a release to put the network into, if the command has none inside
     #[arg(long, value_name = "HTML", requires = "kiosk")]
     pub page: Option<PathBuf>,
-    /// Nobody may choose another network for a visit
+    /// Nobody may choose another network or another operating point for a visit
     #[arg(long, conflicts_with = "kiosk")]
     pub fixed: bool,
     /// Nobody may save DICOM objects, which name patients; a kiosk never lets anybody
@@ -384,6 +387,9 @@ pub struct Serve {
     /// The port to listen on; 0 takes any free one
     #[arg(long, default_value_t = 8080)]
     pub port: u16,
+    /// Start with a site's operating point: the settings file that `accept` wrote
+    #[arg(long, value_name = "FILE")]
+    pub operating_point: Option<PathBuf>,
 }
 
 #[derive(Args)]

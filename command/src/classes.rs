@@ -18,7 +18,7 @@ use crate::metrics::{self, Answer, Case};
 use crate::missing::Missing;
 use crate::report::{Estimate, FEW, escaped, head};
 use crate::tell::{self, plain, tell};
-use crate::{output, reading};
+use crate::{network, output, reading};
 
 /// What else may become of a slice than a class.
 const OTHERWISE: [&str; 2] = ["refused", "error"];
@@ -165,7 +165,10 @@ pub fn read(path: &Path, split: Option<&str>, classifier: &Classifier) -> Result
         let reading = Reading { map: None, lung: None, opacity_maps: None, picture: None, ..reading };
         Row { path, split, group, label, reading }
     };
-    Ok(wanted.into_par_iter().map(read).collect())
+    let rows = wanted.into_par_iter().map(read).collect();
+    // What it read before is worth what it reads now.
+    network::prove(classifier)?;
+    Ok(rows)
 }
 
 /// The scores of a row; nothing where it was not judged.

@@ -14,8 +14,10 @@ use lungglass::classifier::Classifier;
 use lungglass::decode::{File, Image, Limits, Pending, SetAside, Slices};
 use lungglass::error::Error;
 use lungglass::objects::Named;
+use lungglass::operating_point::Batch;
 use lungglass::outputs::Map;
 use lungglass::reading::{ClassScores, Reading, Verdict};
+use lungglass::self_test;
 
 use crate::args::Classify;
 use crate::failure::{Failure, Outcome, failed};
@@ -56,6 +58,9 @@ pub fn run(arguments: &Classify) -> Result<Outcome, Failure> {
             true
         }
     };
+    if let Some(failure) = counts.broken {
+        return Err(failure);
+    }
     if let (true, Some(path)) = (whole, &arguments.summary) {
         summary.write(path, &classifier.model)?;
     }
@@ -67,19 +72,18 @@ pub fn run(arguments: &Classify) -> Result<Outcome, Failure> {
             "left out {left_out} links that lead nowhere or to a folder that is read anyway, pipes, sockets and devices"
         );
     }
-    if let Some(local) = classifier
-        .model
-        .local
-        .as_ref()
-        .filter(|local| local.drift.is_exceeded(counts.refused, counts.slices - counts.failed.min(counts.slices)))
-    {
-        tell!(
-            "NOTE: {} of {} slices were refused, more than the {:.0} % that the acceptance test of {} allows: these slices are not like those it was made on",
-            counts.refused,
-            counts.slices,
-            100.0 * local.drift.refused,
-            local.site
-        );
+    if let Some(local) = &classifier.model.local {
+        for what in local.drift.exceeded(&counts.batch) {
+            let found = match what {
+                "refused" => format!("{} of {} slices were refused, more", counts.batch.refused, counts.batch.slices),
+                "embedding" => "the network finds these slices stranger on average".to_string(),
+                _ => "the gray levels of these slices are stranger on average".to_string(),
+            };
+            tell!(
+                "NOTE: {found} than the acceptance test of {} allows (limit {what}): these slices are not like those it was made on, and nothing vouches for the verdicts",
+                local.site
+            );
+        }
     }
     if counts.skipped > 0 {
         tell!("skipped {} files that are no image", counts.skipped);
@@ -149,14 +153,16 @@ fn files(inputs: &[Input]) -> impl Iterator<Item = PathBuf> {
 struct Counts {
     /// Lines written.
     slices: usize,
-    /// Slices that the gate refused.
-    refused: usize,
+    /// Slices that were read, for the limits of drift.
+    batch: Batch,
     /// Slices that could not be read, and maps that could not be written.
     failed: usize,
     /// Files in folders and archives that are no image.
     skipped: usize,
     /// Archives inside archives.
     nested: usize,
+    /// The machine computes wrongly: nothing more is read.
+    broken: Option<Failure>,
 }
 
 impl Counts {
@@ -214,9 +220,17 @@ fn write_lines(
             early.insert(number, (stem, container, reading, named));
             while let Some((stem, container, reading, named)) = early.remove(&written) {
                 written += 1;
+                if written % self_test::EVERY == 0
+                    && let Err(failure) = network::prove(classifier)
+                {
+                    counts.broken = Some(failure);
+                    return Ok(());
+                }
                 counts.slices += 1;
                 counts.failed += usize::from(reading.verdict == Verdict::Error);
-                counts.refused += usize::from(reading.verdict == Verdict::Refused);
+                if reading.verdict != Verdict::Error {
+                    counts.batch.add(reading.verdict == Verdict::Refused, reading.likeness.as_ref());
+                }
                 format.write(&mut out, &reading, classifier.model.classes.len())?;
                 summary.add(&reading, container.as_deref());
                 if let Some((objects, named)) = objects.as_mut().zip(named) {
@@ -427,7 +441,11 @@ enum Format {
     Text,
 }
 
-const CSV_HEADER: [&str; 13] = [
+/// The columns of how far a slice is from those of training, which `watch` reads.
+pub const EMBEDDING: &str = "embedding_distance";
+pub const GRAY_LEVELS: &str = "gray_level_distance";
+
+const CSV_HEADER: [&str; 15] = [
     "file",
     "frame",
     "verdict",
@@ -441,6 +459,8 @@ const CSV_HEADER: [&str; 13] = [
     "opacity_share",
     "opacity_ground_glass",
     "opacity_consolidation",
+    EMBEDDING,
+    GRAY_LEVELS,
 ];
 
 impl Format {
@@ -491,6 +511,8 @@ fn csv_cells(reading: &Reading) -> [String; CSV_HEADER.len()] {
         number(reading.opacity.map(|opacity| opacity.share)),
         number(reading.opacity.map(|opacity| opacity.ground_glass)),
         number(reading.opacity.map(|opacity| opacity.consolidation)),
+        number(reading.likeness.as_ref().and_then(|likeness| likeness.embedding)),
+        number(reading.likeness.as_ref().and_then(|likeness| likeness.gray_levels)),
     ]
 }
 

@@ -17,9 +17,9 @@ mod folder;
 mod groups;
 mod inputs;
 mod labelled;
+mod listed;
 mod manifest;
 mod merge;
-mod metrics;
 mod missing;
 mod network;
 mod objects;
@@ -41,6 +41,8 @@ mod verify;
 mod watch;
 
 use std::process::ExitCode;
+
+use lungglass_acceptance::metrics;
 
 use args::Command;
 

@@ -21,7 +21,7 @@ use lungglass::package::Package;
 use crate::args::{Device, Network};
 use crate::failure::{Failure, failed};
 use crate::tell::tell;
-use crate::{day, inputs};
+use crate::{day, folder, inputs};
 
 /// A network with its settings, not yet made ready for a device.
 pub struct Chosen {
@@ -38,15 +38,34 @@ enum Weights {
     Onnx(Box<Onnx>),
 }
 
-/// The network that the command line asks for, ready to run; a GPU reads up to `batch` slices at once. Never falls back to another
+/// The network that the command line asks for, ready to run, on a machine that has read the built-in slice rightly; a GPU reads up to `batch` slices at once. Never falls back to another
 /// device, and CPU and wgpu run the same list of steps.
 pub fn load(arguments: &Network, batch: usize) -> Result<Classifier, Failure> {
     let chosen = choose(arguments.model.as_deref())?;
-    match arguments.device {
+    let classifier = match arguments.device {
         Device::Cpu => on_cpu(chosen),
         Device::Wgpu => on_gpu(arguments.allow_software, chosen, batch),
         Device::Cuda => on_cuda(chosen, batch),
+    }?;
+    prove(&classifier)?;
+    let folder = arguments.model.as_deref().filter(|path| path.is_dir());
+    if let Some(folder) = folder
+        && let Some(fault) = folder::fault_of_samples(&classifier, folder)
+    {
+        let name = folder.display();
+        return Err(Failure(format!(
+            "{name}: {fault}, or this machine computes wrongly: `lungglass check {name}` names all faults"
+        )));
     }
+    Ok(classifier)
+}
+
+/// Tries the machine: before the first slice of a run, and behind each thousand.
+///
+/// # Errors
+/// A failure that names the device: it computes wrongly.
+pub fn prove(classifier: &Classifier) -> Result<(), Failure> {
+    classifier.prove().map_err(|error| Failure(format!("{} ({}): {error}", classifier.device, error.code())))
 }
 
 /// The network of a folder or file, or the built-in one.
@@ -85,13 +104,21 @@ pub fn settings_of(path: Option<&Path>) -> Result<(String, String), Failure> {
 /// A failure that names the file: it cannot be read, was changed, or is for another network.
 pub fn at_operating_point(mut classifier: Classifier, file: Option<&Path>) -> Result<Classifier, Failure> {
     let Some(path) = file else { return Ok(classifier) };
+    (classifier.model, _) = with_point(classifier.model, path)?;
+    Ok(classifier)
+}
+
+/// The settings with the operating point of a site's file, and the bytes of that file. What must be said beside readings is said.
+///
+/// # Errors
+/// Those of [`at_operating_point`].
+pub fn with_point(model: Model, path: &Path) -> Result<(Model, Vec<u8>), Failure> {
     inputs::is_file(path).and_then(|()| inputs::is_no_folder(path, "toml")).map_err(failed(path.display()))?;
     let mut bytes = Vec::new();
     let file = fs::File::open(path).map_err(failed(path.display()))?;
     file.take(operating_point::MAX_BYTES as u64 + 1).read_to_end(&mut bytes).map_err(failed(path.display()))?;
-    let model = classifier.model.clone().with_local_point(&bytes, &day::today());
-    classifier.model = model.map_err(failed(path.display()))?;
-    if let Some(local) = &classifier.model.local {
+    let model = model.with_local_point(&bytes, &day::today()).map_err(failed(path.display()))?;
+    if let Some(local) = &model.local {
         let Local { site, made, valid_until, triage, .. } = local;
         tell!(
             "verdicts are by the operating point of {site}, made on {made}, until {valid_until}: positive from {}, negative to {}",
@@ -102,7 +129,7 @@ pub fn at_operating_point(mut classifier: Classifier, file: Option<&Path>) -> Re
             tell!("NOTE: {notice}");
         }
     }
-    Ok(classifier)
+    Ok((model, bytes))
 }
 
 impl Chosen {

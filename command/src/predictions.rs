@@ -6,11 +6,12 @@ use std::path::Path;
 
 use lungglass::likeness::Likeness;
 use lungglass::reading::Verdict;
+use lungglass_acceptance::row::{self, Row};
 use serde::Serialize;
 
 use crate::failure::Failure;
 use crate::labelled::Labelled;
-use crate::metrics::{Answer, Case};
+use crate::metrics::Case;
 use crate::table::Table;
 use crate::tell::plain;
 
@@ -160,42 +161,19 @@ impl<'a> Writer<'a> {
     }
 }
 
-/// Rows as the metrics take them, gathered one at a time. Rows without a group are groups of their own.
+/// Rows as the metrics take them, gathered one at a time.
 #[derive(Default)]
-pub struct Cases {
-    cases: Vec<Case>,
-    /// All names of groups, one behind the other.
-    names: String,
-    /// Of each row: whether it has no group, and where its name ends.
-    ends: Vec<(bool, usize)>,
-}
+pub struct Cases(row::Cases);
 
 impl Cases {
     /// Adds a row.
     pub fn add(&mut self, row: &Prediction) {
-        let is_alone = row.group.is_empty();
-        self.names += if is_alone { &row.path } else { &row.group };
-        self.ends.push((is_alone, self.names.len()));
-        let answer = row.score.zip(row.logit).map(|(score, logit)| Answer { logit: logit.into(), score: score.into() });
-        self.cases.push(Case { positive: row.label == 1, group: 0, answer });
+        self.0.add(row.label == 1, &row.group, &row.path, row.score.zip(row.logit));
     }
 
-    /// All rows. Groups are numbered by name, so that the same rows in another order have the same intervals.
-    pub fn finish(mut self) -> Vec<Case> {
-        let name = |at: usize| {
-            let start = at.checked_sub(1).map_or(0, |before| self.ends[before].1);
-            (self.ends[at].0, &self.names[start..self.ends[at].1])
-        };
-        let mut order: Vec<usize> = (0..self.ends.len()).collect();
-        order.sort_unstable_by_key(|at| name(*at));
-        let mut number = 0;
-        for (place, &at) in order.iter().enumerate() {
-            if place > 0 && name(order[place - 1]) != name(at) {
-                number += 1;
-            }
-            self.cases[at].group = number;
-        }
-        self.cases
+    /// All rows.
+    pub fn finish(self) -> Vec<Case> {
+        self.0.finish()
     }
 }
 
@@ -204,6 +182,24 @@ pub fn cases(predictions: &[Prediction]) -> Vec<Case> {
     let mut cases = Cases::default();
     predictions.iter().for_each(|row| cases.add(row));
     cases.finish()
+}
+
+/// The rows as an acceptance test takes them.
+impl From<Prediction> for Row {
+    fn from(row: Prediction) -> Row {
+        // A reason begins with its code.
+        let code = row.reason.as_deref().map(|reason| reason.split(':').next().unwrap_or(reason).to_string());
+        Row {
+            positive: row.label == 1,
+            group: row.group,
+            name: row.path,
+            verdict: row.verdict,
+            score: row.score,
+            logit: row.logit,
+            code,
+            likeness: row.likeness.map(|likeness| *likeness),
+        }
+    }
 }
 
 #[cfg(test)]

@@ -11,11 +11,12 @@ use lungglass::error::{self, Error};
 use lungglass::graph::Running;
 use lungglass::likeness::Likeness;
 use lungglass::reading::Reading;
+use lungglass::self_test;
 
 use crate::failure::Failure;
-use crate::inputs;
 use crate::labelled::Labelled;
 use crate::predictions::Prediction;
+use crate::{inputs, network};
 
 /// What is asked of each slice.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -37,13 +38,22 @@ type Finished<'a> = &'a mut dyn FnMut(usize, Prediction) -> Result<(), Failure>;
 /// Reads slices, and hands each to `finished` with its number, in any order.
 ///
 /// # Errors
-/// What `slices` and `finished` say; a slice that cannot be read is a prediction like any other. A GPU that fails stops everything.
+/// What `slices` and `finished` say; a slice that cannot be read is a prediction like any other. A GPU that fails stops everything, and so
+/// does a machine that computes wrongly.
 pub fn read(
     classifier: &Classifier,
     slices: impl Iterator<Item = Result<Wanted, Failure>> + Send,
     wants: Wants,
     finished: Finished,
 ) -> Result<(), Failure> {
+    let mut count = 0;
+    let finished: Finished = &mut |at, prediction| {
+        count += 1;
+        if count % self_test::EVERY == 0 {
+            network::prove(classifier)?;
+        }
+        finished(at, prediction)
+    };
     if classifier.graph.batch() > 1 {
         return in_batches(classifier, slices, wants, finished);
     }

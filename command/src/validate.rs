@@ -7,6 +7,7 @@ use indicatif::{HumanDuration, ProgressBar, ProgressStyle};
 use lungglass::classifier::Classifier;
 use lungglass::hash::sha256;
 use lungglass::operating_point::Local;
+use lungglass::self_test;
 
 use crate::args::{Unit, Validate};
 use crate::failure::{Failure, Outcome, failed};
@@ -127,6 +128,9 @@ fn read_studies(arguments: &Validate, selection: &Selection, classifier: &Classi
     let (mut read, mut slices) = (studies::Read { rows: Vec::new() }, 0);
     for study in wanted {
         let (number, prediction) = study.read(classifier, Some(rule));
+        if slices / self_test::EVERY != (slices + number) / self_test::EVERY {
+            network::prove(classifier)?;
+        }
         slices += number;
         read.add(study, prediction);
         progress.advance();

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use lungglass::hash::sha256;
-use lungglass::operating_point::{LocalPoint, Network};
+use lungglass::operating_point::{Drift, LocalPoint, Network};
 use repository::scratch;
 use serde_json::Value;
 
@@ -189,6 +189,20 @@ fn a_batch_of_refusals_is_told() {
         &[&["classify", "--csv", "--operating-point", "out/operating-point.toml"][..], &many].concat(),
     );
     assert!(stderr(&output).contains("60 of 60 slices were refused, more than"), "{}", stderr(&output));
+
+    // Slices that are further from training than the test's were, on average.
+    let (point, _) = LocalPoint::parse(written(&folder, "operating-point.toml").as_bytes()).unwrap();
+    assert!(point.drift.embedding.is_some_and(|most| most > 0.0) && point.drift.gray_levels.is_some());
+    let strict = Drift { slices: 2, embedding: Some(0.0001), gray_levels: Some(1e6), ..point.drift };
+    fs::write(folder.join("strict.toml"), LocalPoint { drift: strict, ..point }.to_text()).unwrap();
+    let two = ["luna-1", "luna-2"].map(|name| case(name).display().to_string());
+    let output = lungglass(
+        &folder,
+        &["classify", "--csv", "--operating-point", "strict.toml", two[0].as_str(), two[1].as_str()],
+    );
+    assert_eq!(output.status.code(), Some(0));
+    assert!(stderr(&output).contains("the network finds these slices stranger on average"), "{}", stderr(&output));
+    assert!(!stderr(&output).contains("gray levels"), "{}", stderr(&output));
 }
 
 #[test]

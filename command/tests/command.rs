@@ -203,11 +203,12 @@ fn csv_has_a_header_and_a_row_a_slice() {
         reader.headers().unwrap().iter().take(5).collect::<Vec<_>>(),
         ["file", "frame", "verdict", "score", "logit"]
     );
-    let opacity = ["opacity_share", "opacity_ground_glass", "opacity_consolidation"];
-    assert_eq!(reader.headers().unwrap().iter().skip(10).collect::<Vec<_>>(), opacity);
+    let numbers =
+        ["opacity_share", "opacity_ground_glass", "opacity_consolidation", "embedding_distance", "gray_level_distance"];
+    assert_eq!(reader.headers().unwrap().iter().skip(10).collect::<Vec<_>>(), numbers);
     let rows: Vec<_> = reader.records().map(Result::unwrap).collect();
     assert_eq!(rows.len(), 2);
-    assert!((10..13).all(|at| rows[0][at].parse::<f32>().is_ok() && rows[1][at].is_empty()), "{rows:?}");
+    assert!((10..15).all(|at| rows[0][at].parse::<f32>().is_ok() && rows[1][at].is_empty()), "{rows:?}");
     assert_eq!((&rows[0][0], &rows[1][2], &rows[1][5]), (SLICE, "error", "unreadable"));
 }
 

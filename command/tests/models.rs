@@ -9,6 +9,8 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use lungglass::classifier::{NETWORK, SETTINGS};
+use lungglass::package::Package;
 use repository::scratch;
 
 fn lungglass(arguments: &[&str]) -> Output {
@@ -24,6 +26,28 @@ fn folders(below: &str) -> Vec<PathBuf> {
 
 fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// The network that ships with other weights under its own name: as if the machine computed otherwise.
+#[test]
+fn a_machine_that_computes_wrongly_reads_nothing() {
+    let folder = scratch("wrong-machine");
+    let mut network = NETWORK.to_vec();
+    // The signs of the last thousand weights, which are on the f16 grid.
+    network.iter_mut().rev().step_by(2).take(1000).for_each(|byte| *byte ^= 0x80);
+    let package = Package { settings: SETTINGS, card: "", network: &network }.to_bytes().unwrap();
+    let [wrong, slice] = [folder.join("wrong.lungglass"), repository::path("tests/cases/luna-1/input.png")];
+    fs::write(&wrong, package).unwrap();
+    let [wrong, slice] = [wrong.to_str().unwrap(), slice.to_str().unwrap()];
+    let output = lungglass(&["classify", "--json", "--model", wrong, slice]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(output.stdout.is_empty());
+    assert!(text(&output.stderr).contains("(self_test): this machine computes wrongly"), "{}", text(&output.stderr));
+    // A folder's samples are asked too, whose network has no stored reading.
+    let sample = repository::path("tests/models/faults/sample");
+    let output = lungglass(&["classify", "--model", sample.to_str().unwrap(), slice]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stderr).contains("or this machine computes wrongly"), "{}", text(&output.stderr));
 }
 
 /// Every fault is a line, and there is no other.

@@ -81,6 +81,24 @@ const CALLS = {
   'card.windowOf': [[[-600, 1500], '\u2212600', '1500']],
   'refusals.not_ct': [[[{ modality: 'MR' }], 'MR']],
   'refusals.too_small': [[[{ width: 17, height: 300 }], '17', '300']],
+  'point.clears': [[[1], '1'], [[40], '40']],
+  'point.by': [[['Clinic 5', '2027-05-29'], 'Clinic 5', '29', '2027']],
+  'point.means': [[[{ positive_from: 0.62, negative_to: 0.21, ppv: 0.9, npv: 0.85, confidence: 0.95 }], '62', '21', '90', '85', '95']],
+  'point.ended': [[['Clinic 5', '2027-05-29'], 'Clinic 5', '29', '2027']],
+  'point.early': [[['Clinic 5', '2027-05-29'], 'Clinic 5', '29', '2027']],
+  'point.failed': [[['a.toml'], 'a.toml']],
+  'check.chosen': [[[1], '1'], [[7], '7']],
+  'check.reading': [[[3, 12], '3', '12']],
+  'check.failed': [[['why'], 'why']],
+  'check.read': [[[{ slices: 120, positives: 60, groups: 40, refused: 7, unreadable: 2 }], '120', '60', '40', '7', '2']],
+  'check.more': [[['positive', 20, 21, 35], 'positive', '20', '21', '35']],
+  'check.hopeless': [[['negative', 20, 29], 'negative', '20', '29']],
+  'check.figures': [[[0.42], '42']],
+  'check.grouped': [[[50, 30, 7], '50', '30', '7']],
+  'point.drifted': [[['Clinic 5', ['a', 'b']], 'Clinic 5', 'a', 'b']],
+  'watching.counted': [[[1, 1], '1'], [[120, 7], '120', '7']],
+  'watching.flags': [[[1], '1'], [[7], '7']],
+  'watching.chart': [[['Refused', 12, 3], 'Refused', '12', '3']],
   'network.highest': [[['bacterial'], 'bacterial']],
   'network.unsure': [[['bacterial'], 'bacterial']],
   'network.notOne': [[['a.zip'], 'a.zip']],
@@ -141,7 +159,7 @@ function texts(locale, path) {
 }
 
 test('there is a locale for each file, and English is the first', async () => {
-  const files = (await readdir(new URL('../../www/locales/', import.meta.url))).filter((file) => !['classes.js', 'format.js', 'words.js', 'TERMS.md'].includes(file));
+  const files = (await readdir(new URL('../../www/locales/', import.meta.url))).filter((file) => !['classes.js', 'format.js', 'point.js', 'words.js', 'TERMS.md'].includes(file));
   assert.deepEqual(Object.keys(locales).map((code) => `${code}.js`).sort(), files.sort());
   assert.equal(words.languages[0].code, 'en');
   assert.equal(new Set(words.languages.map(({ name }) => name)).size, words.languages.length);

@@ -12,7 +12,7 @@ const MAX_LINES = 450;
 const MAX_WIRING = 150;
 
 // Each folder may import from those before it, and app.js from all. locales/ has the texts and what picks one.
-const FLOORS = ['pkg', 'common', 'locales', 'reading', 'study', 'results', 'viewer', 'saving', 'files', 'shell', '.'];
+const FLOORS = ['pkg', 'common', 'locales', 'reading', 'study', 'results', 'viewer', 'saving', 'files', 'shell', 'acceptance', 'watching', '.'];
 
 const names = (await readdir(WWW, { recursive: true }))
   .map((name) => name.replaceAll('\\', '/'))

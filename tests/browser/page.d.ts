@@ -17,7 +17,9 @@ interface Build {
   otherNetwork?: boolean;
   /** The packed model that reads in place of the one inside the module, if the publisher put one there. */
   network?: string;
-  /** Whether a person may choose another network for a visit; left out where they may. */
+  /** The operating point of a site that judges in place of the network's own, if the publisher put one there. */
+  point?: string;
+  /** Whether a person may choose another network or another operating point for a visit; left out where they may. */
   choosesNetwork?: boolean;
   /** Whether a person may save DICOM objects; left out where they may. */
   savesObjects?: boolean;

@@ -1,6 +1,8 @@
 //! The boundary to JavaScript, and nothing else.
 #![cfg(target_arch = "wasm32")]
 
+mod acceptance;
+
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -19,6 +21,7 @@ use lungglass::gate::Gate;
 use lungglass::graph::cpu::{CpuGraph, Processor};
 use lungglass::model::{Class, Model, StudyRule, Words};
 use lungglass::objects::{Gathered, Kind, Maker, Named};
+use lungglass::operating_point::{Drift, Local, Standing, Triage};
 use lungglass::outputs::OpacityMaps;
 use lungglass::package::Package;
 use lungglass::place::{Place, Spot};
@@ -52,6 +55,8 @@ pub struct Classifier {
     salt: Rc<RefCell<Vec<u8>>>,
     /// card.md of a network that is not the one that ships.
     card: Option<String>,
+    /// The settings that the network came with.
+    shipped: Model,
 }
 
 #[wasm_bindgen]
@@ -60,7 +65,7 @@ impl Classifier {
     #[wasm_bindgen(constructor)]
     pub fn new() -> Result<Classifier, JsValue> {
         let classifier = classifier::Classifier::built_in(DEVICE, now).map_err(throw)?;
-        Ok(Classifier { classifier: Rc::new(classifier), salt: Rc::default(), card: CARD.map(str::to_string) })
+        Ok(Classifier::reading_by(classifier, CARD.map(str::to_string)))
     }
 
     /// Unpacks another network: the bytes of a file that `lungglass pack` wrote.
@@ -73,7 +78,7 @@ impl Classifier {
             let graph = CpuGraph::new(&program, Processor::best())?;
             let card = Some(package.card.to_string());
             let classifier = classifier::Classifier::new(Arc::new(graph), model, DEVICE, now)?;
-            Ok(Classifier { classifier: Rc::new(classifier), salt: Rc::default(), card })
+            Ok(Classifier::reading_by(classifier, card))
         };
         open().map_err(throw)
     }
@@ -115,6 +120,27 @@ impl Classifier {
         studies_by(self.classifier.model.study.as_ref(), items, beside)
     }
 
+    /// Puts a site's operating point in place of the network's own: `file` is the bytes of a settings file that `lungglass accept` wrote,
+    /// `today` the day, as 2026-11-30. One that is past its end is taken with a notice.
+    ///
+    /// @throws Error with the `code` "operating_point" for a file that is none, was changed, or is for another network
+    #[wasm_bindgen(js_name = atOperatingPoint)]
+    pub fn at_operating_point(&mut self, file: Vec<u8>, today: String) -> Result<(), JsValue> {
+        let mut classifier = (*self.classifier).clone();
+        let model = self.classifier.model.clone().with_local_point(&file, &today);
+        classifier.model = model.map_err(|error| throw_coded(&error.to_string(), "operating_point"))?;
+        self.classifier = Rc::new(classifier);
+        Ok(())
+    }
+
+    /// Reads the slice that is inside every host, and holds the reading to the stored one; of a network that none is stored for, to the
+    /// first one of this instance.
+    ///
+    /// @throws Error with the `code` "self_test" where they differ: this machine computes wrongly
+    pub fn prove(&self) -> Result<(), JsValue> {
+        self.classifier.prove().map_err(throw)
+    }
+
     /// What each step of the network costs on the S*S values that preprocess gives: every step runs `rounds` times. For benchmarks.
     ///
     /// @returns { name, kind, macs, bytes, ms }[]
@@ -131,7 +157,8 @@ impl Classifier {
     }
 
     /// What the network is: name, version, sha256, the version of the program around it, size (S), calibration, operating point, classes,
-    /// words by language, what it gives beside its scores, metrics. `card` is null for the network inside this module.
+    /// words by language, what it gives beside its scores, metrics. `card` is null for the network inside this module; `local` is the
+    /// site's operating point, or null.
     pub fn model(&self) -> Result<JsValue, JsValue> {
         #[derive(Serialize)]
         struct ClassInfo<'a> {
@@ -155,6 +182,15 @@ impl Classifier {
             gate: bool,
         }
         #[derive(Serialize)]
+        struct LocalInfo<'a> {
+            #[serde(flatten)]
+            local: &'a Local,
+            #[serde(flatten)]
+            triage: Triage,
+            standing: Standing,
+            drift: Drift,
+        }
+        #[derive(Serialize)]
         struct ModelInfo<'a> {
             name: &'a str,
             version: &'a str,
@@ -174,6 +210,7 @@ impl Classifier {
             words: &'a BTreeMap<String, Words>,
             gives: Gives,
             card: Option<&'a str>,
+            local: Option<LocalInfo<'a>>,
             training: &'a toml::Table,
             metrics: &'a toml::Table,
         }
@@ -203,9 +240,22 @@ impl Classifier {
                 gate: least_lung.is_some() || statistics.is_some() || embedding.is_some() || foreign.is_some(),
             },
             card: self.card.as_deref(),
+            local: model.local.as_ref().map(|local| LocalInfo {
+                local,
+                triage: local.triage,
+                standing: local.standing,
+                drift: local.drift,
+            }),
             training: &model.training,
             metrics: &model.metrics,
         })
+    }
+}
+
+impl Classifier {
+    fn reading_by(classifier: classifier::Classifier, card: Option<String>) -> Classifier {
+        let shipped = classifier.model.clone();
+        Classifier { classifier: Rc::new(classifier), salt: Rc::default(), card, shipped }
     }
 }
 
@@ -496,6 +546,7 @@ fn reading(reading: Reading, salt: &[u8]) -> Result<JsValue, JsValue> {
     let shown = to_js(&reading.shown.map(|[width, height]| Size { width, height, spacing: reading.spacing }))?;
     let coronal = study::coronal::row(&reading).map_or(JsValue::NULL, |row| Uint8Array::from(&row[..]).into());
     Reflect::set(&object, &"coronal".into(), &coronal)?;
+    Reflect::set(&object, &"likeness".into(), &to_js(&reading.likeness)?)?;
     Reflect::set(&object, &"lungs".into(), &to_js(&Lungs::of(&reading))?)?;
     Reflect::set(&object, &"shown".into(), &shown)?;
     Reflect::set(&object, &"place".into(), &place)?;
@@ -517,7 +568,7 @@ fn image(width: usize, height: usize, key: &str, values: JsValue) -> Result<JsVa
 /// The place with words for its UIDs; without a salt it has none.
 fn spot(place: &Place, salt: &[u8]) -> Spot {
     let spot = Spot::of(place, salt);
-    if salt.is_empty() { Spot { series: None, visit: None, instance: None, ..spot } } else { spot }
+    if salt.is_empty() { Spot { patient: None, series: None, visit: None, instance: None, ..spot } } else { spot }
 }
 
 fn from_js<T: DeserializeOwned>(value: JsValue) -> Result<T, JsValue> {
@@ -532,9 +583,13 @@ fn to_js(value: &impl Serialize) -> Result<JsValue, JsValue> {
 
 /// An `Error` with the message and a `code`.
 fn throw(error: Error) -> JsValue {
-    let exception = js_sys::Error::new(&error.to_string());
+    throw_coded(&error.to_string(), error.code())
+}
+
+fn throw_coded(message: &str, code: &str) -> JsValue {
+    let exception = js_sys::Error::new(message);
     // Setting a property of a new object cannot fail.
-    let _ = Reflect::set(&exception, &"code".into(), &error.code().into());
+    let _ = Reflect::set(&exception, &"code".into(), &code.into());
     exception.into()
 }
 

@@ -49,7 +49,21 @@ export async function publishedNetwork() {
 /** Whether the modules were built with another network inside than our own: what the page says of ours is then not true. */
 export const hasOtherInside = build.then((known) => known?.otherNetwork === true);
 
-/** Whether a person may choose another network for a visit: the publisher may forbid it, and a kiosk has none to choose. */
+/**
+ * The operating point of a site that the publisher put beside the page, a settings file of an acceptance test; null where the page judges by
+ * that of its network.
+ *
+ * @returns {Promise<Blob | null>}
+ */
+export async function publishedPoint() {
+  // What is inside a kiosk has a seal of its own.
+  const inside = globalThis.lungglassFiles?.get('operating-point.toml');
+  if (inside) return new Blob([inside]);
+  const path = (await build)?.point;
+  return path ? published(path, (response) => response.blob()) : null;
+}
+
+/** Whether a person may choose another network, or another operating point, for a visit: the publisher may forbid it, and a kiosk has none to choose. */
 export const mayChooseNetwork = build.then((known) => !inOneFile && known?.choosesNetwork !== false);
 
 /** Whether the publisher lets people save DICOM objects, which name patients. */

@@ -18,6 +18,14 @@ export function ofFolders(files) {
 }
 
 /**
+ * Inputs of files that were chosen by themselves.
+ *
+ * @param {File[]} files
+ * @returns {GivenFile[]}
+ */
+export const ofFiles = (files) => files.map((file) => ({ file, name: file.name, folder: null }));
+
+/**
  * Inputs of a drop: its files, and those in its folders.
  *
  * @param {DataTransfer} dropped

@@ -1,7 +1,7 @@
 // Ways in for files: two pickers, drops anywhere on the page, the clipboard, and the sample.
 
 import { hasHeaders, withValues } from './beside.js';
-import { ofFolders, dropped } from './folder.js';
+import { dropped, ofFiles, ofFolders } from './folder.js';
 import { published } from '../common/published.js';
 
 const SAMPLE = 'lidc-slice.dcm';
@@ -29,7 +29,7 @@ export function intake({ input, folderInput, sample, onFiles, onSampleFailure })
     else if (given.length > 0) onFiles(given);
   };
 
-  for (const [picker, givenOf] of /** @type {[HTMLInputElement, (files: File[]) => GivenFile[]][]} */ ([[input, (files) => files.map(named)], [folderInput, ofFolders]])) {
+  for (const [picker, givenOf] of /** @type {[HTMLInputElement, (files: File[]) => GivenFile[]][]} */ ([[input, ofFiles], [folderInput, ofFolders]])) {
     picker.addEventListener('change', () => {
       const files = [...picker.files ?? []];
       // Choosing the same file again must count as a change.

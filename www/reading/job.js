@@ -70,7 +70,8 @@ export class Job {
    * @param {Model} model What would have read it.
    * @returns {HeldReading}
    */
-  unread(frame, { code, message, place }, { name, version, sha256, device }) {
+  unread(frame, { code, message, place }, { name, version, sha256, device, local }) {
+    const point = local && { site: local.site, made: local.made, valid_until: local.valid_until, sha256: local.sha256, notice: local.notice };
     const again = this.only === null ? null : this.replaces?.reading;
     return {
       file: again?.file ?? this.name,
@@ -83,7 +84,7 @@ export class Job {
       refusal: null,
       error: { code, message: code === 'crashed' ? english.errors.crashed : message },
       source: null,
-      model: { name, version, sha256 },
+      model: { name, version, sha256, ...(point ? { operating_point: point } : {}) },
       device,
       ms: { decode: null, preprocess: null, graph: null },
       place: place ?? NOWHERE,
@@ -93,12 +94,13 @@ export class Job {
       opacity_map: null,
       lungs: null,
       coronal: null,
+      likeness: null,
       picture: null,
     };
   }
 }
 
 /** @type {SlicePlace} */
-export const NOWHERE = { series: null, visit: null, instance: null, height: null, location: null, number: null, marks: {}, pixels: null };
+export const NOWHERE = { patient: null, series: null, visit: null, instance: null, height: null, location: null, number: null, marks: {}, pixels: null };
 
 /** @typedef {FullReading & { whole?: boolean }} HeldReading `whole`: it stands for the file as a whole, which could not be opened. */

@@ -28,7 +28,7 @@ export class Pool {
   /** @type {number | null} */
   loadMs = null;            // of the first start
   /** @type {Session} What its workers share, and others may. */
-  session = { module: null, network: undefined, salt: crypto.getRandomValues(new Uint8Array(16)) };
+  session = { module: null, network: undefined, point: undefined, salt: crypto.getRandomValues(new Uint8Array(16)) };
   /** What the device bears; less, once a worker could not start. */
   limit = workersFor({ cores: navigator.hardwareConcurrency, memory: navigator.deviceMemory, phone: isPhone(navigator) });
 
@@ -106,13 +106,13 @@ export class Pool {
   }
 
   /**
-   * From now on another network reads: a file of `lungglass pack`, or null for the one inside the module. Whoever asks for it has cancelled
-   * and cleared what the one before it read.
+   * Starts anew with another network (a file of `lungglass pack`, or null for the one inside the module), which has no operating point
+   * but its own, or with a site's operating point, or null for none. Whoever asks for it has cleared what was read before.
    *
-   * @param {Blob | null} network
+   * @param {{ network?: Blob | null, point?: Blob | null }} change
    */
-  use(network) {
-    this.session.network = network;
+  use(change) {
+    Object.assign(this.session, 'network' in change ? { point: null } : {}, change);
     this.model = null;
     this.cancel();
     for (const lane of this.#lanes.slice(1)) this.#remove(lane);
@@ -138,10 +138,31 @@ export class Pool {
    * @param {StudyBeside[]} beside
    */
   async studies(items, beside) {
+    return (await this.#anyReady()).studies(items, beside);
+  }
+
+  async #anyReady() {
     while (this.state !== 'ready') await /** @type {Promise<void>} */ (new Promise((resolve) => this.#waiters.push(resolve)));
     const ready = this.#lanes.filter(({ client }) => client.state === 'ready');
-    return (ready.find(({ load }) => load === 0) ?? ready[0]).client.studies(items, beside);
+    return (ready.find(({ load }) => load === 0) ?? ready[0]).client;
   }
+
+  /**
+   * What the library makes of labelled slices, see `Classifier.accept`. Waits for a worker; fails if it ends.
+   *
+   * @param {object[]} rows
+   * @param {object} terms
+   */
+  async accept(rows, terms) { return (await this.#anyReady()).accept(rows, terms); }
+
+  /**
+   * Control charts over days of counts, see `Classifier.watch`. Waits for a worker; fails if it ends.
+   *
+   * @param {object[]} days
+   * @param {string | null} usual The text of an acceptance.json.
+   * @param {string} made Today.
+   */
+  async watch(days, usual, made) { return (await this.#anyReady()).watch(days, usual, made); }
 
   #add() {
     const client = new WorkerClient({
@@ -172,6 +193,10 @@ export class Pool {
     if (state === 'ready') {
       this.model ??= lane.client.model;
       this.loadMs ??= lane.client.loadMs;
+    }
+    if (failure?.code === 'self_test') {
+      // No worker of this machine is to be trusted.
+      for (const other of this.#lanes.filter((one) => one !== lane)) this.#remove(other);
     }
     if (state === 'failed' && this.#lanes.length > 1) {
       // The device bears fewer than it told; the others go on.

@@ -46,9 +46,43 @@ interface Reading {
     width: number;
     height: number;
   } | null;
-  model: { name: string; version: string; sha256: string };
+  model: { name: string; version: string; sha256: string; operating_point?: PointName & { sha256: string; notice: string | null } };
   device: string;
   ms: { decode: number | null; preprocess: number | null; graph: number | null };
+}
+
+/** What every reading says of the site's operating point that judged it. */
+interface PointName {
+  site: string;
+  /** Days, as 2026-11-30. */
+  made: string;
+  valid_until: string;
+}
+
+/** A site's operating point, from its acceptance test. */
+interface LocalPoint extends PointName {
+  /** Of its file. */
+  sha256: string;
+  standing: 'holds' | 'early' | 'ended';
+  /** What must be said beside every reading, in English; null where it holds. */
+  notice: string | null;
+  positive_from: number;
+  negative_to: number;
+  ppv: number;
+  npv: number;
+  confidence: number;
+  /** Of positive slices, where it was named. */
+  prevalence?: number;
+  /** What a batch of at least so many slices must keep to: the share of refusals, and mean distances. */
+  drift: { slices: number; refused: number; embedding?: number; gray_levels?: number };
+}
+
+/** How near a slice is to those of training, see src/likeness.rs. */
+interface Likeness {
+  statistics: number[];
+  gray_levels: number | null;
+  embedding: number | null;
+  lung: number | null;
 }
 
 /** Shares of the lungs' area, 0 to 1: opaque in either way, and in each. */
@@ -82,6 +116,8 @@ interface OpacityGrid {
 
 /** Where a slice lies in its series, each part null where the file does not say it. */
 interface SlicePlace {
+  /** A word for the patient, equal for slices of one. */
+  patient: string | null;
   /** A word for the series, equal for slices of one series. */
   series: string | null;
   /** A word for the visit, which may have several series. */
@@ -133,6 +169,8 @@ interface FullReading extends Reading {
   lungs: Lungs | null;
   /** A row of the view from the front, see src/study/coronal.rs; null where it was not judged. */
   coronal: Uint8Array | null;
+  /** Null where nothing could be read, and for a network that says nothing of its training's. */
+  likeness: Likeness | null;
 }
 
 /** The lungs of a slice, as the library measures and takes them, see src/study/lungs.rs. */
@@ -240,6 +278,8 @@ interface Model {
   gives: { map: boolean, lung: boolean, opacity: boolean, gate: boolean };
   /** card.md; null for the network inside the module. */
   card: string | null;
+  /** Null where verdicts are by the network's own operating point. */
+  local: LocalPoint | null;
   training: Measures;
   metrics: Measures;
 }
@@ -351,5 +391,7 @@ type Timer = ReturnType<typeof setTimeout>;
 interface Session {
   module: WebAssembly.Module | null;
   network?: Blob | null;
+  /** A site's operating point, a settings file; null and undefined as for the network. */
+  point?: Blob | null;
   salt: Uint8Array | null;
 }

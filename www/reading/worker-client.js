@@ -1,7 +1,8 @@
 // The page's side of one worker.js: starts it, numbers the requests, and starts a new one after a cancel or a crash.
 // The compiled module is kept in the session, so that no later worker of it fetches or compiles again.
 
-import { inOneFile, modulePath, published, publishedNetwork } from '../common/published.js';
+import { inOneFile, modulePath, published, publishedNetwork, publishedPoint } from '../common/published.js';
+import { today } from '../common/today.js';
 import { startWorker } from '../common/trusted.js';
 
 // (module (func (result v128) (i8x16.popcnt (i8x16.splat (i32.const 0)))))
@@ -74,12 +75,12 @@ export class WorkerClient {
 
   /**
    * onState(state, failure|null), onProgress(loaded, total). `session` is what several workers share: the compiled module, once
-   * there is one, the network, and the salt of their words for series, or null. `reads` as in worker.js.
+   * there is one, the network, the site's operating point, and the salt of their words for series, or null. `reads` as in worker.js.
    *
    * @param {{ onState?: (state: ReaderState, failure: RequestError | null) => void, onProgress?: (loaded: number, total: number) => void,
    *   session?: Session, reads?: boolean }} [options]
    */
-  constructor({ onState = () => {}, onProgress = () => {}, session = { module: null, network: null, salt: null }, reads = true } = {}) {
+  constructor({ onState = () => {}, onProgress = () => {}, session = { module: null, network: null, point: null, salt: null }, reads = true } = {}) {
     this.#onState = onState;
     this.#onProgress = onProgress;
     this.#session = session;
@@ -95,10 +96,11 @@ export class WorkerClient {
     if (!hasSimd()) return this.#enter('failed', new RequestError('no_simd', ''));
     const began = performance.now();
     const session = this.#session;
-    if (session.network === undefined || (inOneFile && !session.module)) {
+    if (session.network === undefined || session.point === undefined || (inOneFile && !session.module)) {
       // A worker of a page in one file has no file to load. A second start may have come in between.
       try {
         if (session.network === undefined) session.network = await publishedNetwork();
+        if (session.point === undefined) session.point = await publishedPoint();
         if (inOneFile && !session.module) session.module = await published(await modulePath(), WebAssembly.compileStreaming, this.#onProgress);
       } catch (failure) {
         return this.#enter('failed', failure);
@@ -107,12 +109,14 @@ export class WorkerClient {
     }
     const worker = this.#spawn();
     try {
-      const { model, module } = await this.#request('load', { ...this.#session, reads: this.#reads });
+      const { model, module } = await this.#request('load', { ...this.#session, today: today(), reads: this.#reads });
       this.model = model;
       this.#session.module = module;
       this.loadMs ??= performance.now() - began;
       this.starts++;
       this.#enter('ready');
+      // While nobody waits. A worker that is asked before has done it with its first reading.
+      if (this.#reads) this.#request('prove', {}).catch(() => {});
     } catch (failure) {
       if (this.#worker !== worker && failure.code === 'stopped') return;
       this.stop();
@@ -205,6 +209,21 @@ export class WorkerClient {
    */
   studies(items, beside) { return this.#request('studies', { items, beside }); }
 
+  /**
+   * @param {object[]} rows
+   * @param {object} terms
+   * @returns {Promise<any>}
+   */
+  accept(rows, terms) { return this.#request('accept', { rows, terms }); }
+
+  /**
+   * @param {object[]} days
+   * @param {string | null} usual
+   * @param {string} made
+   * @returns {Promise<any>}
+   */
+  watch(days, usual, made) { return this.#request('watch', { days, usual, made }); }
+
   /** @type {(state: ReaderState, failure?: RequestError | null) => void} */
   #enter(state, failure = null) {
     this.state = state;
@@ -250,6 +269,7 @@ export class WorkerClient {
     if (!request) return;
     if (answer.type === 'progress') return this.#onProgress(answer.loaded, answer.total);
     if (answer.type === 'failed' && answer.fatal) return this.#crash(answer.message);
+    if (answer.type === 'failed' && answer.code === 'self_test') return this.#break(answer);
     this.#pending.delete(answer.id);
     this.#listen();
     if (answer.type === 'done') {
@@ -257,6 +277,16 @@ export class WorkerClient {
       return request.resolve(answer.value);
     }
     request.reject(new RequestError(answer.code, answer.message, answer));
+  }
+
+  /**
+   * The machine computes wrongly: nothing that was asked for gets an answer.
+   *
+   * @param {{ code: string, message: string }} failure
+   */
+  #break({ code, message }) {
+    this.stop();
+    this.#enter('failed', new RequestError(code, message));
   }
 
   // Counts the silence of a worker that owes an answer. A start may wait for a slow network.

@@ -3,11 +3,14 @@
 // Protocol. Every request carries an `id`, and gets exactly one `done` or `failed` with that id.
 //
 // Page to worker:
-//   { id, type: 'load', module, network, salt, reads }
+//   { id, type: 'load', module, network, point, today, salt, reads }
 //                                       module: a WebAssembly.Module compiled earlier, or null to fetch it; network: the Blob of a
-//                                       packed model, or null for the one inside the module; salt: what the words for
+//                                       packed model, or null for the one inside the module; point: the Blob
+//                                       of a site's operating point, or null; today: the day, as 2026-11-30; salt: what the words for
 //                                       series are made with, or null; reads: false for a worker that only gives pixels, which
 //                                       unpacks no network
+//   { id, type: 'prove' }               reads the slice that is built in, as is done before the first reading and after each thousand;
+//                                       any of these fails with 'self_test' where the machine computes wrongly
 //   { id, type: 'take', key, name, file, frame, drawn }
 //                                       file: Blob; reads its slice `frame`, or the one that it has, and closes it again; one of several
 //                                       slices stays open if `frame` is null
@@ -21,12 +24,16 @@
 //                                       the objects of all that was gathered since the last time: `series` is the number in their names;
 //                                       date as 20261130, time as 235959, entropy 32 bytes of chance
 //   { id, type: 'close', key }
+//   { id, type: 'accept', rows, terms } labelled slices, see `Classifier.accept`
+//   { id, type: 'watch', days, usual, made }
+//                                       days of counts, see `Classifier.watch`; usual: the text of an acceptance.json, or null
 //   { id, type: 'studies', items, beside }
 //                                       items: StudyItem[] of reading.d.ts; beside: StudyBeside[]
 // Worker to page:
 //   { id, type: 'progress', loaded, total }        bytes of the module; the total is known from the build
 //   { id, type: 'done', value, memory }              memory: bytes of this instance, which never become fewer
 //        load:    { model, module }; model is null without the network
+//        prove:   null
 //        take:    { frames, skipped, isAside, setAside } and, if it was read, `reading` or `failure`, which is { code, message, place }
 //        open:    { frames, skipped, isAside, setAside }; frames alone where the worker only gives pixels
 //        read:    a FullReading; the buffers of its maps, lungs and picture are transferred
@@ -35,6 +42,8 @@
 //        gather:  null
 //        objects: { entries: { name, crc, data }[], lacks: string[] }, data a Blob; lacks say in English why some are missing
 //        studies: FoundStudy[]
+//        watch:   what watch.json holds
+//        accept:  { acceptance, document, html, settings }
 //   { id, type: 'failed', code, message, fatal, place, aside }
 //                                       fatal: this instance must not be used again; place and aside: of a file that could not be
 //                                       opened, as far as it is known, else null
@@ -53,6 +62,9 @@ const MAX_FILE = 512 * 1024 * 1024;
 
 // The bytes of a file of at most this size are fetched while others are read.
 const MAX_AHEAD = 16 * 1024 * 1024;
+
+// After so many readings the instance tries itself again, see src/self_test.rs.
+const PROOF_EVERY = 1000;
 
 // The longest side of a picture handed to the page: what a card can show.
 const MAX_SIDE = 512;
@@ -81,6 +93,8 @@ const opened = new Map();
 let classifier = null;
 /** @type {import('../pkg/lungglass.js').Objects | null} What was gathered so far. */
 let gathered = null;
+/** Readings since this instance tried itself last. */
+let sinceProof = Infinity;
 /** @type {WebAssembly.Memory | null} Of the instance. */
 let memory = null;
 
@@ -91,10 +105,10 @@ let memory = null;
  */
 
 /**
- * @param {{ id: number, module: WebAssembly.Module | null, network: Blob | null, salt: Uint8Array | null, reads: boolean }} request
+ * @param {{ id: number, module: WebAssembly.Module | null, network: Blob | null, point: Blob | null, today: string, salt: Uint8Array | null, reads: boolean }} request
  * @returns {Promise<Result>}
  */
-async function load({ id, module, network, salt, reads }) {
+async function load({ id, module, network, point, today, salt, reads }) {
   // The library and the module belong together: of two builds, they would fail somewhere in the middle of a reading.
   if (!module) await check(LIBRARY);
   try {
@@ -107,6 +121,7 @@ async function load({ id, module, network, salt, reads }) {
   const bytes = network && new Uint8Array(await network.arrayBuffer());
   const settings = bytes && !reads ? library.settingsOf(bytes) : undefined;
   const reader = reads ? (bytes ? library.Classifier.of(bytes) : new library.Classifier()) : null;
+  if (point) reader?.atOperatingPoint(new Uint8Array(await point.arrayBuffer()), today);
   classifier = reader;
   if (salt) reader?.nameSeries(salt);
   opener = reader ? (bytes, name) => reader.open(bytes, name) : (bytes) => new library.Slices(bytes, settings);
@@ -163,7 +178,7 @@ async function take(request) {
     const { value: reading, transfer } = read({ ...request, frame: request.frame ?? 0 });
     return { value: { ...value, reading }, transfer };
   } catch (failure) {
-    if (!isCoded(failure)) throw failure;
+    if (!isCoded(failure) || failure.code === 'self_test') throw failure;
     return { value: { ...value, failure: coded(failure) } };
   } finally {
     close(request);
@@ -175,6 +190,8 @@ async function take(request) {
  * @returns {{ value: FullReading, transfer: Transferable[] }}
  */
 function read({ key, frame, drawn }) {
+  if (sinceProof >= PROOF_EVERY) prove();
+  sinceProof++;
   /** @type {FullReading} */
   const reading = /** @type {import('../pkg/lungglass.js').Source} */ (opened.get(key)).read(frame);
   /** @type {Transferable[]} */
@@ -197,6 +214,22 @@ function read({ key, frame, drawn }) {
     transfer.push(opacity.ground_glass.buffer, opacity.consolidation.buffer);
   }
   return { value: reading, transfer };
+}
+
+/** Tries the machine by the slice that is built in: fails with the code 'self_test' if it computes wrongly. */
+function prove() {
+  classifier?.prove();
+  sinceProof = 0;
+}
+
+/**
+ * Tries the machine, unless a first reading has come before.
+ *
+ * @returns {Result}
+ */
+function proved() {
+  if (sinceProof >= PROOF_EVERY) prove();
+  return { value: null };
 }
 
 /**
@@ -251,6 +284,18 @@ function close({ key }) {
 const studies = ({ items, beside }) => ({ value: (classifier ?? library).studies(items, beside) });
 
 /**
+ * @param {{ rows: object[], terms: object }} request
+ * @returns {Result}
+ */
+const accept = ({ rows, terms }) => ({ value: classifier?.accept(rows, terms) });
+
+/**
+ * @param {{ days: object[], usual: string | null, made: string }} request
+ * @returns {Result}
+ */
+const watch = ({ days, usual, made }) => ({ value: classifier?.watch(days, usual ?? undefined, made) });
+
+/**
  * A view into the instance's memory cannot be transferred.
  *
  * @template {Uint8Array | Int16Array | Float32Array} A
@@ -277,7 +322,7 @@ function coded(failure) {
 }
 
 /** @type {{ [type: string]: (request: any) => Result | Promise<Result> }} */
-const handlers = { load, take, open, read, pixels, gather, objects, close, studies };
+const handlers = { load, prove: proved, take, open, read, pixels, gather, objects, close, studies, accept, watch };
 
 /** @param {{ id: number, type: string }} request */
 async function answer(request) {

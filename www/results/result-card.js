@@ -5,6 +5,7 @@ import { element, fill, icon, inEnglish, terms } from '../common/dom.js';
 import { paintMap } from '../common/heatmap.js';
 import { paintPicture } from '../common/picture.js';
 import { reason } from '../reading/reason.js';
+import { pointNotice, pointSaid } from '../locales/point.js';
 import { format, words } from '../locales/words.js';
 
 const SHAPES = {
@@ -115,6 +116,7 @@ export class ResultCard {
       verdict(reading, this.#model),
       title(reading),
       reading.score === null ? null : score(reading.score, pointOf(this.#model, reading)),
+      byPoint(reading),
       classes(reading, this.#model),
       why(reading),
       again?.node ?? null,
@@ -320,6 +322,19 @@ export function score(value, { threshold, uncertain }) {
     element('p.scale-key',
       threshold > 0 ? element('span.key-threshold', words.card.threshold(threshold)) : null,
       low < high ? element('span.key-band', words.card.band(uncertain)) : null));
+}
+
+/**
+ * Whose operating point gave the verdict, and what must be said beside it; null where it was the network's own.
+ *
+ * @param {Reading} reading
+ */
+export function byPoint({ score, model: { operating_point: local } }) {
+  if (!local || score === null) return null;
+  const notice = pointNotice(local);
+  const node = element('p.help', pointSaid(local), notice && ' ', notice && element('strong', notice));
+  node.dataset.testid = 'by-point';
+  return node;
 }
 
 /** @param {number} value */

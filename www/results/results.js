@@ -44,7 +44,7 @@ const MAX_WITH_PIXELS = 96;
  * @param {Whence} whence
  * @returns {SliceRecord}
  */
-function recordOf({ map, lung, opacity_map: opacity, picture, place, shown, lungs, coronal, ...reading }, { handle, container }) {
+function recordOf({ map, lung, opacity_map: opacity, picture, place, shown, lungs, coronal, likeness, ...reading }, { handle, container }) {
   const pixels = picture ? { picture, map, lung, opacity } : null;
   return { reading: slim(reading, handle.name), place: slimPlace(place), shown: alike(shown), lungs, coronal: packed(coronal), handle, container, pixels, waiting: false };
 }

@@ -2,6 +2,7 @@
 // link that saves.
 
 import { plain } from '../common/dom.js';
+import { drift } from '../locales/point.js';
 
 /**
  * @typedef {object} Row
@@ -56,6 +57,9 @@ const COLUMNS = {
   uncertain_low: ({ settings }) => settings.uncertain[0],
   uncertain_high: ({ settings }) => settings.uncertain[1],
   temperature: ({ settings }) => settings.temperature,
+  operating_point: ({ reading }) => reading.model?.operating_point?.site,
+  operating_point_until: ({ reading }) => reading.model?.operating_point?.valid_until,
+  operating_point_notice: ({ reading, settings }) => reading.model?.operating_point?.notice ?? settings.drift?.map((what) => `drift: ${what}`).join(' '),
   input_size: ({ settings }) => settings.size,
   program_version: ({ settings }) => settings.program,
   browser: ({ settings }) => settings.browser,
@@ -67,8 +71,8 @@ const COLUMNS = {
  *
  * @param {Model} model
  */
-export function settingsOf({ program, threshold, uncertain, temperature, size, window }) {
-  return { program, threshold, uncertain, temperature, size, window, browser: navigator.userAgent, exported: new Date().toISOString() };
+export function settingsOf({ program, threshold, uncertain, temperature, size, window, local }) {
+  return { ...(local ? { drift: drift.exceeded } : {}), program, threshold, uncertain, temperature, size, window, browser: navigator.userAgent, exported: new Date().toISOString() };
 }
 
 /**

@@ -8,6 +8,7 @@ import { MAX_BARS, scoreChart } from '../study/score-chart.js';
 import { sentencesOf, titleOf } from '../study/studies.js';
 import { score } from '../results/result-card.js';
 import { identityOf } from '../viewer/facts.js';
+import { pointNotice, pointSaid } from '../locales/point.js';
 import { format, words } from '../locales/words.js';
 
 // What fits on a page, on A4 and on Letter.
@@ -76,6 +77,7 @@ function page(model, title, ...parts) {
     element('h2', title),
     ...parts,
     element('footer',
+      model.local && byPoint(model.local),
       element('p', words.batch.unvalidated, ' ', words.batch.mapLimit),
       terms('dl', [
         [words.batch.settings, words.batch.settingsOf(model)],
@@ -84,6 +86,12 @@ function page(model, title, ...parts) {
       ])));
   node.dataset.testid = 'sheet';
   return node;
+}
+
+/** @param {LocalPoint} local */
+function byPoint(local) {
+  const notice = pointNotice(local);
+  return element('p', pointSaid(local), ' ', words.point.means(local), notice && ' ', notice && element('strong', notice));
 }
 
 /**

@@ -20,7 +20,7 @@ const USES = ['pointerdown', 'pointermove', 'keydown', 'wheel', 'touchstart', 's
 export function kioskMode({ clear }) {
   if (!kiosk) return;
   const { minutes } = kiosk;
-  keepInAddress(minutes);
+  keepInAddress(minutes, kiosk.watches);
   history.scrollRestoration = 'manual';
   byId('kiosk').hidden = false;
   say('kiosk-text', () => (Number.isFinite(minutes) ? words.offline.kiosk.idle(minutes * 60) : words.offline.kiosk.never));
@@ -78,11 +78,15 @@ function count(seconds) {
 }
 
 // The skip link and others change the part behind #, and a reload must stay a kiosk.
-/** @param {number} minutes */
-function keepInAddress(minutes) {
+/**
+ * @param {number} minutes
+ * @param {boolean} watches
+ */
+function keepInAddress(minutes, watches) {
   if (inOneFile || new URLSearchParams(location.search).has('kiosk')) return;
   const address = new URL(location.href);
   address.searchParams.set('kiosk', String(Number.isFinite(minutes) ? minutes : 0));
+  if (watches) address.searchParams.set('watch', '');
   address.hash = '';
   history.replaceState(null, '', address);
 }

@@ -2,6 +2,7 @@
 
 import { className } from '../locales/classes.js';
 import { element, inEnglish, prose, terms } from '../common/dom.js';
+import { pointSaid } from '../locales/point.js';
 import { format, known, words } from '../locales/words.js';
 import { wordsOf } from './network.js';
 
@@ -17,6 +18,7 @@ export function modelCard(model) {
   const limits = isOwn ? say.limitList : text.limits;
   return [
     element('p', ...(isOwn ? prose(say.intro) : told(text.purpose || words.network.noPurpose))),
+    ...(model.local ? [element('p', pointSaid(model.local), ' ', words.point.means(model.local))] : []),
     terms('dl.table', [
       [say.name, model.name],
       [say.version, model.version],

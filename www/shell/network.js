@@ -74,7 +74,7 @@ export function dress(model) {
 /** The choice of another network for this visit, and the banner that says that one reads. */
 export class NetworkChoice {
   #pool;
-  /** @type {{ name: string, before: Blob | null } | null} The one that was chosen and is not ready yet. */
+  /** @type {{ name: string, before: { network: Blob | null, point: Blob | null } } | null} The one that was chosen and is not ready yet. */
   #tried = null;
 
   /**
@@ -96,10 +96,10 @@ export class NetworkChoice {
       const isOne = MAGIC.every((byte, at) => start[at] === byte);
       say('other-network-text', () => (isOne ? '' : words.network.notOne(file.name)));
       if (!isOne || (count() > 0 && !confirm(words.network.clears(count())))) return;
-      this.#tried = { name: file.name, before: pool.session.network ?? null };
+      this.#tried = { name: file.name, before: { network: pool.session.network ?? null, point: pool.session.point ?? null } };
       byId('model-card', HTMLDialogElement).close();
       clear();
-      pool.use(file);
+      pool.use({ network: file });
     });
     byId('network-back').addEventListener('click', () => location.reload());
   }

@@ -46,7 +46,8 @@ export class Start {
     if (state !== 'failed' || !failure) return;
     const { code, message } = failure;
     this.failures.push(code);
-    const text = inOneFile && code === 'damaged' ? () => words.offline.damagedFile : () => known(words.failure, code) ?? inEnglish(sentence(message));
+    const text = inOneFile && code === 'damaged' ? () => words.offline.damagedFile : () => (
+      code === 'operating_point' ? [words.failure.operating_point, ' ', inEnglish(sentence(message))] : known(words.failure, code) ?? inEnglish(sentence(message)));
     this.fail(() => words.failure.title, text, retry);
     byId('repair').hidden = inOneFile || !['damaged', 'missing'].includes(code);
   }

@@ -5,7 +5,7 @@ import { element, fill, inEnglish, plain, terms } from '../common/dom.js';
 import { byId } from '../common/page.js';
 import { means } from '../results/means.js';
 import { reason } from '../reading/reason.js';
-import { score, verdict } from '../results/result-card.js';
+import { byPoint, score, verdict } from '../results/result-card.js';
 import { pointOf, verdictOf } from '../locales/classes.js';
 import { format, words } from '../locales/words.js';
 import { factsOf, placeOf } from './facts.js';
@@ -60,6 +60,7 @@ export function tell({ records, title, isSelection }, at, model) {
   fill(byId('viewer-reading'), [
     verdict(reading, model),
     reading.score === null ? null : score(reading.score, pointOf(model, reading)),
+    byPoint(reading),
     why(reading),
   ]);
   fill(byId('viewer-facts'), [...terms('dl', factsOf(record, title === null ? null : total)).children]);

@@ -1,5 +1,7 @@
 //! `cargo xtask`: what a developer does with this repository beyond `cargo build`. This file owns the command line and nothing else.
 
+use std::ffi::OsString;
+use std::iter;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -37,7 +39,11 @@ enum Task {
         port: u16,
     },
     /// Build the page as one HTML file that opens from a disk, needs no server and no network. The last word is its path.
-    Kiosk,
+    Kiosk {
+        /// Start with a site's operating point: the settings file that `lungglass accept` wrote.
+        #[arg(long, value_name = "FILE")]
+        operating_point: Option<PathBuf>,
+    },
     /// Check format and lints, and test everywhere: the library and the command natively, the library in headless Chromium, the page end to end.
     ///
     /// With LUNGGLASS_MODEL it checks that folder, and that page and command with this network inside read its samples, and nothing else: the
@@ -142,7 +148,11 @@ fn perform(task: Task) -> Result<ExitCode> {
             }
         }
         Task::Serve { port } => serve::page(port)?,
-        Task::Kiosk => tools::run(&["kiosk"])?,
+        Task::Kiosk { operating_point } => {
+            let point = operating_point.map(std::path::absolute).transpose()?;
+            let given = point.iter().flat_map(|path| ["--operating-point".into(), path.clone().into_os_string()]);
+            tools::run(&iter::once("kiosk".into()).chain(given).collect::<Vec<OsString>>())?;
+        }
         // It has said by itself what failed: nothing may follow its last line.
         Task::Test { .. } if inside::is_named() && !test::inside() => return Ok(ExitCode::FAILURE),
         Task::Test { .. } if inside::is_named() => {}

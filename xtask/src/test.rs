@@ -17,7 +17,12 @@ const SKIPPED: &str = "SKIPPED ";
 /// The library, the command and the server. Packages that are built for this machine are always named together like this or as in
 /// [`TOOLS`], in one call of cargo: they share the features of their dependencies then, and cargo compiles those once. With the tools the
 /// product would have other features than where it is built by itself.
-const PRODUCT: &[&str] = &["--package=lungglass", "--package=lungglass-command", "--package=lungglass-server"];
+const PRODUCT: &[&str] = &[
+    "--package=lungglass",
+    "--package=lungglass-acceptance",
+    "--package=lungglass-command",
+    "--package=lungglass-server",
+];
 const TOOLS: &[&str] = &["--package=xtask", "--package=xtask-tools"];
 /// The suite of the page that asks for another network than our own inside page and command.
 const INSIDE: &str = "inside.test.mjs";
@@ -63,7 +68,12 @@ pub fn inside() -> bool {
 /// Packs the network anew, then runs the cases with the order to rewrite what they expect.
 pub fn bless() -> Result<()> {
     // The cases hold the packed network that they were built with: it has to be there first.
-    for (suite, test) in [("network", "the_packed_network_comes_from_the_onnx"), ("cases", ""), ("formats", "")] {
+    for (suite, test) in [
+        ("network", "the_packed_network_comes_from_the_onnx"),
+        ("network", "the_stored_reading_is_that_of_the_onnx"),
+        ("cases", ""),
+        ("formats", ""),
+    ] {
         let mut cargo = process::cargo();
         cargo.args(["test", "--release"]).args(PRODUCT).args(["--test", suite, test]).env("LUNGGLASS_BLESS", "1");
         process::run(&mut cargo)?;

@@ -10,10 +10,17 @@ mod samples;
 use std::fs;
 use std::path::Path;
 
+use lungglass::classifier::Classifier;
+
 pub use check::run as check;
 pub use init::run as init;
 pub use pack::run as pack;
 pub use publish::run as publish;
+
+/// What the first sample of a folder shows to be wrong, if anything.
+pub fn fault_of_samples(classifier: &Classifier, folder: &Path) -> Option<String> {
+    samples::check(classifier, folder).1.into_iter().next()
+}
 
 /// What a folder's card is called.
 const CARD: &str = "card.md";

@@ -4,44 +4,57 @@ use std::fs;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use lungglass::classifier::SETTINGS;
 use lungglass::model::{Model, Words};
 use lungglass::package::Package;
-use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
+use serde_json::Value;
 
 use super::pack;
 use crate::args::Publish;
 use crate::failure::{Failure, Outcome, failed};
-use crate::inputs;
-use crate::output;
+use crate::listed::{self, LIST, NETWORK, POINT, damaged};
 use crate::page::{KIOSK, PAGE};
 use crate::report::escaped;
-use crate::tell;
+use crate::{inputs, network, output, tell};
 
-/// What the network is called below the published folder, and inside the kiosk.
-const NETWORK: &str = "network.lungglass";
 /// What the installed page is.
 const MANIFEST: &str = "manifest.webmanifest";
-/// The list of what is published.
-const LIST: &str = "pkg/build.js";
-/// How that list begins, behind its comment.
-const ASSIGNMENT: &str = "globalThis.lungglassBuild = ";
 /// What is handed out, by its hash, as `sha256sum --check` reads it.
 const SUMS: &str = "SHA256SUMS";
 
-/// Writes the folder or the file, and prints what it is.
-pub fn run(arguments: &Publish) -> Result<Outcome, Failure> {
-    let named = arguments.model.display();
-    let network = if arguments.model.is_dir() {
-        pack::packed(&arguments.model)?
-    } else {
-        fs::read(&arguments.model).map_err(failed(&named))?
-    };
-    let (model, _) = Package::parse(&network).and_then(|package| package.open()).map_err(failed(&named))?;
-    if arguments.kiosk { write_kiosk(arguments, &network, &model) } else { write_site(arguments, &network, &model) }
+/// What is put into the page.
+struct Put {
+    /// Another network, packed, with its settings.
+    network: Option<(Vec<u8>, Model)>,
+    /// A site's operating point.
+    point: Option<Vec<u8>>,
 }
 
-fn write_site(arguments: &Publish, network: &[u8], model: &Model) -> Result<Outcome, Failure> {
+/// Writes the folder or the file, and prints what it is.
+pub fn run(arguments: &Publish) -> Result<Outcome, Failure> {
+    let network = match &arguments.model {
+        None => None,
+        Some(path) => {
+            let bytes =
+                if path.is_dir() { pack::packed(path)? } else { fs::read(path).map_err(failed(path.display()))? };
+            let (model, _) =
+                Package::parse(&bytes).and_then(|package| package.open()).map_err(failed(path.display()))?;
+            Some((bytes, model))
+        }
+    };
+    let own = || Model::parse(SETTINGS).map_err(failed("the built-in model"));
+    let point = match &arguments.operating_point {
+        None => None,
+        Some(path) => {
+            let model = network.as_ref().map_or_else(own, |(_, model)| Ok(model.clone()))?;
+            Some(network::with_point(model, path)?.1)
+        }
+    };
+    let put = Put { network, point };
+    if arguments.kiosk { write_kiosk(arguments, &put) } else { write_site(arguments, put) }
+}
+
+fn write_site(arguments: &Publish, put: Put) -> Result<Outcome, Failure> {
     let out = &arguments.out;
     if PAGE.is_empty() {
         let text = "this command was built without the page: run cargo xtask build, then build the command again";
@@ -50,18 +63,26 @@ fn write_site(arguments: &Publish, network: &[u8], model: &Model) -> Result<Outc
     if fs::read_dir(out).is_ok_and(|mut entries| entries.next().is_some()) {
         return Err(Failure(format!("{}: it is there and not empty: choose a new folder", out.display())));
     }
+    let settings = listed::Settings {
+        network: put.network.is_some(),
+        point: put.point.is_some(),
+        fixed: arguments.fixed,
+        no_dicom: arguments.no_dicom,
+    };
     let mut files: Vec<(String, Vec<u8>)> = Vec::new();
     for (path, bytes) in PAGE {
-        let bytes = match *path {
-            "index.html" => dressed(text(path, bytes)?, model)?.into_bytes(),
-            MANIFEST => described(bytes, model)?,
+        let bytes = match (*path, &put.network) {
+            ("index.html", Some((_, model))) => dressed(text(path, bytes)?, model)?.into_bytes(),
+            (MANIFEST, Some((_, model))) => described(bytes, model)?,
             _ => bytes.to_vec(),
         };
         files.push((path.to_string(), bytes));
     }
-    files.push((NETWORK.to_string(), network.to_vec()));
+    files.extend(put.network.map(|(network, _)| (NETWORK.to_string(), network)));
+    files.extend(put.point.map(|point| (POINT.to_string(), point)));
     let list = files.iter().position(|(path, _)| path == LIST).ok_or_else(|| damaged(LIST))?;
-    files[list].1 = relisted(&files, list, arguments)?.into_bytes();
+    let all = files.iter().map(|(path, bytes)| (path.as_str(), bytes.as_slice()));
+    files[list].1 = listed::relisted(&files[list].1, all, settings)?.into_bytes();
     let mut sums = String::new();
     files.sort();
     for (path, bytes) in &files {
@@ -76,7 +97,7 @@ fn write_site(arguments: &Publish, network: &[u8], model: &Model) -> Result<Outc
     Ok(Outcome::AllRead)
 }
 
-fn write_kiosk(arguments: &Publish, network: &[u8], model: &Model) -> Result<Outcome, Failure> {
+fn write_kiosk(arguments: &Publish, put: &Put) -> Result<Outcome, Failure> {
     let out = &arguments.out;
     if out.exists() {
         return Err(Failure(format!("{}: it is there already: choose another name", out.display())));
@@ -96,11 +117,24 @@ fn write_kiosk(arguments: &Publish, network: &[u8], model: &Model) -> Result<Out
     let end = page.rfind("  <script>").filter(|_| page.contains("id=\"kiosk-files\"")).ok_or_else(|| {
         Failure("--page: this is no kiosk of LungGlass; take lungglass-kiosk.html of a release".to_string())
     })?;
-    if page.contains("id=\"kiosk-network\"") {
-        return Err(Failure("--page: this kiosk has another network already".to_string()));
+    let mut elements = String::new();
+    for (id, what, bytes) in [
+        ("kiosk-network", "another network", put.network.as_ref().map(|(network, _)| network)),
+        ("kiosk-point", "an operating point", put.point.as_ref()),
+    ] {
+        // That of another network would be refused when the page starts.
+        if (bytes.is_some() || put.network.is_some()) && page.contains(&format!("id=\"{id}\"")) {
+            return Err(Failure(format!("--page: this kiosk has {what} already")));
+        }
+        if let Some(bytes) = bytes {
+            elements += &format!("  <script type=\"text/plain\" id=\"{id}\">{}</script>\n", STANDARD.encode(bytes));
+        }
     }
-    let element = format!("  <script type=\"text/plain\" id=\"kiosk-network\">{}</script>\n", STANDARD.encode(network));
-    let whole = dressed(&format!("{}{element}{}", &page[..end], &page[end..]), model)?;
+    let whole = format!("{}{elements}{}", &page[..end], &page[end..]);
+    let whole = match &put.network {
+        Some((_, model)) => dressed(&whole, model)?,
+        None => whole,
+    };
     output::write(out, |file| file.write_all(whole.as_bytes()).map_err(failed(out.display())))?;
     tell::print(&format!("{}  {}\n", hexadecimal(whole.as_bytes()), out.display()))?;
     Ok(Outcome::AllRead)
@@ -151,34 +185,8 @@ fn replace(html: &mut String, from: &str, to: &str, with: &str) -> Result<(), Fa
     Ok(())
 }
 
-/// The list of what is published, with the network and the page's text as they are now, and an id of its own.
-fn relisted(files: &[(String, Vec<u8>)], at: usize, arguments: &Publish) -> Result<String, Failure> {
-    let old = text(LIST, &files[at].1)?;
-    let start = old.find(ASSIGNMENT).ok_or_else(|| damaged(LIST))? + ASSIGNMENT.len();
-    let mut list: Value =
-        serde_json::from_str(old[start..].trim_end().trim_end_matches(';')).map_err(|_| damaged(LIST))?;
-    for (path, bytes) in files {
-        if path == NETWORK || list["files"].get(path).is_some() {
-            list["files"][path] = json!({ "size": bytes.len(), "sha256": STANDARD.encode(Sha256::digest(bytes)) });
-        }
-    }
-    list["network"] = NETWORK.into();
-    if arguments.fixed {
-        list["choosesNetwork"] = false.into();
-    }
-    if arguments.no_dicom {
-        list["savesObjects"] = false.into();
-    }
-    list["id"] = hexadecimal(list.to_string().as_bytes()).into();
-    Ok(format!("// Written by `lungglass publish`: what this site published.\n{ASSIGNMENT}{list:#};\n"))
-}
-
 fn text<'a>(name: &str, bytes: &'a [u8]) -> Result<&'a str, Failure> {
     std::str::from_utf8(bytes).map_err(|_| damaged(name))
-}
-
-fn damaged(what: &str) -> Failure {
-    Failure(format!("{what} inside this command is not what is expected; build it again"))
 }
 
 fn hexadecimal(bytes: &[u8]) -> String {

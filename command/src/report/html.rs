@@ -12,8 +12,7 @@ use image::{GrayImage, ImageFormat};
 use lungglass::operating_point::Local;
 use lungglass::slice::Picture;
 
-use super::{Decision, Estimate, Mistake, Pictures, Report, Shown, plots};
-use crate::tell::plain;
+use super::{Decision, Estimate, Mistake, Pictures, Report, Shown, cell, escaped, head, plots};
 
 /// The most confident mistakes listed.
 pub const MISTAKES: usize = 20;
@@ -22,28 +21,9 @@ pub const LOST: usize = 1000;
 /// The longer side of their pictures, in pixels.
 const THUMBNAIL: u32 = 128;
 
-/// How reports look.
-const STYLE: &str = "
-body { font: 16px/1.5 system-ui, sans-serif; max-width: 62rem; margin: 2rem auto; padding: 0 1rem; color: #1c2429; background: #fff; }
-h1 { font-size: 1.6rem; } h2 { margin-top: 2.2rem; font-size: 1.2rem; }
-table { border-collapse: collapse; } th, td { text-align: left; padding: .3rem .9rem .3rem 0; border-bottom: 1px solid #d5dde1; vertical-align: top; }
-td.number { font-variant-numeric: tabular-nums; white-space: nowrap; } .plots { display: flex; flex-wrap: wrap; gap: 1rem; } figure { margin: 0; width: 420px; max-width: 100%; } svg { max-width: 100%; height: auto; }
-code, td, th { unicode-bidi: isolate; } .wide { overflow-x: auto; } .wide td.text { min-width: 14rem; } figcaption, .help { color: #50606a; font-size: .9rem; } code { overflow-wrap: anywhere; }
-@media print { body { margin: 0; max-width: none; } }";
-
 /// What a report on studies says of its words.
 const STUDIES: &str =
     "<p>A row is a study here, judged by all of its slices: read study wherever slice is said below.</p>\n";
-
-/// How a report begins, up to its heading: a page that loads nothing and shows no picture but those it holds. `style` is what it adds.
-pub fn head(title: &str, style: &str) -> String {
-    let title = escaped(title);
-    format!(
-        "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\">\
-         <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'; img-src data:\">\
-         <title>{title}</title><style>{STYLE}{style}</style></head><body>\n<h1>{title}</h1>\n"
-    )
-}
 
 /// What a report on groups says of its words.
 const GROUPS: &str = "<p>A row is a group here, such as a patient: read group wherever slice is said below. Its score is the mean of the log-odds of its \
@@ -133,12 +113,6 @@ fn methods(measures: &Measures<Estimate>) -> String {
     }
     let each = methods.iter().map(|(method, names)| format!("{}: {method}", names.join(", ")));
     each.collect::<Vec<_>>().join("; ")
-}
-
-/// A measure with its interval in brackets.
-pub fn cell(estimate: &Estimate) -> String {
-    let value = estimate.value.map_or("not defined".to_string(), |value| format!("{value:.3}"));
-    estimate.ci95.map_or(value.clone(), |[lo, hi]| format!("{value} ({lo:.3}&nbsp;to&nbsp;{hi:.3})"))
 }
 
 fn curves(page: &mut String, cases: &[Case], threshold: f64) -> Result<(), Box<dyn Error>> {
@@ -359,17 +333,4 @@ fn thumbnail(picture: &Picture) -> Option<String> {
     let mut bytes = std::io::Cursor::new(Vec::new());
     small.write_to(&mut bytes, ImageFormat::Png).ok()?;
     Some(format!("<img alt=\"\" src=\"data:image/png;base64,{}\"><br>", STANDARD.encode(bytes.into_inner())))
-}
-
-/// Text as HTML, without characters that mislead.
-pub fn escaped(text: &str) -> String {
-    plain(text).replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
-}
-
-#[cfg(test)]
-mod tests {
-    #[test]
-    fn file_names_are_no_markup() {
-        assert_eq!(super::escaped("<img src=\"a&b\">"), "&lt;img src=&quot;a&amp;b&quot;&gt;");
-    }
 }

@@ -3,13 +3,14 @@
 pub mod html;
 pub mod plots;
 
-pub use html::{escaped, head};
+pub use crate::metrics::{Estimate, estimates};
+pub use lungglass_acceptance::look::{cell, escaped, head};
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs;
 use std::path::Path;
 
-use crate::metrics::{self, Auc, Case, Confusion, Interval, Measures, NetBenefit, Predictive, Ranked};
+use crate::metrics::{self, Auc, Case, Confusion, Measures, NetBenefit, Predictive};
 use lungglass::classifier::Classifier;
 use lungglass::reading::{ModelName, Verdict};
 use lungglass::slice::Picture;
@@ -179,20 +180,6 @@ pub struct Accepted {
     pub positives: usize,
     #[serde(flatten)]
     pub measures: Measures<Estimate>,
-}
-
-/// A measure with its interval; `None` where it is not defined.
-#[derive(Debug, Clone, Serialize)]
-pub struct Estimate {
-    pub value: Option<f64>,
-    pub ci95: Option<[f64; 2]>,
-    pub method: String,
-}
-
-impl Estimate {
-    pub fn new(value: Option<f64>, interval: Interval) -> Estimate {
-        Estimate { value, ci95: interval.ends, method: interval.method }
-    }
 }
 
 impl ModelRun {
@@ -484,16 +471,6 @@ fn subgroups(name: &str, column: &Column, cases: &[Case], threshold: f64) -> Vec
 
 fn groups(cases: &[Case]) -> usize {
     metrics::distinct(cases, |_| true)
-}
-
-/// Each measure with its interval, by bootstrap over the groups of `cases`.
-pub fn estimates(cases: &[Case], threshold: f64) -> Measures<Estimate> {
-    // Groups that are empty here must not be drawn. The others keep their order, for the draws must not depend on that of the rows.
-    let cases = metrics::numbered(cases.to_vec());
-    Ranked::new(&cases, threshold)
-        .measure(&vec![1.0; cases.len()])
-        .zip(metrics::intervals(&cases, threshold))
-        .map(|(value, interval)| Estimate::new(value, interval))
 }
 
 /// What was run, as it was typed but for quotes.

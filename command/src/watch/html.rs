@@ -2,9 +2,9 @@
 
 use std::fmt::Write;
 
-use super::Report;
-use super::charts::{Chart, Point};
-use crate::report::html::{escaped, head};
+use lungglass_acceptance::charts::{Chart, Point};
+use lungglass_acceptance::look::{escaped, head};
+use lungglass_acceptance::watch::Report;
 
 /// Sides of a chart, in pixels, and where its points lie.
 const SIZE: [f64; 2] = [820.0, 230.0];

@@ -47,6 +47,7 @@ pub(super) struct Elements {
     pub(super) rescale_type: Option<String>,
     pub(super) orientation: Option<String>,
     pub(super) patient_orientation: Option<String>,
+    pub(super) patient: Option<Uid>,
     pub(super) visit: Option<Uid>,
     pub(super) series: Option<Uid>,
     pub(super) instance: Option<Uid>,
@@ -102,7 +103,7 @@ const FLOATS: [(Tag, usize); 2] = [(tags::FLOAT_PIXEL_DATA, 4), (tags::DOUBLE_FL
 pub(super) type Take = fn(&mut Elements, Value);
 
 /// The elements that are read outside of all sequences; within them [`Groups`] reads some, and every other one is skipped.
-const READ: [(Tag, Take); 42] = [
+const READ: [(Tag, Take); 43] = [
     (tags::MEDIA_STORAGE_SOP_CLASS_UID, |elements, value| elements.sop_class = value.text()),
     (tags::TRANSFER_SYNTAX_UID, |elements, value| elements.transfer_syntax = value.text()),
     (tags::IMAGE_TYPE, |elements, value| elements.image_type = value.text()),
@@ -113,6 +114,8 @@ const READ: [(Tag, Take); 42] = [
         elements.modality = text.map(|text| if is_code(&text) { text } else { "unknown".to_string() });
     }),
     (tags::SOP_INSTANCE_UID, |elements, value| elements.instance = value.uid()),
+    // Hashed at once, like the UIDs: it tells patients apart and is shown nowhere.
+    (tags::PATIENT_ID, |elements, value| elements.patient = value.uid()),
     (tags::STUDY_INSTANCE_UID, |elements, value| elements.visit = value.uid()),
     (tags::SERIES_INSTANCE_UID, |elements, value| elements.series = value.uid()),
     (tags::CONCATENATION_UID, |elements, value| elements.concatenation = value.uid()),

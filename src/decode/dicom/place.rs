@@ -12,6 +12,7 @@ const MAX_SHOWN: usize = 16;
 /// The place of frame `frame` of its file, whose functional groups stand in `elements`. The pixels are not part of it.
 pub(super) fn of(elements: &Elements, frame: usize) -> Place {
     Place {
+        patient: elements.patient,
         series: elements.series.or(elements.concatenation),
         visit: elements.visit,
         instance: elements.instance,

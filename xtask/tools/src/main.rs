@@ -4,6 +4,7 @@
 
 mod kiosk;
 mod parity;
+mod point;
 mod release;
 mod size;
 
@@ -29,7 +30,11 @@ enum Task {
     /// Build the page alone.
     Page,
     /// Build the page as one HTML file. The last word is its path.
-    Kiosk,
+    Kiosk {
+        /// What a site's acceptance test gave, to start with.
+        #[arg(long)]
+        operating_point: Option<PathBuf>,
+    },
     /// Read the test slices on every runtime that is to be had here, and print how far they are apart.
     Parity,
     /// Build dist/release.
@@ -68,9 +73,11 @@ fn main() -> ExitCode {
 fn perform(task: Task) -> Result<()> {
     match task {
         Task::Page => wasm::build(&toolchain::obtain()?),
-        Task::Kiosk => {
+        Task::Kiosk { operating_point } => {
+            // What is wrong with it is said before a build of minutes.
+            let point = operating_point.as_deref().map(point::read).transpose()?;
             wasm::build(&toolchain::obtain()?)?;
-            println!("{}", kiosk::write()?.display());
+            println!("{}", kiosk::write(point.as_deref())?.display());
             Ok(())
         }
         Task::Parity => parity::everything(),

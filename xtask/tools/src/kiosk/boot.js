@@ -37,11 +37,12 @@
     let at = start;
     globalThis.lungglassFiles = new Map(files.map(({ path, size }) => [path, new Uint8Array(all, (at += size) - size, size)]));
 
-    // What `lungglass publish` put in: the network that reads.
-    const network = document.getElementById('kiosk-network');
-    if (network) {
-      lungglassFiles.set('network.lungglass', Uint8Array.from(atob(network.textContent), (character) => character.charCodeAt(0)));
-      network.remove();
+    // What was put in: the network that reads, and the operating point of a site.
+    for (const [id, path] of [['kiosk-network', 'network.lungglass'], ['kiosk-point', 'operating-point.toml']]) {
+      const node = document.getElementById(id);
+      if (!node) continue;
+      lungglassFiles.set(path, Uint8Array.from(atob(node.textContent), (character) => character.charCodeAt(0)));
+      node.remove();
     }
 
     await run(page, workers.map((modules) => [

@@ -25,8 +25,8 @@ const FILE: &str = "dist/lungglass-kiosk.html";
 /// Texts that go with every copy, each in an element of its own at the end of the file.
 const NOTICES: [&str; 3] = ["LICENSE-MIT", "LICENSE-APACHE", "www/samples/README.md"];
 
-/// Writes the file and gives its path.
-pub fn write() -> Result<PathBuf> {
+/// Writes the file, with a site's operating point if one is given, and gives its path.
+pub fn write(point: Option<&[u8]>) -> Result<PathBuf> {
     let folder = root().join("www");
     let mut files = published::files(&folder)?;
     // The page asks for the list too: as a module, like the rest.
@@ -36,7 +36,7 @@ pub fn write() -> Result<PathBuf> {
         let text = fs::read_to_string(root().join(path)).with_context(|| format!("cannot read {path}"))?;
         Ok((*path, text))
     });
-    let html = page(&files, &notices.collect::<Result<Vec<_>>>()?)?;
+    let html = page(&files, &notices.collect::<Result<Vec<_>>>()?, point)?;
     let path = root().join(FILE);
     fs::create_dir_all(path.parent().context("the file has a folder")?)?;
     fs::write(&path, &html).with_context(|| format!("cannot write {}", path.display()))?;
@@ -44,7 +44,7 @@ pub fn write() -> Result<PathBuf> {
     Ok(path)
 }
 
-fn page(files: &[File], notices: &[(&str, String)]) -> Result<String> {
+fn page(files: &[File], notices: &[(&str, String)], point: Option<&[u8]>) -> Result<String> {
     let text = |path: &str| {
         let file = files.iter().find(|file| file.path == path)?;
         std::str::from_utf8(&file.bytes).ok()
@@ -89,6 +89,9 @@ fn page(files: &[File], notices: &[(&str, String)]) -> Result<String> {
     for (path, notice) in notices {
         ensure!(!notice.contains("</script"), "{path} would end the element that holds it");
         tail += &format!("  <script type=\"text/plain\" data-notice=\"{path}\">\n{notice}</script>\n");
+    }
+    if let Some(point) = point {
+        tail += &format!("  <script type=\"text/plain\" id=\"kiosk-point\">{}</script>\n", STANDARD.encode(point));
     }
     // By this the command knows whether it is of the page that it holds inside.
     let id =
@@ -205,10 +208,13 @@ mod tests {
         for path in [published::LIST, "pkg/lungglass.js"] {
             files.push(File { path: path.to_owned(), bytes: b"export {};\n".to_vec() });
         }
-        let html = page(&files, &[("LICENSE", "the licence\n".to_owned())]).unwrap();
+        let html = page(&files, &[("LICENSE", "the licence\n".to_owned())], None).unwrap();
         assert!(html.contains("connect-src 'none'"));
         assert!(html.contains("data-notice=\"LICENSE\">\nthe licence\n</script>"));
-        assert_eq!(html, page(&files, &[("LICENSE", "the licence\n".to_owned())]).unwrap());
+        assert_eq!(html, page(&files, &[("LICENSE", "the licence\n".to_owned())], None).unwrap());
+
+        let pointed = page(&files, &[], Some(b"a point")).unwrap();
+        assert!(pointed.contains("id=\"kiosk-point\">YSBwb2ludA==</script>"));
 
         // A part that the kiosk does not know must not be left outside unseen.
         let index = files.iter_mut().find(|file| file.path == "index.html").unwrap();
@@ -216,6 +222,6 @@ mod tests {
             .unwrap()
             .replace("</header>", "<img src=\"new.png\"></header>")
             .into();
-        assert!(page(&files, &[]).unwrap_err().to_string().contains("new.png"));
+        assert!(page(&files, &[], None).unwrap_err().to_string().contains("new.png"));
     }
 }

@@ -3,7 +3,11 @@
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
+#[cfg(not(target_arch = "wasm32"))]
 use rayon::prelude::*;
+
+#[cfg(target_arch = "wasm32")]
+use crate::serial::IntoParallelIterator;
 
 use super::bootstrap::{DRAWS, SEED, groups, interval as percentiles, quantile};
 use super::{Case, Interval, Ranked};

@@ -1,7 +1,11 @@
 //! Whether scores mean what they say: calibration in the large, and the slope and intercept of Cox 1958, with intervals by bootstrap over
 //! groups. Slices without an answer play no part.
 
+#[cfg(not(target_arch = "wasm32"))]
 use rayon::prelude::*;
+
+#[cfg(target_arch = "wasm32")]
+use crate::serial::IntoParallelIterator;
 
 use super::bootstrap::{DRAWS, groups, interval, weights};
 use super::{Answer, Case};

@@ -4,7 +4,11 @@ use std::collections::{BTreeSet, HashMap};
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
+#[cfg(not(target_arch = "wasm32"))]
 use rayon::prelude::*;
+
+#[cfg(target_arch = "wasm32")]
+use crate::serial::IntoParallelIterator;
 
 use super::{Case, Measures, Ranked, ece, exact};
 

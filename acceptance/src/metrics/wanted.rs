@@ -1,6 +1,10 @@
 //! What is reached where one measure is asked for: the sensitivity at a wanted specificity.
 
+#[cfg(not(target_arch = "wasm32"))]
 use rayon::prelude::*;
+
+#[cfg(target_arch = "wasm32")]
+use crate::serial::IntoParallelIterator;
 
 use super::bootstrap::{DRAWS, groups, interval, over_groups, weights};
 use super::{Case, Interval, ONE_GROUP, Ranked, SEED, distinct};

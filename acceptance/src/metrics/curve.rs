@@ -1,6 +1,10 @@
 //! Curves over all thresholds, with bands, and the counts behind a reliability plot.
 
+#[cfg(not(target_arch = "wasm32"))]
 use rayon::prelude::*;
+
+#[cfg(target_arch = "wasm32")]
+use crate::serial::IntoParallelIterator;
 use serde::Serialize;
 
 use super::{BINS, Case, DRAWS, bootstrap};

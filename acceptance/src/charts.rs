@@ -7,7 +7,7 @@
 use serde::Serialize;
 use statrs::distribution::{Beta, ContinuousCDF};
 
-use crate::accept::baseline::{self, Mean, Share};
+use crate::baseline::{self, Mean, Share};
 
 /// A point beyond a limit comes this rarely by chance, on each side (three standard deviations; Shewhart 1931).
 const RARE: f64 = 0.00135;
@@ -107,8 +107,16 @@ pub fn share<'a>(name: &str, of: &str, usual: &Share, samples: impl Iterator<Ite
     Chart { name: name.to_string(), of: of.to_string(), centre, points: points.collect() }
 }
 
-/// The mean logit with Shewhart's limits, and its cumulative sums; none without a spread.
-pub fn means<'a>(usual: &Mean, samples: impl Iterator<Item = (&'a str, Vec<f64>)>) -> Vec<Chart> {
+/// How charts of means are called.
+pub struct Named {
+    pub mean: &'static str,
+    pub sum: &'static str,
+    /// What a mean is.
+    pub of: &'static str,
+}
+
+/// Means with Shewhart's limits, and their cumulative sums; none without a spread. Samples are name, slices, and the sum of their values.
+pub fn means<'a>(named: &Named, usual: &Mean, samples: impl Iterator<Item = (&'a str, usize, f64)>) -> Vec<Chart> {
     if usual.of < 2 || usual.sd.is_nan() || usual.sd <= 0.0 {
         return Vec::new();
     }
@@ -117,10 +125,9 @@ pub fn means<'a>(usual: &Mean, samples: impl Iterator<Item = (&'a str, Vec<f64>)
     let own = error_of(usual.of);
     let (mut up, mut down) = (0f64, 0f64);
     let (mut shown, mut sums) = (Vec::new(), Vec::new());
-    for (sample, logits) in samples {
-        let slices = logits.len();
+    for (sample, slices, sum_of_sample) in samples {
         let error = error_of(slices);
-        let value = (slices > 0).then(|| logits.iter().sum::<f64>() / slices as f64);
+        let value = (slices > 0).then(|| sum_of_sample / slices as f64);
         let reach = 3.0 * error.hypot(own);
         let (low, high) = (usual.mean - reach, usual.mean + reach);
         let (mut rules, mut summed) = (Vec::new(), Vec::new());
@@ -149,14 +156,9 @@ pub fn means<'a>(usual: &Mean, samples: impl Iterator<Item = (&'a str, Vec<f64>)
         });
     }
     vec![
+        Chart { name: named.mean.to_string(), of: named.of.to_string(), centre: usual.mean, points: shown },
         Chart {
-            name: "mean logit".to_string(),
-            of: "mean of the slices that were judged".to_string(),
-            centre: usual.mean,
-            points: shown,
-        },
-        Chart {
-            name: "cumulative sum of logits".to_string(),
+            name: named.sum.to_string(),
             of: "standard errors off, beyond what is allowed for".to_string(),
             centre: 0.0,
             points: sums,
@@ -175,6 +177,7 @@ mod tests {
         ((random.next_u64() >> 11) as f64 + 0.5) / 2f64.powi(53)
     }
 
+    const NAMED: Named = Named { mean: "mean logit", sum: "sum", of: "" };
     const USUAL: Share = Share { count: 6, of: 200, design_effect: 1.0 };
 
     fn flags(counts: &[usize]) -> Vec<(String, &'static str)> {
@@ -197,13 +200,13 @@ mod tests {
     fn a_small_lasting_shift_adds_up() {
         let usual = Mean { mean: -1.0, sd: 2.0, of: 1000, design_effect: 1.0 };
         let run = |mean: f64| {
-            let charts = means(&usual, (0..20).map(|_| ("s", vec![mean; 50])));
+            let charts = means(&NAMED, &usual, (0..20).map(|_| ("s", 50, 50.0 * mean)));
             charts.iter().flat_map(Chart::flags).map(|flag| flag.rule).collect::<Vec<_>>()
         };
         assert!(run(-1.0).is_empty() && run(-1.05).is_empty());
         assert!(run(-0.3).contains(&SUM) && !run(-0.3).contains(&BEYOND));
         assert!(run(3.0).contains(&BEYOND) && run(-5.0).contains(&SUM));
-        assert!(means(&Mean { sd: 0.0, ..usual }, [("s", vec![1.0])].into_iter()).is_empty());
+        assert!(means(&NAMED, &Mean { sd: 0.0, ..usual }, [("s", 1, 1.0)].into_iter()).is_empty());
     }
 
     #[test]
@@ -224,7 +227,11 @@ mod tests {
             let first: Vec<(usize, f64)> = draw(100).into_iter().enumerate().collect();
             let usual = Mean::of(&first);
             let samples: Vec<Vec<f64>> = (0..20).map(|_| draw(50)).collect();
-            let charts = means(&usual, samples.into_iter().map(|logits| ("s", logits)));
+            let charts = means(
+                &NAMED,
+                &usual,
+                samples.into_iter().map(|logits| ("s", logits.len(), logits.iter().sum::<f64>())),
+            );
             by_mean += usize::from(charts.iter().flat_map(Chart::flags).next().is_some());
         }
         println!("of 400 runs of 20 samples, {by_share} flagged by shares and {by_mean} by means");

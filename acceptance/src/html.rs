@@ -1,13 +1,12 @@
 //! acceptance.html: the acceptance test for people. One file that opens offline and loads nothing.
 
-use std::error::Error;
 use std::fmt::Write;
 
-use super::drift::{Distances, NOTABLE};
-use super::{Acceptance, Lost, SideOf};
+use crate::drift::{Distances, NOTABLE};
+use crate::figures;
+use crate::look::{cell, escaped, head};
 use crate::metrics::{self, Case};
-use crate::report::html::{cell, escaped, head, operating_point_of};
-use crate::report::plots;
+use crate::test::{Acceptance, Lost, SideOf};
 
 const MORE_STYLE: &str = "
 .answer { border-left: .4rem solid #0072b2; background: #eef4f8; padding: .6rem 1rem; margin: 1.2rem 0; } .answer.none { border-color: #d55e00; background: #fbf1ea; }
@@ -18,9 +17,15 @@ svg.strip { width: 100%; max-width: 60rem; }";
 const STRIP: [f64; 2] = [900.0, 150.0];
 
 /// The page.
-pub fn html(acceptance: &Acceptance, cases: &[Case], seal: &str) -> Result<String, Box<dyn Error>> {
+pub fn html(acceptance: &Acceptance, cases: &[Case], seal: &str) -> String {
     let title = format!("Acceptance test of {} {}", acceptance.model.name, acceptance.model.version);
     let mut page = head(&title, MORE_STYLE);
+    // Writing to a text cannot fail.
+    let _ = write_page(&mut page, acceptance, cases, seal);
+    page
+}
+
+fn write_page(page: &mut String, acceptance: &Acceptance, cases: &[Case], seal: &str) -> std::fmt::Result {
     let counts = &acceptance.counts;
     writeln!(
         page,
@@ -33,7 +38,7 @@ pub fn html(acceptance: &Acceptance, cases: &[Case], seal: &str) -> Result<Strin
         counts.positives,
         counts.accepted
     )?;
-    answer(&mut page, acceptance)?;
+    answer(page, acceptance)?;
     if !acceptance.warnings.is_empty() {
         page.push_str("<ul class=\"notes\">\n");
         for warning in &acceptance.warnings {
@@ -41,16 +46,16 @@ pub fn html(acceptance: &Acceptance, cases: &[Case], seal: &str) -> Result<Strin
         }
         page.push_str("</ul>\n");
     }
-    triage(&mut page, acceptance, cases)?;
-    figures(&mut page, acceptance)?;
-    curves(&mut page, acceptance, cases)?;
-    calibration(&mut page, acceptance)?;
-    lost(&mut page, "Refusals by code", &acceptance.refusals, counts.slices)?;
-    lost(&mut page, "Could not be read", &acceptance.errors, counts.slices)?;
-    drift(&mut page, acceptance)?;
-    run(&mut page, acceptance, seal)?;
+    triage(page, acceptance, cases)?;
+    figures(page, acceptance)?;
+    curves(page, acceptance, cases)?;
+    calibration(page, acceptance)?;
+    lost(page, "Refusals by code", &acceptance.refusals, counts.slices)?;
+    lost(page, "Could not be read", &acceptance.errors, counts.slices)?;
+    drift(page, acceptance)?;
+    run(page, acceptance, seal)?;
     page.push_str("</body></html>\n");
-    Ok(page)
+    Ok(())
 }
 
 fn capital(text: &str) -> String {
@@ -226,21 +231,23 @@ fn figures(page: &mut String, acceptance: &Acceptance) -> std::fmt::Result {
     Ok(())
 }
 
-fn curves(page: &mut String, acceptance: &Acceptance, cases: &[Case]) -> Result<(), Box<dyn Error>> {
+fn curves(page: &mut String, acceptance: &Acceptance, cases: &[Case]) -> std::fmt::Result {
     page.push_str("<div class=\"plots\">\n");
     let mut figure =
         |svg: String, caption: &str| writeln!(page, "<figure>{svg}<figcaption>{caption}</figcaption></figure>");
     if let Some(roc) = metrics::band(cases, false) {
         let caption = if roc.ends.is_some() { "ROC curve with its 95 % band" } else { "ROC curve" };
-        let marked = operating_point_of(cases, f64::from(acceptance.threshold));
-        figure(plots::curve(&roc, "1 - specificity", "sensitivity", |x| x, marked.as_ref())?, caption)?;
+        figure(figures::roc(&roc), caption)?;
     }
     let bins = metrics::bins(cases);
     figure(
-        plots::reliability(&bins)?,
-        "Reliability, with the number of slices in each bin: on the gray line the score is the share that is positive.",
+        figures::reliability(&bins),
+        "Reliability: on the gray line the score is the share that is positive; larger dots hold more slices.",
     )?;
-    figure(plots::histogram(&bins, f64::from(acceptance.threshold))?, "Scores; the line is the threshold that ships.")?;
+    figure(
+        figures::histogram(&bins, f64::from(acceptance.threshold)),
+        "Scores: orange positive, blue negative; the line is the threshold that ships.",
+    )?;
     page.push_str("</div>\n");
     Ok(())
 }

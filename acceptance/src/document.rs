@@ -7,8 +7,6 @@ use lungglass::hash::sha256;
 use serde::Serialize;
 use serde_json::{Map, Number, Value};
 
-use crate::failure::Failure;
-
 /// The key of the seal.
 pub const SEAL: &str = "sha256";
 
@@ -16,10 +14,10 @@ pub const SEAL: &str = "sha256";
 ///
 /// # Errors
 /// When it is no object.
-pub fn sealed(content: &impl Serialize) -> Result<(Value, String), Failure> {
-    let value = serde_json::to_value(content).map_err(|error| Failure(error.to_string()))?;
+pub fn sealed(content: &impl Serialize) -> Result<(Value, String), String> {
+    let value = serde_json::to_value(content).map_err(|error| error.to_string())?;
     let Value::Object(mut object) = rounded(value) else {
-        return Err(Failure("an acceptance test is an object".to_string()));
+        return Err("it is no object".to_string());
     };
     let seal = seal(&object)?;
     object.insert(SEAL.to_string(), Value::String(seal.clone()));
@@ -37,8 +35,8 @@ pub fn opened(text: &[u8]) -> Result<Map<String, Value>, String> {
     }
 }
 
-fn seal(object: &Map<String, Value>) -> Result<String, Failure> {
-    let text = serde_json::to_vec(object).map_err(|error| Failure(error.to_string()))?;
+fn seal(object: &Map<String, Value>) -> Result<String, String> {
+    let text = serde_json::to_vec(object).map_err(|error| error.to_string())?;
     Ok(sha256(&text))
 }
 

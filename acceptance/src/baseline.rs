@@ -3,17 +3,20 @@
 
 use std::collections::BTreeMap;
 
+use lungglass::likeness::Likeness;
 use lungglass::operating_point::Drift;
 use lungglass::reading::Verdict;
 use serde::{Deserialize, Serialize};
 
 use crate::metrics::Case;
-use crate::predictions::Prediction;
+use crate::row::Row;
 
 /// Slices of a batch from which on its refusals say something.
 const BATCH: usize = 50;
 /// A batch like the test's exceeds its limits this rarely.
 const FALSE_ALARM: f64 = 0.001;
+/// The standard normal lies beyond it with [`FALSE_ALARM`].
+const RARE_DEVIATION: f64 = 3.090_232;
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Baseline {
@@ -25,6 +28,12 @@ pub struct Baseline {
     pub positive: Share,
     /// Of the accepted slices.
     pub logit: Mean,
+    /// How far embeddings are from training's, of all slices that could be decoded; `None` where nobody measured it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub embedding: Option<Mean>,
+    /// How far gray levels are from training's, likewise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gray_levels: Option<Mean>,
 }
 
 /// How many of how many.
@@ -47,35 +56,53 @@ pub struct Mean {
 /// A group, and a value of a slice in it.
 pub type Valued = (usize, f64);
 
+/// The code of a slice that has no score.
+pub(crate) fn code_of(row: &Row) -> &str {
+    row.code.as_deref().unwrap_or("unknown")
+}
+
 impl Baseline {
     /// Of a site's slices; the cases are the rows'.
-    pub fn of(rows: &[Prediction], cases: &[Case]) -> Baseline {
+    pub fn of(rows: &[Row], cases: &[Case]) -> Baseline {
         let all = || rows.iter().zip(cases);
         let flag = |is: bool| f64::from(u8::from(is));
         let refused = |wanted: Option<&str>| {
             let values = all().map(|(row, case)| {
-                let is = row.verdict == Verdict::Refused && wanted.is_none_or(|wanted| super::code(row) == wanted);
+                let is = row.verdict == Verdict::Refused && wanted.is_none_or(|wanted| code_of(row) == wanted);
                 (case.group, flag(is))
             });
             Share::of(&values.collect::<Vec<Valued>>())
         };
-        let codes = rows.iter().filter(|row| row.verdict == Verdict::Refused).map(super::code);
+        let codes = rows.iter().filter(|row| row.verdict == Verdict::Refused).map(code_of);
         let accepted = || all().filter_map(|(row, case)| Some((row, case, case.answer?)));
         let positive = accepted().map(|(row, case, _)| (case.group, flag(row.verdict == Verdict::Positive)));
         let logits = accepted().map(|(_, case, answer)| (case.group, answer.logit));
+        let distance = |of: fn(&Likeness) -> Option<f32>| {
+            let values = all().filter_map(|(row, case)| Some((case.group, of(row.likeness.as_ref()?)?.into())));
+            Some(Mean::of(&values.collect::<Vec<Valued>>())).filter(|mean| mean.of > 0)
+        };
         Baseline {
             slices: rows.len(),
             refused: refused(None),
-            refused_by_code: codes.map(|code| (code.clone(), refused(Some(&code)))).collect(),
+            refused_by_code: codes.map(|code| (code.to_string(), refused(Some(code)))).collect(),
             positive: Share::of(&positive.collect::<Vec<Valued>>()),
             logit: Mean::of(&logits.collect::<Vec<Valued>>()),
+            embedding: distance(|likeness| likeness.embedding),
+            gray_levels: distance(|likeness| likeness.gray_levels),
         }
     }
 
     /// What a batch must keep to.
     pub fn limits(&self) -> Drift {
         let [_, most] = limits_of_share(&self.refused, BATCH, FALSE_ALARM);
-        Drift { slices: BATCH, refused: (most * 1e4).round() / 1e4 }
+        let short = |value: f64| (value * 1e4).round() / 1e4;
+        let greatest = |usual: &Mean| (usual.of > 1).then(|| short(usual.most(BATCH)));
+        Drift {
+            slices: BATCH,
+            refused: short(most),
+            embedding: self.embedding.as_ref().and_then(greatest),
+            gray_levels: self.gray_levels.as_ref().and_then(greatest),
+        }
     }
 }
 
@@ -109,6 +136,28 @@ impl Mean {
         let (mean, sd, design_effect) = moments(values);
         Mean { mean, sd, of: values.len(), design_effect }
     }
+
+    /// Of groups of which only the count, the sum and the sum of squares are known.
+    pub fn of_groups(groups: impl Iterator<Item = (usize, f64, f64)>) -> Mean {
+        let groups: Vec<(usize, f64, f64)> = groups.filter(|(count, ..)| *count > 0).collect();
+        let of: usize = groups.iter().map(|(count, ..)| count).sum();
+        if of == 0 {
+            return Mean { design_effect: 1.0, ..Mean::default() };
+        }
+        let n = of as f64;
+        let mean = groups.iter().map(|(_, sum, _)| sum).sum::<f64>() / n;
+        let squares = (groups.iter().map(|(.., squares)| squares).sum::<f64>() - n * mean * mean).max(0.0);
+        let sums = groups.iter().map(|(count, sum, _)| sum - *count as f64 * mean);
+        let (sd, design_effect) = spread(of, squares, sums);
+        Mean { mean, sd, of, design_effect }
+    }
+
+    /// The mean of `n` slices that are like these lies below it, but for a chance of one in a thousand: the normal prediction, which counts
+    /// that this mean was itself measured on few.
+    fn most(&self, n: usize) -> f64 {
+        let parts = 1.0 / n as f64 + 1.0 / self.of as f64;
+        self.mean + RARE_DEVIATION * self.sd * (self.design_effect.max(1.0) * parts).sqrt()
+    }
 }
 
 /// Mean, standard deviation and design effect of the mean, by the variance between groups; all 0 and 1 of nothing.
@@ -123,11 +172,16 @@ fn moments(values: &[Valued]) -> (f64, f64, f64) {
     for (group, value) in values {
         *groups.entry(*group).or_default() += value - mean;
     }
-    // The variance of a ratio of sums over groups, over that of a simple sample.
-    let count = groups.len() as f64;
-    let between: f64 = groups.values().map(|sum| sum * sum).sum::<f64>() * count / (count - 1.0).max(1.0);
+    let (sd, effect) = spread(values.len(), squares, groups.into_values());
+    (mean, sd, effect)
+}
+
+/// Standard deviation and design effect (the variance of a ratio of sums over groups, over that of a simple sample), from the sum of squares about the mean and the sums about it of each group.
+fn spread(of: usize, squares: f64, sums: impl ExactSizeIterator<Item = f64>) -> (f64, f64) {
+    let count = sums.len() as f64;
+    let between: f64 = sums.map(|sum| sum * sum).sum::<f64>() * count / (count - 1.0).max(1.0);
     let effect = if squares > 0.0 { (between / squares).max(1.0) } else { 1.0 };
-    (mean, (squares / (n - 1.0).max(1.0)).sqrt(), effect)
+    ((squares / (of as f64 - 1.0).max(1.0)).sqrt(), effect)
 }
 
 /// Between which shares of `n` slices that are like those of `share` lie, but for a chance of `rare` on each side. Slices of one patient

@@ -18,6 +18,7 @@ use std::borrow::Cow;
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
+use serde::{Deserialize, Serialize};
 use statrs::distribution::{Beta, ContinuousCDF};
 use statrs::function::beta::beta_reg;
 
@@ -31,7 +32,7 @@ const MAX_GROUPS: usize = 100_000;
 const MARGIN: f64 = 3.0;
 
 /// What is wanted.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Wish {
     pub ppv: f64,
     pub npv: f64,

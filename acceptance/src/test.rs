@@ -1,102 +1,35 @@
-//! `lungglass accept`: the network on a site's own slices, and an operating point with a guarantee for them. It writes acceptance.json,
-//! acceptance.html and, where the slices give one, operating-point.toml. None of them holds an image, a path or the name of a group.
-
-pub mod baseline;
-pub mod document;
-mod drift;
-mod html;
-pub mod triage;
+//! A site's acceptance test: the network on its own labelled slices, and an operating point with a guarantee for them. None of what it
+//! gives holds an image, a path or the name of a group.
 
 use std::collections::BTreeMap;
-use std::fs;
 
-use lungglass::classifier::Classifier;
+use lungglass::likeness::Likeness;
+use lungglass::model::Model;
 use lungglass::operating_point::{self, LocalPoint, Network};
 use lungglass::reading::{ModelName, Verdict};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-use crate::args::{Accept, Unit};
-use crate::failure::{Failure, Outcome, failed};
-use crate::labelled::{Choice, Selection};
-use crate::metrics::{self, Bin, Case, Measures};
-use crate::output::{self, Lock};
-use crate::predictions::{Prediction, cases};
-use crate::reading::Wants;
-use crate::report::{Estimate, estimates};
-use crate::tell::{self, plain, tell};
-use crate::validate::Progress;
-use crate::{day, network, reading};
-use baseline::Baseline;
-use triage::{Side, Triage, Wish};
-
-/// The files that it writes.
-const DOCUMENT: &str = "acceptance.json";
-const PAGE: &str = "acceptance.html";
-const SETTINGS: &str = "operating-point.toml";
+use crate::baseline::{Baseline, code_of};
+use crate::drift;
+use crate::metrics::{self, Bin, Case, Estimate, Measures, estimates};
+use crate::row::Row;
+use crate::triage::{self, Side, Triage, Wish};
 
 /// Fewer slices of a class, or fewer groups of it, are warned of.
 pub const FEW: usize = 10;
 
-/// Reads every slice and writes the files.
-pub fn run(arguments: &Accept) -> Result<Outcome, Failure> {
-    let choice = Choice {
-        manifest: Some(&arguments.manifest),
-        covid_ct: None,
-        split: arguments.split.as_deref(),
-        shard: None,
-        subgroups: &[],
-    };
-    let selection = Selection::of(&choice)?;
-    let classifier = network::load(&arguments.network, arguments.batch)?;
-    if classifier.model.has_classes() || classifier.model.sha256.is_empty() {
-        return Err(Failure(
-            "an acceptance test takes a network of one class that is packed: `lungglass pack` gives it its SHA-256"
-                .to_string(),
-        ));
-    }
-    let _lock = Lock::take(&arguments.out)?;
-    selection.tell_missing()?;
-    let mut rows: Vec<Option<Prediction>> = vec![None; selection.count];
-    let mut progress = Progress::new(selection.count, selection.count, Unit::Slice);
-    reading::read(&classifier, selection.slices()?, Wants::Likeness, &mut |at, prediction| {
-        rows[at] = Some(prediction);
-        progress.advance();
-        Ok(())
-    })?;
-    progress.finish();
-    let rows: Vec<Prediction> = rows.into_iter().flatten().collect();
-    let unreadable = rows.iter().filter(|row| row.verdict == Verdict::Error);
-    for row in unreadable.clone() {
-        tell!("{}: {}", plain(&row.path), plain(row.reason.as_deref().unwrap_or("it could not be read")));
-    }
-    let is_whole = unreadable.count() == 0;
-
-    let cases = cases(&rows);
-    let acceptance = Acceptance::of(&classifier, arguments, &rows, &cases);
-    let (document, seal) = document::sealed(&acceptance)?;
-    let path = arguments.out.join(SETTINGS);
-    match acceptance.settings(&classifier, &seal) {
-        Some(point) => {
-            output::write(&path, |file| file.write_all(point.to_text().as_bytes()).map_err(failed(path.display())))?
-        }
-        // That of an earlier run would pass for this one's.
-        None if path.symlink_metadata().is_ok() => {
-            fs::remove_file(&path).map_err(failed(path.display()))?;
-            tell!("{} of an earlier run was removed: these slices give no operating point", path.display());
-        }
-        None => {}
-    }
-    let path = arguments.out.join(DOCUMENT);
-    output::write(&path, |file| {
-        serde_json::to_writer_pretty(&mut *file, &document).map_err(failed(path.display()))?;
-        file.write_all(b"\n").map_err(failed(path.display()))
-    })?;
-    let path = arguments.out.join(PAGE);
-    let page =
-        html::html(&acceptance, &cases, &seal).map_err(|error| Failure(format!("{}: {error}", path.display())))?;
-    output::write(&path, |file| file.write_all(page.as_bytes()).map_err(failed(path.display())))?;
-    tell::print(&acceptance.summary(&arguments.out.display().to_string()))?;
-    Ok(if is_whole { Outcome::AllRead } else { Outcome::SomeUnreadable })
+/// What a site says of its test.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Terms {
+    /// Whose operating point it will be.
+    pub site: String,
+    /// Days, as 2026-11-30.
+    pub made: String,
+    /// The last day on which it will hold.
+    pub valid_until: String,
+    /// What read the slices.
+    pub device: String,
+    pub wish: Wish,
 }
 
 /// acceptance.json, but for its seal.
@@ -234,20 +167,15 @@ const ASSUMED: [&str; 4] = [
 ];
 
 impl Acceptance {
-    fn of(classifier: &Classifier, arguments: &Accept, rows: &[Prediction], cases: &[Case]) -> Acceptance {
-        let point = classifier.model.point();
-        let wish = Wish {
-            ppv: arguments.ppv,
-            npv: arguments.npv,
-            confidence: arguments.confidence,
-            prevalence: arguments.prevalence,
-        };
+    /// Of slices that `model` read at the operating point that ships; the cases are the rows'.
+    pub fn of(model: &Model, terms: &Terms, rows: &[Row], cases: &[Case]) -> Acceptance {
+        let (point, wish) = (model.point(), terms.wish);
         let drawn = triage::draw(cases);
         let found = triage::find(&drawn, &wish);
         let of_verdict = |verdict: Verdict| rows.iter().filter(|row| row.verdict == verdict).count();
         let counts = Counts {
             slices: rows.len(),
-            positives: rows.iter().filter(|row| row.label == 1).count(),
+            positives: rows.iter().filter(|row| row.positive).count(),
             groups: metrics::distinct(cases, |_| true),
             positive_groups: metrics::distinct(cases, |case| case.positive),
             negative_groups: metrics::distinct(cases, |case| !case.positive),
@@ -256,7 +184,7 @@ impl Acceptance {
             refused: of_verdict(Verdict::Refused),
             unreadable: of_verdict(Verdict::Error),
         };
-        let likenesses: Vec<_> = rows.iter().filter_map(|row| row.likeness.as_deref()).collect();
+        let likenesses: Vec<&Likeness> = rows.iter().filter_map(|row| row.likeness.as_ref()).collect();
         let triage = found.point.map(|[positive_from, negative_to]| operating_point::Triage {
             positive_from,
             negative_to,
@@ -268,12 +196,12 @@ impl Acceptance {
         Acceptance {
             schema: 1,
             kind: "acceptance test",
-            site: arguments.site.clone(),
-            made: day::today(),
-            valid_until: day::in_days(arguments.days),
+            site: terms.site.clone(),
+            made: terms.made.clone(),
+            valid_until: terms.valid_until.clone(),
             program: Program { name: "lungglass", version: env!("CARGO_PKG_VERSION") },
-            model: (&classifier.model).into(),
-            device: classifier.device.to_string(),
+            model: model.into(),
+            device: terms.device.clone(),
             warnings: warnings(&counts, &wish),
             counts,
             threshold: point.threshold,
@@ -282,7 +210,7 @@ impl Acceptance {
             calibration: calibration(cases),
             refusals: lost(rows, cases, Verdict::Refused),
             errors: lost(rows, cases, Verdict::Error),
-            drift: drift::drift(&likenesses, &classifier.model.gate),
+            drift: drift::drift(&likenesses, &model.gate),
             why: triage.is_none().then(|| why(&found, &wish)),
             triaged: triage.map(|triage| triaged(cases, &triage)),
             triage,
@@ -298,9 +226,8 @@ impl Acceptance {
         }
     }
 
-    /// The settings file, where there is a triage.
-    fn settings(&self, classifier: &Classifier, seal: &str) -> Option<LocalPoint> {
-        let model = &classifier.model;
+    /// The settings file, where there is a triage; `seal` is that of acceptance.json.
+    pub fn settings(&self, model: &Model, seal: &str) -> Option<LocalPoint> {
         Some(LocalPoint {
             schema: operating_point::SCHEMA,
             site: self.site.clone(),
@@ -314,7 +241,8 @@ impl Acceptance {
         })
     }
 
-    fn summary(&self, out: &str) -> String {
+    /// For a terminal.
+    pub fn summary(&self) -> String {
         let Counts { slices, groups, positives, refused, unreadable, .. } = self.counts;
         let mut text = format!(
             "{} {} on {slices} slices of {groups} patients or other groups, {positives} with COVID-19; {refused} refused, {unreadable} unreadable\n",
@@ -338,7 +266,7 @@ impl Acceptance {
             ),
             (None, why) => format!("no operating point: {}\n", why.as_deref().unwrap_or_default()),
         };
-        text + &format!("Written to {out}\n")
+        text
     }
 }
 
@@ -402,16 +330,10 @@ fn calibration(cases: &[Case]) -> Option<Calibration> {
     })
 }
 
-/// The code that a reason begins with.
-fn code(row: &Prediction) -> String {
-    let reason = row.reason.as_deref().unwrap_or("unknown");
-    reason.split(':').next().unwrap_or(reason).to_string()
-}
-
-fn lost(rows: &[Prediction], cases: &[Case], verdict: Verdict) -> Vec<Lost> {
+fn lost(rows: &[Row], cases: &[Case], verdict: Verdict) -> Vec<Lost> {
     let mut codes: BTreeMap<String, Vec<Case>> = BTreeMap::new();
     for (row, case) in rows.iter().zip(cases).filter(|(row, _)| row.verdict == verdict) {
-        codes.entry(code(row)).or_default().push(case.clone());
+        codes.entry(code_of(row).to_string()).or_default().push(case.clone());
     }
     let lost = |(code, members): (String, Vec<Case>)| Lost {
         code,
