@@ -195,7 +195,8 @@ mod tests {
         other.prove().unwrap();
         // The same program on a machine that has begun to compute wrongly.
         let broken = classifier(|program| program.constants[0].values[0] += 8.0, Some(&"0".repeat(64)));
-        let later = Classifier { graph: broken.graph.clone(), ..other };
+        let mut later = other;
+        later.graph = broken.graph.clone();
         assert_eq!(later.prove().unwrap_err().code(), "self_test");
     }
 }

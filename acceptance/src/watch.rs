@@ -160,7 +160,7 @@ impl Sample {
     /// What cannot be: a count that is not the sum of its parts, a number that is none.
     fn fault(&self) -> Option<String> {
         let sums = [&self.logits, &self.embedding, &self.gray_levels];
-        if sums.iter().any(|sums| !sums.sum.is_finite() || !(sums.squares >= 0.0 && sums.squares.is_finite())) {
+        if sums.iter().any(|sums| !(sums.sum.is_finite() && sums.squares.is_finite() && sums.squares >= 0.0)) {
             return Some("a sum is no number".to_string());
         }
         let counts = [self.logits.count, self.embedding.count, self.gray_levels.count];

@@ -129,7 +129,7 @@ impl Archive {
                         continue;
                     }
                     Peek::Aside(aside) => {
-                        set_aside.push(aside);
+                        set_aside.push(*aside);
                         continue;
                     }
                     Peek::Other => {
@@ -220,7 +220,7 @@ impl Archive {
 enum Peek {
     /// Of so many frames, with so many pixels in all, as far as its first bytes tell.
     Image(usize, u64),
-    Aside(SetAside),
+    Aside(Box<SetAside>),
     Archive,
     Other,
 }

@@ -350,7 +350,7 @@ pub enum Peek {
     /// More bytes are needed.
     Unknown,
     /// It is set aside as a whole.
-    Aside(SetAside),
+    Aside(Box<SetAside>),
 }
 
 /// Counts the frames by the first bytes of a file, or all of it if `is_whole`. Damage is left for [`Header::read`] to name, and
@@ -360,7 +360,7 @@ pub fn peek(bytes: &[u8], start: Start, is_whole: bool, limits: &Limits) -> Peek
     let unknown = if is_whole { Peek::Frames(1, 0) } else { Peek::Unknown };
     let walked = walk_first(&mut elements, bytes, start, limits);
     if let Some(kind) = object::aside(&elements) {
-        return Peek::Aside(SetAside { kind, place: place_of_file(elements) });
+        return Peek::Aside(Box::new(SetAside { kind, place: place_of_file(elements) }));
     }
     match (walked, &elements.pixels) {
         (Ok(_), Some(_)) => {
@@ -369,7 +369,7 @@ pub fn peek(bytes: &[u8], start: Start, is_whole: bool, limits: &Limits) -> Peek
             Peek::Frames(frames, frames as u64 * side(elements.rows) * side(elements.columns))
         }
         (Ok(_), None) if is_whole && elements.without_pixels().is_none() => {
-            Peek::Aside(SetAside { kind: Aside::NoImage, place: place_of_file(elements) })
+            Peek::Aside(Box::new(SetAside { kind: Aside::NoImage, place: place_of_file(elements) }))
         }
         _ => unknown,
     }
