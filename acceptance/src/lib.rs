@@ -1,4 +1,4 @@
-//! What labelled slices say of a network: [measures](metrics) with intervals, a site's [acceptance test](test), and the
+//! What labelled slices say of a network: [measures](metrics) with intervals, a site's [acceptance test](mod@test), and the
 //! [control charts](charts) that follow it. The command and the page share it. It knows no file, no clock and no browser, and of a slice
 //! neither its image nor whose it is.
 

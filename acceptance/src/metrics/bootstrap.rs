@@ -31,7 +31,7 @@ pub struct Interval {
 /// groups, which suppose the least that slices of a group may tell, and an AUC of 0 or 1 those of pairs of groups, one of each class,
 /// which are all ranked alike.
 ///
-/// The ECE has an interval of its own, [`ece::interval`].
+/// The ECE has an interval of its own, `ece::interval`.
 pub fn intervals(cases: &[Case], threshold: f64) -> Measures<Interval> {
     let ranked = Ranked::new(cases, threshold);
     let values = ranked.measure(&vec![1.0; cases.len()]);

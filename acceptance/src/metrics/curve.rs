@@ -14,7 +14,7 @@ use super::{BINS, Case, DRAWS, bootstrap};
 pub struct Band {
     pub across: Vec<f64>,
     pub value: Vec<f64>,
-    /// Of a ROC curve of at most [`MOST_POINTS`] points: each of them.
+    /// Of a ROC curve of at most `MOST_POINTS` points: each of them.
     pub points: Option<Vec<[f64; 2]>>,
     /// The lower and the upper end of each point's 95 % interval (percentile bootstrap over groups); `None` of one group.
     pub ends: Option<[Vec<f64>; 2]>,
