@@ -206,8 +206,8 @@ fn several_classes_are_named_in_every_format() {
 
     let csv = text(&lungglass(&["classify", "--csv", model[0], model[1], picture.to_str().unwrap()]).stdout);
     let rows: Vec<Vec<&str>> = csv.lines().map(|line| line.split(',').collect()).collect();
-    assert_eq!(rows[0][13..], ["class", "score_normal", "score_bacterial", "score_viral"]);
-    assert_eq!((rows[1].len(), rows[1][13]), (17, &id[..]));
+    assert_eq!(rows[0][15..], ["class", "score_normal", "score_bacterial", "score_viral"]);
+    assert_eq!((rows[1].len(), rows[1][15]), (19, &id[..]));
     let plain = text(&lungglass(&["classify", model[0], model[1], picture.to_str().unwrap()]).stdout);
     assert!(plain.contains(&format!(": {verdict} {id} score ")), "{plain}");
 

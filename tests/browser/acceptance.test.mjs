@@ -97,7 +97,7 @@ test('the page gives the figures of the command, and files that both take', asyn
   const figures = await visit.page.$eval(id('check-figures'), (node) => node.innerText);
   assert.ok(figures.includes(auc.value.toFixed(3)) && figures.includes(auc.ci95[0].toFixed(3)), figures);
   assert.match(html, /Acceptance test of/);
-  for (const text of [JSON.stringify(document), html, settings ?? '']) for (const secret of ['/p0', 'luna', 'lidc', 'ill']) assert.ok(!text.includes(secret), secret);
+  for (const text of [JSON.stringify(document), html, settings ?? '']) for (const secret of ['/p0', 'luna', 'lidc', '/ill', 'ill/']) assert.ok(!text.includes(secret), secret);
 
   // What the check was made of is in no storage, and the readings of the page are none of its.
   assert.equal((await visit.page.$$(id('result'))).length, 0);
