@@ -162,8 +162,8 @@ mod tests {
     fn the_module_of_the_page_holds_its_crates_and_no_tract() {
         let crates = crates(PACKAGE, TARGET).unwrap();
         let names: Vec<_> = crates.iter().map(|one| one.name.as_str()).collect();
-        let own = [PACKAGE, "lungglass"];
-        for inside in [own[0], own[1], "wasm-bindgen", "image", "dicom-core", "rawzip"] {
+        let own = [PACKAGE, "lungglass", "lungglass-acceptance"];
+        for inside in own.into_iter().chain(["wasm-bindgen", "image", "dicom-core", "rawzip"]) {
             assert!(names.contains(&inside), "{inside}: {names:?}");
         }
         // The command's alone, of the build alone, of the tests alone.
