@@ -58,23 +58,29 @@ fn figure(label: &str, [below, beside]: [&str; 2], most: f64, inside: &str) -> S
 
 const DIAGONAL: [(f64, f64); 2] = [(0.0, 0.0), (1.0, 1.0)];
 
-/// A ROC curve, with its 95 % band where it has one.
-pub fn roc(band: &Band) -> String {
+/// A ROC curve, with its 95 % band where it has one; `marked` is where a threshold lies on it.
+pub fn roc(band: &Band, marked: Option<[f64; 2]>) -> String {
     let line = |values: &[f64]| points(band.across.iter().copied().zip(values.iter().copied()));
     let ends = band.ends.as_ref().map(|[low, high]| {
         let back = band.across.iter().copied().zip(low.iter().copied()).rev();
         format!("<polygon points=\"{} {}\" fill=\"{BLUE}\" fill-opacity=\"0.18\"/>", line(high), points(back))
     });
+    let curve = match &band.points {
+        Some(steps) => points(steps.iter().map(|[x, y]| (*x, *y))),
+        None => line(&band.value),
+    };
+    let dot =
+        marked.map(|[x, y]| format!("<circle cx=\"{:.1}\" cy=\"{:.1}\" r=\"5\" fill=\"{ORANGE}\"/>", across(x), up(y)));
     let inside = format!(
-        "{}<polyline points=\"{}\" fill=\"none\" stroke=\"#8c8c8c\"/><polyline points=\"{}\" fill=\"none\" stroke=\"{BLUE}\" stroke-width=\"2\"/>",
+        "{}<polyline points=\"{}\" fill=\"none\" stroke=\"#8c8c8c\"/><polyline points=\"{curve}\" fill=\"none\" stroke=\"{BLUE}\" stroke-width=\"2\"/>{}",
         ends.unwrap_or_default(),
         points(DIAGONAL.into_iter()),
-        line(&band.value)
+        dot.unwrap_or_default()
     );
     figure("ROC curve", ["1 - specificity", "sensitivity"], 1.0, &inside)
 }
 
-/// The share of positives against the mean score of each bin; larger dots hold more slices.
+/// The share of positives against the mean score of each bin, with the number of its slices; larger dots hold more.
 pub fn reliability(bins: &[Bin; BINS]) -> String {
     let count = |bin: &Bin| (bin.positives + bin.negatives) as f64;
     let all: f64 = bins.iter().map(count).sum();
@@ -93,6 +99,15 @@ pub fn reliability(bins: &[Bin; BINS]) -> String {
             "<circle cx=\"{:.1}\" cy=\"{:.1}\" r=\"{radius:.1}\" fill=\"{BLUE}\" fill-opacity=\"0.35\"/>",
             across(x),
             up(y)
+        );
+        // Beside its dot, on the side that has room.
+        let (side, anchor) = if x > 0.8 { (-1.0, "end") } else { (1.0, "start") };
+        let _ = write!(
+            inside,
+            "<text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"{anchor}\">{}</text>",
+            across(x) + side * (radius + 3.0),
+            up(y) + 4.0,
+            count(bin)
         );
     }
     figure("Reliability by bins of the score", ["score", "share with COVID-19"], 1.0, &inside)
@@ -121,7 +136,7 @@ pub fn histogram(bins: &[Bin; BINS], threshold: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::metrics::{Answer, Case, band, bins};
+    use crate::metrics::{Answer, Case, Confusion, band, bins};
 
     #[test]
     fn figures_are_whole_and_within_their_frame() {
@@ -133,7 +148,11 @@ mod tests {
                 answer: Some(Answer { logit: score(at), score: score(at) }),
             })
             .collect();
-        let all = [roc(&band(&cases, false).unwrap()), reliability(&bins(&cases)), histogram(&bins(&cases), 0.4)];
+        let curve = roc(&band(&cases, false).unwrap(), Confusion::at(&cases, 0.4).on_roc());
+        assert_eq!(curve.matches("<circle").count(), 1);
+        let labels = bins(&cases).map(|bin| format!(">{}</text>", bin.positives + bin.negatives));
+        assert!(labels.iter().all(|label| reliability(&bins(&cases)).contains(label)));
+        let all = [curve, reliability(&bins(&cases)), histogram(&bins(&cases), 0.4)];
         for svg in all {
             assert!(svg.starts_with("<svg") && svg.ends_with("</svg>") && !svg.contains("NaN"), "{svg}");
             for part in svg.split("points=\"").skip(1) {

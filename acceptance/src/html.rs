@@ -5,7 +5,7 @@ use std::fmt::Write;
 use crate::drift::{Distances, NOTABLE};
 use crate::figures;
 use crate::look::{cell, escaped, head};
-use crate::metrics::{self, Case};
+use crate::metrics::{self, Case, Confusion};
 use crate::test::{Acceptance, Lost, SideOf};
 
 const MORE_STYLE: &str = "
@@ -237,12 +237,14 @@ fn curves(page: &mut String, acceptance: &Acceptance, cases: &[Case]) -> std::fm
         |svg: String, caption: &str| writeln!(page, "<figure>{svg}<figcaption>{caption}</figcaption></figure>");
     if let Some(roc) = metrics::band(cases, false) {
         let caption = if roc.ends.is_some() { "ROC curve with its 95 % band" } else { "ROC curve" };
-        figure(figures::roc(&roc), caption)?;
+        let marked = Confusion::at(cases, f64::from(acceptance.threshold)).on_roc();
+        let caption = format!("{caption}; the orange dot is the threshold that ships.");
+        figure(figures::roc(&roc, marked), &caption)?;
     }
     let bins = metrics::bins(cases);
     figure(
         figures::reliability(&bins),
-        "Reliability: on the gray line the score is the share that is positive; larger dots hold more slices.",
+        "Reliability, with the number of slices in each bin: on the gray line the score is the share that is positive.",
     )?;
     figure(
         figures::histogram(&bins, f64::from(acceptance.threshold)),

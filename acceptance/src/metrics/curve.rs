@@ -58,6 +58,12 @@ impl Confusion {
         confusion
     }
 
+    /// Where they lie on a ROC curve: 1 - specificity and sensitivity. `None` where a class is missing.
+    pub fn on_roc(&self) -> Option<[f64; 2]> {
+        let share = |(part, whole): (usize, usize)| (whole > 0).then(|| part as f64 / whole as f64);
+        Some([1.0 - share(self.specificity())?, share(self.sensitivity())?])
+    }
+
     /// Positives that were called so, and all of them.
     pub fn sensitivity(&self) -> (usize, usize) {
         (self.true_positives, self.true_positives + self.false_negatives)

@@ -140,10 +140,8 @@ fn curves(page: &mut String, cases: &[Case], threshold: f64) -> Result<(), Box<d
 
 /// Where the decisions at this threshold lie on the ROC curve, with the label of the legend.
 pub fn operating_point_of(cases: &[Case], threshold: f64) -> Option<plots::Marked> {
-    let counts = Confusion::at(cases, threshold);
-    let share = |(part, whole): (usize, usize)| (whole > 0).then(|| part as f64 / whole as f64);
-    let at = (1.0 - share(counts.specificity())?, share(counts.sensitivity())?);
-    Some(plots::Marked { at, label: format!("at the threshold {threshold:.3}") })
+    let [across, up] = Confusion::at(cases, threshold).on_roc()?;
+    Some(plots::Marked { at: (across, up), label: format!("at the threshold {threshold:.3}") })
 }
 
 fn decisions(page: &mut String, report: &Report) -> std::fmt::Result {
