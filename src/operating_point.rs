@@ -51,6 +51,9 @@ pub struct Network {
     pub version: String,
     /// Of the ONNX file, in lower-case hexadecimal.
     pub sha256: String,
+    /// What its values are divided by before they are scores: other scores come of another. `None` in a file that does not name it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub temperature: Option<f32>,
 }
 
 /// Scores from which and down to which a verdict is guaranteed.
@@ -163,7 +166,9 @@ impl LocalPoint {
         let LocalPoint { schema, site, made, valid_until, program, acceptance, network, triage, drift } = self;
         let [site, made, valid_until, program, acceptance] =
             [site, made, valid_until, program, acceptance].map(|text| quoted(text));
-        let [name, version, network] = [&network.name, &network.version, &network.sha256].map(|text| quoted(text));
+        let Network { name, version, sha256: network, temperature } = network;
+        let [name, version, network] = [name, version, network].map(|text| quoted(text));
+        let temperature = temperature.map(|divisor| format!("temperature = {divisor:?}\n")).unwrap_or_default();
         let Triage { positive_from, negative_to, ppv, npv, confidence, prevalence } = triage;
         let prevalence = prevalence.map(|share| format!("prevalence = {share:?}\n")).unwrap_or_default();
         let Drift { slices, refused, embedding, gray_levels } = drift;
@@ -173,8 +178,8 @@ impl LocalPoint {
         let body = format!(
             "# A local operating point of LungGlass, for one network and until a day. A change breaks its seal.\n\
              schema = {schema}\nsite = {site}\nmade = {made}\nvalid_until = {valid_until}\nprogram = {program}\n\
-             acceptance = {acceptance}\n\n[network]\nname = {name}\nversion = {version}\nsha256 = {network}\n\n\
-             [triage]\npositive_from = {positive_from:?}\nnegative_to = {negative_to:?}\nppv = {ppv:?}\nnpv = {npv:?}\n\
+             acceptance = {acceptance}\n\n[network]\nname = {name}\nversion = {version}\nsha256 = {network}\n\
+             {temperature}\n[triage]\npositive_from = {positive_from:?}\nnegative_to = {negative_to:?}\nppv = {ppv:?}\nnpv = {npv:?}\n\
              confidence = {confidence:?}\n{prevalence}\n[drift]\nslices = {slices}\nrefused = {refused:?}\n{means}\n"
         );
         let seal = sha256(body.as_bytes());
@@ -326,7 +331,12 @@ mod tests {
             valid_until: "2027-05-29".to_string(),
             program: "0.1.0".to_string(),
             acceptance: "0".repeat(64),
-            network: Network { name: model.name, version: model.version, sha256: model.sha256 },
+            network: Network {
+                name: model.name,
+                version: model.version,
+                sha256: model.sha256,
+                temperature: Some(model.output.temperature),
+            },
             triage: Triage {
                 positive_from: 0.62,
                 negative_to: 0.21,
@@ -382,6 +392,11 @@ mod tests {
         let other = LocalPoint { network: Network { sha256: "1".repeat(64), ..point().network }, ..point() };
         let failure = model(&other.to_text(), "2026-12-24").unwrap_err().to_string();
         assert!(failure.contains("another network"), "{failure}");
+        let recalibrated = LocalPoint { network: Network { temperature: Some(9.0), ..point().network }, ..point() };
+        let failure = model(&recalibrated.to_text(), "2026-12-24").unwrap_err().to_string();
+        assert!(failure.contains("temperature 9, here 1.2"), "{failure}");
+        let unnamed = LocalPoint { network: Network { temperature: None, ..point().network }, ..point() };
+        model(&unnamed.to_text(), "2026-12-24").unwrap();
         let notice = |today: &str| model(&point().to_text(), today).unwrap().local.unwrap().notice;
         assert_eq!((notice("2026-11-30"), notice("2027-05-29")), (None, None));
         assert!(notice("2027-05-30").unwrap().contains("ended on 2027-05-29"));

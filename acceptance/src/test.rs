@@ -235,7 +235,12 @@ impl Acceptance {
             valid_until: self.valid_until.clone(),
             program: self.program.version.to_string(),
             acceptance: seal.to_string(),
-            network: Network { name: model.name.clone(), version: model.version.clone(), sha256: model.sha256.clone() },
+            network: Network {
+                name: model.name.clone(),
+                version: model.version.clone(),
+                sha256: model.sha256.clone(),
+                temperature: Some(model.output.temperature),
+            },
             triage: self.triage?,
             drift: self.baseline.limits(),
         })

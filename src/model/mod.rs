@@ -177,6 +177,13 @@ impl Model {
                 network.name, network.version, self.name, self.version
             )));
         }
+        let own = self.output.temperature;
+        if let Some(other) = network.temperature.filter(|temperature| *temperature != own) {
+            return Err(wrong(format!(
+                "its scores were calibrated otherwise (temperature {other}, here {own}), so its thresholds mean other slices: \
+                 run `lungglass accept` with these settings"
+            )));
+        }
         let local = point.on(seal, today);
         let uncertain = [local.triage.negative_to.next_up(), local.triage.positive_from.next_down()];
         let own = OperatingPoint {

@@ -507,7 +507,12 @@ fn operating_points() -> Vec<u8> {
         valid_until: "2027-05-29".to_string(),
         program: "0.1.0".to_string(),
         acceptance: "0".repeat(64),
-        network: Network { name: model.name, version: model.version, sha256: model.sha256 },
+        network: Network {
+            name: model.name,
+            version: model.version,
+            sha256: model.sha256,
+            temperature: Some(model.output.temperature),
+        },
         triage: Triage {
             positive_from: 0.62,
             negative_to: 0.21,
