@@ -2,32 +2,21 @@
 #![cfg(not(target_arch = "wasm32"))]
 
 mod repository;
+mod running;
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::Output;
 
 use lungglass::hash::sha256;
 use lungglass::operating_point::{Drift, LocalPoint, Network};
 use repository::scratch;
+use running::{case, lungglass, stderr};
 use serde_json::Value;
 
 const SLICES: [&str; 6] = ["luna-1", "luna-2", "lidc-lung-window", "luna-3", "luna-6", "luna-7"];
 /// What six slices can show.
 const LITTLE: [&str; 6] = ["--ppv", "0.4", "--npv", "0.4", "--confidence", "0.6"];
-
-/// Runs the command in `folder`.
-fn lungglass(folder: &Path, arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_lungglass")).args(arguments).current_dir(folder).output().unwrap()
-}
-
-fn stderr(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stderr).into_owned()
-}
-
-fn case(name: &str) -> PathBuf {
-    repository::path("tests/cases").join(name).join("input.png")
-}
 
 fn slices(folder: &Path) -> Vec<Value> {
     let paths: Vec<String> = SLICES.iter().map(|name| case(name).display().to_string()).collect();

@@ -2,25 +2,14 @@
 #![cfg(not(target_arch = "wasm32"))]
 
 mod repository;
+mod running;
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
 
 use repository::scratch;
+use running::{case, lungglass, stderr};
 use serde_json::Value;
-
-fn lungglass(folder: &Path, arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_lungglass")).args(arguments).current_dir(folder).output().unwrap()
-}
-
-fn stderr(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stderr).into_owned()
-}
-
-fn case(name: &str) -> PathBuf {
-    repository::path("tests/cases").join(name).join("input.png")
-}
 
 /// A folder of copies of the pictures of these cases.
 fn pictures(folder: &Path, cases: &[&str]) {

@@ -3,36 +3,25 @@
 #![cfg(not(target_arch = "wasm32"))]
 
 mod repository;
+mod running;
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use repository::scratch;
+use running::{case, lungglass, stderr};
 use serde_json::{Value, json};
-
-/// Runs the command in `folder`.
-fn lungglass(folder: &Path, arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_lungglass")).args(arguments).current_dir(folder).output().unwrap()
-}
-
-fn stderr(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stderr).into_owned()
-}
 
 fn stdout(output: &Output) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
-fn slice(name: &str) -> PathBuf {
-    repository::path("tests/cases").join(name).join("input.png")
-}
-
 /// As [`scratch`], with two slices, `a.png` and `b.png`.
 fn desk(test: &str) -> PathBuf {
     let folder = scratch(test);
-    fs::copy(slice("luna-1"), folder.join("a.png")).unwrap();
-    fs::copy(slice("luna-2"), folder.join("b.png")).unwrap();
+    fs::copy(case("luna-1"), folder.join("a.png")).unwrap();
+    fs::copy(case("luna-2"), folder.join("b.png")).unwrap();
     folder
 }
 
@@ -173,7 +162,7 @@ fn names_stay_apart_and_do_not_mislead() {
     let folder = scratch("names");
     let names = [&b"lung\xE8.png"[..], b"lung\xE9.png", b"lung\\xE9.png", "scan\u{202e}gnp.png".as_bytes()];
     for name in names {
-        fs::copy(slice("luna-1"), folder.join(OsStr::from_bytes(name))).unwrap();
+        fs::copy(case("luna-1"), folder.join(OsStr::from_bytes(name))).unwrap();
     }
     let classify = |format: &str| {
         let output = lungglass(&folder, &["classify", format, "--map-dir", "maps", "."]);
@@ -219,7 +208,7 @@ fn what_might_never_end_is_refused_or_not_waited_for() {
     assert!(message(lines[1]).contains("nothing was written into this pipe"), "{text}");
     assert!(lines[2].contains("\"verdict\":\"negative\""), "{text}");
     // What a program writes there is read.
-    let writer = std::thread::spawn(move || fs::write(pipe, fs::read(slice("luna-1")).unwrap()));
+    let writer = std::thread::spawn(move || fs::write(pipe, fs::read(case("luna-1")).unwrap()));
     assert_eq!(lungglass(&folder, &["classify", "pipe.png"]).status.code(), Some(0));
     writer.join().unwrap().unwrap();
     let output = lungglass(&folder, &["validate", "--manifest", "pipe.png"]);
@@ -288,7 +277,7 @@ fn long_desk(test: &str) -> PathBuf {
     let mut manifest = "path,label,split,group\n".to_string();
     for at in 0..COPIES {
         let name = format!("slice-{at}.png");
-        fs::copy(slice(["luna-1", "luna-2", "luna-3", "luna-6", "luna-7", "luna-8"][at % 6]), folder.join(&name))
+        fs::copy(case(["luna-1", "luna-2", "luna-3", "luna-6", "luna-7", "luna-8"][at % 6]), folder.join(&name))
             .unwrap();
         manifest += &format!("{name},{},test,\n", at % 2);
     }

@@ -2,6 +2,7 @@
 #![cfg(not(target_arch = "wasm32"))]
 
 mod repository;
+mod running;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,18 +10,10 @@ use std::process::{Command, Output};
 
 use lungglass::gate::STATISTICS;
 use repository::scratch;
+use running::{case, lungglass, stderr};
 use serde_json::Value;
 
 const SLICES: [&str; 6] = ["luna-1", "luna-2", "lidc-lung-window", "luna-3", "luna-6", "luna-7"];
-
-/// Runs the command in `folder`.
-fn lungglass(folder: &Path, arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_lungglass")).args(arguments).current_dir(folder).output().unwrap()
-}
-
-fn stderr(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stderr).into_owned()
-}
 
 /// What the command says itself: drivers may print too.
 fn told(output: &Output) -> Vec<String> {
@@ -29,10 +22,6 @@ fn told(output: &Output) -> Vec<String> {
 
 fn stdout(output: &Output) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
-}
-
-fn case(name: &str) -> PathBuf {
-    repository::path("tests/cases").join(name).join("input.png")
 }
 
 /// As [`scratch`], with a manifest.csv of [`SLICES`], labels in turn, and a column `scanner`.
