@@ -29,7 +29,8 @@ const INSIDE: &str = "inside.test.mjs";
 /// The library and the boundary to JavaScript.
 const IN_BROWSERS: [&str; 2] = ["--package=lungglass", "--package=lungglass-web"];
 
-/// Runs every suite, stops at the first that fails, and gives whether none did. The last line that it prints holds the totals of the tests.
+/// Builds and lints, stops at the first of these that fails, then runs every suite, and gives whether nothing failed. The last line that it
+/// prints holds the totals of the tests.
 pub fn everything(all: bool) -> bool {
     let mut run = Run { all, steps: Vec::new(), tally: Tally::default() };
     let outcome = run.run();
@@ -186,26 +187,29 @@ impl Run {
         self.note(known, "ok, known faults NOT CHECKED");
         // Before the command, which holds the page.
         self.step("page", |_| tools::run(&["kiosk"]))?;
-        self.step("native tests", |run| {
-            process::run(process::cargo().args(["build", "--release"]).args(PRODUCT))?;
+        self.step("command", |_| process::run(process::cargo().args(["build", "--release"]).args(PRODUCT)))?;
+        // All of these, whatever the one before has found: who mends a fault wants to know of the others.
+        let native = self.step("native tests", |run| {
             let python = python::environment().map_err(|error| println!("{error:#}")).ok();
             // A test that lacks them says so.
             install::npm(&root().join("tests/objects")).unwrap_or_else(|error| println!("{error:#}"));
-            [PRODUCT, TOOLS].iter().try_for_each(|packages| {
+            let outcomes = [PRODUCT, TOOLS].map(|packages| {
                 let mut cargo = process::cargo();
-                cargo.args(["test", "--release"]).args(*packages).arg("--no-fail-fast");
+                cargo.args(["test", "--release"]).args(packages).arg("--no-fail-fast");
                 cargo.envs(python.as_ref().map(|python| ("LUNGGLASS_PYTHON", python)));
                 cargo.envs(gpu.as_ref().map(|driver| ("VK_DRIVER_FILES", driver)));
                 run.cargo_tests(&mut cargo)
-            })
-        })?;
-        self.step("tests in Chromium", |run| {
+            });
+            outcomes.into_iter().collect()
+        });
+        let chromium = self.step("tests in Chromium", |run| {
             // With relaxed SIMD the compiler makes other vectors of decoders too.
             Variant::ALL.iter().try_for_each(|variant| {
                 run.cargo_tests(&mut wasm_tests(&toolchain, &browser, *variant, &["--lib", "--tests"])?)
             })
-        })?;
-        self.step("page end to end", |run| run.page_tests(&browser, &others))
+        });
+        let page = self.step("page end to end", |run| run.page_tests(&browser, &others));
+        native.and(chromium).and(page)
     }
 
     /// Runs a step under a heading, and keeps how long it took and how it ended.
