@@ -200,7 +200,7 @@ impl Run {
                 cargo.envs(gpu.as_ref().map(|driver| ("VK_DRIVER_FILES", driver)));
                 run.cargo_tests(&mut cargo)
             });
-            outcomes.into_iter().collect()
+            outcomes.into_iter().collect::<Result<()>>()
         });
         let chromium = self.step("tests in Chromium", |run| {
             // With relaxed SIMD the compiler makes other vectors of decoders too.
