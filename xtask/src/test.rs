@@ -189,7 +189,7 @@ impl Run {
         self.step("page", |_| tools::run(&["kiosk"]))?;
         self.step("command", |_| process::run(process::cargo().args(["build", "--release"]).args(PRODUCT)))?;
         // All of these, whatever the one before has found: who mends a fault wants to know of the others.
-        let native = self.step("native tests", |run| {
+        let native: Result<()> = self.step("native tests", |run| {
             let python = python::environment().map_err(|error| println!("{error:#}")).ok();
             // A test that lacks them says so.
             install::npm(&root().join("tests/objects")).unwrap_or_else(|error| println!("{error:#}"));
