@@ -15,8 +15,8 @@ const { en, ...others } = locales;
 
 // What is written as in English.
 const ALIKE = {
-  de: ['card.format', 'viewer.presets.mediastinum', 'viewer.facts.kernel', 'viewer.facts.phase', 'modelCard.name', 'modelCard.version', 'study.right', 'study.left'],
-  fr: ['batch.kinds.segmentation', 'batch.marks.acquisition', 'card.format', 'modelCard.version', 'modelCard.pixels', 'measures.date', 'measures.validation', 'licences.title', 'viewer.facts.phase', 'viewer.facts.position', 'viewer.measures.count'],
+  de: ['batch.columns.score', 'card.format', 'viewer.presets.mediastinum', 'viewer.facts.kernel', 'viewer.facts.phase', 'modelCard.name', 'modelCard.version', 'study.right', 'study.left'],
+  fr: ['batch.columns.score', 'batch.kinds.segmentation', 'batch.marks.acquisition', 'card.format', 'modelCard.version', 'modelCard.pixels', 'measures.date', 'measures.validation', 'licences.title', 'viewer.facts.phase', 'viewer.facts.position', 'viewer.measures.count'],
   zh: ['viewer.facts.pixelOf', 'viewer.hounsfield', 'viewer.measures.area'],
 };
 const ALIKE_EVERYWHERE = ['batch.kinds.directory', 'measures.auc', 'measures.f1', 'measures.png'];
@@ -230,6 +230,9 @@ test('numbers and dates are those of the language', () => {
 test('in French no line begins with a sign, and a count is told by the forms of its language', async () => {
   const strays = leaves(others.fr).filter(([path]) => texts(others.fr, path).some((text) => / [;:!?»%]|« |\p{L}[;!?»%](?!\S*\))|\p{L}:(?!\/\/)/u.test(text)));
   assert.deepEqual(strays.map(([path]) => path), []);
+  // A narrow space before the higher signs, a whole one before a colon.
+  const other = leaves(others.fr).filter(([path]) => texts(others.fr, path).some((text) => /\u00a0[;!?]|\u202f:/.test(text)));
+  assert.deepEqual(other.map(([path]) => path), []);
   // No form is chosen by hand: languages differ in what they take for one.
   for (const code of Object.keys(locales)) {
     const source = await read(`www/locales/${code}.js`);
@@ -265,14 +268,58 @@ test('a sentence about one is not that about many', () => {
   }
 });
 
+// Numbers that count nothing: which one of several, a size, a value; and those that stand without a noun ("3 of 12 slices", "2 with COVID-19").
+const UNCOUNTED = new Set([
+  ...['loading.of 0', 'loading.of 1', 'privacy.filesCount 1', 'card.windowOf 0', 'card.windowOf 1', 'refusals.too_small width', 'refusals.too_small height'],
+  ...['study.volume 0', 'study.volume 1', 'study.volume 2', 'viewer.displayOnly 0', 'viewer.displayOnly 1', 'viewer.inputTold 0', 'viewer.hounsfield 0', 'viewer.gray 0', 'modelCard.pixels 0'],
+  ...['progress.reading 0', 'progress.reading 1', 'progress.cancelled 0', 'progress.cancelled 1', 'dicom.reading 0', 'dicom.reading 1', 'viewer.position 0', 'viewer.position 1'],
+  ...['batch.series 0', 'batch.group 0', 'batch.slice 0', 'batch.highest 1', 'study.scored 0', 'study.scoredAlone 0', 'study.unscored 0', 'card.frame 0', 'viewer.facts.numbered 0'],
+  ...['batch.more 0', 'batch.share 2', 'check.read positives', 'check.read groups', 'check.read refused', 'check.read unreadable', 'check.grouped 0', 'check.grouped 1', 'check.grouped 2', 'watching.chart 2'],
+  // At most 60 slices fit a page of paper, and as many are told then.
+  'batch.onlyHighest 0', 'batch.onlyHighest 1',
+]);
+// In these languages the noun goes with the other number, or is the same for one and for many.
+const WITH_ANOTHER = {
+  en: ['counts judged', 'counts refused', 'counts error', 'batch.aside 0', 'batch.aside 1', 'check.reading 0', 'check.more 1', 'check.hopeless 1'],
+  de: ['counts judged', 'counts refused', 'counts error', 'batch.aside 0', 'batch.aside 1', 'check.reading 0', 'check.more 1', 'check.hopeless 1', 'viewer.measures.count 0'],
+  fr: ['check.reading 1', 'check.more 2', 'check.hopeless 2'],
+  es: ['check.reading 0', 'check.more 1', 'check.hopeless 1'],
+};
+
+test('what is counted has the form of its number, in every text that tells one', () => {
+  /** What is given, with each of its whole numbers in turn as something else. */
+  function* numbers(given) {
+    for (const [at, value] of given.entries()) {
+      if (Number.isInteger(value)) yield [String(at), (number) => given.with(at, number)];
+      else if (value && typeof value === 'object' && !Array.isArray(value)) {
+        for (const [key, part] of Object.entries(value)) if (Number.isInteger(part)) yield [key, (number) => given.with(at, { ...value, [key]: number })];
+      }
+    }
+  }
+  const bare = (text) => text.replace(/\d+/g, '');
+  const seen = new Set();
+  for (const [path, [[given]]] of Object.entries(CALLS)) {
+    for (const [key, replaced] of numbers(given)) {
+      const spot = `${path} ${key}`;
+      seen.add(spot);
+      for (const [code, also] of Object.entries(WITH_ANOTHER)) {
+        const [one, two] = [1, 2].map((number) => bare(at(locales[code], path)(...replaced(number))));
+        const isAlike = UNCOUNTED.has(spot) || also.includes(spot);
+        assert.equal(one === two, isAlike, `${code} ${spot}: ${one}`);
+      }
+    }
+  }
+  assert.deepEqual([...UNCOUNTED].filter((spot) => !seen.has(spot)), []);
+});
+
 test('each language keeps to its list of terms', async () => {
   const AVOIDED = {
-    en: /operating point/i,
+    en: /operating point|stranger\b/i,
     // "Faltung" is a convolution and no fold, "Studie" a trial and no examination.
-    de: /Arbeitspunkt|Schwelle\b|Beiseitegelegt|Schichtbetrachter|Faltung(?!snetz)|Studie\b|unsicheren Bereich/,
-    fr: /seuil de décision|point de fonctionnement|\bpli\b|zone incertaine|vues? de repérage/i,
-    es: /punto de corte|pliegue|banda de incertidumbre|zona incierta/i,
-    zh: /切片|截断值|读取结果|按折|灵敏度|(其他|先前的|自带的|此)模型/,
+    de: /Arbeitspunkt|Schwelle\b|Beiseitegelegt|Schichtbetrachter|Faltung(?!snetz)|Studie\b|unsicheren Bereich|positiv genannt|beurteil|keine Karten/,
+    fr: /seuil de décision|point de fonctionnement|\bpli\b|zone incertaine|vues? de repérage|dites? (posi|néga)tive|\bjuge/i,
+    es: /punto de corte|pliegue|banda de incertidumbre|zona incierta|llamad[oa]s? (posi|nega)tiv|\bcuentas para|\bvalora/i,
+    zh: /切片|截断值|读取结果|按折|灵敏度|维护者|(其他|先前的|自带的|此)模型/,
   };
   for (const [code, locale] of Object.entries(locales)) {
     for (const [path] of leaves(locale)) for (const text of texts(locale, path)) assert.doesNotMatch(text, AVOIDED[code], `${code} ${path}`);
