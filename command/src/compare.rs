@@ -23,11 +23,11 @@ pub fn run(arguments: &Compare) -> Result<Outcome, Failure> {
 #[derive(Deserialize)]
 struct Run {
     threshold: f32,
-    model: Name,
+    model: NetworkName,
 }
 
 #[derive(Deserialize, Serialize)]
-struct Name {
+struct NetworkName {
     name: String,
     version: String,
 }
@@ -56,7 +56,7 @@ struct Networks {
 #[derive(Serialize)]
 struct Network {
     #[serde(flatten)]
-    name: Name,
+    name: NetworkName,
     threshold: f32,
     #[serde(flatten)]
     measures: Measures<Estimate>,

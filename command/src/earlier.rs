@@ -13,13 +13,13 @@ use crate::tell::{plain, tell};
 struct Run {
     n: usize,
     device: String,
-    model: Name,
+    model: NetworkName,
     #[serde(default)]
     unit: Unit,
 }
 
 #[derive(Deserialize)]
-struct Name {
+struct NetworkName {
     name: String,
     version: String,
 }
@@ -28,7 +28,7 @@ struct Name {
 pub fn tell(folder: &Path) {
     let Ok(text) = fs::read(folder.join("metrics.json")) else { return };
     let told = match serde_json::from_slice::<Run>(&text) {
-        Ok(Run { n, device, model: Name { name, version }, unit }) => {
+        Ok(Run { n, device, model: NetworkName { name, version }, unit }) => {
             format!("{} {}, {n} {}, {}", plain(&name), plain(&version), unit.plural(), plain(&device))
         }
         Err(_) => "whose metrics.json is none of this version".to_string(),

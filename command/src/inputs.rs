@@ -19,14 +19,15 @@ use lungglass::error::{Error, Result};
 pub struct Input {
     /// As the user gave it; below a folder, the folder as given and the path in it. No two files have one name: see [`shown`].
     pub name: String,
-    place: Place,
+    stream: Stream,
     /// The folder that the user named, if it lies in one; else it gets a line even if it is no image.
     pub folder: Option<String>,
     /// Whether it holds the values of a volume whose header is among the inputs too: then it needs no line of its own.
     pub is_of_header: bool,
 }
 
-enum Place {
+/// Where its bytes come from.
+enum Stream {
     File(PathBuf),
     StandardInput,
 }
@@ -34,25 +35,25 @@ enum Place {
 impl Input {
     /// Its bytes, within the limit of the pipeline.
     pub fn bytes(&self, limits: &Limits) -> Result<Vec<u8>> {
-        match &self.place {
-            Place::File(path) => read(path, limits),
-            Place::StandardInput => within_limit(io::stdin().lock(), limits),
+        match &self.stream {
+            Stream::File(path) => read(path, limits),
+            Stream::StandardInput => within_limit(io::stdin().lock(), limits),
         }
     }
 
     /// Its file, whatever its name is written as; `None` for standard input.
     pub fn file(&self) -> Option<&Path> {
-        match &self.place {
-            Place::File(path) => Some(path),
-            Place::StandardInput => None,
+        match &self.stream {
+            Stream::File(path) => Some(path),
+            Stream::StandardInput => None,
         }
     }
 
     /// The last part of its name without the extension, for the files that are made of it.
     pub fn stem(&self) -> OsString {
-        match &self.place {
-            Place::StandardInput => "stdin".into(),
-            Place::File(path) => stem(path),
+        match &self.stream {
+            Stream::StandardInput => "stdin".into(),
+            Stream::File(path) => stem(path),
         }
     }
 }
@@ -204,7 +205,7 @@ impl Inputs {
         for argument in arguments {
             let name = shown(argument);
             if argument.as_os_str() == "-" {
-                inputs.files.push(Input { name, place: Place::StandardInput, folder: None, is_of_header: false });
+                inputs.files.push(Input { name, stream: Stream::StandardInput, folder: None, is_of_header: false });
             } else if argument.is_dir() {
                 let mut read = HashSet::new();
                 folders(argument, &mut read);
@@ -212,7 +213,7 @@ impl Inputs {
             } else {
                 inputs.files.push(Input {
                     name,
-                    place: Place::File(argument.clone()),
+                    stream: Stream::File(argument.clone()),
                     folder: None,
                     is_of_header: false,
                 });
@@ -256,7 +257,7 @@ impl Inputs {
             let name = shown(folder);
             self.files.push(Input {
                 name,
-                place: Place::File(folder.to_path_buf()),
+                stream: Stream::File(folder.to_path_buf()),
                 folder: None,
                 is_of_header: false,
             });
@@ -271,7 +272,7 @@ impl Inputs {
                 let name = shown(&path);
                 self.files.push(Input {
                     name,
-                    place: Place::File(path),
+                    stream: Stream::File(path),
                     folder: Some(named.to_string()),
                     is_of_header: false,
                 });

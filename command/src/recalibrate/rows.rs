@@ -233,18 +233,19 @@ fn read(arguments: &Recalibrate, path: &Path) -> Result<Taken, Failure> {
 fn refuse_other(path: &Path, model: &Model) -> Result<(), Failure> {
     #[derive(serde::Deserialize)]
     struct Run {
-        model: Name,
+        model: NetworkName,
         #[serde(default)]
         unit: Unit,
     }
     #[derive(serde::Deserialize)]
-    struct Name {
+    struct NetworkName {
         name: String,
         sha256: String,
     }
     let beside = path.with_file_name("metrics.json");
     let Ok(text) = std::fs::read(&beside) else { return Ok(()) };
-    let Run { model: Name { name, sha256 }, unit } = serde_json::from_slice(&text).map_err(failed(beside.display()))?;
+    let Run { model: NetworkName { name, sha256 }, unit } =
+        serde_json::from_slice(&text).map_err(failed(beside.display()))?;
     if unit != Unit::Slice {
         let (path, units) = (path.display(), unit.plural());
         return Err(Failure(format!("{path}: its rows are {units}, and thresholds are chosen on slices")));

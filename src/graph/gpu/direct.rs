@@ -3,13 +3,13 @@
 use std::collections::BTreeSet;
 
 use super::prelude::{Prelude, Shader};
-use super::window::Window;
+use super::window::SlidingWindow;
 
 /// Outputs that one thread computes. The shader has its vectors and its last lines for them.
 const STRIP: usize = 4;
 
 /// Writes what `direct.wgsl` stands on.
-pub fn shader(window: &Window, prelude: &mut Prelude) -> Shader {
+pub fn shader(window: &SlidingWindow, prelude: &mut Prelude) -> Shader {
     let [n, o, height, width] = window.output;
     let strips = width.div_ceil(STRIP);
     window.describe(prelude);
@@ -27,7 +27,7 @@ pub fn shader(window: &Window, prelude: &mut Prelude) -> Shader {
 
 /// `row(sums, ..)`: what row `ky` of the window adds to a strip's sums, which look at columns from `start` on of row `sy` of a picture. The
 /// channel is `c` of those of its group, which begin at `first`.
-fn row(window: &Window, prelude: &mut Prelude) {
+fn row(window: &SlidingWindow, prelude: &mut Prelude) {
     let (width, stride) = (window.kernel[1], window.strides[1]);
     // How far from the strip's first column the outputs look, at one column of the window.
     let columns = |kx: usize| (0..STRIP).map(move |output| output * stride + kx);

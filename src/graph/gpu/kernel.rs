@@ -8,7 +8,7 @@ use super::prelude::{Prelude, Shader};
 use super::product::Product;
 use super::sum::Reduction;
 use super::view::{View, volume};
-use super::window::Window;
+use super::window::SlidingWindow;
 use super::{direct, pool};
 use crate::graph::program::Pool;
 
@@ -20,8 +20,8 @@ pub enum Computation {
     /// `[batch.., m, k]` by `[batch.., k, n]`, in tiles.
     Product(Product),
     /// A convolution with few channels a group: each output by itself.
-    Direct(Window),
-    Pool(Window, Pool),
+    Direct(SlidingWindow),
+    Pool(SlidingWindow, Pool),
     Sum(Reduction),
 }
 
@@ -129,10 +129,16 @@ mod tests {
     }
 
     /// Pictures `[2, 6, 11, 13]`, cut out of larger ones, under a window.
-    fn window(outputs: usize, groups: usize, kernel: [usize; 2], strides: [usize; 2], before: [usize; 2]) -> Window {
+    fn window(
+        outputs: usize,
+        groups: usize,
+        kernel: [usize; 2],
+        strides: [usize; 2],
+        before: [usize; 2],
+    ) -> SlidingWindow {
         let input = View::whole(0, &[2, 6, 11, 20]).slice(3, 4, 17);
         let side = |axis: usize| (input.shape[2 + axis] + 2 * before[axis] - kernel[axis]) / strides[axis] + 1;
-        Window {
+        SlidingWindow {
             weights: Some(View::whole(1, &[outputs, 6 / groups, kernel[0], kernel[1]])),
             output: [2, outputs, side(0), side(1)],
             groups,
@@ -216,7 +222,7 @@ mod tests {
     fn pools_compile() {
         for (kernel, strides, before) in WINDOWS {
             for kind in [Pool::Max, Pool::Mean] {
-                let window = Window { weights: None, ..window(6, 6, kernel, strides, before) };
+                let window = SlidingWindow { weights: None, ..window(6, 6, kernel, strides, before) };
                 compiles(&Computation::Pool(window.clone(), kind), &window.output);
             }
         }

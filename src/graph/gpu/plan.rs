@@ -8,7 +8,7 @@ use super::kernel::{self, Computation, Kernel};
 use super::product::{Product, Right};
 use super::sum::Reduction;
 use super::view::{View, volume};
-use super::window::Window;
+use super::window::SlidingWindow;
 use crate::graph::program::{Constant, Op, Program, Shape, Step};
 
 /// Tensors that one kernel may read: with the output, GPUs bind at least eight.
@@ -183,7 +183,7 @@ impl Planner<'_> {
             }
             Op::Pool { kind, kernel, strides, pads } => {
                 let input = picture(&self.load(&inputs[0]));
-                let window = Window {
+                let window = SlidingWindow {
                     groups: input.shape[1],
                     weights: None,
                     output: [shape[0], shape[2], shape[3], shape[4]],
@@ -279,7 +279,7 @@ impl Planner<'_> {
             return Err("its weights have no four axes".to_string());
         };
         let depth = channels * h * w;
-        let window = Window {
+        let window = SlidingWindow {
             groups: if depthwise { outputs } else { 1 },
             output: [shape[0], shape[2], shape[3], shape[4]],
             kernel: [h, w],

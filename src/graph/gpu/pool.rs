@@ -1,14 +1,14 @@
 //! Pools: the greatest or the mean value of each window.
 
 use super::prelude::{Prelude, Shader};
-use super::window::Window;
+use super::window::SlidingWindow;
 use crate::graph::program::Pool;
 
 /// Windows of at most so many cells are written out.
 const MAX_WRITTEN_OUT: usize = 32;
 
 /// Writes what `pool.wgsl` stands on; the output has `total` elements.
-pub fn shader(window: &Window, kind: Pool, prelude: &mut Prelude, total: usize) -> Shader {
+pub fn shader(window: &SlidingWindow, kind: Pool, prelude: &mut Prelude, total: usize) -> Shader {
     window.describe(prelude);
     prelude.flag("MAXIMUM", kind == Pool::Max);
     let [height, width] = window.kernel;

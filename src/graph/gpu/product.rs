@@ -2,7 +2,7 @@
 
 use super::prelude::{Prelude, Shader, coordinates};
 use super::view::{View, volume};
-use super::window::Window;
+use super::window::SlidingWindow;
 
 /// Threads across and upwards.
 const SIDE: usize = 16;
@@ -29,7 +29,7 @@ pub enum Right {
     /// `[batch.., k, n]`.
     Matrix(View),
     /// The patches of a picture, as the product with the kernels of a convolution needs them; batch is `[n]`.
-    Patches(Window),
+    Patches(SlidingWindow),
 }
 
 impl Product {

@@ -5,7 +5,7 @@ use super::view::View;
 
 /// A window that moves over pictures `[n, c, h, w]`.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Window {
+pub struct SlidingWindow {
     pub input: View,
     /// `[o, c / groups, kh, kw]`; pools have none.
     pub weights: Option<View>,
@@ -18,7 +18,7 @@ pub struct Window {
     pub before: [usize; 2],
 }
 
-impl Window {
+impl SlidingWindow {
     /// The pictures, then the weights.
     pub fn inputs(&self) -> Vec<&View> {
         std::iter::once(&self.input).chain(&self.weights).collect()
