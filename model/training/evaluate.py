@@ -111,11 +111,11 @@ class Reader:
     def judge(self, inputs: np.ndarray, statistics: np.ndarray) -> Readings:
         """Reads inputs [N,1,S,S] with their pictures' statistics [N,K]."""
         said = self.session.run(inputs)
-        score = sigmoid(said.logit.astype(np.float64) / self.settings["calibration"]["temperature"])
+        score = sigmoid(said.logit.astype(np.float64) / self.settings["output"]["temperature"])
         lung, embedding = said.lung.mean((1, 2)).astype(np.float64), said.embedding.astype(np.float64)
         refused = gate.refused(self.settings["gate"], statistics, lung, gate.black_share(inputs, said.lung), embedding)
-        low, high = self.settings["operating_point"]["uncertain"]
-        decision = score >= self.settings["operating_point"]["threshold"]
+        low, high = self.settings["class"][0]["uncertain"]
+        decision = score >= self.settings["class"][0]["threshold"]
         return Readings(said, score, decision, refused, (low <= score) & (score <= high) & ~refused.any)
 
     def read(self, arrays: Arrays) -> Readings:
@@ -200,8 +200,8 @@ def held_metrics(held: Held, settings: dict, before: dict[str, float] | None = N
 
     With `before`, logits of a former network by path: its AUC and the difference's interval over groups.
     """
-    score = sigmoid(held.logit / settings["calibration"]["temperature"])
-    positive = score >= settings["operating_point"]["threshold"]
+    score = sigmoid(held.logit / settings["output"]["temperature"])
+    positive = score >= settings["class"][0]["threshold"]
 
     def measure(rows: np.ndarray) -> dict[str, float]:
         found = figures(held.label[rows], score[rows], positive[rows])

@@ -69,7 +69,7 @@ def weighted_quantile(values: np.ndarray, weight: np.ndarray, share: float) -> f
 
 
 def operating_point(logit: np.ndarray, label: np.ndarray, weight: np.ndarray) -> tuple[dict, dict]:
-    """[calibration] and [operating_point] of model.toml."""
+    """The temperature of [output] and the point of [[class]] of model.toml."""
     temperature = fit_temperature(logit, label, weight)
     cut = balanced_cut(logit, label, weight)
     reach = weighted_quantile(np.abs(logit - cut), weight, UNCERTAIN)

@@ -31,6 +31,18 @@ DATA = (
     "a part of SARS-CoV-2-CT (Soares et al. 2020): 581 and 614; 22 COVID-19 and 109 lung-cancer slices of 20 sources; "
     "285 slices of six COVID-19 volumes with drawn lesions (MedSeg)"
 )
+# How a slice becomes the network's input, and what its outputs are called (export.py).
+INPUT = {
+    "size": [SIZE, SIZE],
+    "preprocess": 2,
+    "mean": [127 / 255],
+    "std": [128 / 255],
+    "resize": "squash",
+    "margins": "remove",
+    "modality": ["CT"],
+    "window": {"center": -600.0, "width": 1500.0},
+}
+OUTPUT = {"scores": "logit", "map": "map", "opacity": "opacity", "lung": "lung", "embedding": "embedding", "activation": "sigmoid"}
 OTHER_DATA = "878 slices of LUNA16 (Setio et al. 2017), clear and with painted lesions; for the gate foreign pictures, real and made"
 
 
@@ -51,22 +63,34 @@ def literal(value: object) -> str:
     return "[" + ", ".join(rows) + "]"
 
 
-def table(name: str, section: dict) -> list[str]:
-    """Lines of a TOML table and of the tables inside it."""
-    inner = {key: value for key, value in section.items() if isinstance(value, dict)}
-    plain = [f"{key} = {literal(value)}" for key, value in section.items() if key not in inner]
-    lines = ["", f"[{name}]", *plain] if plain else []
-    for key, value in inner.items():
-        lines += table(f"{name}.{key}", value)
+def is_table(value: object) -> bool:
+    """Whether a value is a table, or several of one name."""
+    return isinstance(value, dict) or (isinstance(value, list) and len(value) > 0 and isinstance(value[0], dict))
+
+
+def table(heading: str, name: str, section: dict) -> list[str]:
+    """Lines of a TOML table under its heading and of the tables inside it."""
+    plain = [f"{key} = {literal(value)}" for key, value in section.items() if not is_table(value)]
+    lines = ["", heading, *plain] if plain else []
+    for key, value in section.items():
+        if is_table(value):
+            lines += tables(f"{name}.{key}", value)
     return lines
+
+
+def tables(name: str, value: dict | list[dict]) -> list[str]:
+    """Lines of a table, or of each of several of one name."""
+    if isinstance(value, dict):
+        return table(f"[{name}]", name, value)
+    return [line for section in value for line in table(f"[[{name}]]", name, section)]
 
 
 def write(path: Path, settings: dict) -> None:
     """Writes `settings` as TOML: plain values first, then the tables."""
-    lines = [f"{key} = {literal(value)}" for key, value in settings.items() if not isinstance(value, dict)]
+    lines = [f"{key} = {literal(value)}" for key, value in settings.items() if not is_table(value)]
     for key, value in settings.items():
-        if isinstance(value, dict):
-            lines += table(key, value)
+        if is_table(value):
+            lines += tables(key, value)
     path.write_text("\n".join(lines) + "\n")
 
 
@@ -118,16 +142,14 @@ def main() -> None:
     calibration, point = operating_point(held.logit, held.label, hospital_weights(held.hospital, held.label))
     fitted, unseen = gate.fit(arrays, embeddings[0], foreign, embeddings[1])
     settings = {
+        "schema": 2,
         "name": NAME,
         "version": VERSION,
         "sha256": hashlib.sha256(options.onnx.read_bytes()).hexdigest(),
-        "size": SIZE,
-        "preprocess": 2,
-        "normalise": {"mean": 127.0, "std": 128.0},
-        "window": {"center": -600.0, "width": 1500.0},
-        "calibration": calibration,
-        "operating_point": point,
-        "gate": fitted,
+        "input": INPUT,
+        "output": {**OUTPUT, **calibration},
+        "class": [{"id": "positive", "alert": True, **point}],
+        "gate": {"axial": True, "least_side": 48, **fitted},
         "words": tomllib.loads(SHIPPED.read_text())["words"],
         "training": {
             "data": DATA,

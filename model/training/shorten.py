@@ -101,8 +101,8 @@ def shorten(model: onnx.ModelProto, slices: np.ndarray, bits: int) -> int:
 def drift(one: Path, other: Path, inputs: np.ndarray, settings: dict) -> str:
     """How far the scores of two exported files lie apart on slices [N,1,S,S]."""
     logits = [np.concatenate([session.run(inputs[at : at + 32]).logit for at in range(0, len(inputs), 32)]) for session in map(Session, (one, other))]
-    scores = [sigmoid(logit.astype(np.float64) / settings["calibration"]["temperature"]) for logit in logits]
-    decisions = [score >= settings["operating_point"]["threshold"] for score in scores]
+    scores = [sigmoid(logit.astype(np.float64) / settings["output"]["temperature"]) for logit in logits]
+    decisions = [score >= settings["class"][0]["threshold"] for score in scores]
     return (
         f"{len(inputs)} other slices: logits off by {np.sqrt(np.square(logits[0] - logits[1]).mean()):.3f} (root of the mean square), "
         f"scores by {np.abs(scores[0] - scores[1]).mean():.4f}, {(decisions[0] != decisions[1]).sum()} decisions changed"

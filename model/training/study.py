@@ -180,7 +180,7 @@ def main() -> None:
         with open(path, newline="") as file:
             held |= {key_of(Path(row["path"])): row for row in csv.DictReader(file)}
     lungs = drawn_slices(root)
-    temperature = settings["calibration"]["temperature"]
+    temperature = settings["output"]["temperature"]
     command = options.command.resolve()
     studies = [read(command, name, *study, held, lungs, temperature) for name, study in known(root).items()]
     studies = [study for study in studies if len(study.shipped)]

@@ -62,3 +62,32 @@ fn move_key(from: &mut Table, key: &str, to: &mut Table) {
         to.insert(key.to_string(), value);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::model::Model;
+
+    const FIRST: &str = "name = \"older\"\nversion = \"1\"\nsize = 336\npreprocess = 2\n\n\
+        [normalise]\nmean = 127.0\nstd = 128\n\n[window]\ncenter = -600.0\nwidth = 1500.0\n\n\
+        [calibration]\ntemperature = 1.25\n\n[operating_point]\nthreshold = 0.4\nuncertain = [0.3, 0.5]\nchosen = \"so\"\n\n\
+        [gate]\nleast_lung = 0.03\nmost_black = 0.95\n";
+
+    const SECOND: &str = "schema = 2\nname = \"older\"\nversion = \"1\"\n\n\
+        [input]\nsize = [336, 336]\npreprocess = 2\nmean = [0.498039216]\nstd = [0.501960784]\nresize = \"squash\"\n\
+        margins = \"remove\"\nmodality = [\"CT\"]\nwindow = { center = -600.0, width = 1500.0 }\n\n\
+        [output]\nscores = \"logit\"\nmap = \"map\"\nopacity = \"opacity\"\nlung = \"lung\"\nembedding = \"embedding\"\n\
+        activation = \"sigmoid\"\ntemperature = 1.25\n\n\
+        [[class]]\nid = \"positive\"\nalert = true\nthreshold = 0.4\nuncertain = [0.3, 0.5]\nchosen = \"so\"\n\n\
+        [gate]\naxial = true\nleast_side = 48\nleast_lung = 0.03\nmost_black = 0.95\n";
+
+    #[test]
+    fn a_file_of_schema_1_says_what_its_twin_of_schema_2_says() {
+        let [first, named, second] = [FIRST.to_string(), format!("schema = 1\n{FIRST}"), SECOND.to_string()]
+            .map(|text| format!("{:?}", Model::parse(&text).unwrap()));
+        assert_eq!(first, second);
+        assert_eq!(named, second);
+        let cut = FIRST.replace("size = 336\n", "").replace("std = 128\n", "");
+        let faults = Model::read(&cut).unwrap_err().join("; ");
+        assert!(faults.contains("size is missing") && faults.contains("std is missing"), "{faults}");
+    }
+}

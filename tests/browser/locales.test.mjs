@@ -369,7 +369,7 @@ test('every refusal and error of the library is told, a refusal in its words', a
   const failed = [...errors.matchAll(/Error::\w+(?:\(_\)| \{ \.\. \})? => "(\w+)"/g)].map(([, code]) => code);
   assert.deepEqual(Object.keys(en.errors).sort(), [...failed, 'crashed'].sort());
 
-  const [, side] = (await read('src/model/first.rs')).match(/MIN_SIDE: i64 = (\d+)/);
+  const [, side] = (await read('model/model.toml')).match(/^least_side = (\d+)$/m);
   const [, choose] = (await read('model/model.toml')).match(/^choose = "(.+)"$/m);
   for (const told of Object.values(en.refusals)) {
     const text = typeof told === 'string' ? told : told({ modality: '{modality}', width: '{}', height: '{}' }).replace(`the lungs cannot be judged below ${side}`, '{} cannot be judged below {}');

@@ -189,6 +189,19 @@ mod tests {
     }
 
     #[test]
+    fn a_file_of_schema_1_stays_one() {
+        let text = "name = \"older\"\nsize = 336\n\n[normalise]\nmean = 127.0\nstd = 128.0\n\n[window]\ncenter = -600.0\nwidth = 1500.0\n\n\
+            [calibration]\ntemperature = 1.25\n\n[operating_point]\nthreshold = 0.4\nuncertain = [0.3, 0.5]\n";
+        let points = BTreeMap::from([(0, Point { threshold: 0.25, uncertain: [0.125, 0.375] })]);
+        let change = Change { temperature: 2.0, chosen: "so".to_string(), points };
+        let text = changed(text, &Model::parse(text).unwrap(), &change).unwrap();
+        assert!(text.contains("[calibration]\ntemperature = 2.0\n") && !text.contains("schema"), "{text}");
+        let model = Model::parse(&text).unwrap();
+        assert_eq!((model.output.temperature, model.point().threshold), (2.0, 0.25));
+        assert_eq!((model.point().uncertain, &*model.point().chosen), ([0.125, 0.375], "so"));
+    }
+
+    #[test]
     fn studies_keep_their_verdicts_at_another_temperature() {
         let text = lungglass::classifier::SETTINGS;
         let model = Model::parse(text).unwrap();

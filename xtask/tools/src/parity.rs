@@ -36,17 +36,17 @@ struct Milliseconds {
 #[derive(Deserialize)]
 struct Model {
     version: String,
-    calibration: Calibration,
-    operating_point: OperatingPoint,
+    output: Output,
+    class: [Class; 1],
 }
 
 #[derive(Deserialize)]
-struct Calibration {
+struct Output {
     temperature: f64,
 }
 
 #[derive(Deserialize)]
-struct OperatingPoint {
+struct Class {
     threshold: f64,
 }
 
@@ -216,8 +216,7 @@ fn runtime(name: &str, lines: &str) -> Result<Runtime> {
 
 /// The table, and the runtimes that are too far away.
 fn table(model: &Model, oracle: &Runtime, runtimes: &[Runtime]) -> (String, Vec<String>) {
-    let positive =
-        |logit: f64| 1.0 / (1.0 + (-logit / model.calibration.temperature).exp()) >= model.operating_point.threshold;
+    let positive = |logit: f64| 1.0 / (1.0 + (-logit / model.output.temperature).exp()) >= model.class[0].threshold;
     let mut table = format!(
         "Network {} on {} slices, each runtime against {}; time of the network alone, median, one thread or as the runtime likes.\n\n\
          | runtime | largest difference of logits | mean | decisions that differ | ms a slice |\n|---|---|---|---|---|\n\
@@ -262,11 +261,8 @@ mod tests {
 
     #[test]
     fn runtimes_that_are_apart_are_named() {
-        let model = Model {
-            version: "1".to_string(),
-            calibration: Calibration { temperature: 2.0 },
-            operating_point: OperatingPoint { threshold: 0.5 },
-        };
+        let model =
+            Model { version: "1".to_string(), output: Output { temperature: 2.0 }, class: [Class { threshold: 0.5 }] };
         let oracle = runtime_of("oracle", &[("a", 1.0), ("b", -1e-5)]);
         let near = runtime_of("near", &[("a", 1.0 + 5e-4), ("b", -1e-5)]);
         let far = runtime_of("far", &[("a", 1.1), ("b", -1e-5)]);

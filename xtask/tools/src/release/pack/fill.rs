@@ -72,11 +72,11 @@ fn is_test(file: &str) -> bool {
     file.ends_with(".test.mjs") || (file.ends_with(".rs") && (file.contains("tests/") || file.contains("src/")))
 }
 
-/// A value of model.toml by its keys.
+/// A value of model.toml by its keys; of several of one name, such as the classes, by their number from 0.
 pub fn get<'a>(table: &'a Table, path: &str) -> Result<&'a Value> {
     let mut keys = path.split('.');
     let first = keys.next().and_then(|key| table.get(key));
-    let value = keys.fold(first, |value, key| value?.get(key));
+    let value = keys.fold(first, |value, key| value?.get(key).or_else(|| value?.get(key.parse::<usize>().ok()?)));
     value.with_context(|| format!("model/model.toml has no {path}"))
 }
 

@@ -66,7 +66,7 @@ pub fn write(facts: &Facts) -> Result<Vec<u8>> {
                         { "type": "dataset", "name": "training", "description": text("training.data")? },
                         { "type": "dataset", "name": "training, without COVID-19, and the gate", "description": text("training.other_data")? },
                     ],
-                    "inputs": [{ "format": format!("one gray slice of {0} x {0} values", written(get(&facts.model, "size")?)?) }],
+                    "inputs": [{ "format": format!("one gray slice of {0} x {0} values", written(get(&facts.model, "input.size.0")?)?) }],
                     "outputs": [{ "format": "logit, map, lung and opacity by cell, embedding" }],
                 },
                 "quantitativeAnalysis": { "performanceMetrics": metrics(facts)? },
