@@ -308,6 +308,111 @@ fn a_nifti_file_is_read_whatever_its_values_are_stored_as() {
     }
 }
 
+/// The bytes with others from `at` on.
+fn put(mut bytes: Vec<u8>, at: usize, value: &[u8]) -> Vec<u8> {
+    bytes[at..at + value.len()].copy_from_slice(value);
+    bytes
+}
+
+fn reals<const N: usize>(values: [f32; N]) -> Vec<u8> {
+    values.into_iter().flat_map(f32::to_le_bytes).collect()
+}
+
+#[cfg_attr(not(target_arch = "wasm32"), test)]
+#[cfg_attr(target_arch = "wasm32", wasm_bindgen_test)]
+fn a_quaternion_turns_voxels_and_gives_them_no_other_sides() {
+    const SIDES: usize = 80;
+    const QUATERNION: usize = 256;
+    let by_quaternion = |axes| Nifti { axes, codes: [0, 1], ..Nifti::default() }.bytes();
+    for axes in ALL_AXES {
+        // nibabel and nifti_io take the sides of a voxel without a sign.
+        for sides in [[-1.0, 1.0, 1.0], [1.0, -1.0, 1.0], [1.0, 1.0, -1.0], [-1.0, -1.0, -1.0]] {
+            check(axes, put(by_quaternion(axes), SIDES, &reals(sides)));
+        }
+    }
+    // Half a turn about an axis has a quaternion whose last three parts have the length 1.
+    let longer = slices(put(by_quaternion("LPH"), QUATERNION, &reals([0.0, 0.0, 1.5]))).unwrap();
+    check_slices("longer than 1", &longer);
+    assert_eq!(longer[0].origin.spacing, Some([1.0, 1.0]));
+}
+
+#[cfg_attr(not(target_arch = "wasm32"), test)]
+#[cfg_attr(target_arch = "wasm32", wasm_bindgen_test)]
+fn a_matrix_that_makes_no_sense_leaves_the_quaternion() {
+    const MATRIX: usize = 280;
+    for axes in ALL_AXES {
+        let both = Nifti { axes, codes: [1, 1], ..Nifti::default() }.bytes();
+        check(axes, both.clone());
+        for broken in [[0.0; 12], [f32::NAN; 12], [1.0; 12]] {
+            let found = slices(put(both.clone(), MATRIX, &reals(broken))).unwrap();
+            check_slices(axes, &found);
+            assert_eq!(found[0].origin.orientation.as_deref(), Some("L\\P"));
+            let said = "its matrix (sform) makes no sense, and how it lies was read from its quaternion (qform)";
+            assert_eq!(found[0].origin.notes, [said]);
+            let alone = Nifti { axes, codes: [1, 0], ..Nifti::default() }.bytes();
+            let unknown = slices(put(alone, MATRIX, &reals(broken))).unwrap();
+            assert_eq!(unknown[0].origin.orientation, None);
+        }
+    }
+}
+
+#[cfg_attr(not(target_arch = "wasm32"), test)]
+#[cfg_attr(target_arch = "wasm32", wasm_bindgen_test)]
+fn metres_and_micrometres_are_millimetres_where_they_make_sense() {
+    let found = |second: bool, unit: u8, side: f64| {
+        let mut file = Nifti { second, axes: "LPH", ..Nifti::default() }.bytes();
+        file[if second { 500 } else { 123 }] = unit;
+        for (row, sign) in [-side, -side, side].into_iter().enumerate() {
+            if second {
+                file = put(file, 400 + 40 * row, &sign.to_le_bytes());
+            } else {
+                file = put(file, 280 + 20 * row, &(sign as f32).to_le_bytes());
+            }
+        }
+        let slices = slices(file).unwrap();
+        check_slices("units", &slices);
+        slices[0].origin.spacing.unwrap().map(|side| (side * 1e6).round() / 1e6)
+    };
+    for second in [false, true] {
+        for (unit, side, expected) in [
+            (2, 0.75, 0.75),
+            (0, 0.75, 0.75),
+            (1, 0.000_75, 0.75),
+            // With the unit of time.
+            (8 | 1, 0.000_75, 0.75),
+            (3, 750.0, 0.75),
+            // No scanner has these: the unit is not that of the numbers.
+            (1, 0.75, 0.75),
+            (3, 0.75, 0.75),
+        ] {
+            assert_eq!(found(second, unit, side), [expected; 2], "{unit}, {side}");
+        }
+    }
+}
+
+#[cfg_attr(not(target_arch = "wasm32"), test)]
+#[cfg_attr(target_arch = "wasm32", wasm_bindgen_test)]
+fn values_begin_where_the_length_of_the_file_says_if_the_header_does_not() {
+    for second in [false, true] {
+        let whole = Nifti { second, ..Nifti::default() }.bytes();
+        let end = if second { 544 } else { 352 };
+        let offset = |file: Vec<u8>, value: i16| {
+            if second {
+                put(file, 168, &i64::from(value).to_le_bytes())
+            } else {
+                put(file, 108, &reals([value.into()]))
+            }
+        };
+        for value in [0, 348, -1, 16] {
+            check("with room for the mark of an extension", offset(whole.clone(), value));
+            check("the same, with more behind", [offset(whole.clone(), value), vec![7; 9]].concat());
+            let close = [&offset(whole.clone(), value)[..end - 4], &whole[end..]].concat();
+            check("without", close);
+        }
+    }
+    check("no number", put(Nifti::default().bytes(), 108, &reals([f32::NAN])));
+}
+
 #[cfg_attr(not(target_arch = "wasm32"), test)]
 #[cfg_attr(target_arch = "wasm32", wasm_bindgen_test)]
 fn what_has_no_orientation_is_shown_as_it_is_stored() {
@@ -471,7 +576,10 @@ fn a_metaimage_is_read_whatever_its_axes() {
     }
     let stored = int16(&values("LPH", unit));
     let swapped: Vec<u8> = stored.chunks_exact(2).flat_map(|value| [value[1], value[0]]).collect();
-    check("big endian", mha("LPH", "ElementByteOrderMSB = True\n", &swapped));
+    for yes in ["True", "true", "T", "t", "1"] {
+        check("big endian", mha("LPH", &format!("ElementByteOrderMSB = {yes}\n"), &swapped));
+        check("packed", mha("LPH", &format!("CompressedData = {yes}\n"), &zlib(&stored)));
+    }
     let plain = String::from_utf8_lossy(&mha("LPH", "", &[])).into_owned();
     let changed = |from: &str, to: &str| [plain.replace(from, to).as_bytes(), &stored].concat();
     check("line ends of Windows", changed("\n", "\r\n"));

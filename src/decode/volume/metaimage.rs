@@ -22,7 +22,8 @@ pub fn read(bytes: &[u8]) -> Result<Header> {
     let (mut directions, mut origin) = (None, None);
     let (mut slope, mut intercept) = (1.0, 0.0);
     let (mut big_endian, mut packing) = (false, Packing::Plain);
-    let is_true = |value: &str| value.eq_ignore_ascii_case("true") || value == "1";
+    // As MetaIO has it.
+    let is_true = |value: &str| value.starts_with(['T', 't', '1']);
     loop {
         let (line, next) = text::line(bytes, at).ok_or_else(|| FORMAT.unreadable("its header has no end"))?;
         at = next;

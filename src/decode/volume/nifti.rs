@@ -15,6 +15,8 @@ pub struct Version {
 /// What its first number says: its size in bytes.
 const FIRST: u32 = 348;
 const SECOND: u32 = 540;
+/// Bytes behind a header that say whether an extension follows.
+const EXTENSION: usize = 4;
 /// Where the first version has its mark.
 const MARK: usize = 344;
 /// The file is one with its values; "ni1" and "ni2" have them in another.
@@ -115,10 +117,17 @@ pub fn read(bytes: &[u8], version: Version) -> Result<Header> {
         fields.real(116, 184),
     );
     let offset = if version.is_second { fields.size(0, 168) } else { fields.real(108, 0) as i64 };
-    // Older writers leave 0, where the values follow the header.
-    let at = usize::try_from(offset).unwrap_or(usize::MAX).max(length);
-    let affine = affine(&fields);
-    Ok(Header { format, size, samples, at, packing: Packing::Plain, affine, notes: Vec::new() })
+    let at = usize::try_from(offset).unwrap_or(0);
+    let (affine, note) = affine(&fields);
+    let notes = note.into_iter().map(str::to_string).collect();
+    let mut header = Header { format, size, samples, at, packing: Packing::Plain, affine, notes };
+    let behind_extension = length + EXTENSION;
+    if at < behind_extension {
+        // Older writers leave 0, and some no room for the mark of an extension: how long the file is tells.
+        let needed = (behind_extension as u64).saturating_add(header.length()?);
+        header.at = if bytes.len() as u64 >= needed { behind_extension } else { length };
+    }
+    Ok(header)
 }
 
 fn kind(format: Format, code: i64) -> Result<Kind> {
@@ -142,26 +151,61 @@ fn kind(format: Format, code: i64) -> Result<Kind> {
     Err(format.unsupported(what, "save it with values of 16 bits"))
 }
 
+/// What is said of a matrix that makes no sense beside a quaternion that does.
+const NO_MATRIX: &str = "its matrix (sform) makes no sense, and how it lies was read from its quaternion (qform)";
+
 /// What the header says of how the volume lies: by its matrix, else by its quaternion; `None` where it says neither.
-fn affine(fields: &Fields) -> Option<Affine> {
-    if fields.code(254, 348) > 0 {
-        let rows: [[f64; 4]; 3] = std::array::from_fn(|row| fields.reals(280 + 16 * row, 400 + 32 * row));
-        return Some(towards_left(|axis| rows.map(|row| row[axis])));
-    }
-    if fields.code(252, 344) <= 0 {
-        return None;
-    }
+fn affine(fields: &Fields) -> (Option<Affine>, Option<&'static str>) {
+    let matrix = (fields.code(254, 348) > 0).then(|| by_matrix(fields));
+    let quaternion = || (fields.code(252, 344) > 0).then(|| by_quaternion(fields)).filter(Affine::makes_sense);
+    let (found, note) = match matrix {
+        Some(matrix) if matrix.makes_sense() => (Some(matrix), None),
+        Some(_) => quaternion().map_or((None, None), |quaternion| (Some(quaternion), Some(NO_MATRIX))),
+        None => (quaternion(), None),
+    };
+    (found.map(|affine| in_millimetres(fields, affine)), note)
+}
+
+fn by_matrix(fields: &Fields) -> Affine {
+    let rows: [[f64; 4]; 3] = std::array::from_fn(|row| fields.reals(280 + 16 * row, 400 + 32 * row));
+    towards_left(|axis| rows.map(|row| row[axis]))
+}
+
+fn by_quaternion(fields: &Fields) -> Affine {
     let [b, c, d]: [f64; 3] = fields.reals(256, 352);
     let offset: Vector = fields.reals(268, 376);
     let [sign, x, y, z]: [f64; 4] = fields.reals(76, 104);
+    // A turn has no length: what is longer than 1 is as long.
+    let length = (b * b + c * c + d * d).sqrt().max(1.0);
+    let [b, c, d] = [b, c, d].map(|part| part / length);
     let a = (1.0 - b * b - c * c - d * d).max(0.0).sqrt();
     let turn = [
         [a * a + b * b - c * c - d * d, 2.0 * (b * c - a * d), 2.0 * (b * d + a * c)],
         [2.0 * (b * c + a * d), a * a + c * c - b * b - d * d, 2.0 * (c * d - a * b)],
         [2.0 * (b * d - a * c), 2.0 * (c * d + a * b), a * a + d * d - b * b - c * c],
     ];
+    // Voxels have no negative sides, as the libraries of the format have it: `sign` alone turns an axis over.
+    let [x, y, z] = [x, y, z].map(f64::abs);
     let lengths = [x, y, if sign < 0.0 { -z } else { z }];
-    Some(towards_left(|axis| if axis == 3 { offset } else { turn.map(|row| row[axis] * lengths[axis]) }))
+    towards_left(|axis| if axis == 3 { offset } else { turn.map(|row| row[axis] * lengths[axis]) })
+}
+
+/// Sides of a voxel in millimetres, of whatever unit the file says, that a scanner of the chest makes.
+const SIDES: std::ops::RangeInclusive<f64> = 0.01..=100.0;
+
+/// Metres and micrometres as millimetres, where those make sense: many files name a unit that is not theirs.
+fn in_millimetres(fields: &Fields, affine: Affine) -> Affine {
+    let unit = if fields.version.is_second { fields.int(500) as u8 } else { fields.raw::<1>(123)[0] };
+    let scale = match unit & 7 {
+        1 => 1000.0,
+        3 => 0.001,
+        _ => return affine,
+    };
+    let scaled = |vector: Vector| vector.map(|part| part * scale);
+    let found = Affine { steps: affine.steps.map(scaled), origin: scaled(affine.origin) };
+    let makes_sense =
+        found.steps.iter().all(|step| SIDES.contains(&step.iter().map(|part| part * part).sum::<f64>().sqrt()));
+    if makes_sense { found } else { affine }
 }
 
 /// NIfTI counts towards the right and the front.

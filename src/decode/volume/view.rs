@@ -12,6 +12,13 @@ pub struct Affine {
     pub origin: Vector,
 }
 
+impl Affine {
+    /// Whether it says how a volume lies.
+    pub fn makes_sense(&self) -> bool {
+        Axes::of(self).is_some()
+    }
+}
+
 /// The least cosine between the axis of the body and that of an axial slice, as for DICOM: 37 degrees.
 const MIN_AXIAL: f64 = 0.8;
 /// How far the sides of a slice may be from a right angle, as a cosine.
