@@ -285,12 +285,17 @@ fn kinds_of_tiff_are_read_or_named() {
             .with(338, Short(vec![kind]))
     };
     let map: Vec<u16> = (0..3).flat_map(|_| (0..256u16).map(|index| (255 - index) * 257)).collect();
-    let palette = Page::gray(&levels.iter().map(|level| 255 - level).collect::<Vec<_>>());
+    let palette = || Page::gray(&levels.iter().map(|level| 255 - level).collect::<Vec<_>>());
     for (name, page) in [
         ("opacity", with_alpha(2)),
         ("multiplied opacity", with_alpha(1)),
         ("one sample more", with_alpha(0)),
-        ("a palette", palette.with(262, Short(vec![3])).with(320, Short(map))),
+        ("a palette", palette().with(262, Short(vec![3])).with(320, Short(map.clone()))),
+        // As old writers have it.
+        (
+            "a palette of 8 bits",
+            palette().with(262, Short(vec![3])).with(320, Short(map.iter().map(|colour| colour / 257).collect())),
+        ),
     ] {
         assert!(shown(&slice(&one(page))) == levels, "{name}");
     }
@@ -302,6 +307,7 @@ fn kinds_of_tiff_are_read_or_named() {
         (262, 8, "L*a*b*"),
         (258, 12, "12 bits"),
         (339, 5, "complex"),
+        (266, 2, "a TIFF whose bytes begin with their last bit (FillOrder 2)"),
     ] {
         let error = open(&one(Page::gray(&levels).with(tag, Short(vec![value]))))
             .slice(0)

@@ -35,6 +35,7 @@ mod tag {
     pub const BITS: u16 = 258;
     pub const COMPRESSION: u16 = 259;
     pub const PHOTOMETRIC: u16 = 262;
+    pub const FILL_ORDER: u16 = 266;
     pub const STRIP_OFFSETS: u16 = 273;
     pub const ORIENTATION: u16 = 274;
     pub const SAMPLES: u16 = 277;
@@ -349,6 +350,10 @@ impl Said {
             let name = known.map_or_else(|| format!("method {compression}"), |(_, name)| name.to_string());
             return Err(unsupported(format!("a TIFF compressed by {name}")));
         }
+        // The bits of each byte in the other order.
+        if directory.number(tag::FILL_ORDER) == Some(2) && compression != JPEG {
+            return Err(unsupported("a TIFF whose bytes begin with their last bit (FillOrder 2)".to_string()));
+        }
         let colours = directory.number(tag::PHOTOMETRIC).unwrap_or(BLACK_IS_ZERO);
         let needed = match colours {
             WHITE_IS_ZERO | BLACK_IS_ZERO | PALETTE => 1,
@@ -647,11 +652,13 @@ fn interpret(
     if said.colours == PALETTE && (said.bits > 8 || map.len() != 3 * entries) {
         return Err(damaged("its palette has not as many colours as its bits ask for"));
     }
+    // Some writers give the colours of a palette 8 bits of their 16, as libtiff knows too.
+    let shift = if map.iter().all(|colour| *colour < 256) { 0 } else { 8 };
     let rgb = |pixel: usize| match said.colours {
         WHITE_IS_ZERO => [255 - level(pixel, 0); 3],
         PALETTE => {
             let index = at(pixel, 0) as usize;
-            [0, 1, 2].map(|channel| (map[channel * entries + index] >> 8) as u8)
+            [0, 1, 2].map(|channel| (map[channel * entries + index] >> shift) as u8)
         }
         RGB => [0, 1, 2].map(|channel| level(pixel, channel)),
         CMYK => {
