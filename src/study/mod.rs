@@ -225,9 +225,10 @@ type Group<'a> = (Kind, Option<&'a str>, Option<u32>);
 pub fn studies(items: &[Item], beside: &[Beside], rule: Option<&StudyRule>) -> Vec<Study> {
     let mut groups: Vec<(Group, Vec<usize>)> = Vec::new();
     let mut places = HashMap::new();
+    let owners = owners(items);
     for (at, item) in items.iter().enumerate() {
         let group = item.group();
-        let place = *places.entry(group).or_insert_with(|| {
+        let place = *places.entry((group, owner(item, &owners))).or_insert_with(|| {
             groups.push((group, Vec::new()));
             groups.len() - 1
         });
@@ -242,6 +243,30 @@ pub fn studies(items: &[Item], beside: &[Beside], rule: Option<&StudyRule>) -> V
     let mut studies: Vec<Study> = numbered.collect();
     set_aside(items, &mut studies, beside);
     studies
+}
+
+/// A patient and a visit of a series, as far as its files name them.
+type Owner<'a> = [Option<&'a str>; 2];
+
+/// The first patient and the first visit that each series names.
+fn owners(items: &[Item]) -> HashMap<&str, Owner<'_>> {
+    let mut owners: HashMap<&str, Owner> = HashMap::new();
+    for Spot { series, patient, visit, .. } in items.iter().map(|item| &item.place) {
+        let Some(series) = series else { continue };
+        let owner = owners.entry(series).or_default();
+        for (known, said) in owner.iter_mut().zip([patient, visit]) {
+            *known = known.or(said.as_deref());
+        }
+    }
+    owners
+}
+
+/// Whose slice of a series it is: a UID that two patients or two visits share, as some programs that make files anonymous leave it, makes
+/// no one series of theirs. A slice that names nobody belongs to the first.
+fn owner<'a>(item: &'a Item, owners: &HashMap<&str, Owner<'a>>) -> Owner<'a> {
+    let Spot { series, patient, visit, .. } = &item.place;
+    let first = series.as_deref().and_then(|series| owners.get(series)).copied().unwrap_or_default();
+    [patient.as_deref().or(first[0]), visit.as_deref().or(first[1])].map(|said| said.filter(|_| series.is_some()))
 }
 
 /// Counts what lies beside the items in the studies that it belongs to.

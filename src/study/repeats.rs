@@ -8,7 +8,7 @@ use crate::reading::Verdict;
 /// What two files or frames of one stack share if they are the same slice.
 #[derive(PartialEq, Eq, Hash)]
 enum Same<'a> {
-    /// Its UID, and where it lies. The UID alone is not enough: some programs give one to all slices.
+    /// Its UID, and where it lies, unless their pixels are known to differ: some programs give one UID to all slices, or one place.
     Placed { instance: &'a str, frame: Option<usize>, position: i64 },
     /// Its UID and its pixels, where no file says where it lies.
     Unplaced { instance: &'a str, frame: Option<usize>, pixels: &'a str },
@@ -23,7 +23,11 @@ pub(super) fn find(items: &[Item], members: Vec<usize>) -> (Vec<usize>, Vec<(usi
     let mut known: HashMap<Same, usize> = HashMap::new();
     for at in members {
         let signs = signs(&items[at]);
-        let slot = signs.iter().find_map(|sign| known.get(sign).copied()).unwrap_or(counted.len());
+        let found = |sign: &Same| {
+            let slot = *known.get(sign)?;
+            (!matches!(sign, Same::Placed { .. }) || may_be_alike(&items[counted[slot]], &items[at])).then_some(slot)
+        };
+        let slot = signs.iter().find_map(found).unwrap_or(counted.len());
         match counted.get_mut(slot) {
             None => counted.push(at),
             Some(first) if items[*first].verdict == Verdict::Error => {
@@ -37,6 +41,12 @@ pub(super) fn find(items: &[Item], members: Vec<usize>) -> (Vec<usize>, Vec<(usi
     }
     let repeats = repeats.into_iter().map(|(at, slot)| (at, counted[slot])).collect();
     (counted, repeats)
+}
+
+/// Whether the pixels of both are the same, as far as they are known.
+fn may_be_alike(one: &Item, other: &Item) -> bool {
+    let both = one.place.pixels.as_ref().zip(other.place.pixels.as_ref());
+    both.is_none_or(|(one, other)| one == other)
 }
 
 fn signs(item: &Item) -> Vec<Same<'_>> {

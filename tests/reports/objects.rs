@@ -286,7 +286,7 @@ fn where_there_can_be_no_object_it_is_said_why() {
         (bytes([with(lung(), VISIT, "Mueller^Georg")]), "no Study Instance UID"),
         (vec![include_bytes!("../cases/lidc-lung-window/input.png").to_vec()], "no DICOM"),
         (bytes([slice(1, vec![-1024; SIDE * SIDE])]), "none of its slices was judged"),
-        (bytes([lung(), with(slice(2, filled(-1000)), PATIENT, "OTHER")]), "several patients"),
+        (bytes([lung(), with(slice(2, filled(-1000)), NAME, "OTHER")]), "several patients"),
     ] {
         for kind in [Kind::Report, Kind::Segmentation, Kind::Captures] {
             let found = why(files.clone(), kind);

@@ -273,21 +273,47 @@ fn the_same_slice_counts_once() {
     };
     let mut cut = slice("1.1", 5);
     cut.truncate(cut.len() - 2);
+    let mut other = slice("1.1", -5);
+    let middle = other.len() - SIDE * SIDE;
+    other[middle] ^= 1;
     let files = [
         ("cut", cut),
         ("5", slice("1.1", 5)),
         ("0", slice("1.2", 0)),
         ("5 again", slice("1.1", 5)),
         ("5 under another name", slice("1.9", 5)),
-        // One name for all slices says nothing.
+        // One name for all slices says nothing, at one place neither.
         ("-5", slice("1.1", -5)),
+        ("other pixels", other),
     ];
     let found = items_of(&files);
     let [study] = &studies(&found, &[], None)[..] else { panic!("it is one study") };
-    assert_eq!(named(study, &found), ["5", "0", "-5"]);
-    assert_eq!((study.counts.slices, study.counts.judged, study.counts.unreadable), (3, 3, 0));
+    assert_eq!(named(study, &found), ["5", "0", "-5", "other pixels"]);
+    assert_eq!((study.counts.slices, study.counts.judged, study.counts.unreadable), (4, 4, 0));
     let again: Vec<_> = study.repeated.iter().map(|repeat| (found[repeat.item].file.as_str(), repeat.slice)).collect();
     assert_eq!(again, [("cut", 1), ("5 again", 1), ("5 under another name", 1)]);
+}
+
+#[cfg_attr(not(target_arch = "wasm32"), test)]
+#[cfg_attr(target_arch = "wasm32", wasm_bindgen_test)]
+fn two_patients_or_two_visits_are_no_one_series() {
+    const PATIENT: Tag = [0x0010, 0x0020];
+    let slice = |z: i32, more: &[(Tag, &'static str, &str)]| {
+        let at = position(z);
+        slice_of("1.8.2", &[&[(POSITION, "DS", &at[..])], more].concat()).bytes()
+    };
+    let files = [
+        ("nobody", slice(20, &[])),
+        ("a", slice(0, &[(PATIENT, "LO", "a")])),
+        ("b", slice(5, &[(PATIENT, "LO", "b")])),
+        ("a again", slice(10, &[(PATIENT, "LO", "a ")])),
+        ("a later", slice(15, &[(PATIENT, "LO", "a"), (VISIT, "UI", "1.9")])),
+        ("a later yet", slice(25, &[(PATIENT, "LO", "a"), (VISIT, "UI", "1.10")])),
+    ];
+    let found = items_of(&files);
+    let studies: Vec<Vec<String>> = studies(&found, &[], None).iter().map(|study| named(study, &found)).collect();
+    // A slice that names no visit belongs to the first that is named.
+    assert_eq!(studies, [vec!["nobody", "a later", "a again", "a"], vec!["b"], vec!["a later yet"]]);
 }
 
 #[cfg_attr(not(target_arch = "wasm32"), test)]
