@@ -152,7 +152,8 @@ pub fn read(path: &Path, split: Option<&str>, classifier: &Classifier) -> Result
         wanted.push((path, label, split, group, file));
     }
     if wanted.is_empty() {
-        return Err(Failure(format!("{}: there are no rows", path.display())));
+        let split = wanted_split.map(|split| format!(" of split \"{split}\"")).unwrap_or_default();
+        return Err(Failure(format!("{}: there are no rows{split}", path.display())));
     }
     let mut missing = Missing::default();
     wanted.iter().for_each(|(path, .., file)| missing.look(path, file));

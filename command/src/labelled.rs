@@ -96,7 +96,8 @@ impl Selection {
             let hash = Sha256::digest(&slice.path);
             if !seen.insert(hash[..16].try_into().expect("a hash of 32 bytes")) {
                 let source = selection.name();
-                return Err(Failure(format!("{source}: {} is there twice; it would count twice", slice.path)));
+                let path = plain(&slice.path);
+                return Err(Failure(format!("{source}: {path} is there twice; it would count twice")));
             }
             if slices.is_of_shard() {
                 fingerprint.add(&slice);

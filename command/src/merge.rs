@@ -13,6 +13,7 @@ use crate::failure::{Failure, Outcome, failed};
 use crate::output::Lock;
 use crate::predictions::{self, Each, Prediction, Rows};
 use crate::report::{self, ModelRun, Unanswered, Wishes};
+use crate::tell::plain;
 
 /// A failure names at most this many missing shards.
 const MAX_NAMED: usize = 8;
@@ -75,7 +76,7 @@ pub fn run(arguments: &Merge) -> Result<Outcome, Failure> {
     let (rows, values) = in_order(parts)?;
     let mut seen = HashSet::new();
     if let Some(twice) = rows.iter().find(|row| !seen.insert(&row.path)) {
-        return Err(Failure(format!("{} is in more than one shard", twice.path)));
+        return Err(Failure(format!("{} is in more than one shard", plain(&twice.path))));
     }
     let wishes = Wishes {
         thresholds: arguments.thresholds.clone(),

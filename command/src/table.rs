@@ -78,6 +78,11 @@ impl Table {
         found.ok_or_else(|| Failure(format!("{}: there is no column \"{name}\"", self.path.display())))
     }
 
+    /// The name of a column.
+    pub fn name(&self, column: usize) -> &str {
+        self.columns.get(column).map_or("", String::as_str)
+    }
+
     /// Where a column is that need not be there.
     ///
     /// # Errors

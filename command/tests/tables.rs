@@ -2,6 +2,8 @@
 //! of them.
 #![cfg(not(target_arch = "wasm32"))]
 
+#[path = "tables/messages.rs"]
+mod messages;
 mod repository;
 mod running;
 

@@ -11,6 +11,9 @@ mod dicom;
 mod jpeg_xl;
 #[path = "messages/pictures.rs"]
 mod pictures;
+#[cfg(not(target_arch = "wasm32"))]
+#[path = "messages/texts.rs"]
+mod texts;
 #[path = "messages/volumes.rs"]
 mod volumes;
 
@@ -66,27 +69,8 @@ fn put(bytes: &[u8], at: usize, others: &[u8]) -> Vec<u8> {
 #[cfg(not(target_arch = "wasm32"))]
 #[test]
 fn every_message_is_held_by_a_test() {
-    let files = |folder: &str| sources(&std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(folder));
-    let held: Vec<String> = files("tests")
-        .iter()
-        .flat_map(|(_, source)| literals(source))
-        .map(|(text, _)| text.trim().to_string())
-        .collect();
-    let is_held = |text: &str| {
-        let parts = text.split('{').map(|part| part.split_once('}').map_or(part, |(_, rest)| rest).trim());
-        // What stands between what differs from file to file.
-        let mut parts = parts.filter(|part| part.len() >= MIN_TEXT).peekable();
-        parts.peek().is_none() || parts.any(|part| held.iter().any(|held| held.contains(part)))
-    };
-    let mut lacking = Vec::new();
-    for (path, source) in files("src/decode") {
-        let source = source.split("#[cfg(test)]").next().unwrap_or_default();
-        for (text, is_said) in literals(source) {
-            if is_said && text.trim().contains(' ') && !NEVER.contains(&&*text) && !is_held(&text) {
-                lacking.push(format!("{}: {text}", path.display()));
-            }
-        }
-    }
+    let files = |folder: &str| texts::sources(&std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(folder));
+    let lacking = texts::lacking(&files("src/decode"), &files("tests"), &NEVER);
     assert!(lacking.is_empty(), "no test holds {} messages:\n{}", lacking.len(), lacking.join("\n"));
 }
 
@@ -99,72 +83,3 @@ const NEVER: [&str; 5] = [
     "it is not {width} x {height} gray pixels",
     "its parts are larger than it says",
 ];
-
-/// Shorter ones are parts of names.
-#[cfg(not(target_arch = "wasm32"))]
-const MIN_TEXT: usize = 10;
-
-#[cfg(not(target_arch = "wasm32"))]
-fn sources(folder: &std::path::Path) -> Vec<(std::path::PathBuf, String)> {
-    let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
-    let below = |path: std::path::PathBuf| match path.extension() {
-        _ if path.is_dir() && !path.ends_with("fuzz") && !path.ends_with("browser") && !path.ends_with("bench") => {
-            sources(&path)
-        }
-        // What only tests use says nothing.
-        Some(extension) if extension == "rs" && !path.ends_with("fixture.rs") => {
-            let source = std::fs::read_to_string(&path).unwrap();
-            vec![(path, source)]
-        }
-        _ => Vec::new(),
-    };
-    entries.flat_map(below).collect()
-}
-
-/// The texts of a source, and whether each may be said: not those of patterns, of bytes and of what can never be.
-#[cfg(not(target_arch = "wasm32"))]
-fn literals(source: &str) -> Vec<(String, bool)> {
-    let (mut found, mut rest, mut before) = (Vec::new(), source, String::new());
-    while let Some(next) = rest.chars().next() {
-        if rest.starts_with("//") {
-            rest = rest.find('\n').map_or("", |end| &rest[end..]);
-        } else if rest.starts_with("'\"'") {
-            rest = &rest[3..];
-        } else if next == '"' {
-            let (mut text, mut chars) = (String::new(), rest[1..].char_indices());
-            let mut end = rest.len();
-            while let Some((at, letter)) = chars.next() {
-                match letter {
-                    '"' => {
-                        end = at + 2;
-                        break;
-                    }
-                    '\\' => match chars.next() {
-                        // The text goes on in the next line.
-                        Some((_, '\n')) => {
-                            let skipped = chars.as_str().len() - chars.as_str().trim_start().len();
-                            chars.by_ref().take(skipped).for_each(drop);
-                        }
-                        Some((_, 'n')) => text.push('\n'),
-                        Some((_, other)) => text.push(other),
-                        None => {}
-                    },
-                    _ => text.push(letter),
-                }
-            }
-            rest = &rest[end..];
-            let after = rest.trim_start();
-            let is_pattern = after.starts_with("=>") || after.starts_with('|') || before.trim_end().ends_with('|');
-            let is_never = ["expect(", "unreachable!(", "== "].iter().any(|word| before.ends_with(word));
-            found.push((text, !is_pattern && !is_never && !before.ends_with('b')));
-            before = "\"".to_string();
-        } else {
-            before.push(next);
-            if before.len() > 40 {
-                before = before.chars().skip(20).collect();
-            }
-            rest = &rest[next.len_utf8()..];
-        }
-    }
-    found
-}

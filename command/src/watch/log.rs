@@ -8,6 +8,7 @@ use lungglass_acceptance::watch::{KIND, Log, SCHEMA, Sample, Sums};
 
 use crate::failure::{Failure, failed};
 use crate::table::Table;
+use crate::tell::plain;
 
 /// What a table of days is known by.
 const DAY: &str = "day";
@@ -50,10 +51,16 @@ fn of_table(mut table: Table) -> Result<Log, Failure> {
     while let Some(row) = table.next() {
         let row = row?;
         let cell = |at: usize| row.get(at).unwrap_or_default();
-        let whole = |at: usize| cell(at).parse::<usize>();
+        let is_none = |at: usize, what: &str| {
+            format!("the {} is \"{}\"; it must be {what}", plain(table.name(at)), plain(cell(at)))
+        };
+        let whole = |at: usize| cell(at).parse::<usize>().map_err(|_| is_none(at, "a whole number"));
         // A spreadsheet in some languages writes a decimal comma.
-        let number = |at: usize| cell(at).replace(',', ".").parse::<f64>();
-        let parsed = || -> Result<Sample, Box<dyn std::error::Error>> {
+        let number = |at: usize| {
+            let number = cell(at).replace(',', ".").parse().ok().filter(|number: &f64| number.is_finite());
+            number.ok_or_else(|| is_none(at, "a finite number"))
+        };
+        let parsed = || -> Result<Sample, String> {
             let mut all = [0; 5];
             for (count, at) in all.iter_mut().zip(&counts) {
                 *count = whole(*at)?;
@@ -66,8 +73,9 @@ fn of_table(mut table: Table) -> Result<Log, Failure> {
             let [logits, embedding, gray_levels] = means;
             let mut by_code = BTreeMap::new();
             for part in cell(codes).split(' ').filter(|part| !part.is_empty()) {
-                let (code, count) = part.split_once('=').ok_or("codes must be as not_like_ct=2 no_lungs=1")?;
-                by_code.insert(code.to_string(), count.parse()?);
+                let count = part.split_once('=').and_then(|(code, count)| Some((code, count.parse().ok()?)));
+                let (code, count) = count.ok_or_else(|| is_none(codes, "as not_like_ct=2 no_lungs=1"))?;
+                by_code.insert(code.to_string(), count);
             }
             let name = cell(day).to_string();
             Ok(Sample {
@@ -84,7 +92,7 @@ fn of_table(mut table: Table) -> Result<Log, Failure> {
                 ..Sample::default()
             })
         };
-        let sample = parsed().map_err(|error| table.failure(&row, &error.to_string()))?;
+        let sample = parsed().map_err(|error| table.failure(&row, &error))?;
         log.network = cell(network).to_string();
         log.days.push(sample);
     }
