@@ -241,8 +241,13 @@ def read(file: bytes) -> tuple[np.ndarray, float] | None:
     if data.BitsStored <= 8 and 255 * abs(float(data.RescaleSlope)) < UNITS:
         # Gray levels, which LungGlass does not take for Hounsfield units.
         return None
-    # Bits above the stored ones are none of the pixel, and the data set says whether there is a sign.
     bits = int(data.BitsStored)
+    if syntax.endswith("201"):
+        least = -(1 << (bits - 1)) if data.PixelRepresentation else 0
+        if values.min() < least or values.max() >= least + (1 << bits):
+            # LungGlass clips samples beyond their bits, as T.800 G.1.2 proposes; these two leave them, and overflow in different ways.
+            return None
+    # Bits above the stored ones are none of the pixel, and the data set says whether there is a sign.
     values = values.astype(np.int64) & ((1 << bits) - 1)
     if data.PixelRepresentation:
         values = np.where(values >> (bits - 1), values - (1 << bits), values)
