@@ -12,9 +12,7 @@ pub enum Error {
     #[error("this DICOM object holds no image; choose the image objects of the study, not its reports or plans")]
     NoPixels,
     /// An archive without an image; the number of its other entries.
-    #[error(
-        "this archive holds no image that LungGlass knows, only {others} other files; give it one with {FORMATS} files"
-    )]
+    #[error("this archive {}; give it one with {FORMATS} files", without_images(*.others))]
     NoImages {
         /// Entries that are no images.
         others: usize,
@@ -67,6 +65,15 @@ pub enum Error {
     /// A fault of LungGlass itself.
     #[error("LungGlass failed: {0}; please report it")]
     Internal(String),
+}
+
+/// What an archive holds that has no image.
+fn without_images(others: usize) -> String {
+    match others {
+        0 => "holds no file".to_string(),
+        1 => "holds no image that LungGlass knows, only one other file".to_string(),
+        _ => format!("holds no image that LungGlass knows, only {others} other files"),
+    }
 }
 
 /// The formats of [`Error::NotAnImage`]'s advice.

@@ -108,7 +108,7 @@ pub fn check_origin(gate: &Gate, origin: &Origin, picture: &Picture, wanted: Wan
         ),
         _ if origin.unscaled => (
             "no_scale",
-            "The file does not say how its values become Hounsfield units (it has no rescale slope and intercept). \
+            "The file does not say how its values become Hounsfield units (it has no rescale intercept). \
              Choose the original CT series."
                 .to_string(),
         ),

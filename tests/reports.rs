@@ -113,6 +113,11 @@ impl File {
         self
     }
 
+    /// With this element of a scale and no other.
+    fn only(self, tag: Tag, value: &[u8]) -> File {
+        File { others: Vec::new(), ..self }.with(tag, "DS", value)
+    }
+
     fn padded(self, value: u16) -> File {
         self.with(PADDING, "US", &value.to_le_bytes())
     }
@@ -300,8 +305,15 @@ fn an_original_without_a_scale_is_refused_and_the_scale_named() {
         assert!(reading.score.is_none() && reading.logit.is_some());
         let refusal = reading.refusal.unwrap();
         assert_eq!(refusal.code, "no_scale");
-        assert!(refusal.message.contains("rescale slope and intercept"), "{}", refusal.message);
+        assert!(refusal.message.contains("it has no rescale intercept"), "{}", refusal.message);
     }
+    // A slope that is missing can be but 1; an intercept can be anything.
+    let only =
+        |tag: Tag, value: &[u8]| File::unsigned(filled(-1024).into_iter().map(|value| value + 1024)).only(tag, value);
+    assert!(only(SLOPE, b"1").slice().unwrap().origin.unscaled);
+    let sloped = only(INTERCEPT, b"-1024").slice().unwrap();
+    assert_eq!(sloped.origin.notes, ["it has a rescale intercept and no rescale slope, which was read as 1"]);
+    assert!(units(sloped) == filled(-1024));
     let flat = File { others: scale("0", "-1024"), ..File::original(filled(-1024)) }.slice().unwrap_err();
     assert_eq!(flat.code(), "unreadable");
     assert!(flat.to_string().contains("rescale slope is 0"), "{flat}");

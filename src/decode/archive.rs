@@ -55,6 +55,11 @@ pub(super) fn sniff_whole(bytes: &[u8]) -> Option<Kind> {
     sniff(bytes).or_else(|| zip::is_behind(bytes).then_some(Kind::Zip))
 }
 
+/// Whether a ZIP archive ends where the file does.
+pub(super) fn is_whole_zip(bytes: &[u8]) -> bool {
+    zip::is_behind(bytes)
+}
+
 /// An archive that was recognised, whose images can be read one at a time.
 #[derive(Debug)]
 pub struct Archive {

@@ -109,7 +109,9 @@ fn unpacked(bytes: Vec<u8>, limits: &Limits) -> Result<Vec<u8>> {
 /// What kind of archive a file is. An image may have anything behind it, an archive too.
 fn archive_kind(bytes: &[u8]) -> Option<archive::Kind> {
     let behind = || if Content::sniff(bytes).is_none() { archive::sniff_whole(bytes) } else { None };
-    archive::sniff(bytes).or_else(behind)
+    // The preamble of DICOM may be anything, the start of an archive too.
+    let is_preamble = || dicom::has_preamble(bytes) && !archive::is_whole_zip(bytes);
+    archive::sniff(bytes).filter(|_| !is_preamble()).or_else(behind)
 }
 
 /// An image that was recognised, whose frames can be read one at a time.

@@ -1,7 +1,7 @@
 //! Files whose elements are not encoded as their headers say, or as the standard has it: what makes sense in one way is read so and noted,
 //! what does not is named. pydicom reads each the same, but for elements whose VR is no letters, on which it loses its way.
 
-use lungglass::decode::{Image, Limits};
+use lungglass::decode::{File, Image, Limits};
 use lungglass::error::Error;
 use lungglass::slice::{Pixels, Slice};
 #[cfg(target_arch = "wasm32")]
@@ -496,6 +496,106 @@ fn the_last_of_two_equal_elements_counts() {
     notes("twice", Changed { slope: ("DS", b"7 ".to_vec()), ..Changed::others(again) }.bytes());
 }
 
+/// The bytes of a file without the first element of this tag, and that.
+fn moved(file: &[u8], tag: Tag) -> (Vec<u8>, Vec<u8>) {
+    let mut bytes = file.to_vec();
+    let tag = [tag[0].to_le_bytes(), tag[1].to_le_bytes()].concat();
+    let at = bytes.windows(4).position(|window| window == tag).unwrap();
+    let element = bytes.drain(at..at + 8 + usize::from(bytes[at + 6])).collect();
+    (bytes, element)
+}
+
+#[cfg_attr(not(target_arch = "wasm32"), test)]
+#[cfg_attr(target_arch = "wasm32", wasm_bindgen_test)]
+fn what_stands_behind_the_pixels_is_read_if_it_is_nowhere_else() {
+    const BEHIND: &str = "elements of the image stand behind its pixel data";
+    let image = Changed::default().bytes();
+    for tag in [ROWS, [0x0028, 0x0103], [0x0028, 0x1052], SLOPE] {
+        let (rest, element) = moved(&image, tag);
+        assert_eq!(notes("behind", [rest, element].concat()), BEHIND, "{tag:04X?}");
+    }
+    let encapsulated = Changed::default().file(EXPLICIT, "1.2.840.10008.1.2.1.98");
+    let (rest, element) = moved(&encapsulated, SLOPE);
+    let (header, pixels) = rest.split_at(rest.len() - 12 - 8);
+    let fragments = Elements::new(EXPLICIT).open(PIXELS, "OB").add(ITEM, "", b"").add(ITEM, "", &pixels[12..]);
+    let fragments = fragments.close(SEQUENCE_END).bytes;
+    assert_eq!(notes("behind fragments", [header, &fragments, &element].concat()), BEHIND);
+    // What was there before, and what is no element, counts for nothing.
+    let again = Elements::new(EXPLICIT).add(SLOPE, "DS", b"7 ").bytes;
+    assert_eq!(notes("again", [&image[..], &again].concat()), "");
+    let padding = Elements::new(EXPLICIT).add([0x0028, 0x0120], "US", &[0, 0]).bytes;
+    assert_eq!(notes("no elements", [&image[..], &padding, b"and more"].concat()), "");
+    assert_eq!(notes("filled up", [&image[..], &[0; 99]].concat()), "");
+}
+
+#[cfg_attr(not(target_arch = "wasm32"), test)]
+#[cfg_attr(target_arch = "wasm32", wasm_bindgen_test)]
+fn a_sign_that_is_not_said_is_missed_where_it_counts() {
+    const SIGN: Tag = [0x0028, 0x0103];
+    let image = Changed::default().bytes();
+    let mut negative = image.clone();
+    let last = negative.len() - 1;
+    negative[last] = 0xFC;
+    let says = |file: &[u8], representation: u16| {
+        let (rest, element) = moved(file, SIGN);
+        let at = rest.windows(4).position(|window| window == [0x28, 0, 0x52, 0x10]).unwrap();
+        let element = [&element[..8], &representation.to_le_bytes()].concat();
+        [&rest[..at], &element, &rest[at..]].concat()
+    };
+    let without = |file: &[u8]| moved(file, SIGN).0;
+    // No value would be another with a sign.
+    for file in [without(&image), says(&image, 2), says(&image, 0xFFFF), says(&image, 0)] {
+        assert_eq!(notes("no sign", file), "");
+    }
+    for file in [without(&negative), says(&negative, 2), says(&negative, 0xFFFF)] {
+        let said = fault("no sign", file);
+        names(
+            "no sign",
+            &said,
+            &["it does not say whether its values have a sign (0028,0103), and some would be negative with one"],
+        );
+    }
+    assert!(slice(says(&negative, 0)).is_ok() && slice(says(&negative, 1)).is_ok());
+}
+
+#[cfg_attr(not(target_arch = "wasm32"), test)]
+#[cfg_attr(target_arch = "wasm32", wasm_bindgen_test)]
+fn pixels_without_a_length_reach_to_their_delimiter() {
+    let image = Changed::default().bytes();
+    let (header, pixels) = image.split_at(image.len() - 12 - 8);
+    let open = Elements::new(EXPLICIT).open(PIXELS, "OW").raw(&pixels[12..]);
+    let said = "its pixel data have no length, and are in no fragments";
+    assert_eq!(notes("a delimiter", [header, &open.bytes, b"\xFE\xFF\xDD\xE0\0\0\0\0"].concat()), said);
+    assert_eq!(notes("none", [header, &open.bytes].concat()), said);
+    names("cut", &fault("cut", [header, &open.bytes[..17]].concat()), &["5 of 8 bytes of pixel data"]);
+}
+
+#[cfg_attr(not(target_arch = "wasm32"), test)]
+#[cfg_attr(target_arch = "wasm32", wasm_bindgen_test)]
+fn white_space_around_a_value_is_none_of_it() {
+    let intercept = [0x0028, 0x1052];
+    for value in [&b"-1024\r\n "[..], b"\t-1024 ", b"-1024\0\0\0", b" -1024\n"] {
+        let (rest, _) = moved(&Changed::default().bytes(), intercept);
+        let at = rest.windows(4).position(|window| window == [0x28, 0, 0x53, 0x10]).unwrap();
+        let element = Elements::new(EXPLICIT).add(intercept, "DS", value).bytes;
+        assert_eq!(notes("white space", [&rest[..at], &element, &rest[at..]].concat()), "");
+    }
+    let file = Changed::default().file(EXPLICIT, "1.2.840.10008.1.2.1\n");
+    assert_eq!(notes("a syntax with a line end", file), "");
+}
+
+#[cfg_attr(not(target_arch = "wasm32"), test)]
+#[cfg_attr(target_arch = "wasm32", wasm_bindgen_test)]
+fn a_preamble_that_begins_as_an_archive_is_one_of_dicom() {
+    for start in [&b"PK\x03\x04"[..], b"PK\x05\x06", b"Rar!\x1A\x07", b"BZh", b"MZ", b"II*\0"] {
+        let mut file = Changed::default().bytes();
+        file[..start.len()].copy_from_slice(start);
+        let opened = File::open(file.clone(), Limits::default()).unwrap();
+        assert_eq!(opened.slices().count(), 1);
+        assert_eq!(notes("a preamble", file), "");
+    }
+}
+
 #[cfg_attr(not(target_arch = "wasm32"), test)]
 #[cfg_attr(target_arch = "wasm32", wasm_bindgen_test)]
 fn no_frames_are_one() {
@@ -548,13 +648,6 @@ fn every_error_names_what_is_so() {
     let image = plain().bytes();
     let with = |tag: Tag, vr: &str, value: &[u8]| Changed::others(Elements::new(EXPLICIT).add(tag, vr, value)).bytes();
     let number = |element: u16, value: u16| with([0x0028, element], "US", &value.to_le_bytes());
-    let without = |tag: Tag| {
-        let mut bytes = image.clone();
-        let tag = [tag[0].to_le_bytes(), tag[1].to_le_bytes()].concat();
-        let at = bytes.windows(4).position(|window| window == tag).unwrap();
-        bytes.drain(at..at + 8 + usize::from(bytes[at + 6]));
-        bytes
-    };
     let pixels_at = image.len() - 12 - 8;
     let fragments =
         Elements::new(EXPLICIT).open(PIXELS, "OB").add(ITEM, "", b"").add(ITEM, "", b"abcd").close(SEQUENCE_END).bytes;
@@ -565,7 +658,7 @@ fn every_error_names_what_is_so() {
     let rle = "1.2.840.10008.1.2.5";
     let deflated = plain().file(EXPLICIT, "1.2.840.10008.1.2.1.99");
     for (words, bytes) in [
-        ("it does not say how many rows (0028,0010) and columns (0028,0011) the image has", without(ROWS)),
+        ("it does not say how many rows (0028,0010) and columns (0028,0011) the image has", moved(&image, ROWS).0),
         ("it says that its pixels have no sample (0028,0002)", number(0x0002, 0)),
         ("it says that a pixel has 13 bits (0028,0100)", number(0x0100, 13)),
         ("it says that 0 bits are stored (0028,0101)", number(0x0101, 0)),

@@ -461,7 +461,7 @@ export default {
     not_ct: ({ modality }) => `Laut Datei ist dies kein CT-Bild (Modalität ${modality}). Wählen Sie eine axiale Schicht eines Thorax-CT.`,
     localizer: 'Dies ist die Übersichtsaufnahme (Topogramm, Scout), auf der die Untersuchung geplant wurde. Wählen Sie eine axiale Schicht der Serie.',
     not_axial: 'Laut Datei liegt diese Schicht nicht quer zum Körper. Wählen Sie eine axiale Schicht.',
-    no_scale: 'Die Datei sagt nicht, wie aus ihren Werten Hounsfield-Einheiten werden (Rescale Slope und Rescale Intercept fehlen). Wählen Sie die ursprüngliche CT-Serie.',
+    no_scale: 'Die Datei sagt nicht, wie aus ihren Werten Hounsfield-Einheiten werden (Rescale Intercept fehlt). Wählen Sie die ursprüngliche CT-Serie.',
     too_small: ({ width, height }) => `Das Bild hat ${width} × ${height} Pixel; unter 48 lässt sich die Lunge nicht bewerten. Exportieren Sie die Schicht in voller Größe.`,
     not_like_ct: 'Das Bild sieht nicht wie eine axiale Thorax-CT-Schicht aus (Grauwerte, Textur oder Aufbau). Wählen Sie eine Schicht, die beide Lungen zeigt, ohne Bildschirmfoto oder abfotografierten Monitor darum herum.',
     no_lungs: 'In diesem Bild wurde keine oder zu wenig Lunge gefunden. Wählen Sie eine axiale Schicht eines Thorax-CT, die die Lunge zeigt.',

@@ -462,7 +462,7 @@ export default {
     not_ct: (/** @type {{ modality: string | null }} */ { modality }) => `The file says that it is no CT image (its modality is ${modality}). Choose an axial slice of a chest CT.`,
     localizer: 'This is the scout view that the scan was planned on. Choose an axial slice of the series.',
     not_axial: 'The file says that this slice does not lie across the body. Choose an axial slice.',
-    no_scale: 'The file does not say how its values become Hounsfield units (it has no rescale slope and intercept). Choose the original CT series.',
+    no_scale: 'The file does not say how its values become Hounsfield units (it has no rescale intercept). Choose the original CT series.',
     too_small: (/** @type {{ width: number, height: number }} */ { width, height }) => `The image has ${width} x ${height} pixels; the lungs cannot be judged below 48. Export the slice at its full size.`,
     not_like_ct: 'The picture does not look like an axial chest-CT slice (gray levels, texture or layout). Choose a slice that shows both lungs, without screenshots or photographs of a screen around it.',
     no_lungs: 'No lungs were found in this picture, or too little of them. Choose an axial slice of a chest CT that shows the lungs.',

@@ -461,7 +461,7 @@ export default {
     not_ct: ({ modality }) => `Según el archivo, no es una imagen de TC (su modalidad es ${modality}). Elija un corte axial de una TC de tórax.`,
     localizer: 'Es la imagen de localización (topograma) con la que se planificó la exploración. Elija un corte axial de la serie.',
     not_axial: 'Según el archivo, este corte no es transversal al cuerpo. Elija un corte axial.',
-    no_scale: 'El archivo no dice cómo sus valores se convierten en unidades Hounsfield (faltan Rescale Slope y Rescale Intercept). Elija la serie de TC original.',
+    no_scale: 'El archivo no dice cómo sus valores se convierten en unidades Hounsfield (falta Rescale Intercept). Elija la serie de TC original.',
     too_small: ({ width, height }) => `La imagen tiene ${width} × ${height} píxeles; por debajo de 48 no se pueden evaluar los pulmones. Exporte el corte a tamaño completo.`,
     not_like_ct: 'La imagen no parece un corte axial de TC de tórax (niveles de gris, textura o disposición). Elija un corte que muestre ambos pulmones, sin capturas ni fotografías de una pantalla alrededor.',
     no_lungs: 'En esta imagen no se encontraron pulmones, o solo una parte demasiado pequeña. Elija un corte axial de una TC de tórax que muestre los pulmones.',

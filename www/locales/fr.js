@@ -461,7 +461,7 @@ export default {
     not_ct: ({ modality }) => `D’après le fichier, ce n’est pas une image de scanner (modalité ${modality}). Choisissez une coupe axiale d’un scanner thoracique.`,
     localizer: 'C’est l’image de repérage (topogramme) qui a servi à planifier l’examen. Choisissez une coupe axiale de la série.',
     not_axial: 'D’après le fichier, cette coupe n’est pas transversale. Choisissez une coupe axiale.',
-    no_scale: 'Le fichier n’indique pas comment ses valeurs deviennent des unités Hounsfield (Rescale Slope et Rescale Intercept manquent). Choisissez la série de scanner d’origine.',
+    no_scale: 'Le fichier n’indique pas comment ses valeurs deviennent des unités Hounsfield (Rescale Intercept manque). Choisissez la série de scanner d’origine.',
     too_small: ({ width, height }) => `L’image mesure ${width} × ${height} pixels\u202f; au-dessous de 48, les poumons ne peuvent pas être évalués. Exportez la coupe en taille réelle.`,
     not_like_ct: 'L’image ne ressemble pas à une coupe axiale de scanner thoracique (niveaux de gris, texture ou disposition). Choisissez une coupe qui montre les deux poumons, sans capture ni photographie d’écran autour.',
     no_lungs: 'Aucun poumon, ou trop peu, n’a été trouvé dans cette image. Choisissez une coupe axiale d’un scanner thoracique qui montre les poumons.',

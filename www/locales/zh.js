@@ -461,7 +461,7 @@ export default {
     not_ct: ({ modality }) => `文件标明这不是CT图像（其检查类型为 ${modality}）。请选择胸部CT的一个轴位层面。`,
     localizer: '这是用于规划扫描的定位像。请选择该序列的一个轴位层面。',
     not_axial: '文件标明该层面并非横断身体。请选择一个轴位层面。',
-    no_scale: '文件没有说明其数值如何换算为 CT 值 (HU)，缺少 Rescale Slope 和 Rescale Intercept。请选择原始 CT 序列。',
+    no_scale: '文件没有说明其数值如何换算为 CT 值 (HU)，缺少 Rescale Intercept。请选择原始 CT 序列。',
     too_small: ({ width, height }) => `图像为 ${width} × ${height} 像素；小于 48 像素时无法评估肺。请以原始尺寸导出该层面。`,
     not_like_ct: '该图片看起来不像胸部CT轴位层面（灰度、纹理或布局）。请选择显示双肺的层面，周围不要带有屏幕截图或翻拍屏幕的内容。',
     no_lungs: '在该图片中未找到肺，或肺的部分太少。请选择胸部CT中显示肺的一个轴位层面。',

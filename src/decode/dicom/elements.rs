@@ -175,7 +175,8 @@ impl Value<'_> {
             return Some(number.to_string());
         }
         let text = String::from_utf8_lossy(self.bytes);
-        Some(text.trim_matches(['\0', ' ']).to_string()).filter(|text| !text.is_empty())
+        let is_padding = |c: char| c == '\0' || c.is_ascii_whitespace();
+        Some(text.trim_matches(is_padding).to_string()).filter(|text| !text.is_empty())
     }
 
     /// A floating-point number of 4 or 8 bytes.
@@ -372,6 +373,8 @@ impl Elements {
 
     fn take_all(&mut self, bytes: &[u8], start: usize, walk: &mut Walk, part: Part, limits: &Limits) -> Result<usize> {
         let mut is_in_lut = false;
+        // Those of READ that were there, by their number.
+        let mut seen = 0u64;
         self.groups.begin();
         let mut tokens = 0u64;
         loop {
@@ -391,6 +394,7 @@ impl Elements {
             match token {
                 Token::Fragments { at } => {
                     self.pixels = Some(PixelData::Encapsulated { at });
+                    self.take_behind(bytes, walk, seen, limits);
                     return Ok(at);
                 }
                 Token::SequenceStart { tag } => {
@@ -413,25 +417,24 @@ impl Elements {
                 Token::SequenceEnd | Token::ItemEnd => {}
                 Token::Element { tag, vr, at, length } if is_outside => {
                     let float = FLOATS.into_iter().find(|(float, _)| *float == tag);
-                    if let Some((_, bytes)) = float {
-                        self.pixels = Some(PixelData::Floats { at, length, bytes });
+                    if let Some((_, size)) = float {
+                        self.pixels = Some(PixelData::Floats { at, length, bytes: size });
+                        self.take_behind(bytes, walk, seen, limits);
                         return Ok(at);
                     }
                     if tag == tags::PIXEL_DATA {
                         self.pixels = Some(PixelData::Native { at, length, words: vr.is_none_or(|vr| vr.0 == *b"OW") });
+                        self.take_behind(bytes, walk, seen, limits);
                         return Ok(at);
                     }
                     let value = at..at + length as usize;
                     if tag == tags::EXTENDED_OFFSET_TABLE {
                         self.offsets = Some(value.clone());
                     }
-                    let read = READ.iter().find(|(read, _)| *read == tag);
-                    if let (Some((_, take)), true) = (read, length <= MAX_VALUE) {
-                        let is_other = Cell::new(false);
-                        take(self, Value { bytes: &bytes[value], vr, big_endian: order, is_other: &is_other });
-                        if let (true, Some(vr)) = (is_other.get(), vr) {
-                            self.notes.push(format!("element {tag} has the VR {vr}, which is not its own"));
-                        }
+                    let read = READ.iter().position(|(read, _)| *read == tag);
+                    if let Some(read) = read.filter(|_| length <= MAX_VALUE) {
+                        seen |= 1 << read;
+                        self.take(read, &bytes[value], vr, order);
                     }
                 }
                 Token::Element { tag, vr, at, length } => {
@@ -447,6 +450,51 @@ impl Elements {
                     }
                 }
             }
+        }
+    }
+
+    /// Reads the value of an element outside of all sequences, by its number in [`READ`].
+    fn take(&mut self, read: usize, bytes: &[u8], vr: Option<Vr>, big_endian: bool) {
+        let (tag, take) = READ[read];
+        let is_other = Cell::new(false);
+        take(self, Value { bytes, vr, big_endian, is_other: &is_other });
+        if let (true, Some(vr)) = (is_other.get(), vr) {
+            self.notes.push(format!("element {tag} has the VR {vr}, which is not its own"));
+        }
+    }
+
+    /// Reads elements that stand behind the pixel data, where none of an image may be, and were not there before. All of what is there must
+    /// be elements: pixels without end look like some now and then.
+    fn take_behind(&mut self, bytes: &[u8], walk: &mut Walk, seen: u64, limits: &Limits) {
+        let notes = walk.notes.len();
+        let (mut found, mut tokens) = (Vec::new(), 0u64);
+        let is_whole = loop {
+            tokens += 1;
+            let is_outside = walk.depth() == 0;
+            let order = walk.here().big_endian;
+            match walk.next() {
+                Ok(Some(Token::Element { tag, vr, at, length })) if is_outside && length <= MAX_VALUE => {
+                    let read = READ.iter().position(|(read, _)| *read == tag);
+                    if let Some(read) = read.filter(|read| seen >> read & 1 == 0) {
+                        found.push((read, at..at + length as usize, vr, order));
+                    }
+                }
+                Ok(Some(Token::Fragments { .. })) | Err(_) => break false,
+                Ok(Some(_)) => {}
+                Ok(None) => break walk.depth() == 0,
+            }
+            // There are no more than that which count.
+            if found.len() > READ.len() || tokens > limits.elements {
+                break false;
+            }
+        };
+        walk.notes.truncate(notes);
+        if !is_whole || found.is_empty() {
+            return;
+        }
+        self.note("elements of the image stand behind its pixel data".to_string());
+        for (read, place, vr, order) in found {
+            self.take(read, &bytes[place], vr, order);
         }
     }
 

@@ -68,6 +68,11 @@ impl Frames {
     }
 }
 
+/// Whether an item begins at byte `at`.
+pub(super) fn is_item(bytes: &[u8], at: usize) -> bool {
+    bytes.get(at..).is_some_and(|rest| rest.starts_with(&ITEM))
+}
+
 /// The value of the item at byte `at` and where the next starts; `None` at the end of the sequence.
 fn item(bytes: &[u8], at: usize) -> Result<Option<(Range<usize>, usize)>> {
     let Some(header) = bytes.get(at..at + HEADER) else {

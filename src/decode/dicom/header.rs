@@ -9,7 +9,7 @@ use super::codec::{Codec, Frame};
 use super::elements::{Elements, PixelData, is_code};
 use super::fault::{FORMAT, damaged};
 use super::floats::Floats;
-use super::fragments::Frames;
+use super::fragments::{self, Frames};
 use super::orientation::{self, Orientation};
 use super::spacing;
 use super::start::Start;
@@ -34,6 +34,8 @@ const COMMA: &str = "decimal numbers of its header have a comma, which was read 
 const TURNED: &str =
     "the entries of its Modality LUT were read with a sign, as no Hounsfield units are so great as they are without";
 const GAPS: &str = "pixels that are no numbers (NaN) were read as air";
+/// What is said of a scale that lacks its slope.
+const NO_SLOPE: &str = "it has a rescale intercept and no rescale slope, which was read as 1";
 
 /// Bytes of a deflated data set that [`peek`] looks at, unless it was given more.
 const MAX_PEEKED: u64 = 1 << 20;
@@ -178,6 +180,13 @@ impl Header {
                 let frames = Frames::locate(bytes, at, frames, elements.offsets.clone())?;
                 Storage::Encapsulated { codec, frames }
             }
+            (PixelData::Encapsulated { at }, None) if !fragments::is_item(bytes, at) => {
+                elements.notes.push("its pixel data have no length, and are in no fragments".to_string());
+                Storage::Native {
+                    at: check_length(at, u32::MAX, layout.bytes)?,
+                    swapped: big_endian && layout.bytes == 1,
+                }
+            }
             (PixelData::Encapsulated { .. }, None) => {
                 let name = name_of(&syntax);
                 return Err(damaged(&format!(
@@ -255,6 +264,7 @@ impl Header {
                     values = (first..first + values.len()).map(pixel).collect::<Vec<u8>>().into();
                 }
                 let raw = values.chunks_exact(layout.bytes).map(|value| layout.raw(value));
+                layout.check_sign(raw.clone())?;
                 meaning.pixels(stored(raw, layout, padding))
             }
             Storage::Floats { at, floats } => {
@@ -267,8 +277,17 @@ impl Header {
                 let coded = frames.bytes(bytes, frame);
                 let samples = codec.decode(&coded, size)?;
                 origin.notes.extend(codec.note(&coded, size).map(str::to_string));
+                if samples.precision > layout.allocated() {
+                    return Err(damaged(&format!(
+                        "its frame has {} bits a pixel, and its header (0028,0100) has room for {}",
+                        samples.precision,
+                        layout.allocated()
+                    )));
+                }
                 let layout = layout.of_codestream(samples.precision);
-                meaning.pixels(stored(samples.values.iter().map(|value| u32::from(*value)), layout, padding))
+                let raw = samples.values.iter().map(|value| u32::from(*value));
+                layout.check_sign(raw.clone())?;
+                meaning.pixels(stored(raw, layout, padding))
             }
         };
         let (pixels, width, height) = match view.square {
@@ -313,7 +332,9 @@ impl View {
         let spacing = spacing::millimetres(elements).map(|sides| square.map_or(sides, |square| square.sides(sides)));
         let meaning = Meaning::of(elements, table, photometric);
         let is_turned = table.is_some_and(|table| table.is_turned);
-        let notes = [elements.has_comma.then_some(COMMA), is_turned.then_some(TURNED), note];
+        let lacks_slope = matches!(meaning, Ok(Meaning::Hu { .. })) && elements.slope.is_none();
+        let notes =
+            [elements.has_comma.then_some(COMMA), is_turned.then_some(TURNED), lacks_slope.then_some(NO_SLOPE), note];
         let orientation = Orientation::of(elements);
         let spacing = spacing.map(|sides| orientation.map_or(sides, |orientation| orientation.turned(sides)));
         let origin = Origin {

@@ -38,4 +38,4 @@ mod values;
 mod walk;
 
 pub(super) use self::header::{Header, Peek, peek, place_of};
-pub(super) use self::start::{Start, sniff};
+pub(super) use self::start::{Start, has_preamble, sniff};

@@ -14,9 +14,14 @@ pub struct Start {
 /// The first element of a file meta group or a command set that comes in implicit VR: its length, in little endian.
 const GROUP_LENGTHS: [&[u8]; 2] = [b"\x02\0\0\0\x04\0\0\0", b"\0\0\0\0\x04\0\0\0"];
 
+/// Whether the bytes begin with a preamble, which may be anything, and the mark behind it.
+pub fn has_preamble(bytes: &[u8]) -> bool {
+    bytes.get(PREAMBLE..).is_some_and(|rest| rest.starts_with(MAGIC))
+}
+
 /// Recognises DICOM with and without preamble and file meta group, in either byte order.
 pub fn sniff(bytes: &[u8]) -> Option<Start> {
-    if bytes.get(PREAMBLE..)?.starts_with(MAGIC) {
+    if has_preamble(bytes) {
         return Some(Start { at: PREAMBLE + MAGIC.len() });
     }
     if bytes.starts_with(MAGIC) {

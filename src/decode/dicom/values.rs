@@ -16,6 +16,8 @@ pub(super) struct Layout {
     shift: u32,
     bits: u32,
     signed: bool,
+    /// The file says neither that values have a sign nor that they have none.
+    is_sign_unknown: bool,
 }
 
 /// What a stored value means.
@@ -72,6 +74,8 @@ impl Layout {
             shift: u32::from(high + 1 - stored),
             bits: u32::from(stored),
             signed: elements.representation == Some(1),
+            // Bytes with a sign no scanner writes.
+            is_sign_unknown: allocated > 8 && !matches!(elements.representation, Some(0 | 1)),
         })
     }
 
@@ -91,6 +95,19 @@ impl Layout {
         if precision <= self.bits { Layout { shift: 0, bits: precision, ..self } } else { self }
     }
 
+    /// Fails where a value would be negative if it had a sign, and the file does not say whether it has one.
+    pub(super) fn check_sign(self, mut raw: impl Iterator<Item = u32>) -> Result<()> {
+        let is_clear = !self.is_sign_unknown || !raw.any(|raw| Layout { signed: true, ..self }.value(raw) < 0);
+        is_clear.then_some(()).ok_or_else(|| {
+            damaged("it does not say whether its values have a sign (0028,0103), and some would be negative with one")
+        })
+    }
+
+    /// Bits that are allocated to a value.
+    pub(super) fn allocated(self) -> u32 {
+        8 * self.bytes as u32
+    }
+
     /// The value that is stored in `raw`.
     pub(super) fn value(self, raw: u32) -> i32 {
         let unused = 32 - self.bits;
@@ -107,7 +124,8 @@ impl Meaning {
         if !is_ct {
             return Ok(Meaning::Gray { inverted });
         }
-        let is_scaled = elements.slope.is_some() || elements.intercept.is_some();
+        // The one slope that scanners of whole Hounsfield units have; an intercept nobody can guess.
+        let is_scaled = elements.intercept.is_some();
         let slope = number(&elements.slope, 1.0, "rescale slope")?;
         let intercept = number(&elements.intercept, 0.0, "rescale intercept")?;
         if !(f32::from(u16::MAX) * slope.abs() + intercept.abs()).is_finite() {

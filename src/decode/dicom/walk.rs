@@ -80,7 +80,7 @@ pub(super) enum Token {
         at: usize,
         length: u32,
     },
-    /// Pixel data outside of all sequences whose fragments start at byte `at`: the last token.
+    /// Pixel data outside of all sequences whose fragments start at byte `at`.
     Fragments {
         at: usize,
     },
@@ -304,7 +304,7 @@ impl<'a> Walk<'a> {
     fn without_length(&mut self, head: Head, end: usize, encoding: Encoding) -> Result<Option<Token>> {
         let Head { tag, vr, at, .. } = head;
         if self.open.is_empty() && tag == tags::PIXEL_DATA {
-            self.at = at;
+            self.at = self.behind_fragments(at, end, encoding).unwrap_or(self.bytes.len());
             return Ok(Some(Token::Fragments { at }));
         }
         // The value of UN is little endian, whatever the file is.

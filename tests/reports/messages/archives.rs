@@ -30,6 +30,7 @@ fn zip_archives() {
     let (few, small) = (Limits { entries: 1, ..Limits::default() }, Limits { expanded: 1000, ..Limits::default() });
     let short = Limits { entry: 1000, ..Limits::default() };
     let usual = Limits::default;
+    let give = "give it one with PNG, JPEG, BMP, GIF, TIFF, WebP, NIfTI, MetaImage, NRRD or DICOM files";
     let cases = [
         (zip("*"), whole[..whole.len() - 10].to_vec(), usual()),
         (zip("an entry is longer than its directory says"), number(24, size - 1), usual()),
@@ -50,10 +51,16 @@ fn zip_archives() {
         (limited("the size of all entries in bytes", size.into(), 1000), whole.clone(), small),
         (limited("the size of the entry in bytes", size.into(), 1000), whole.clone(), short),
         (
-            "this archive holds no image that LungGlass knows, only 1 other files; give it one with PNG, JPEG, BMP, GIF, TIFF, WebP, NIfTI, MetaImage, NRRD or DICOM files".to_string(),
+            format!("this archive holds no image that LungGlass knows, only one other file; {give}"),
             tar(&[(b"notes.txt", b'0', b"notes")]),
             usual(),
         ),
+        (
+            format!("this archive holds no image that LungGlass knows, only 2 other files; {give}"),
+            tar(&[(b"notes.txt", b'0', b"notes"), (b"more.txt", b'0', b"notes")]),
+            usual(),
+        ),
+        (format!("this archive holds no file; {give}"), [&b"PK\x05\x06"[..], &[0; 18]].concat(), usual()),
     ];
     hold_within(cases.iter().map(|(message, bytes, limits)| (message.as_str(), bytes.clone(), *limits)));
 }

@@ -398,6 +398,20 @@ fn frames_of_other_codecs() {
             ),
         ],
     );
+    let words = sample!("rle");
+    let turned = [header(&[2, 400, 64]), words.codestream[64..].to_vec()].concat();
+    damaged("DICOM (RLE)", &words, &[("its segments do not follow each other", turned)]);
+    // Sixteen bits a pixel have no room in the eight that the header allocates.
+    let bits = [(&b"\x28\0\0\x01US"[..], 8), (b"\x28\0\x01\x01US", 8), (b"\x28\0\x02\x01US", 7)];
+    let wide = sample!("jpeg-2000-lossless");
+    let narrow = bits.into_iter().fold(wide.with(&wide.codestream), |file, (element, value)| {
+        let at = file.windows(element.len()).position(|window| window == element).unwrap();
+        put(&file, at + 8, &u16::to_le_bytes(value))
+    });
+    hold([(
+        "the DICOM data cannot be read: its frame has 16 bits a pixel, and its header (0028,0100) has room for 8; export the slice again from its source",
+        narrow,
+    )]);
     let last = literals.len() - literal.len() % 128 - 1;
     let longer = [&literals[..last], &[literals[last] + 1], &literals[last + 1..], &[0]].concat();
     hold([("its RLE data hold one value more than the image", rle.with(&[header(&[1, 64]), longer].concat()))]);

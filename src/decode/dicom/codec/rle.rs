@@ -16,8 +16,11 @@ pub(super) fn decode(bytes: &[u8], frame: Frame) -> Result<Samples> {
         return Err(damaged(NAME, &format!("it has {segments} segments instead of {}", frame.bytes)));
     }
     let starts: Vec<usize> = words.take(segments).collect();
-    if starts.iter().any(|start| *start < HEADER || *start > bytes.len()) || !starts.is_sorted() {
+    if starts.iter().any(|start| *start < HEADER || *start > bytes.len()) {
         return Err(damaged(NAME, "its segments lie outside it"));
+    }
+    if !starts.is_sorted() {
+        return Err(damaged(NAME, "its segments do not follow each other"));
     }
     // Two bytes make at most 128: memory for what cannot come is not taken.
     if bytes.len().saturating_mul(64) < frame.pixels() {
