@@ -2,9 +2,9 @@
 OpenJPH, libjxl, CharLS, libjpeg (of Richter and of the IJG), libtiff, zlib and pydicom's own. `tests/differential.rs` holds LungGlass
 against them.
 
-    python make.py FOLDER [--files 3000] [--seed 1]
+    python make.py FOLDER [--files 3000] [--seed 1] [--only jpeg_2000_ways]
 
-Python with numpy, pydicom, pylibjpeg (libjpeg, openjpeg), pyjpegls, imagecodecs and Pillow; DCMTK's dcmcjpeg. A decoder that dies or takes
+Python with numpy, pydicom, pylibjpeg (libjpeg, openjpeg), pyjpegls, imagecodecs and Pillow; DCMTK's dcmcjpeg and OpenJPEG's opj_compress. A decoder that dies or takes
 more than five seconds has read nothing.
 """
 
@@ -144,6 +144,35 @@ def jpeg_2000(rng: np.random.Generator) -> bytes:
     return compressed(data, codestream)
 
 
+def jpeg_2000_ways(rng: np.random.Generator) -> bytes:
+    """Whatever OpenJPEG's own program can be told: resolutions, blocks, precincts, tiles, orders, layers, modes of the block coder."""
+    bits, signed, lossy = int(rng.choice([8, 10, 12, 16])), bool(rng.integers(2)), bool(rng.integers(3) == 0)
+    values = content(rng, bits, signed)
+    data = dataset(values, bits, signed, "1.2.840.10008.1.2.4.91" if lossy else "1.2.840.10008.1.2.4.90")
+    height, width = values.shape
+    resolutions = int(rng.integers(1, 7))
+    ways = ["-n", str(resolutions), "-p", str(rng.choice(["LRCP", "RLCP", "RPCL", "PCRL", "CPRL"]))]
+    ways += ["-b", str(rng.choice(["16,16", "32,32", "64,64", "32,64", "1024,4", "4,1024", "16,256"]))]
+    ways += ["-M", str(int(rng.integers(64)))] if rng.integers(2) else []
+    ways += ["-c", str(rng.choice(["[32,32]", "[64,128],[64,64]", "[128,128],[32,32],[64,64]"]))] if rng.integers(3) == 0 else []
+    ways += ["-t", str(rng.choice(["64,64", "33,47", "128,40"]))] if rng.integers(3) == 0 else []
+    ways += [way for way in ("-SOP", "-EPH", "-PLT", "-TLM") if rng.integers(4) == 0]
+    ways += ["-TP", str(rng.choice(["R", "L"]))] if rng.integers(4) == 0 else []
+    layers = str(rng.choice(["20,8,3", "5", "30,12"] if lossy else ["20,8,3,1", "40,1", "1"]))
+    ways += ["-r", layers]
+    ways += ["-I"] if lossy and rng.integers(2) else []
+    # OpenJPEG reads its own region of interest as another image where it left bits out or has 16 of them.
+    ways += ["-ROI", f"c=0,U={rng.integers(1, 9)}"] if bits < 16 and not lossy and rng.integers(4) == 0 else []
+    if "-TP" not in ways and rng.integers(6) == 0 and resolutions > 2:
+        ways += ["-POC", f"T1=0,0,1,2,1,RLCP/T1=0,0,{layers.count(',') + 1},{resolutions},1,LRCP"]
+    with tempfile.TemporaryDirectory() as folder:
+        plain, packed = Path(folder, "plain.rawl"), Path(folder, "packed.j2k")
+        plain.write_bytes(stored(values, data).tobytes())
+        kind = f"{width},{height},1,{bits},{'s' if signed else 'u'}"
+        subprocess.run(["opj_compress", "-i", plain, "-o", packed, "-F", kind, *ways], check=True, capture_output=True)
+        return compressed(data, packed.read_bytes())
+
+
 def high_throughput(rng: np.random.Generator) -> bytes:
     bits, signed = int(rng.choice([8, 10, 12, 16])), bool(rng.integers(2))
     values = content(rng, bits, signed)
@@ -195,7 +224,7 @@ def picture(rng: np.random.Generator) -> bytes:
     return file.getvalue()
 
 
-MAKERS = [native, rle, jpeg_ls_, jpeg_2000, high_throughput, jpeg_xl, dcmtk, deflated_frame, picture]
+MAKERS = [native, rle, jpeg_ls_, jpeg_2000, jpeg_2000_ways, high_throughput, jpeg_xl, dcmtk, deflated_frame, picture]
 
 
 def damage(rng: np.random.Generator, file: bytes) -> bytes:
@@ -281,12 +310,14 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--files", type=int, default=3000)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--only", choices=[maker.__name__ for maker in MAKERS], help="one kind of file")
     arguments = parser.parse_args()
+    makers = [maker for maker in MAKERS if arguments.only in (None, maker.__name__)]
     arguments.folder.mkdir(parents=True)
     rng = np.random.default_rng(arguments.seed)
     number = 0
     while number < arguments.files:
-        maker = MAKERS[number // (1 + DAMAGED) % len(MAKERS)]
+        maker = makers[number // (1 + DAMAGED) % len(makers)]
         try:
             whole = maker(rng)
         except (RuntimeError, ValueError, subprocess.CalledProcessError):

@@ -11,8 +11,7 @@
 //! | JPEG Baseline (8 bits) | the pictures' (`image`), by way of [`codec::jpeg`] |
 //! | JPEG Extended (12 bits), JPEG Lossless | [`codec::jpeg`] |
 //! | JPEG-LS Lossless and Near-Lossless | [`codec::jpeg_ls`] |
-//! | JPEG 2000 Lossless and lossy | [`codec::jpeg_2000`] (`hayro-jpeg2000`) |
-//! | High-Throughput JPEG 2000 (all three) | [`codec::high_throughput`], by way of [`codec::jpeg_2000`] |
+//! | JPEG 2000 Lossless and lossy, High-Throughput JPEG 2000 (all three) | [`codec::jpeg_2000`] |
 //! | JPEG XL Lossless | [`codec::jpeg_xl`] |
 //! | Encapsulated Uncompressed | [`codec::uncompressed`] |
 //! | Deflated Image Frame | [`codec::deflate`] (`flate2`) |

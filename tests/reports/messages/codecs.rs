@@ -280,7 +280,8 @@ fn jpeg_2000_frames() {
     let sample = sample!("jpeg-2000-lossless");
     let whole = codestream_of(&sample.codestream);
     let stream = Stream::of(whole, jp2::SOT);
-    let (size, coding, part) = (stream.get(jp2::SIZ), stream.get(jp2::COD), stream.get(jp2::SOT));
+    let (size, coding) = (stream.get(jp2::SIZ), stream.get(jp2::COD));
+    let (steps, part) = (stream.get(jp2::QCD), stream.get(jp2::SOT));
     damaged(
         "DICOM (JPEG 2000)",
         &sample,
@@ -298,8 +299,11 @@ fn jpeg_2000_frames() {
                 "it has wavelets without loss, and their coefficients are quantised",
                 stream.replaced(jp2::QCD, &segment(jp2::QCD, &[0x41; 39])),
             ),
-            // In the words of the decoder.
-            ("*", stream.replaced(jp2::COD, b"")),
+            ("its coding style is missing", stream.replaced(jp2::COD, b"")),
+            // Fewer guard bits than the coefficients need.
+            ("a block leaves out more bits than there are", stream.replaced(jp2::QCD, &put(steps, 4, &[0]))),
+            // Without the marks that its planes should end with.
+            ("a block makes no sense", stream.replaced(jp2::COD, &put(coding, 12, &[0x20]))),
         ],
     );
     unsupported(
@@ -335,6 +339,9 @@ fn high_throughput_frames() {
             ("its coding style makes no sense", stream.replaced(jp2::COD, &put(coding, 13, &[2]))),
             ("its coding style is missing", stream.replaced(jp2::COD, b"")),
             ("its tile-part makes no sense", stream.replaced(jp2::SOT, &put(part, 4, &[0, 99]))),
+            ("its region of interest makes no sense", stream.before(jp2::SOT, &segment(0x5E, &[0, 1, 0]))),
+            ("its order of packets makes no sense", stream.before(jp2::SOT, &segment(0x5F, &[0, 0, 0, 1, 6, 1, 9]))),
+            ("its order of packets leaves some out", stream.before(jp2::SOT, &segment(0x5F, &[0; 7]))),
             ("its quantisation makes no sense", stream.replaced(jp2::QCD, &put(steps, 5, &[0xF8]))),
             // Tiles of one column, of which the first is there.
             ("it ends before the image does", stream.replaced(jp2::SIZ, &put(stream.get(jp2::SIZ), 25, &[1]))),
@@ -342,14 +349,10 @@ fn high_throughput_frames() {
     );
     unsupported(
         &sample,
-        &[
-            ("a region of interest in a JPEG 2000 frame", stream.before(jp2::SOT, &segment(0x5E, &[0, 0, 0]))),
-            ("a JPEG 2000 frame whose packets are in another order", stream.before(jp2::SOT, &segment(0x5F, &[0; 7]))),
-            (
-                "a JPEG 2000 frame with blocks of high throughput and others",
-                stream.replaced(jp2::COD, &put(coding, 12, &[0])),
-            ),
-        ],
+        &[(
+            "a JPEG 2000 frame with blocks of high throughput and others",
+            stream.replaced(jp2::COD, &put(coding, 12, &[0])),
+        )],
     );
     // Blocks of 64 x 16 read as those of 64 x 256, which there cannot be: the bits behind their headers are others.
     let changed = |at: usize, value: u8| put(whole, at, &[value]);

@@ -2,7 +2,6 @@
 
 mod deflate;
 mod frame;
-mod high_throughput;
 mod jpeg;
 mod jpeg_2000;
 mod jpeg_ls;

@@ -4,9 +4,8 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use super::super::frame::{damaged, unsupported};
-use super::NAME;
-use crate::error::{Error, Result};
+use super::embedded::Style;
+use super::{Fault, damaged, unsupported};
 
 mod marker {
     pub const COD: u8 = 0x52;
@@ -36,7 +35,8 @@ pub(super) struct Coding {
     pub levels: usize,
     /// Exponents of a block's width and height.
     pub block: [u32; 2],
-    pub is_stripe_causal: bool,
+    pub is_high_throughput: bool,
+    pub style: Style,
     pub is_reversible: bool,
     /// Exponents of a precinct's width and height, from the lowest resolution on.
     pub precincts: Vec<[u32; 2]>,
@@ -44,7 +44,23 @@ pub(super) struct Coding {
     pub guard: u32,
     pub steps: Vec<[u32; 2]>,
     pub has_derived_steps: bool,
+    /// Bit-planes that coefficients of a region of interest lie above all others.
+    pub region: u32,
+    /// The orders of the packets one after the other, where there are several.
+    pub changes: Vec<Change>,
+    has_own_changes: bool,
 }
+
+/// A part of the packets: of these resolutions, and of layers up to this one.
+#[derive(Debug, Clone)]
+pub(super) struct Change {
+    pub order: Order,
+    pub levels: Range<usize>,
+    pub layers: u32,
+}
+
+/// Orders that a tile has at most.
+const MAX_CHANGES: usize = 32;
 
 /// In which order the packets come; of one component, position and component before the rest are the same.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
@@ -56,10 +72,24 @@ pub(super) enum Order {
     Position,
 }
 
+impl Order {
+    fn of(code: u8) -> Option<Order> {
+        match code {
+            0 => Some(Order::LayerResolution),
+            1 => Some(Order::ResolutionLayer),
+            2 => Some(Order::ResolutionPosition),
+            3 | 4 => Some(Order::Position),
+            _ => None,
+        }
+    }
+}
+
 /// What the headers say of a tile: its coding, and where the coded bytes of its parts lie.
 #[derive(Debug)]
 pub(super) struct Header {
     pub coding: Coding,
+    /// The headers of its packets, where these do not lie before them.
+    pub heads: Option<Vec<u8>>,
     parts: Vec<Range<usize>>,
 }
 
@@ -73,10 +103,22 @@ impl Header {
     }
 }
 
+/// Headers of packets that lie by themselves (A.7.4, A.7.5): numbered pieces.
+type Packed<'a> = Vec<(u8, &'a [u8])>;
+
+fn joined(mut packed: Packed) -> Vec<u8> {
+    packed.sort_by_key(|(number, _)| *number);
+    packed.into_iter().flat_map(|(_, bytes)| bytes).copied().collect()
+}
+
 /// Reads all headers of a codestream of `count` tiles, whose size was checked.
-pub(super) fn read(bytes: &[u8], count: usize) -> Result<Vec<Header>> {
-    let mut coding = Coding::default();
+pub(super) fn read(bytes: &[u8], count: usize, is_high_throughput: bool) -> Result<Vec<Header>, Fault> {
+    let mut coding = Coding { is_high_throughput, ..Coding::default() };
     let mut tiles: Vec<Option<Header>> = (0..count).map(|_| None).collect();
+    let mut of_all: Packed = Vec::new();
+    // Those of all parts, one part after the other, each behind its length.
+    let mut heads: Option<Vec<u8>> = None;
+    let mut used = 0;
     let mut at = 2;
     loop {
         let (code, segment, end) = segment(bytes, at)?;
@@ -88,10 +130,24 @@ pub(super) fn read(bytes: &[u8], count: usize) -> Result<Vec<Header>> {
                 let part = if length == 0 { bytes.len() } else { at + length };
                 let number = usize::from(u16::from_be_bytes([segment[0], segment[1]]));
                 let tile = tiles.get_mut(number).ok_or_else(|| senseless("tile-part"))?;
-                let tile = tile.get_or_insert_with(|| Header { coding: coding.clone(), parts: Vec::new() });
-                let start = tile.coding.read_part(bytes, end)?;
+                let tile =
+                    tile.get_or_insert_with(|| Header { coding: coding.clone(), heads: None, parts: Vec::new() });
+                let mut packed = Packed::new();
+                let start = tile.coding.read_part(bytes, end, &mut packed)?;
                 if part > bytes.len() || part < start {
                     return Err(cut());
+                }
+                if !packed.is_empty() {
+                    tile.heads.get_or_insert_default().extend(joined(packed));
+                }
+                if !of_all.is_empty() {
+                    heads = Some(joined(std::mem::take(&mut of_all)));
+                }
+                if let Some(heads) = &heads {
+                    let (length, rest) = heads[used..].split_first_chunk::<4>().ok_or_else(cut)?;
+                    let own = rest.get(..u32::from_be_bytes(*length) as usize).ok_or_else(cut)?;
+                    used += 4 + own.len();
+                    tile.heads.get_or_insert_default().extend_from_slice(own);
                 }
                 tile.parts.push(start..part);
                 at = part;
@@ -101,6 +157,7 @@ pub(super) fn read(bytes: &[u8], count: usize) -> Result<Vec<Header>> {
                 }
                 continue;
             }
+            marker::PPM => of_all.push(numbered(segment)?),
             _ => coding.take(code, segment)?,
         }
         at = end;
@@ -110,14 +167,19 @@ pub(super) fn read(bytes: &[u8], count: usize) -> Result<Vec<Header>> {
     Ok(tiles)
 }
 
+fn numbered(segment: &[u8]) -> Result<(u8, &[u8]), Fault> {
+    let (number, bytes) = segment.split_first().ok_or_else(cut)?;
+    Ok((*number, bytes))
+}
+
 /// The marker at byte `at`, what its segment holds behind the length, and where the next one is.
-fn segment(bytes: &[u8], at: usize) -> Result<(u8, &[u8], usize)> {
+fn segment(bytes: &[u8], at: usize) -> Result<(u8, &[u8], usize), Fault> {
     let rest = bytes.get(at..).unwrap_or_default();
     let (&[prefix, code], after) = rest.split_first_chunk::<2>().ok_or_else(cut)?;
     if prefix != 0xFF {
-        return Err(damaged(NAME, "it has no marker where one must be"));
+        return Err(damaged("it has no marker where one must be"));
     }
-    if matches!(code, marker::SOD | marker::EOC) {
+    if matches!(code, marker::SOD | marker::EOC | 0x30..=0x3F) {
         return Ok((code, &[], at + 2));
     }
     let length = after.first_chunk::<2>().map(|length| usize::from(u16::from_be_bytes(*length))).ok_or_else(cut)?;
@@ -127,31 +189,34 @@ fn segment(bytes: &[u8], at: usize) -> Result<(u8, &[u8], usize)> {
 
 impl Coding {
     /// Reads the header of a tile-part from byte `at` on; gives where its coded bytes start.
-    fn read_part(&mut self, bytes: &[u8], mut at: usize) -> Result<usize> {
+    fn read_part<'a>(&mut self, bytes: &'a [u8], mut at: usize, packed: &mut Packed<'a>) -> Result<usize, Fault> {
         loop {
             let (code, segment, end) = segment(bytes, at)?;
             at = end;
             match code {
                 marker::SOD => return Ok(at),
                 marker::SOT | marker::EOC => return Err(senseless("tile-part")),
+                marker::PPT => packed.push(numbered(segment)?),
+                marker::POC => {
+                    // Those of the tile stand in place of those of all.
+                    if !self.has_own_changes {
+                        self.changes.clear();
+                    }
+                    self.has_own_changes = true;
+                    self.take(code, segment)?;
+                }
                 _ => self.take(code, segment)?,
             }
         }
     }
 
-    fn take(&mut self, code: u8, segment: &[u8]) -> Result<()> {
+    fn take(&mut self, code: u8, segment: &[u8]) -> Result<(), Fault> {
         match code {
             marker::COD => {
                 let &[style, order, layers_high, layers_low, _, ref rest @ ..] = segment else {
                     return Err(senseless("coding style"));
                 };
-                self.order = match order {
-                    0 => Order::LayerResolution,
-                    1 => Order::ResolutionLayer,
-                    2 => Order::ResolutionPosition,
-                    3 | 4 => Order::Position,
-                    _ => return Err(senseless("coding style")),
-                };
+                self.order = Order::of(order).ok_or_else(|| senseless("coding style"))?;
                 self.layers = u16::from_be_bytes([layers_high, layers_low]).into();
                 (self.has_starts, self.has_header_ends) = (style & 2 != 0, style & 4 != 0);
                 self.take_style(style, rest)
@@ -163,16 +228,19 @@ impl Coding {
             }
             marker::QCD => self.take_steps(segment),
             marker::QCC => self.take_steps(segment.get(1..).unwrap_or_default()),
-            marker::RGN => Err(unsupported("a region of interest in a JPEG 2000 frame".to_string())),
-            marker::POC | marker::PPM | marker::PPT => {
-                Err(unsupported("a JPEG 2000 frame whose packets are in another order".to_string()))
+            // Of the only component; there is one style.
+            marker::RGN => {
+                let &[_, 0, region] = segment else { return Err(senseless("region of interest")) };
+                self.region = region.into();
+                Ok(())
             }
+            marker::POC => self.take_changes(segment),
             _ => Ok(()),
         }
     }
 
     /// Levels, exponents of the blocks, style, wavelet, precincts.
-    fn take_style(&mut self, style: u8, rest: &[u8]) -> Result<()> {
+    fn take_style(&mut self, style: u8, rest: &[u8]) -> Result<(), Fault> {
         let &[levels, width, height, kind, wavelet, ref precincts @ ..] = rest else {
             return Err(senseless("coding style"));
         };
@@ -182,10 +250,11 @@ impl Coding {
             return Err(senseless("coding style"));
         }
         // Of high throughput, at most with stripes that do not look down.
-        if kind & !0x08 != 0x40 {
-            return Err(mixed());
+        let is_mixed = if self.is_high_throughput { kind & !0x08 != 0x40 } else { kind & 0xC0 != 0 };
+        if is_mixed {
+            return Err(unsupported("a JPEG 2000 frame with blocks of high throughput and others"));
         }
-        self.is_stripe_causal = kind & 0x08 != 0;
+        self.style = Style::of(kind);
         self.is_reversible = wavelet == 1;
         let sizes = |size: &u8| [u32::from(size & 15), u32::from(size >> 4)];
         self.precincts = match style & 1 {
@@ -198,7 +267,20 @@ impl Coding {
         Ok(())
     }
 
-    fn take_steps(&mut self, segment: &[u8]) -> Result<()> {
+    /// Resolutions and layers up to which, order (A.6.6); of the only component.
+    fn take_changes(&mut self, segment: &[u8]) -> Result<(), Fault> {
+        for change in segment.as_chunks::<7>().0 {
+            let &[first, component, layers_high, layers_low, end, _, order] = change;
+            let order = Order::of(order).ok_or_else(|| senseless("order of packets"))?;
+            let layers = u16::from_be_bytes([layers_high, layers_low]).into();
+            if component == 0 {
+                self.changes.push(Change { order, levels: first.into()..end.into(), layers });
+            }
+        }
+        if self.changes.len() > MAX_CHANGES { Err(senseless("order of packets")) } else { Ok(()) }
+    }
+
+    fn take_steps(&mut self, segment: &[u8]) -> Result<(), Fault> {
         let Some((style, steps)) = segment.split_first() else { return Err(senseless("quantisation")) };
         self.guard = u32::from(style >> 5);
         let pair = |pair: &[u8; 2]| [u32::from(pair[0] >> 3), u32::from(u16::from_be_bytes(*pair) & 0x7FF)];
@@ -221,27 +303,23 @@ impl Coding {
         Some([exponent.checked_sub((band.saturating_sub(1) / 3) as u32)?, mantissa])
     }
 
-    fn check(&self) -> Result<()> {
+    fn check(&self) -> Result<(), Fault> {
         if self.precincts.is_empty() || self.layers == 0 {
-            return Err(damaged(NAME, "its coding style is missing"));
+            return Err(damaged("its coding style is missing"));
         }
-        let planes = |band| (self.guard + self.step(band)?[0]).checked_sub(1);
+        let planes = |band| (self.guard + self.region + self.step(band)?[0]).checked_sub(1);
         let fit = (0..=3 * self.levels).all(|band| planes(band).is_some_and(|planes| planes <= MAX_PLANES));
         if fit { Ok(()) } else { Err(senseless("quantisation")) }
     }
 }
 
-/// Bit-planes of a subband that the block decoder holds.
-const MAX_PLANES: u32 = 30;
+/// Bit-planes of a subband that the block decoders hold.
+pub(super) const MAX_PLANES: u32 = 30;
 
-fn senseless(what: &str) -> Error {
-    damaged(NAME, &format!("its {what} makes no sense"))
+fn senseless(what: &str) -> Fault {
+    damaged(format!("its {what} makes no sense"))
 }
 
-fn mixed() -> Error {
-    unsupported("a JPEG 2000 frame with blocks of high throughput and others".to_string())
-}
-
-pub(super) fn cut() -> Error {
-    damaged(NAME, "it ends before the image does")
+pub(super) fn cut() -> Fault {
+    damaged("it ends before the image does")
 }
