@@ -61,6 +61,20 @@ fn what_can_be_written_is_written_and_what_cannot_is_said() {
     }
 }
 
+#[test]
+fn of_a_volume_without_a_patient_there_are_no_objects_and_that_is_said() {
+    let folder = scratch("volumes");
+    let out = folder.join("out");
+    for volume in ["nifti-1-lps.nii.gz", "nifti-2-big-endian-sar.nii", "metaimage-zlib-rai.mha", "nrrd-gzip-asl.nrrd"] {
+        let path = repository::path(&format!("tests/volumes/{volume}"));
+        let output = lungglass(&["classify", "--dicom-out", out.to_str().unwrap(), path.to_str().unwrap()]);
+        assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+        let wanted = format!("{volume}: no DICOM objects: its files are no DICOM, and name no patient and no study");
+        assert!(stderr(&output).contains(&wanted), "{}", stderr(&output));
+        assert_eq!(names(&out), [""; 0]);
+    }
+}
+
 /// Says, past the harness, which keeps what a passing test prints to itself, that a test did not run; `cargo xtask test` counts these lines.
 fn skip(test: &str, why: &str) {
     let _ = writeln!(io::stdout(), "\nSKIPPED {test}: {why}");

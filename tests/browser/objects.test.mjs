@@ -9,6 +9,7 @@ import { isJudged } from './cases.mjs';
 import { placed } from './series.mjs';
 import { site } from './site.mjs';
 import { all, browser, files, readyVisit } from './suite.mjs';
+import { hounsfield } from './viewing.mjs';
 import { PAGE, id } from './visit.mjs';
 
 const NAME = 'Secret^Patient';
@@ -135,6 +136,52 @@ test('a series is saved as DICOM objects that name its patient, and the page nev
   await (await page.$(id('folder-input'))).uploadFile(folder);
   await visit.choose([picture()]);
   assert.equal((await visit.results(1)).length, 1);
+  assert.deepEqual(visit.complaints(), []);
+  await visit.close();
+});
+
+/** The bytes of a NIfTI-1 volume of one slice again and again, in Hounsfield units; axes run to the left, back and head, as in DICOM. */
+async function nifti(count) {
+  const { width, height, values } = await hounsfield(all.find(({ name }) => name === 'lidc-explicit-le').input);
+  const head = Buffer.alloc(352);
+  head.writeInt32LE(348, 0);
+  for (const [at, size] of [3, width, height, count, 1, 1, 1, 1].entries()) head.writeInt16LE(size, 40 + 2 * at);
+  head.writeInt16LE(4, 70);      // int16
+  head.writeInt16LE(16, 72);
+  for (const [at, size] of [1, 0.625, 0.625, 10].entries()) head.writeFloatLE(size, 76 + 4 * at);
+  head.writeFloatLE(352, 108);
+  head.writeFloatLE(1, 112);
+  head.writeInt16LE(1, 254);     // the sform
+  for (const [at, value] of [-0.625, 0, 0, 0, 0, -0.625, 0, 0, 0, 0, 10, 0].entries()) head.writeFloatLE(value, 280 + 4 * at);
+  head.write('n+1\0', 344, 'latin1');
+  const slice = Buffer.from(Int16Array.from(values).buffer);
+  return Buffer.concat([head, ...Array(count).fill(slice)]);
+}
+
+test('of a NIfTI volume there are no DICOM objects, and the page says so', async () => {
+  const visit = await readyVisit();
+  const { page } = visit;
+  const path = join(files.folder, 'volume.nii');
+  await writeFile(path, await nifti(3));
+  await visit.choose([path]);
+  const readings = await visit.results(3);
+  assert.ok(readings.every(({ score }) => score !== ''), 'it is read as any series');
+  await page.waitForSelector(id('dicom-none'), { visible: true });
+  assert.match(await page.$eval(id('dicom-none'), (node) => node.textContent), /NIfTI.* names no patient and no study/);
+  assert.equal(await page.$eval(id('export-dicom'), (button) => button.checkVisibility()), false);
+  // A series beside it has objects, and it has none.
+  await (await page.$(id('folder-input'))).uploadFile(await folderOfSeries('beside-a-volume'));
+  await visit.results(6);
+  await page.waitForSelector(id('export-dicom'), { visible: true });
+  const downloads = join(files.folder, 'objects-beside');
+  await mkdir(downloads);
+  const session = await page.createCDPSession();
+  await session.send('Browser.setDownloadBehavior', { behavior: 'allow', downloadPath: downloads });
+  await page.click(id('export-dicom'));
+  const entries = entriesOf(await savedBytes(downloads, 'lungglass-dicom.zip'));
+  assert.equal(entries.size, 5, [...entries.keys()].join());
+  for (const bytes of entries.values()) assert.equal(elementsOf(bytes.subarray(132))['10001000'], NAME);
+  await page.click(id('clear'));
   assert.deepEqual(visit.complaints(), []);
   await visit.close();
 });

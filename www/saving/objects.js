@@ -11,9 +11,14 @@ import { saveBlob } from './export.js';
 /** @typedef {import('../reading/worker-client.js').WorkerClient} WorkerClient */
 /** @typedef {import('../study/studies.js').Study} Study */
 
+const VOLUMES = ['NIfTI', 'MetaImage', 'NRRD'];
+
 /** What of a study can have objects: the slices of a DICOM series. */
 const isDicom = (/** @type {Study} */ { kind, counts, records }) => kind === 'series' && counts.judged > 0
   && records.every(({ reading: { source } }) => source === null || source.format === 'DICOM');
+
+/** A volume of research, whose files name nobody: it is said that there are no objects of it, as a person may look for them. */
+const isVolume = (/** @type {Study} */ { records }) => records.some(({ reading: { source } }) => source !== null && VOLUMES.includes(source.format));
 
 /** All was removed from the page while its objects were made. */
 class Cleared extends Error {}
@@ -36,6 +41,7 @@ export function objectsSaving({ results, studies, newClient, isShared }) {
 
   const update = () => {
     byId('dicom').hidden = !isOffered || !studies.list.some(isDicom);
+    byId('dicom-none').hidden = !isOffered || !studies.list.some(isVolume);
     button.disabled = isBusy;
   };
 
