@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { readFile, writeFile } from 'node:fs/promises';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { placed } from './series.mjs';
+import { hazy, placed } from './series.mjs';
 import { all, files } from './suite.mjs';
 import { desktop } from './viewing.mjs';
 import { id } from './visit.mjs';
@@ -176,16 +176,31 @@ test('a stack is played, waits for what is decoded, goes on from the first, and 
 });
 
 test('by keyboard alone: the worst slice of a series is found, measured, saved, printed and cleared', async () => {
-  const inputs = ['luna-1', 'luna-2', 'luna-3', 'luna-6'].map((name) => all.find((one) => one.name === name)).filter(Boolean);
-  assert.ok(inputs.length >= 3);
-  const zipped = [];
-  for (const [at, { input }] of inputs.entries()) zipped.push(await files.put(input, `job-${at}${input.slice(input.lastIndexOf('.'))}`));
-  const { visit, page, text, press, decoded, leave } = await desktop(zipped, inputs.length);
-  const scores = await page.$$eval(id('result'), (cards) => cards.map(({ dataset }) => Number(dataset.score || -1)));
-  const highest = scores.indexOf(Math.max(...scores));
+  // A DICOM series that is shown by its study and a filmstrip; one slice of it is hazy.
+  const [COUNT, WORST] = [13, 6];
+  const paths = [];
+  for (let number = 1; number <= COUNT; number++) {
+    const bytes = await placed({ height: -10 * number, series: 71, mark: number });
+    paths.push(`${files.folder}/job-${String(number).padStart(2, '0')}.dcm`);
+    await writeFile(paths.at(-1), number === WORST ? hazy(bytes, 250) : bytes);
+  }
+  const { visit, page, text, press, decoded, leave } = await desktop(paths, COUNT);
+  await page.waitForFunction((study, count) => document.querySelector(study)?.querySelectorAll('rect').length === count, {}, id('study'), COUNT);
+  const scores = await page.$$eval(id('result'), (cards) => cards.map(({ dataset }) => Number(dataset.score)));
+  assert.equal(scores.indexOf(Math.max(...scores)) + 1, WORST, `${scores}`);
+  assert.ok(await page.$(id('film')), 'an overview, and no card a slice');
   await page.evaluate(() => {
-    window.printed = 0;
-    window.print = () => { window.printed = document.querySelectorAll('[data-testid="sheet"]').length; };
+    window.printed = [];
+    window.print = () => { window.printed = [...document.querySelectorAll('[data-testid="sheet"]')].map((sheet) => sheet.textContent); };
+    window.saved = [];
+    const { createObjectURL } = URL;
+    let made = null;
+    URL.createObjectURL = (blob) => createObjectURL.call(URL, made = blob);
+    const { click } = HTMLAnchorElement.prototype;
+    HTMLAnchorElement.prototype.click = function () {
+      if (this.download) made.text().then((body) => window.saved.push(body));
+      else click.call(this);
+    };
     document.activeElement?.blur();
   });
   /** Tab, or Shift and Tab, until the element has the focus. */
@@ -198,12 +213,17 @@ test('by keyboard alone: the worst slice of a series is found, measured, saved, 
     }
     throw new Error(`${wanted} is not reached by Tab`);
   };
-  await reach(id('open-viewer'));
+  // The skip to the readings, the profile of the study, and from any slice of it to the worst.
+  await reach(id('skip-readings'));
   await press('Enter');
+  const presses = await reach(id('profile'));
+  assert.ok(presses <= 5, `${presses} presses to the profile`);
+  await press('Home', 'Enter');
   await page.waitForSelector(`${id('viewer')}[open]`);
+  await decoded(1);
   await press('w');
-  await decoded(highest + 1);
-  // The worst is found; a length of 50 pixels across and a region of 60 x 40 on it.
+  await decoded(WORST);
+  // A length of 50 pixels of 0.625 mm across and a region of 60 x 40 on it.
   await press('d');
   assert.match(await text('viewer-said'), /Length: move the crosshair/);
   await press('Enter');
@@ -212,27 +232,25 @@ test('by keyboard alone: the worst slice of a series is found, measured, saved, 
   await press('e', 'Enter');
   await moveBy(page, -60, 40);
   await press('Enter');
-  const found = await measured(page);
-  assert.equal(found.length, 2);
-  assert.match(found[0], /^Length: 50\.0 pixels$|^Length: [\d.]+ mm$/);
-  assert.match(found[1], /^Region: mean \u2212?[\d.]+, SD [\d.]+( HU)?, .*pixels$/);
-  assert.match(await text('viewer-said'), /^Region: mean/);
+  const [length, region] = await measured(page);
+  assert.match(length, /^Length: 31\.3 mm$/);
+  assert.match(region, /^Region: mean \u2212?[\d.]+, SD [\d.]+ HU, .*pixels$/);
+  assert.equal(await text('viewer-said'), region);
   await press('Escape', 'Escape');
   await page.waitForSelector(id('viewer'), { hidden: true });
 
-  await page.evaluate(() => {
-    window.saved = [];
-    const { click } = HTMLAnchorElement.prototype;
-    HTMLAnchorElement.prototype.click = function () { if (this.download) window.saved.push(this.download); else click.call(this); };
-  });
   // From where the viewer gave the focus back to, with Shift and Tab.
-  assert.equal(await page.evaluate(() => document.activeElement.dataset.testid), 'open-viewer');
+  assert.equal(await page.evaluate(() => document.activeElement.dataset.testid), 'profile');
   await reach(id('export-csv'), 'Shift');
   await press('Enter');
   await page.waitForFunction(() => window.saved.length === 1);
+  const rows = (await page.evaluate(() => window.saved[0])).split(/\r?\n/).filter((row) => row.includes('31.3'));
+  assert.equal(rows.length, 1, 'what was measured is saved with its slice');
+  assert.match(rows[0], new RegExp(`job-${String(WORST).padStart(2, '0')}\\.dcm`));
   await reach(id('print'));
   await press('Enter');
-  await page.waitForFunction(() => window.printed > 0);
+  await page.waitForFunction(() => window.printed.length > 0);
+  assert.ok((await page.evaluate(() => window.printed.join())).includes(length), 'and printed');
   await reach(id('clear'));
   await press('Enter');
   await page.waitForFunction((result) => document.querySelectorAll(result).length === 0, {}, id('result'));
