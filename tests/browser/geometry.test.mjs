@@ -319,7 +319,7 @@ test('what a slice is found again by is said, and no name, id or date', async ()
   assert.equal(await text('viewer-place'), 'image 80 · 120.5 mm');
   const facts = () => page.$$eval('#viewer-facts div', (rows) => Object.fromEntries(rows.map((row) => [...row.children].map((part) => part.textContent))));
   assert.deepEqual(await facts(), {
-    'Instance number': '80', Position: '120.5 mm towards the head', Thickness: '1 mm', Kernel: 'B60f', Phase: '2', 'Images here': '3', 'Pixel size': '0.625 × 0.625 mm',
+    'Instance number': '80', Position: '120.5 mm (positive towards the head)', Thickness: '1 mm', Kernel: 'B60f', Phase: '2', 'Images here': '3', 'Pixel size': '0.625 × 0.625 mm',
   });
   assert.equal(await text('viewer-selection'), 'of the selection', 'three files of a series that may have more');
   await press('End');

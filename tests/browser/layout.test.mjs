@@ -1,5 +1,5 @@
 // The layout, measured in the page: in every language, on a phone, a tablet and a desktop, light and dark, nothing scrolls sideways, no text
-// is cut off, no control lies on another or is too small to be hit, no text is too small to be read.
+// is cut off, no word is broken in two, no control lies on another or is too small to be hit, no text is too small to be read.
 
 import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
@@ -73,6 +73,20 @@ function faults({ TARGET, TEXT }) {
     }
   }
 
+  // A word stays on its line, or breaks where it has a hyphen. Names of files, hashes and addresses may break anywhere.
+  for (const node of nodes.filter((node) => !node.closest('bdi, code, pre, .kept, .card h3, .study summary h3, [data-column="file"], .waiting'))) {
+    for (const child of node.childNodes) {
+      if (child.nodeType !== Node.TEXT_NODE) continue;
+      for (const { 0: word, index } of child.data.matchAll(/\p{Script=Latin}{4,}/gu)) {
+        const range = document.createRange();
+        // The hyphen of a soft hyphen is drawn on the line before.
+        range.setStart(child, child.data[index - 1] === '\u00ad' ? index + 1 : index);
+        range.setEnd(child, index + word.length);
+        if (new Set([...range.getClientRects()].map(({ top }) => Math.round(top))).size > 1) found.push(`broken: "${word}" in ${name(node)}`);
+      }
+    }
+  }
+
   // Words of neighbours do not run into each other.
   const texts = nodes.filter((node) => node.matches('h1, h2, h3, h4, p, dt, dd, li, figcaption, button, .button, label, th, .pill'))
     .filter((node) => !node.closest('.table-box, .viewer-stage, .waiting, pre, .kept, .viewer-panel, .sheet-body'))
@@ -130,6 +144,12 @@ for (const { code } of languages) {
       await look(panel);
       await page.keyboard.press('Escape');
     }
+    for (const panel of ['check', 'watch']) {
+      await page.$eval(`#${panel}-open`, (button) => button.click());
+      await page.waitForSelector(`#${panel}[open]`);
+      await look(panel);
+      await page.keyboard.press('Escape');
+    }
     await page.$eval(id('open-viewer'), (button) => button.click());
     await page.waitForSelector('[data-pixels="full"]');
     await look('viewer');
@@ -157,6 +177,7 @@ test('the measure finds what is wrong', async () => {
     ['#sample { height: 1.5rem; min-height: 0; width: 4rem; padding: 0 }', /higher than its place: button#sample/],
     ['#privacy-open { min-height: 0; padding: 0; line-height: 1 }', /to hit: button#privacy-open/],
     ['#file-help { font-size: 9px }', /9px: p#file-help/],
+    ['#file-help { width: 3rem; overflow-wrap: anywhere }', /broken: "extension" in p#file-help/],
     ['#sample { margin-top: -4rem }', /one on the other: .*#sample/],
     ['#folder-help { margin-top: -3rem }', /text on text: .*#folder-help/],
   ]) {

@@ -71,30 +71,70 @@ test('the table shows first what matters, no empty column, and how many there ar
   await visit.close();
 });
 
-test('nothing is cut off with letters of twice the size, nor in a window of 320 pixels', async () => {
-  const visit = await read();
-  const { page } = visit;
-  await page.select(id('language'), 'de');
-  for (const [width, percent] of [[1280, 200], [640, 200], [320, 100]]) {
-    await page.setViewport({ width, height: 800 });
-    await page.evaluate((percent) => { document.documentElement.style.fontSize = `${percent}%`; }, percent);
-    for (const view of ['cards', 'table']) {
-      await page.$eval(id(`view-${view}`), (button) => button.click());
-      const found = await page.evaluate(() => {
-        const cut = [...document.querySelectorAll('main *')].filter((node) => node.checkVisibility() && !node.closest('.aloud, .table-box, .waiting, svg'))
-          .filter((node) => [...node.childNodes].some((child) => child.nodeType === Node.TEXT_NODE && child.data.trim() !== ''))
-          .filter((node) => {
-            const { left, right } = node.getBoundingClientRect();
-            const hides = getComputedStyle(node).overflowX !== 'visible' && node.scrollWidth > node.clientWidth + 1;
-            return left < -1 || right > innerWidth + 1 || hides;
-          }).map((node) => `${node.tagName}.${node.className} ${node.textContent.slice(0, 40)}`);
-        return { cut, wide: document.documentElement.scrollWidth - innerWidth };
-      });
-      assert.deepEqual(found, { cut: [], wide: found.wide }, `${width} pixels, ${percent} %, ${view}`);
-      assert.ok(found.wide <= 0, `${width} pixels, ${percent} %, ${view}: ${found.wide} too wide`);
-      await visit.shot(`room-${width}-${percent}-${view}`, { fullPage: true });
+/** In the page: what is cut off, or lies on something else, of the topmost dialog or else the page; and by how much all is too wide. */
+function cut() {
+  const root = [...document.querySelectorAll('dialog[open]')].at(-1) ?? document.querySelector('main');
+  const texts = [...root.querySelectorAll('*')].filter((node) => node.checkVisibility() && !node.closest('.aloud, .table-box, .film, .waiting, svg'))
+    .filter((node) => [...node.childNodes].some((child) => child.nodeType === Node.TEXT_NODE && child.data.trim() !== ''));
+  const name = (node) => `${node.tagName}.${node.className} ${node.textContent.slice(0, 40)}`;
+  const found = texts.filter((node) => {
+    const { left, right } = node.getBoundingClientRect();
+    const { overflowX, overflowY, textOverflow } = getComputedStyle(node);
+    const hides = overflowX !== 'visible' && textOverflow !== 'ellipsis' && node.scrollWidth > node.clientWidth + 1;
+    const isLow = ['hidden', 'clip'].includes(overflowY) && textOverflow !== 'ellipsis' && node.scrollHeight > node.clientHeight + 1;
+    return left < -1 || right > innerWidth + 1 || hides || isLow;
+  }).map(name);
+  // What stands in the corners of a slice.
+  const corners = texts.filter((node) => node.matches('.viewer-corner, .viewer-bar span')).map((node) => ({ node, box: node.getBoundingClientRect() }));
+  for (const [at, one] of corners.entries()) {
+    for (const other of corners.slice(at + 1)) {
+      const across = Math.min(one.box.right, other.box.right) - Math.max(one.box.left, other.box.left);
+      const down = Math.min(one.box.bottom, other.box.bottom) - Math.max(one.box.top, other.box.top);
+      if (across > 1 && down > 1) found.push(`${name(one.node)} on ${name(other.node)}`);
     }
   }
+  return { cut: found, wide: Math.max(0, document.documentElement.scrollWidth - innerWidth) };
+}
+
+test('nothing is cut off with letters of twice the size, nor in a window of 320 pixels', async () => {
+  // A series that is shown by its study and a filmstrip, beside the others.
+  const visit = await read();
+  const { page } = visit;
+  const series = [];
+  for (let at = 0; at < 14; at++) {
+    series.push(join(files.folder, `room-strip-${at}.dcm`));
+    await writeFile(series.at(-1), await placed({ height: -10 * at, series: 9, mark: at }));
+  }
+  await visit.choose(series);
+  await visit.results(series.length + 8);
+  await page.waitForFunction((film) => document.querySelectorAll(film).length === 2, {}, id('film'));
+  await page.select(id('language'), 'de');
+  const click = (selector) => page.$eval(selector, (button) => button.click());
+  const STATES = {
+    ...Object.fromEntries(['overview', 'cards', 'table'].map((view) => [view, () => click(id(`view-${view}`))])),
+    ...Object.fromEntries(['model-card', 'privacy', 'check', 'watch'].map((sheet) => [sheet, () => click(`#${sheet}-open`)])),
+    async viewer() {
+      await click(id('view-cards'));
+      await click(id('open-viewer'));
+      await page.waitForSelector('[data-pixels="full"]');
+      await page.keyboard.press('x');
+    },
+  };
+  for (const [state, enter] of Object.entries(STATES)) {
+    await page.setViewport({ width: 1280, height: 900 });
+    await enter();
+    for (const [width, percent] of [[1280, 200], [640, 200], [320, 100]]) {
+      await page.setViewport({ width, height: 800 });
+      await page.evaluate((percent) => { document.documentElement.style.fontSize = `${percent}%`; }, percent);
+      await page.evaluate(() => new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve))));
+      assert.deepEqual(await page.evaluate(cut), { cut: [], wide: 0 }, `${width} pixels, ${percent} %, ${state}`);
+      await visit.shot(`room-${width}-${percent}-${state}`, { fullPage: ['overview', 'cards', 'table'].includes(state) });
+    }
+    await page.evaluate(() => { document.documentElement.style.fontSize = ''; });
+    for (let press = 0; press < 2 && await page.$('dialog[open]'); press++) await page.keyboard.press('Escape');
+    assert.equal(await page.$('dialog[open]'), null, state);
+  }
+  await page.setViewport({ width: 1280, height: 900 });
   await page.select(id('language'), 'en');
   await visit.close();
 });
@@ -124,6 +164,54 @@ for (const scheme of ['light', 'dark']) {
   });
 }
 
+for (const scheme of ['light', 'dark']) {
+  test(`what is drawn and what is pressed stands out from what is around it, ${scheme}`, async () => {
+    const visit = await read({ scheme });
+    const { page } = visit;
+    await page.waitForFunction((share) => document.querySelector(share) && document.querySelector('.film-bar'), {}, '.share');
+    await page.$eval(`${id('view-cards')}`, (button) => button.click());
+    await page.$eval(id('open-viewer'), (button) => button.click());
+    await page.waitForSelector('[data-pixels="full"]');
+    const contrasts = await page.evaluate(() => {
+      const light = (colour) => {
+        const [r, g, b] = colour.match(/[\d.]+/g).slice(0, 3).map((part) => Number(part) / 255).map((c) => (c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4));
+        return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+      };
+      const style = (selector) => getComputedStyle(document.querySelector(selector));
+      /** The colours of a bar: how far it goes, and the rest. */
+      const bar = (selector) => style(selector).backgroundImage.match(/rgb\([^)]*\)/g);
+      const ground = (selector) => {
+        for (let node = document.querySelector(selector); node; node = node.parentElement) {
+          const { backgroundColor } = getComputedStyle(node);
+          if (!/, 0\)$|transparent/.test(backgroundColor)) return backgroundColor;
+        }
+        return 'rgb(255, 255, 255)';
+      };
+      const pairs = {
+        'a bar of the profile': [style('.chart rect[data-verdict="negative"]').fill, ground('.chart')],
+        'a slice without a score in the profile': [style('.chart rect[data-verdict="refused"], .chart rect[data-verdict="error"]').fill, ground('.chart')],
+        'the threshold in the profile': [style('.chart line').stroke, ground('.chart')],
+        'the opacity in the profile': [style('.chart path').stroke, ground('.chart')],
+        'the place in the profile': [style('.profile .cursor').backgroundColor, ground('.chart')],
+        'the share of opacity': bar('.share'),
+        'a score in the filmstrip': bar('.film-bar'),
+        'the edge of a button': [style('#export-csv').borderTopColor, ground('#results')],
+        'the edge of a choice': [style('#filter').borderTopColor, ground('#results')],
+        'the view that is chosen': [style('.view-choice [aria-pressed="true"]').backgroundColor, ground('#results')],
+        'the edge of a button of the viewer': [style('#viewer-fit').borderTopColor, ground('.viewer-panel')],
+        'the edge of a field of the viewer': [style('#viewer-center').borderTopColor, ground('.viewer-panel')],
+        'a score in the strip': [style('.viewer-strip rect[data-verdict]').fill, ground('.viewer-strip')],
+        'the threshold in the strip': [style('.viewer-strip line').stroke, ground('.viewer-strip')],
+        'the focus': [style('#results').getPropertyValue('--accent').trim().replace(/^#(..)(..)(..)$/, (_, ...parts) => `rgb(${parts.slice(0, 3).map((part) => Number.parseInt(part, 16)).join(', ')})`), ground('#results')],
+      };
+      return Object.fromEntries(Object.entries(pairs).map(([what, [one, other]]) => [what, (Math.max(light(one), light(other)) + 0.05) / (Math.min(light(one), light(other)) + 0.05)]));
+    });
+    // WCAG 2.2, 1.4.11.
+    assert.deepEqual(Object.entries(contrasts).filter(([, contrast]) => !(contrast >= 3)), []);
+    await visit.close();
+  });
+}
+
 test('a skip leads to the readings, and at most five presses of Tab from there to the first slice', async () => {
   const visit = await read();
   const { page } = visit;
@@ -132,13 +220,19 @@ test('a skip leads to the readings, and at most five presses of Tab from there t
   await page.focus(id('skip-readings'));
   await page.keyboard.press('Enter');
   assert.equal(await page.evaluate(() => document.activeElement.id), 'results-title');
-  let presses = 0;
-  const isSlice = () => page.evaluate((result) => document.activeElement.closest(result) !== null, id('result'));
-  while (presses < 10 && !await isSlice()) {
-    await page.keyboard.press('Tab');
-    presses++;
-  }
-  assert.ok(presses <= 5, `${presses} presses`);
+  /** Presses of Tab from the heading to what leads to a slice: its card, its place in a filmstrip or in the profile of a study. */
+  const presses = async () => {
+    await page.focus('#results-title');
+    for (let count = 1; count < 30; count++) {
+      await page.keyboard.press('Tab');
+      if (await page.evaluate((slices) => document.activeElement.closest(slices) !== null, [id('result'), id('film-slice'), id('profile')].join())) return count;
+    }
+    return Infinity;
+  };
+  assert.ok(await presses() <= 5, `${await presses()} presses`);
+  await page.keyboard.press('Enter');
+  await page.waitForSelector(`${id('viewer')}[open]`);
+  await page.keyboard.press('Escape');
 
   // The two views are one stop of the Tab key; arrows go from one to the other.
   await page.focus(id('view-cards'));
@@ -146,6 +240,20 @@ test('a skip leads to the readings, and at most five presses of Tab from there t
   assert.equal(await page.evaluate(() => document.activeElement.id), 'view-table');
   await page.keyboard.press('Enter');
   assert.ok(await page.$eval('#table', (node) => node.checkVisibility()));
+  // Of one picture, which is no study, and of a series, which has no card.
+  await page.click(id('view-cards'));
+  for (const paths of [[await files.putCase(all.find(isJudged))], await Promise.all(Array.from({ length: 14 }, async (_, at) => {
+    const path = join(files.folder, `presses-${String(at).padStart(2, '0')}.dcm`);
+    await writeFile(path, await placed({ height: -10 * at, series: 8, mark: at }));
+    return path;
+  }))]) {
+    await page.click(id('clear'));
+    await visit.choose(paths);
+    await visit.results(paths.length);
+    if (paths.length > 1) await page.waitForSelector(id('film'));
+    assert.ok(await presses() <= 5, `${await presses()} presses, ${paths.length} files`);
+    await page.evaluate((overview) => document.querySelector(overview).click(), id('view-overview'));
+  }
   await page.click(id('clear'));
   assert.equal(await page.$eval(id('skip-readings'), (link) => link.hidden), true);
   assert.equal(await page.$eval('[data-results]', (list) => list.dataset.results), '0');

@@ -47,6 +47,7 @@ export default {
     saved: (/** @type {number} */ objects) => `${count(objects, { one: 'DICOM object', other: 'DICOM objects' })} saved.`,
     failed: (/** @type {string} */ why) => `No DICOM objects were saved: ${why}`,
     noReader: 'the reader does not start',
+    none: 'A volume in NIfTI, MetaImage or NRRD names no patient and no study, so there are no DICOM objects of it.',
   },
 
   batch: {
@@ -124,7 +125,7 @@ export default {
     parts: { lungs: 'Both lungs', right: 'Right lung', left: 'Left lung', upper: 'Upper third', middle: 'Middle third', lower: 'Lower third' },
     opaque: 'Opaque',
     ground_glass: 'Ground glass',
-    consolidation: 'Consolidation',
+    consolidation: 'Consoli\u00addation',
     together: 'Nothing in the files says that these slices are of one patient.',
     custom: 'The files do not say which side is the right: it is taken to be at the left of the picture.',
     alike: 'The files do not say how far apart the slices lie: each counts alike, and there are no thirds.',
@@ -342,7 +343,7 @@ export default {
       numbered: (/** @type {number} */ number) => `image ${format.plain(number)}`,
       frame: 'Frame',
       position: 'Position',
-      towardsHead: 'towards the head',
+      towardsHead: '(positive towards the head)',
       location: 'Slice location',
       thickness: 'Thickness',
       kernel: 'Kernel',

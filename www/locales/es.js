@@ -48,6 +48,7 @@ export default {
     saved: (objects) => `${count(objects, { one: 'objeto DICOM guardado', other: 'objetos DICOM guardados' })}.`,
     failed: (why) => `No se guardó ningún objeto DICOM: ${why}`,
     noReader: 'el lector no se inicia',
+    none: 'Un volumen NIfTI, MetaImage o NRRD no nombra paciente ni estudio, por lo que no puede haber objetos DICOM de él.',
   },
 
   batch: {
@@ -124,8 +125,8 @@ export default {
     part: 'Parte',
     parts: { lungs: 'Ambos pulmones', right: 'Pulmón derecho', left: 'Pulmón izquierdo', upper: 'Tercio superior', middle: 'Tercio medio', lower: 'Tercio inferior' },
     opaque: 'Opacidad',
-    ground_glass: 'Vidrio deslustrado',
-    consolidation: 'Consolidación',
+    ground_glass: 'Vidrio deslus\u00adtrado',
+    consolidation: 'Consoli\u00addación',
     together: 'Nada en los archivos indica que estos cortes sean de un mismo paciente.',
     custom: 'Los archivos no indican qué lado es el derecho: se supone que es el de la izquierda de la imagen.',
     alike: 'Los archivos no indican a qué distancia están los cortes: todos cuentan igual, y no hay tercios.',
@@ -342,7 +343,7 @@ export default {
       numbered: (/** @type {number} */ number) => `imagen ${format.plain(number)}`,
       frame: 'Fotograma',
       position: 'Posición',
-      towardsHead: 'hacia la cabeza',
+      towardsHead: '(positivo hacia la cabeza)',
       location: 'Posición del corte (equipo)',
       thickness: 'Grosor',
       kernel: 'Filtro de reconstrucción',

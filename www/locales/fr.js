@@ -48,6 +48,7 @@ export default {
     saved: (objects) => `${count(objects, { one: 'objet DICOM enregistré', other: 'objets DICOM enregistrés' })}.`,
     failed: (why) => `Aucun objet DICOM n’a été enregistré\u00a0: ${why}`,
     noReader: 'le lecteur ne démarre pas',
+    none: 'Un volume NIfTI, MetaImage ou NRRD ne nomme ni patient ni examen\u202f; il ne peut donc pas donner d’objets DICOM.',
   },
 
   batch: {
@@ -125,7 +126,7 @@ export default {
     parts: { lungs: 'Les deux poumons', right: 'Poumon droit', left: 'Poumon gauche', upper: 'Tiers supérieur', middle: 'Tiers moyen', lower: 'Tiers inférieur' },
     opaque: 'Opacités',
     ground_glass: 'Verre dépoli',
-    consolidation: 'Condensation',
+    consolidation: 'Conden\u00adsation',
     together: 'Rien dans les fichiers n’indique que ces coupes sont d’un seul patient.',
     custom: 'Les fichiers n’indiquent pas quel côté est le droit\u00a0: on le suppose à gauche de l’image.',
     alike: 'Les fichiers n’indiquent pas l’écart entre les coupes\u00a0: chacune compte autant, et il n’y a pas de tiers.',
@@ -342,7 +343,7 @@ export default {
       numbered: (/** @type {number} */ number) => `image n° ${format.plain(number)}`,
       frame: 'Image du fichier',
       position: 'Position',
-      towardsHead: 'vers la tête',
+      towardsHead: '(positif vers la tête)',
       location: 'Position de coupe (scanner)',
       thickness: 'Épaisseur',
       kernel: 'Filtre de reconstruction',

@@ -48,6 +48,7 @@ export default {
     saved: (objects) => `已保存 ${format.integer(objects)} 个 DICOM 对象。`,
     failed: (why) => `没有保存任何 DICOM 对象：${why}`,
     noReader: '读取程序无法启动',
+    none: 'NIfTI、MetaImage 或 NRRD 容积数据不含患者和检查信息，因此无法生成 DICOM 对象。',
   },
 
   batch: {

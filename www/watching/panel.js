@@ -77,7 +77,20 @@ export class WatchPanel {
   /** @param {Report} report */
   #tell({ charts, flags }) {
     say('watch-flags', () => (flags.length === 0 ? words.watching.noFlag
-      : [words.watching.flags(flags.length), ' ', ...flags.map(({ chart, sample }) => element('span.flag', `${chartName(chart)}, ${sample}. `))]));
-    byId('watch-charts').replaceChildren(...charts.map(drawn));
+      : [element('p', words.watching.flags(flags.length)), element('ul', ...byChart(flags).map(([chart, samples]) => element('li', `${chartName(chart)}: ${samples.join(', ')}`)))]));
+    const box = byId('watch-charts');
+    box.replaceChildren(...charts.map((chart) => drawn(chart, box.clientWidth)));
   }
+}
+
+/**
+ * The samples with a flag, by the chart that raised it.
+ *
+ * @param {Flag[]} flags
+ */
+function byChart(flags) {
+  /** @type {Map<string, string[]>} */
+  const found = new Map();
+  for (const { chart, sample } of flags) found.set(chart, [...(found.get(chart) ?? []), sample]);
+  return [...found];
 }
