@@ -3,13 +3,16 @@
 use std::path::PathBuf;
 use std::process::Command;
 
-use crate::places::target;
+use crate::places::{root, target};
 
 /// The target that browsers run.
 pub const TARGET: &str = "wasm32-unknown-unknown";
 pub const NAME: &str = "lungglass";
 /// The package that the module is made of.
 pub const PACKAGE: &str = "lungglass-web";
+
+/// What is compiled small, a configuration of cargo.
+const PROFILE: &str = ".cargo/page.toml";
 
 /// What a browser's processor instructions allow; all browsers with SIMD run the first.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -49,6 +52,7 @@ impl Variant {
     /// Has a cargo compile everything for this variant.
     pub fn choose(self, cargo: &mut Command) {
         cargo.arg("--target-dir").arg(self.folder());
+        cargo.arg("--config").arg(root().join(PROFILE));
         if !self.flags().is_empty() {
             // Added to the flags of .cargo/config.toml. A TOML array is quoted as Rust quotes one.
             cargo.arg("--config").arg(format!("target.{TARGET}.rustflags = {:?}", self.flags()));

@@ -17,8 +17,8 @@ use xtask::process;
 use xtask::variant::Variant;
 
 /// The bounds of the design, in bytes.
-const BOUND_TOTAL: usize = 6_000_000;
-const BOUND_CODE: usize = 1_500_000;
+const BOUND_TOTAL: usize = 3_000_000;
+const BOUND_CODE: usize = 900_000;
 /// As `brotli -q 9`, which takes the smallest window that holds the file, up to this one.
 const QUALITY: i32 = 9;
 const WIDEST_WINDOW: i32 = 24;
