@@ -152,3 +152,30 @@ test('slices of one patient are known by the number in their headers, which nobo
   assert.equal(await visit.page.$eval(id('check-result'), (node) => node.checkVisibility()), false);
   await visit.close();
 });
+
+test('another share of patients is asked for with the keyboard, as the command asks for it', async () => {
+  const { root, manifest } = await site('prevalence');
+  const out = join(root, 'out');
+  await lungglass('accept', '--manifest', manifest, '--out', out, '--site', 'Ward 7', '--ppv', '0.5', '--npv', '0.5', '--confidence', '0.5', '--prevalence', '0.12');
+  const expected = JSON.parse(await readFile(join(out, 'acceptance.json'), 'utf8'));
+  const visit = await readyVisit();
+  const { page } = visit;
+  await open(visit, { positives: join(root, 'ill'), negatives: join(root, 'well') });
+  await set(visit, { site: 'Ward 7', ppv: 50, npv: 50, confidence: 50 });
+  await page.focus('#check-confidence');
+  await page.keyboard.press('Tab');
+  assert.equal(await page.evaluate(() => document.activeElement.id), 'check-prevalence');
+  // A share that is none is not taken.
+  await page.keyboard.type('250');
+  await page.click(id('check-start'));
+  assert.equal(await page.$eval('#check-progress', (node) => node.checkVisibility()), false);
+  assert.equal(await page.evaluate(() => document.activeElement.id), 'check-prevalence', 'the field says what is wrong');
+  await page.$eval('#check-prevalence', (input) => input.select());
+  await page.keyboard.type('12');
+  await checked(visit);
+  const { document } = await taken(visit, join(root, 'saved'));
+  assert.equal(document.wanted.prevalence, 0.12);
+  assert.deepEqual(differences(document.sides, expected.sides), []);
+  assert.ok(document.sides.drawn < document.counts.groups && document.warnings.some((text) => / 12 % /.test(text)), JSON.stringify(document.warnings));
+  await visit.close();
+});

@@ -96,6 +96,7 @@ const CALLS = {
   'check.figures': [[[0.42], '42']],
   'check.grouped': [[[50, 30, 7], '50', '30', '7']],
   'point.drifted': [[['Clinic 5', ['a', 'b']], 'Clinic 5', 'a', 'b']],
+  'point.counted': [[['Clinic 5', '2026-11-30', ['a', 'b']], 'Clinic 5', '2026', 'a', 'b']],
   'watching.counted': [[[1, 1], '1'], [[120, 7], '120', '7']],
   'watching.flags': [[[1], '1'], [[7], '7']],
   'watching.chart': [[['Refused', 12, 3], 'Refused', '12', '3']],

@@ -4,8 +4,9 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { test } from 'node:test';
+import { isJudged } from './cases.mjs';
 import { site } from './site.mjs';
-import { browser, files, slice } from './suite.mjs';
+import { all, browser, files, slice } from './suite.mjs';
 import { id } from './visit.mjs';
 
 const stored = JSON.parse((await readFile(new URL('../../model/self-test.toml', import.meta.url), 'utf8')).match(/values = (\[[^\]]*\])/s)[1].replace(/,\s*\]/, ']'));
@@ -60,6 +61,55 @@ test('files that come before the page is ready are held to the slice too', async
     await visit.close();
   } finally {
     await own.stop();
+  }
+});
+
+/** A page whose workers try themselves after each three readings, and after the second, if `isBroken`, compute with other weights. */
+async function soonTried(isBroken) {
+  const own = await site();
+  const worker = own.files.get('reading/worker.js').toString();
+  const published = worker.replace('PROOF_EVERY = 1000', 'PROOF_EVERY = 3')
+    .replace('  sinceProof++;\n', isBroken ? '  sinceProof++;\n  if (++readings === 2) turn();\n' : '  sinceProof++;\n');
+  assert.notEqual(published, worker);
+  // Every number of the instance that may be a weight, with the other sign.
+  own.publish('reading/worker.js', `${published}
+let readings = 0;
+function turn() {
+  const numbers = new Float32Array(memory.buffer);
+  for (let at = 0; at < numbers.length; at++) if (Math.abs(numbers[at]) > 1e-3 && Math.abs(numbers[at]) < 1) numbers[at] = -numbers[at];
+}
+`);
+  return own;
+}
+
+test('a device that begins to compute wrongly is noticed after a thousand slices, and reads nothing more', async () => {
+  const [worker, library] = await Promise.all(['../../www/reading/worker.js', '../../src/self_test.rs'].map((path) => readFile(new URL(path, import.meta.url), 'utf8')));
+  assert.equal(worker.match(/PROOF_EVERY = (\d+)/)[1], '1000');
+  assert.equal(library.match(/EVERY: usize = (\d+)/)[1], '1000', 'the command tries itself as often');
+  const pictures = all.filter((one) => isJudged(one) && /\.png$/.test(one.input)).slice(0, 7);
+  assert.equal(pictures.length, 7);
+  for (const isBroken of [false, true]) {
+    const own = await soonTried(isBroken);
+    try {
+      const visit = await browser.visit({ address: own.address, cores: 1 });
+      await visit.ready();
+      if (await visit.page.$eval(id('consent'), (dialog) => dialog.open)) await visit.accept();
+      await visit.page.select(id('language'), 'en');
+      await visit.choose(await Promise.all(pictures.map(({ input }, at) => files.put(input, `tried-${isBroken}-${at}`))));
+      if (isBroken) {
+        await visit.page.waitForSelector(id('load-failure'), { visible: true });
+        assert.match(await visit.page.$eval(id('load-failure'), (node) => node.innerText), /This device computes wrongly/);
+        await new Promise((resolve) => setTimeout(resolve, 500));
+        assert.equal((await visit.page.$$(id('result'))).length, 3, 'what came before the test');
+        assert.ok(await visit.page.$(id('queued')), 'the others wait');
+      } else {
+        await visit.results(7);
+        assert.deepEqual(visit.complaints(), []);
+      }
+      await visit.close();
+    } finally {
+      await own.stop();
+    }
   }
 });
 

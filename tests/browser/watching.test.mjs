@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { count, emptyDay } from '../../www/watching/counts.js';
-import { Drift } from '../../www/watching/drift.js';
+import { Drift, ofDays } from '../../www/watching/drift.js';
 import { isRefused } from './cases.mjs';
 import { saved } from './saved.mjs';
 import { day, settingsFile, SHA256 } from './settings-file.mjs';
@@ -134,20 +134,67 @@ test('a shared device counts only if its address says so', async () => {
   }
 });
 
+test('the days that were counted last are held against the limits too, and readings stand under a notice from the first on', async () => {
+  const limits = { slices: 50, refused: 0.2, embedding: 2 };
+  const week = (refused) => [9, 8, 7, 6, 5, 4].map((ago) => counted(day(-ago), 20, refused));
+  assert.deepEqual(ofDays(week(9), day(-30), limits), { since: day(-8), exceeded: ['refused'] });
+  assert.deepEqual(ofDays(week(9), day(-5), limits).exceeded, [], 'what was counted before the test, and two days, say nothing');
+  assert.deepEqual(ofDays(week(2), day(-30), limits).exceeded, []);
+  assert.deepEqual(ofDays([...week(9), ...[3, 2, 1].map((ago) => counted(day(-ago), 60, 0))], day(-30), limits).exceeded, [], 'the last days are as usual');
+  assert.deepEqual(ofDays([], day(-30), limits), { since: day(-30), exceeded: [] });
+
+  const log = { schema: 1, kind: 'watch log', network: SHA256, days: week(9) };
+  const visit = await readyVisit({ prepare: (page) => page.evaluateOnNewDocument((key, text) => { localStorage.setItem(key, text); }, KEY, JSON.stringify({ on: true, log })) });
+  await visit.page.select(id('language'), 'en');
+  const file = join(files.folder, 'counted.toml');
+  await writeFile(file, settingsFile({ drift: 'slices = 50\nrefused = 0.2' }));
+  await visit.page.click('#model-card-open');
+  await (await visit.page.$(id('own-point'))).uploadFile(file);
+  await visit.page.waitForFunction((of) => /has counted since .* are not like those of the acceptance test of Clinic 5 \(more are refused\)/.test(document.querySelector(of).innerText) && document.querySelector('[data-testid="ready"]'), {}, id('point'));
+  await visit.page.click(id('sample'));
+  await visit.results(1);
+  assert.match(await visit.page.$eval(id('by-point'), (node) => node.textContent), /nothing vouches for these verdicts/);
+  const folder = join(files.folder, 'counted');
+  await mkdir(folder);
+  const session = await visit.page.createCDPSession();
+  await session.send('Browser.setDownloadBehavior', { behavior: 'allow', downloadPath: folder });
+  await visit.page.click(id('export-json'));
+  const [{ model, settings }] = JSON.parse(await saved(folder, '.json'));
+  assert.match(model.operating_point.notice, /has counted since .* nothing vouches/);
+  assert.equal('drifted' in settings, false);
+  // Without the counts there is nothing to say.
+  await open(visit);
+  await visit.page.click(id('watch-clear'));
+  assert.doesNotMatch(await visit.page.$eval(id('point'), (node) => node.textContent), /not like those/);
+  await visit.close();
+});
+
 test('limits of drift are those of the library, and readings beyond them stand under a notice', async () => {
   const seen = new Drift();
   const limits = { slices: 2, refused: 0.5, embedding: 1.5 };
   const likeness = (embedding) => ({ statistics: [], embedding, gray_levels: 9, lung: null });
-  seen.add({ verdict: 'negative', likeness: likeness(2) });
+  const take = (reading) => seen.add({ file: 'a.png', frame: null, place: { patient: null, series: null }, ...reading });
+  take({ verdict: 'negative', likeness: likeness(2) });
   assert.deepEqual(seen.exceeded(limits), [], 'one slice says nothing');
-  seen.add({ verdict: 'error', likeness: null });
-  seen.add({ verdict: 'negative', likeness: likeness(1.1) });
+  take({ verdict: 'error', likeness: null });
+  take({ verdict: 'negative', likeness: likeness(1.1) });
   assert.deepEqual(seen.exceeded(limits), ['embedding']);
-  seen.add({ verdict: 'refused', likeness: likeness(0.1) });
-  seen.add({ verdict: 'refused', likeness: likeness(0.1) });
+  take({ verdict: 'refused', likeness: likeness(0.1) });
+  take({ verdict: 'refused', likeness: likeness(0.1) });
   assert.deepEqual(seen.exceeded(limits), []);
-  seen.add({ verdict: 'refused', likeness: null });
+  take({ verdict: 'refused', likeness: null });
   assert.deepEqual(seen.exceeded(limits), ['refused']);
+
+  // Slices of one patient, or of one file, are no batch: they count as no more than those of the test had.
+  for (const same of [{ place: { patient: 'p', series: 's' } }, { place: { patient: null, series: 's' } }, { frame: 1, place: { patient: null, series: null } }]) {
+    const one = new Drift();
+    const strange = { verdict: 'negative', likeness: likeness(9), file: 'a.dcm', frame: null };
+    for (let at = 0; at < 300; at++) one.add({ ...strange, ...same });
+    assert.deepEqual(one.exceeded({ ...limits, per_group: 1.5 }), []);
+    assert.deepEqual(one.exceeded(limits), ['embedding']);
+    one.add({ ...strange, place: { patient: null, series: null } });
+    assert.deepEqual(one.exceeded({ ...limits, per_group: 1.5 }), ['embedding']);
+  }
 
   const file = join(files.folder, 'drift.toml');
   await writeFile(file, settingsFile({ drift: 'slices = 2\nrefused = 0.9\nembedding = 0.0001' }));
@@ -162,9 +209,17 @@ test('limits of drift are those of the library, and readings beyond them stand u
   assert.doesNotMatch(await banner(), /not like those/);
   await visit.choose([await files.put(slice, 'second.png')]);
   await visit.results(2);
-  await visit.page.waitForFunction((of) => /not like those of the acceptance test of Clinic 5 \(the network finds them stranger\)/.test(document.querySelector(of).innerText), {}, id('point'));
+  await visit.page.waitForFunction((of) => /not like those of the acceptance test of Clinic 5 \(they are less familiar to the network\)/.test(document.querySelector(of).innerText), {}, id('point'));
   const said = await visit.page.$$eval(id('by-point'), (nodes) => nodes.map((node) => node.textContent));
   assert.ok(said.some((text) => /nothing vouches for these verdicts/.test(text)), said.join('\n'));
+  const folder = join(files.folder, 'drifted');
+  await mkdir(folder);
+  const session = await visit.page.createCDPSession();
+  await session.send('Browser.setDownloadBehavior', { behavior: 'allow', downloadPath: folder });
+  await visit.page.click(id('export-json'));
+  for (const { model } of JSON.parse(await saved(folder, '.json'))) assert.match(model.operating_point.notice, /not like those of the acceptance test of Clinic 5/);
+  await visit.page.click(id('export-csv'));
+  assert.match(await saved(folder, '.csv'), /not like those of the acceptance test of Clinic 5/);
   await visit.page.click(id('clear'));
   assert.doesNotMatch(await banner(), /not like those/, 'what was cleared says nothing any more');
   await visit.close();

@@ -16,6 +16,7 @@ import { rowOf } from './rows.js';
 import { told } from './told.js';
 
 const CLASSES = /** @type {const} */ (['positives', 'negatives']);
+const TERMS = ['check-ppv', 'check-npv', 'check-confidence', 'check-prevalence', 'check-days'];
 const DAY = 86_400_000;
 
 export class OwnSlices {
@@ -95,6 +96,8 @@ export class OwnSlices {
   }
 
   #start() {
+    // A share beyond its limits would be asked for as it stands.
+    if (!TERMS.every((id) => byId(id, HTMLInputElement).reportValidity())) return;
     this.#forget();
     this.#queue.forget();
     const { positives, negatives } = this.#given;
@@ -129,12 +132,13 @@ export class OwnSlices {
   async #make() {
     const [rows, made] = [this.#rows, today()];
     const share = (/** @type {string} */ id) => Number(byId(id, HTMLInputElement).value) / 100;
+    const prevalence = byId('check-prevalence', HTMLInputElement).value === '' ? null : share('check-prevalence');
     const days = Number(byId('check-days', HTMLInputElement).value);
     const terms = {
       site: byId('check-site', HTMLInputElement).value.trim() || words.check.thisSite,
       made,
       valid_until: new Date(Date.parse(made) + days * DAY).toISOString().slice(0, 10),
-      wish: { ppv: share('check-ppv'), npv: share('check-npv'), confidence: share('check-confidence'), prevalence: null },
+      wish: { ppv: share('check-ppv'), npv: share('check-npv'), confidence: share('check-confidence'), prevalence },
     };
     this.#say();
     try {

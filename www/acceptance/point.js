@@ -87,13 +87,15 @@ export class PointChoice {
   }
 
   /**
-   * The slices of this visit exceed these limits of the acceptance test: readings are given under a notice. Gives whether that is new.
+   * The slices of this visit, or those that were counted, exceed these limits of the acceptance test: readings are given under a notice. Gives
+   * whether that is new.
    *
-   * @param {typeof drift.exceeded} exceeded
+   * @param {Partial<typeof drift>} found
    */
-  drifted(exceeded) {
-    if (exceeded.join() === drift.exceeded.join()) return false;
-    drift.exceeded = exceeded;
+  drifted(found) {
+    const before = JSON.stringify(drift);
+    Object.assign(drift, found);
+    if (JSON.stringify(drift) === before) return false;
     this.#tell();
     return true;
   }

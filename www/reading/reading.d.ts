@@ -73,8 +73,8 @@ interface LocalPoint extends PointName {
   confidence: number;
   /** Of positive slices, where it was named. */
   prevalence?: number;
-  /** What a batch of at least so many slices must keep to: the share of refusals, and mean distances. */
-  drift: { slices: number; refused: number; embedding?: number; gray_levels?: number };
+  /** What a batch of at least so many slices must keep to, with no more of a patient than so many: the share of refusals, and mean distances. */
+  drift: { slices: number; per_group?: number; refused: number; embedding?: number; gray_levels?: number };
 }
 
 /** How near a slice is to those of training, see src/likeness.rs. */

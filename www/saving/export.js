@@ -2,7 +2,8 @@
 // link that saves.
 
 import { plain } from '../common/dom.js';
-import { drift } from '../locales/point.js';
+import { driftSaid } from '../locales/point.js';
+import { english } from '../locales/words.js';
 
 /**
  * @typedef {object} Row
@@ -59,7 +60,7 @@ const COLUMNS = {
   temperature: ({ settings }) => settings.temperature,
   operating_point: ({ reading }) => reading.model?.operating_point?.site,
   operating_point_until: ({ reading }) => reading.model?.operating_point?.valid_until,
-  operating_point_notice: ({ reading, settings }) => reading.model?.operating_point?.notice ?? settings.drift?.map((what) => `drift: ${what}`).join(' '),
+  operating_point_notice: (row) => told(row).model?.operating_point?.notice,
   input_size: ({ settings }) => settings.size,
   program_version: ({ settings }) => settings.program,
   browser: ({ settings }) => settings.browser,
@@ -72,7 +73,19 @@ const COLUMNS = {
  * @param {Model} model
  */
 export function settingsOf({ program, threshold, uncertain, temperature, size, window, local }) {
-  return { ...(local ? { drift: drift.exceeded } : {}), program, threshold, uncertain, temperature, size, window, browser: navigator.userAgent, exported: new Date().toISOString() };
+  return { drifted: local && driftSaid(local.site, english), program, threshold, uncertain, temperature, size, window, browser: navigator.userAgent, exported: new Date().toISOString() };
+}
+
+/**
+ * The reading, with all that must be said beside its verdict.
+ *
+ * @param {Pick<Row, 'reading' | 'settings'>} row
+ */
+function told({ reading, settings: { drifted } }) {
+  const { model } = reading;
+  const point = model?.operating_point;
+  if (!point || !drifted) return reading;
+  return { ...reading, model: { ...model, operating_point: { ...point, notice: [point.notice, drifted].filter(Boolean).join(' ') } } };
 }
 
 /**
@@ -146,7 +159,10 @@ function classColumns(rows) {
  * @param {Row[]} rows
  */
 export function toJson(rows) {
-  const objects = rows.map(({ reading, study, slice, settings }) => ({ ...reading, study: study && { kind: study.kind, ordinal: study.ordinal, slice }, settings }));
+  const objects = rows.map((row) => {
+    const { study, slice, settings: { drifted, ...settings } } = row;
+    return { ...told(row), study: study && { kind: study.kind, ordinal: study.ordinal, slice }, settings };
+  });
   return `${JSON.stringify(objects, null, 1)}\n`;
 }
 

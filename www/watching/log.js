@@ -24,8 +24,11 @@ export class WatchLog {
   /** @type {Timer | null} */
   #timer = null;
   #network = '';
+  #onChange;
 
-  constructor() {
+  /** @param {() => void} onChange What is kept is another. */
+  constructor(onChange) {
+    this.#onChange = onChange;
     addEventListener('pagehide', () => this.#count());
   }
 
@@ -53,6 +56,7 @@ export class WatchLog {
   clear() {
     this.#waiting = [];
     erase(KEY);
+    this.#onChange();
   }
 
   /**
@@ -94,5 +98,8 @@ export class WatchLog {
   }
 
   /** @param {{ on: boolean, log: Log | null }} state */
-  #keep(state) { keep(KEY, JSON.stringify(state)); }
+  #keep(state) {
+    keep(KEY, JSON.stringify(state));
+    this.#onChange();
+  }
 }

@@ -3,7 +3,7 @@
 import { OwnSlices } from '../acceptance/own-slices.js';
 import { PointChoice } from '../acceptance/point.js';
 import { sheet } from '../shell/sheet.js';
-import { Drift } from './drift.js';
+import { Drift, ofDays } from './drift.js';
 import { WatchLog } from './log.js';
 import { WatchPanel } from './panel.js';
 
@@ -11,7 +11,7 @@ export class Site {
   #pool;
   #results;
   #clear;
-  #log = new WatchLog();
+  #log = new WatchLog(() => this.#counted());
   /** Of what is read by the thresholds of now. */
   #drift = new Drift();
   #point;
@@ -40,7 +40,10 @@ export class Site {
    * @param {ReaderState} state
    * @param {Coded | null} failure
    */
-  follow(state, failure) { this.#point.follow(state, failure); }
+  follow(state, failure) {
+    this.#point.follow(state, failure);
+    if (state === 'ready') this.#counted();
+  }
 
   /** A worker waits for work. */
   dispatch() { this.#own.dispatch(); }
@@ -55,13 +58,22 @@ export class Site {
     this.#drift.add(reading);
     const { local } = this.#pool.model ?? {};
     // What must be said beside each verdict has changed.
-    if (local && this.#point.drifted(this.#drift.exceeded(local.drift))) this.#results.say();
+    if (local && this.#point.drifted({ exceeded: this.#drift.exceeded(local.drift) })) this.#results.say();
+  }
+
+  // The log has changed, or what it is held against.
+  #counted() {
+    const { local, sha256 } = this.#pool.model ?? {};
+    if (!local) return;
+    const log = this.#log.isOn ? this.#log.log : null;
+    const days = log && log.network === sha256 ? log.days : [];
+    if (this.#point.drifted({ counted: ofDays(days, local.made, local.drift) })) this.#results.say();
   }
 
   /** All readings were cleared. */
   cleared() {
     this.#drift = new Drift();
-    this.#point.drifted([]);
+    this.#point.drifted({ exceeded: [] });
   }
 
   /** Forgets all readings, those of a check too. */
