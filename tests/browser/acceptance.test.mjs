@@ -134,6 +134,28 @@ test('too few slices give no thresholds, and the page says how many more would',
   await visit.close();
 });
 
+test('a check that cannot be made says why, and can be made again', async () => {
+  const root = join(files.folder, 'failing');
+  await mkdir(root);
+  const [ill, well] = await Promise.all(['ill', 'well'].map(async (name) => {
+    await mkdir(join(root, name));
+    await writeFile(join(root, name, 'slice.png'), await readFile(all.find(isJudged).input));
+    return join(root, name);
+  }));
+  const visit = await readyVisit();
+  await open(visit, { positives: ill, negatives: well });
+  await set(visit, { days: '1e12' });
+  await visit.page.click(id('check-start'));
+  await visit.page.waitForFunction(() => /The check cannot be made: ./.test(document.getElementById('check-progress-text').innerText));
+  assert.equal(await visit.page.$eval(id('check-result'), (node) => node.checkVisibility()), false);
+  await set(visit, { days: '180' });
+  await checked(visit);
+  assert.equal(await visit.page.$eval('#check-progress', (node) => node.checkVisibility()), false);
+  assert.ok(await visit.page.$eval(id('check-answer'), (node) => { const { top, bottom } = node.getBoundingClientRect(); return top < innerHeight && bottom > 0; }), 'the answer is before the eyes');
+  assert.deepEqual(visit.complaints(), []);
+  await visit.close();
+});
+
 test('slices of one patient are known by the number in their headers, which nobody sees', async () => {
   const root = join(files.folder, 'patients');
   const slice = await readFile(all.find(({ name }) => name === 'lidc-explicit-le').input);

@@ -150,6 +150,18 @@ test('cards and table are a click away, and remembered; single pictures and few 
   await page.waitForFunction((film) => document.querySelectorAll(film).length === 1, {}, id('film-slice'));
   await page.select(id('filter'), 'all');
 
+  // The choice stands above what it changes, keeps the focus, and is before the eyes.
+  const choice = () => page.evaluate(() => {
+    const [view, studies] = [document.getElementById('view'), document.getElementById('studies')];
+    const { top } = document.activeElement.getBoundingClientRect();
+    return { isAbove: view.nextElementSibling === studies, chosen: document.activeElement.id, isSeen: top >= 0 && top < innerHeight };
+  });
+  for (const [view, isAbove] of [['table', false], ['overview', true], ['cards', false], ['overview', true]]) {
+    await page.focus(`#view-${view}`);
+    await page.keyboard.press('Enter');
+    assert.deepEqual(await choice(), { isAbove, chosen: `view-${view}`, isSeen: true });
+  }
+
   await page.click(id('view-cards'));
   assert.equal((await shown(page)).length, 18);
   assert.equal(await page.$eval(id('film'), (film) => film.checkVisibility()), false);

@@ -34,6 +34,8 @@ export class OwnSlices {
   /** @type {{ acceptance: import('./told.js').Acceptance, document: string, html: string, settings: string | null } | null} */
   #made = null;
   #isReading = false;
+  /** @type {string | null} Why no test could be made of what was read. */
+  #failed = null;
   /** Whether the page may judge by what comes out. */
   #mayUse = false;
 
@@ -91,7 +93,7 @@ export class OwnSlices {
   say() { this.#say(); }
 
   #forget() {
-    [this.#rows, this.#made, this.#isReading] = [[], null, false];
+    [this.#rows, this.#made, this.#isReading, this.#failed] = [[], null, false, null];
     this.#kinds = { patient: 0, folder: 0, alone: 0 };
   }
 
@@ -130,32 +132,28 @@ export class OwnSlices {
   }
 
   async #make() {
-    const [rows, made] = [this.#rows, today()];
-    const share = (/** @type {string} */ id) => Number(byId(id, HTMLInputElement).value) / 100;
-    const prevalence = byId('check-prevalence', HTMLInputElement).value === '' ? null : share('check-prevalence');
-    const days = Number(byId('check-days', HTMLInputElement).value);
-    const terms = {
-      site: byId('check-site', HTMLInputElement).value.trim() || words.check.thisSite,
-      made,
-      valid_until: new Date(Date.parse(made) + days * DAY).toISOString().slice(0, 10),
-      wish: { ppv: share('check-ppv'), npv: share('check-npv'), confidence: share('check-confidence'), prevalence },
-    };
     this.#say();
+    const rows = this.#rows;
     try {
-      this.#made = await this.#pool.accept(rows, terms);
+      const made = await this.#pool.accept(rows, terms());
+      // What was cleared meanwhile is gone.
+      if (rows === this.#rows) this.#made = made;
     } catch (failure) {
-      say('check-progress-text', () => words.check.failed(String(failure?.message ?? failure)));
+      if (rows === this.#rows) this.#failed = String(failure?.message ?? failure);
     }
     this.#say();
+    if (this.#made) byId('check-told').scrollIntoView({ block: 'nearest' });
   }
 
   #say() {
     const { positives, negatives } = this.#given;
     for (const of of CLASSES) say(`check-${of}-count`, () => (this.#given[of].length > 0 ? words.check.chosen(this.#given[of].length) : ''));
     byId('check-start', HTMLButtonElement).disabled = this.#isReading || positives.length === 0 || negatives.length === 0;
-    byId('check-progress').hidden = !this.#isReading;
-    byId('check-cancel').hidden = !this.#isReading && this.#made === null;
-    const made = this.#made;
+    const [made, failed] = [this.#made, this.#failed];
+    byId('check-progress').hidden = !this.#isReading && failed === null;
+    byId('check-bar').hidden = failed !== null;
+    if (failed !== null) say('check-progress-text', () => words.check.failed(failed));
+    byId('check-cancel').hidden = !this.#isReading && made === null && failed === null;
     byId('check-result').hidden = made === null;
     if (made === null) return;
     const { patient, folder, alone } = this.#kinds;
@@ -163,4 +161,17 @@ export class OwnSlices {
     byId('check-settings').hidden = made.settings === null;
     byId('check-use').hidden = made.settings === null || !this.#mayUse;
   }
+}
+
+/** What is wished of the test, as it stands in the fields. */
+function terms() {
+  const value = (/** @type {string} */ id) => byId(id, HTMLInputElement).value;
+  const share = (/** @type {string} */ id) => Number(value(id)) / 100;
+  const made = today();
+  return {
+    site: value('check-site').trim() || words.check.thisSite,
+    made,
+    valid_until: new Date(Date.parse(made) + Number(value('check-days')) * DAY).toISOString().slice(0, 10),
+    wish: { ppv: share('check-ppv'), npv: share('check-npv'), confidence: share('check-confidence'), prevalence: value('check-prevalence') === '' ? null : share('check-prevalence') },
+  };
 }

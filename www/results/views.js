@@ -31,6 +31,7 @@ export class Views {
       byId(`view-${view}`).addEventListener('click', () => {
         this.#show(view);
         remember(KEY, view);
+        byId(`view-${view}`).scrollIntoView({ block: 'nearest' });
       });
     }
     const before = recall(KEY);
@@ -101,6 +102,7 @@ export class Views {
       button.tabIndex = name === pressed ? 0 : -1;
     }
     byId('overlay').hidden = this.#view === 'table' || !this.#results.hasCards;
+    putBefore(byId(pressed === 'overview' ? 'view' : 'studies'), byId(pressed === 'overview' ? 'studies' : 'view'));
   }
 
   /** @param {KeyboardEvent} event */
@@ -130,4 +132,17 @@ function showMaps() {
   const strength = byId('map-strength', HTMLInputElement);
   byId('cards').style.setProperty('--map', shown ? String(Number(strength.value) / 100) : '0');
   strength.disabled = !shown;
+}
+
+/**
+ * The choice of view stands above what it changes: the filmstrips of studies, or else what lies below the studies. Of the two neighbours the one
+ * without the focus is moved, which would be lost.
+ *
+ * @param {HTMLElement} one
+ * @param {HTMLElement} other
+ */
+function putBefore(one, other) {
+  if (one.nextElementSibling === other) return;
+  if (one.contains(document.activeElement)) one.after(other);
+  else other.before(one);
 }
