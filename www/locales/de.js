@@ -520,7 +520,7 @@ export default {
     ppv: 'PPW: Mindestanteil der Positiven unter den als positiv eingeordneten, %',
     npv: 'NPW: Mindestanteil der Negativen unter den als negativ eingeordneten, %',
     confidence: 'Statistische Sicherheit, %',
-    prevalence: 'Anteil der Patienten mit COVID-19 im Gebrauch, % (leer: wie in diesen Schichten)',
+    prevalence: 'Prävalenz: Anteil der Patienten mit COVID-19 im Einsatz, % (leer: wie in diesen Schichten)',
     days: 'Geltungsdauer der Schwellenwerte, Tage',
     start: 'Auswerten und prüfen',
     clear: 'Leeren',

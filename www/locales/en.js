@@ -526,7 +526,7 @@ export default {
     ppv: 'PPV: least share of positives among those called positive, %',
     npv: 'NPV: least share of negatives among those called negative, %',
     confidence: 'Confidence, %',
-    prevalence: 'Share of patients with COVID-19 in use, % (empty: as in these slices)',
+    prevalence: 'Prevalence: share of patients with COVID-19 where it is used, % (empty: as in these slices)',
     days: 'Days for which the thresholds hold',
     start: 'Read and check',
     clear: 'Clear',

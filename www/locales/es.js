@@ -520,7 +520,7 @@ export default {
     ppv: 'VPP: proporción mínima de positivos entre los clasificados como positivos, %',
     npv: 'VPN: proporción mínima de negativos entre los clasificados como negativos, %',
     confidence: 'Nivel de confianza, %',
-    prevalence: 'Proporción de pacientes con COVID-19 en el uso, % (vacío: como en estos cortes)',
+    prevalence: 'Prevalencia: proporción de pacientes con COVID-19 en la práctica, % (vacío: como en estos cortes)',
     days: 'Validez de los umbrales, días',
     start: 'Leer y comprobar',
     clear: 'Vaciar',

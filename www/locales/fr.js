@@ -520,7 +520,7 @@ export default {
     ppv: 'VPP\u00a0: part minimale de positives parmi celles classées positives (en\u00a0%)',
     npv: 'VPN\u00a0: part minimale de négatives parmi celles classées négatives (en\u00a0%)',
     confidence: 'Niveau de confiance (en\u00a0%)',
-    prevalence: 'Part de patients avec COVID-19 à l’usage (en\u00a0%\u202f; vide\u00a0: comme dans ces coupes)',
+    prevalence: 'Prévalence\u00a0: part de patients avec COVID-19 en pratique (en\u00a0%\u202f; vide\u00a0: comme dans ces coupes)',
     days: 'Durée de validité des seuils (jours)',
     start: 'Lire et vérifier',
     clear: 'Effacer',
