@@ -87,6 +87,15 @@ function faults({ TARGET, TEXT }) {
     }
   }
 
+  // In a dialog nothing stands at its very edge.
+  if (dialog && !dialog.matches('.viewer')) {
+    const { left, right } = dialog.getBoundingClientRect();
+    for (const node of nodes.filter((node) => node.matches('p, button, .button, li, dt, h3, h4, label'))) {
+      const box = node.getBoundingClientRect();
+      if (box.left - left < 8 || right - box.right < 8) found.push(`at the edge of its dialog: ${name(node)}`);
+    }
+  }
+
   // Words of neighbours do not run into each other.
   const texts = nodes.filter((node) => node.matches('h1, h2, h3, h4, p, dt, dd, li, figcaption, button, .button, label, th, .pill'))
     .filter((node) => !node.closest('.table-box, .viewer-stage, .waiting, pre, .kept, .viewer-panel, .sheet-body'))

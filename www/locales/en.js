@@ -497,7 +497,7 @@ export default {
   // A site's own operating point, from its acceptance test.
   point: {
     choose: 'Thresholds of your site…',
-    help: 'The settings file of an acceptance test judges for this visit, on this device. It is for one network, and holds until a day.',
+    help: 'For this visit, on this device, slices are judged by the settings file of an acceptance test. It is for one network, and holds until a certain day.',
     clears: (/** @type {number} */ results) => `${count(results, { one: 'reading', other: 'readings' })} by the thresholds until now will be cleared. Go on?`,
     by: (/** @type {string} */ site, /** @type {string} */ until) => `By the thresholds of ${site}, which hold until ${format.date(until)}.`,
     means: (/** @type {Pick<LocalPoint, 'positive_from' | 'negative_to' | 'ppv' | 'npv' | 'confidence'>} */ { positive_from, negative_to, ppv, npv, confidence }) =>
@@ -572,7 +572,7 @@ export default {
     highest: (/** @type {string} */ name) => `${name}: highest score`,
     unsure: (/** @type {string} */ name) => `${name}: highest score, within its uncertain band`,
     choose: 'Another network…',
-    help: 'A file that `lungglass pack` wrote reads for this visit, on this device. It says what it is for; nobody here has tried it.',
+    help: 'For this visit, on this device, slices are read by the network in a file that `lungglass pack` wrote. It says what it is for; nobody here has tried it.',
     notOne: (/** @type {string} */ name) => `${name} is no network that \`lungglass pack\` wrote.`,
     clears: (/** @type {number} */ results) => `${count(results, { one: 'reading', other: 'readings' })} of the network before will be cleared. Go on?`,
     chosen: (/** @type {string} */ name, /** @type {string} */ hash) => `${name} (${hash}) reads, chosen by you for this visit. It is not this page's own network.`,
