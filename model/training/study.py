@@ -3,6 +3,9 @@
 Slices are read by `lungglass classify`, whose --summary has the study's reading. The volumes were trained on, so the figures that are
 written come from the runs of train.py that held the slices out: their logits and shares take the place of the command's, and the gate
 stays the command's. Each study is judged by the threshold that all others choose. [study] and [metrics.study...] of model.toml are written.
+
+Without --folds nothing is written: it is printed what the network that ships says of these studies, which it was trained on, by the threshold
+of model.toml.
 """
 
 from __future__ import annotations
@@ -31,13 +34,14 @@ KINDS = ("ground_glass", "consolidation")
 
 class Study(NamedTuple):
     """A patient's slices: label int, number of slices given, of the judged ones the log-odds shipped and held out, both [N]; opaque shares
-    of the lungs' volume, ground glass and consolidation, as the command says them, held out, and drawn, [2] each; None without drawings."""
+    of the lungs' volume, ground glass and consolidation, as the command says them, held out, and drawn, [2] each; None without drawings. What
+    was held out is None without folds; then `drawn` is that of both kinds, [1]."""
 
     name: str
     label: int
     slices: int
     shipped: np.ndarray
-    held: np.ndarray
+    held: np.ndarray | None
     said: np.ndarray | None
     said_held: np.ndarray | None
     drawn: np.ndarray | None
@@ -78,13 +82,13 @@ def key_of(path: Path) -> str:
     return "/".join(path.parts[-2:])
 
 
-def drawn_slices(root: Path) -> dict[str, float]:
-    """The share of each drawn slice that is lung."""
+def drawn_slices(root: Path) -> dict[str, tuple[float, float]]:
+    """Of each drawn slice the share that is lung, and the share of that which is opaque."""
     with open(root / "lesion-masks/slices.csv", newline="") as file:
-        return {f"images/{row['file']}": float(row["lung_share"]) for row in csv.DictReader(file)}
+        return {f"images/{row['file']}": (float(row["lung_share"]), float(row["lesion_of_lung"])) for row in csv.DictReader(file)}
 
 
-def read(command: Path, name: str, label: int, files: list[Path], held: dict[str, dict], lungs: dict[str, float], temperature: float) -> Study:
+def read(command: Path, name: str, label: int, files: list[Path], held: dict[str, dict] | None, lungs: dict[str, tuple[float, float]], temperature: float) -> Study:
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder) / name
         place.mkdir()
@@ -101,11 +105,15 @@ def read(command: Path, name: str, label: int, files: list[Path], held: dict[str
     # Some DICOM slices name a series, so that a patient may be several studies to the command.
     if len(found) == 1:
         assert abs(found[0]["score"] - sigmoid(aggregate(shipped))) < 1e-4, f"{name}: {found[0]['score']}"
-    rows = [held[key_of(path)] for path in judged]
     said, said_held, drawn = None, None, None
     if name.startswith("volume"):
         said = np.array([found[0]["opacity"][kind] for kind in KINDS])
-        area = np.array([lungs[key_of(path)] for path in judged])
+        area, opaque = np.array([lungs[key_of(path)] for path in judged]).T
+        drawn = np.array([(area * opaque).sum() / area.sum()])
+    if held is None:
+        return Study(name, label, len(files), shipped, None, said, None, drawn)
+    rows = [held[key_of(path)] for path in judged]
+    if name.startswith("volume"):
         said_held, drawn = (
             np.array([(area * [float(row[f"{prefix}{kind}"]) for row in rows]).sum() / area.sum() for kind in KINDS])
             for prefix in ("", "drawn_")
@@ -168,15 +176,27 @@ def opacity(studies: list[Study]) -> dict:
     return table
 
 
+def tell_shipped(studies: list[Study], cut: float) -> None:
+    """Prints what the network that ships says of all studies, and of those with drawings by how much its opaque share is off."""
+    label = np.array([study.label for study in studies])
+    odds = np.array([aggregate(study.shipped) for study in studies])
+    print(f"the network that ships, which was trained on them: {len(label)} studies, AUC {auc(odds, label):.4f}, sensitivity "
+          f"{(odds >= cut)[label == 1].mean():.4f}, specificity {(odds < cut)[label == 0].mean():.4f}")
+    drawn = [study for study in studies if study.drawn is not None]
+    gap = np.array([study.said.sum() - study.drawn.sum() for study in drawn])
+    print(f"opaque share of {len(drawn)} drawn volumes: mean error {np.abs(gap).mean():.4f}, greatest {np.abs(gap).max():.4f}")
+
+
 def main() -> None:
-    parser = arguments.parser(__doc__, "command", "folds")
+    parser = arguments.parser(__doc__, "command")
+    parser.add_argument("--folds", type=Path, **arguments.SHARED["folds"])
     parser.add_argument("--settings", type=Path, required=True, help="model.toml, which gets its [study] and the metrics of studies")
     options = parser.parse_args()
 
     settings = model_settings.read(options.settings)
     root = Path(os.environ["LUNGGLASS_DATA"])
-    held = {}
-    for path in options.folds:
+    held = {} if options.folds else None
+    for path in options.folds or []:
         with open(path, newline="") as file:
             held |= {key_of(Path(row["path"])): row for row in csv.DictReader(file)}
     lungs = drawn_slices(root)
@@ -184,6 +204,10 @@ def main() -> None:
     command = options.command.resolve()
     studies = [read(command, name, *study, held, lungs, temperature) for name, study in known(root).items()]
     studies = [study for study in studies if len(study.shipped)]
+    if held is None:
+        threshold = settings["study"]["threshold"]
+        tell_shipped(studies, float(np.log(threshold / (1 - threshold))))
+        return
     label = np.array([study.label for study in studies])
     odds = np.array([aggregate(study.held) for study in studies])
     cut, cuts = threshold_of(odds, label), left_one_out(odds, label)
@@ -198,9 +222,7 @@ def main() -> None:
     print(f"threshold {threshold:.3f}, uncertain {low:.3f} to {high:.3f}")
     volumes = figures([study for study in studies if study.slices >= LEAST_SLICES], cuts[whole])
     patients = figures(studies, cuts)
-    shipped = np.array([aggregate(study.shipped) for study in studies])
-    print(f"the network that ships, which was trained on them: AUC {auc(shipped, label):.4f}, sensitivity "
-          f"{(shipped >= cut)[label == 1].mean():.4f}, specificity {(shipped < cut)[label == 0].mean():.4f}")
+    tell_shipped(studies, cut)
     metrics = {
         "study_volumes": volumes, "study_patients": patients,
         "study_opacity": opacity([study for study in studies if study.drawn is not None]),
