@@ -70,25 +70,37 @@ fn start_of(stream: impl Read, limit: u64) -> Vec<u8> {
     bytes
 }
 
+/// Members of a gzip file at most: each takes time, however little it holds. Files of many, as bgzip makes them, have one for 64 KiB.
+const MAX_MEMBERS: usize = 1 << 16;
+
 /// The members of a gzip file, one behind the other, each held against its checksum.
-struct Members<'a>(Option<GzDecoder<&'a [u8]>>);
+struct Members<'a> {
+    member: Option<GzDecoder<&'a [u8]>>,
+    count: usize,
+}
 
 impl<'a> Members<'a> {
     fn new(compressed: &'a [u8]) -> Members<'a> {
-        Members(Some(GzDecoder::new(compressed)))
+        Members { member: Some(GzDecoder::new(compressed)), count: 1 }
     }
 }
 
 impl Read for Members<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        while let Some(member) = &mut self.0 {
+        while let Some(member) = &mut self.member {
             let count = member.read(buffer)?;
             if count > 0 || buffer.is_empty() {
                 return Ok(count);
             }
-            let rest = self.0.take().map(GzDecoder::into_inner).unwrap_or_default();
+            let rest = self.member.take().map(GzDecoder::into_inner).unwrap_or_default();
             // Zeros of a padding, say, are no member.
-            self.0 = rest.starts_with(b"\x1F\x8B").then(|| GzDecoder::new(rest));
+            if rest.starts_with(b"\x1F\x8B") {
+                self.count += 1;
+                if self.count > MAX_MEMBERS {
+                    return Err(io::Error::other("it has more than 65536 members"));
+                }
+                self.member = Some(GzDecoder::new(rest));
+            }
         }
         Ok(0)
     }

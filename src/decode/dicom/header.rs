@@ -275,8 +275,15 @@ impl Header {
             Storage::Encapsulated { codec, frames } => {
                 let size = Frame { width, height, bytes: layout.bytes };
                 let coded = frames.bytes(bytes, frame);
-                let samples = codec.decode(&coded, size)?;
-                origin.notes.extend(codec.note(&coded, size).map(str::to_string));
+                let own = codec.of_frame(&coded);
+                let samples = own.decode(&coded, size)?;
+                origin.notes.extend(own.note(&coded, size).map(str::to_string));
+                if own != *codec {
+                    let syntax = origin.transfer_syntax.as_deref().map_or_else(String::new, name_of);
+                    origin
+                        .notes
+                        .push(format!("its frame is {}, and it names the transfer syntax {syntax}", own.name()));
+                }
                 if samples.precision > layout.allocated() {
                     return Err(damaged(&format!(
                         "its frame has {} bits a pixel, and its header (0028,0100) has room for {}",

@@ -94,6 +94,11 @@ fn tar_archives_and_packed_files() {
         ),
         (format!("the gzip data cannot be read: *; {AGAIN}"), packed[..packed.len() / 2].to_vec(), usual()),
         (
+            format!("the gzip data cannot be read: it has more than 65536 members; {AGAIN}"),
+            gzip(b"").repeat(65_537),
+            usual(),
+        ),
+        (
             "what the gzip file holds, in bytes, is more than the limit of 1000; export it smaller".to_string(),
             packed.clone(),
             Limits { entry: 1000, ..usual() },

@@ -47,7 +47,6 @@ pub(super) fn decode(bytes: &[u8], frame: Frame) -> Result<Samples> {
                 return Scan::new(parameters, rest).read(frame, precision);
             }
             marker::EOI => return Err(damaged(NAME, "it holds no image")),
-            0xC0..=0xCF => return Err(damaged(NAME, "it holds a frame of another kind of JPEG")),
             _ => {}
         }
     }

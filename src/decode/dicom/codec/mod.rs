@@ -49,6 +49,32 @@ impl Codec {
         }
     }
 
+    /// The decoder of what a frame begins as. Transfer syntaxes say which of some kinds it is, and some writers name another.
+    pub(super) fn of_frame(self, bytes: &[u8]) -> Codec {
+        if !matches!(self, Codec::Jpeg | Codec::JpegLs | Codec::Jpeg2000 | Codec::JpegXl) {
+            return self;
+        }
+        match bytes {
+            [0xFF, 0xD8, rest @ ..] => of_jpeg(rest).unwrap_or(self),
+            [0xFF, 0x4F, 0xFF, 0x51, ..] => Codec::Jpeg2000,
+            [0xFF, 0x0A, ..] => Codec::JpegXl,
+            _ => self,
+        }
+    }
+
+    /// What its frames are called.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Codec::Uncompressed => "uncompressed",
+            Codec::Deflate => "deflated",
+            Codec::Rle => "RLE",
+            Codec::Jpeg => "JPEG",
+            Codec::JpegLs => "JPEG-LS",
+            Codec::Jpeg2000 => "JPEG 2000",
+            Codec::JpegXl => "JPEG XL",
+        }
+    }
+
     /// What is not as the standard has it in a frame that is decoded all the same.
     pub(super) fn note(self, bytes: &[u8], frame: Frame) -> Option<&'static str> {
         let is_too_long = self == Codec::Rle && rle::is_too_long(bytes, frame);
@@ -67,6 +93,27 @@ impl Codec {
             Codec::JpegXl => jpeg_xl::decode(bytes, frame),
         }
     }
+}
+
+/// JPEG or JPEG-LS, by the marker of the frame among the segments behind the first marker; `None` where there is none.
+fn of_jpeg(mut rest: &[u8]) -> Option<Codec> {
+    loop {
+        let [0xFF, code, after @ ..] = rest else { return None };
+        rest = match code {
+            0xFF => &rest[1..],
+            0xF7 => return Some(Codec::JpegLs),
+            // Tables.
+            0xC4 | 0xCC => after.get(length(after)?..)?,
+            0xC0..=0xCF => return Some(Codec::Jpeg),
+            0xD9 | 0xDA => return None,
+            _ => after.get(length(after)?..)?,
+        };
+    }
+}
+
+/// Of a segment, behind its marker.
+fn length(segment: &[u8]) -> Option<usize> {
+    segment.first_chunk().map(|length| usize::from(u16::from_be_bytes(*length)).max(2))
 }
 
 #[cfg(test)]
