@@ -660,7 +660,9 @@ fn header(syntax: &str) -> Vec<u8> {
 }
 
 fn size(bytes: &mut Vec<u8>, rows: u16, columns: u16) {
-    for (number, value) in [(0x0002, 1), (0x0010, rows), (0x0011, columns), (0x0100, 16), (0x0101, 16), (0x0102, 15)] {
+    for (number, value) in
+        [(0x0002, 1), (0x0010, rows), (0x0011, columns), (0x0100, 16), (0x0101, 16), (0x0102, 15), (0x0103, 0)]
+    {
         element(bytes, [0x0028, number], b"US", &u16::to_le_bytes(value));
     }
 }
