@@ -11,6 +11,7 @@ import { promisify } from 'node:util';
 import { site } from './site.mjs';
 import { browser, readyVisit } from './suite.mjs';
 import { id } from './visit.mjs';
+import { zipOf } from './zip.mjs';
 
 const COMMAND = process.env.LUNGGLASS_COMMAND ?? fileURLToPath(new URL('../../target/release/lungglass', import.meta.url));
 const KIOSK = process.env.LUNGGLASS_KIOSK ?? fileURLToPath(new URL('../../dist/lungglass-kiosk.html', import.meta.url));
@@ -97,6 +98,37 @@ test('another network reads for a visit, under its own words, and says so', asyn
   await visit.page.click(id('network-back'));
   await visit.ready();
   assert.match(await text(visit), OWN_WORDS);
+  assert.deepEqual(visit.complaints(), []);
+  await visit.close();
+});
+
+test('studies and paper say which class a score is of', async () => {
+  const kinds = ['stripes', 'checks', 'dots', 'noise'];
+  const archive = await zipOf(join(desk, 'textures.zip'), Object.fromEntries(kinds.map((kind) => [`${kind}.png`, join(TEXTURES, `samples/${kind}.png`)])));
+  const file = join(desk, 'textures.lungglass');
+  await lungglass('pack', TEXTURES, '-o', file);
+  const visit = await readyVisit();
+  const { page } = visit;
+  await page.select(id('language'), 'en');
+  await choose(visit, file);
+  await banner(visit);
+  await visit.choose([archive]);
+  await visit.results(kinds.length);
+  await page.waitForSelector(id('study'), { visible: true });
+  await page.waitForFunction((of) => document.querySelectorAll(of).length > 0, {}, id('highest'));
+  const listed = await page.$$eval(id('highest'), (all) => all.map((one) => one.textContent));
+  for (const told of listed) assert.match(told, /(?:stripes|checks|dots|noise) (?:[<>]\s?)?\d/);
+  const study = await page.$eval(id('study'), (node) => node.innerText);
+  assert.doesNotMatch(study, /The highest score is/, 'it would be of any class');
+  assert.equal(await page.$(`${id('study')} .chart line`), null, 'each class has a threshold of its own');
+  await page.evaluate(() => { window.print = () => { window.printed = true; }; });
+  await page.click(id('print'));
+  await page.waitForFunction(() => window.printed);
+  const rows = await page.$$eval('#sheets tbody tr', (all) => all.map((row) => row.textContent));
+  assert.equal(rows.length, kinds.length);
+  for (const kind of kinds) assert.ok(rows.some((row) => row.includes(`${kind}.png`) && new RegExp(`${kind} (?:[<>]\\s?)?\\d`).test(row)), `${kind}: ${rows.join(' | ')}`);
+  const settings = await page.$$eval('#sheets .sheet footer dt', (all) => all.map((term) => term.textContent));
+  assert.deepEqual(settings.slice(0, kinds.length).sort(), [...kinds].sort());
   assert.deepEqual(visit.complaints(), []);
   await visit.close();
 });

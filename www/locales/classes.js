@@ -1,6 +1,6 @@
 // What a network tells apart, as people call it, and whether it is the page's own. Knows no element.
 
-import { language, words } from './words.js';
+import { format, language, words } from './words.js';
 
 /** Whether another network reads than the one inside the module: the page's own words on chest CT are then not said. */
 export const network = { isForeign: false };
@@ -24,6 +24,17 @@ export function className(model, id) {
  * @returns {{ threshold: number, uncertain: [number, number] }}
  */
 export const pointOf = (model, reading) => model.classes.find(({ id }) => id === reading.class) ?? model;
+
+/**
+ * The score of a slice that was judged; of several classes with the one that it is of.
+ *
+ * @param {Pick<Reading, 'score' | 'class'>} reading
+ * @param {Model | null} [model] Where its words for the class are to be had.
+ */
+export function scoreOf({ score, class: id }, model = null) {
+  const told = format.score(/** @type {number} */ (score));
+  return id === undefined ? told : `${model ? className(model, id) : id} ${told}`;
+}
 
 /**
  * What the verdict on a slice is called. Of several classes it is the one that the network names: that another threshold than its own was

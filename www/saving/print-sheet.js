@@ -8,6 +8,7 @@ import { MAX_BARS, scoreChart } from '../study/score-chart.js';
 import { sentencesOf, titleOf } from '../study/studies.js';
 import { score } from '../results/result-card.js';
 import { identityOf } from '../viewer/facts.js';
+import { className, pointOf, scoreOf } from '../locales/classes.js';
 import { pointNotice, pointSaid } from '../locales/point.js';
 import { format, words } from '../locales/words.js';
 
@@ -51,8 +52,8 @@ export function fillSheet(node, { studies, loose, model, nameOf, pixelsOf, measu
     study.counts.slices > 1 ? element('p', sentencesOf(study).join(' ')) : null,
     study.counts.slices > 1 && study.counts.slices <= MAX_BARS ? element('figure', scoreChart(study, model), element('figcaption', words.batch.orders[study.order])) : null,
     pictures(study, { model, nameOf, pixelsOf, measuredOn }),
-    ...slices(study, nameOf)));
-  if (loose.length > 0) pages.push(page(model, words.results.title, ...slices({ records: loose, ranked: ranked(loose) }, nameOf)));
+    ...slices(study, model, nameOf)));
+  if (loose.length > 0) pages.push(page(model, words.results.title, ...slices({ records: loose, ranked: ranked(loose) }, model, nameOf)));
   node.replaceChildren(...pages);
 }
 
@@ -80,12 +81,23 @@ function page(model, title, ...parts) {
       model.local && byPoint(model.local),
       element('p', words.batch.unvalidated, ' ', words.batch.mapLimit),
       terms('dl', [
-        [words.batch.settings, words.batch.settingsOf(model)],
+        ...settings(model),
         ['SHA-256', model.sha256],
         [words.batch.printed, format.date(new Date().toISOString().slice(0, 10))],
       ])));
   node.dataset.testid = 'sheet';
   return node;
+}
+
+/**
+ * Where scores become verdicts: of several classes each by itself.
+ *
+ * @param {Model} model
+ * @returns {[string, string][]}
+ */
+function settings(model) {
+  if (model.classes.length < 2) return [[words.batch.settings, words.batch.settingsOf(model)]];
+  return model.classes.map(({ id, threshold, uncertain }) => [className(model, id), words.batch.settingsOf({ ...model, threshold, uncertain })]);
 }
 
 /** @param {LocalPoint} local */
@@ -115,9 +127,9 @@ function pictures(study, { model, nameOf, pixelsOf, measuredOn }) {
     frame.style.setProperty('--width', String(Math.min(1, picture.width / picture.height)));
     frame.style.setProperty('--ratio', String(picture.width / picture.height));
     return element('figure', element('div.stage', frame), element('figcaption',
-      element('strong', `${words.batch.slice(slice)}: ${format.score(/** @type {number} */ (record.reading.score))}`),
+      element('strong', `${words.batch.slice(slice)}: ${scoreOf(record.reading, model)}`),
       nameOf && element('bdi', nameOf(record)),
-      score(/** @type {number} */ (record.reading.score), model),
+      score(/** @type {number} */ (record.reading.score), pointOf(model, record.reading)),
       record.reading.opacity && element('span', words.card.opacity(record.reading.opacity)),
       element('span', identityOf(record)),
       ...measuredOn(record).map((told) => element('span', told))));
@@ -128,9 +140,10 @@ function pictures(study, { model, nameOf, pixelsOf, measuredOn }) {
  * In the order of the slices if all fit, else the highest of them.
  *
  * @param {Group} study
+ * @param {Model} model
  * @param {NameOf} nameOf
  */
-function slices(study, nameOf) {
+function slices(study, model, nameOf) {
   const numbers = study.records.map((_, at) => at + 1);
   const rest = numbers.filter((slice) => !study.ranked.includes(slice));
   const shown = numbers.length <= ROWS ? numbers : [...study.ranked, ...rest].slice(0, ROWS);
@@ -139,7 +152,7 @@ function slices(study, nameOf) {
   const rows = shown.map((slice) => {
     const record = study.records[slice - 1];
     const { verdict, score } = record.reading;
-    const told = score === null ? words.verdict[verdict] : format.score(score);
+    const told = score === null ? words.verdict[verdict] : scoreOf(record.reading, model);
     const row = element('tr', element('td', format.integer(slice)), nameOf && element('td', nameOf(record)), element('td', told));
     row.dataset.verdict = verdict;
     return row;

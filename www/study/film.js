@@ -8,7 +8,7 @@ import { paintPicture } from '../common/picture.js';
 import { shrink } from '../reading/shrink.js';
 import { reason } from '../reading/reason.js';
 import { told } from './profile.js';
-import { verdictOf } from '../locales/classes.js';
+import { scoreOf, verdictOf } from '../locales/classes.js';
 import { format, words } from '../locales/words.js';
 
 /** Width of a slice with the gap beside it, in CSS pixels, as in study.css. */
@@ -136,7 +136,7 @@ export class Film {
     canvas.setAttribute('aria-label', label);
     const bar = element('span.film-bar');
     bar.style.setProperty('--score', String(reading.score ?? 0));
-    const said = reading.score === null ? verdictOf(reading) : format.score(reading.score);
+    const said = reading.score === null ? verdictOf(reading) : scoreOf(reading);
     const button = element('button', element('span.stage', canvas), bar, element('span.film-told', element('span', format.integer(slice)), ' ', element('strong', said)));
     button.type = 'button';
     button.dataset.testid = 'film-slice';

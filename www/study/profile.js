@@ -3,6 +3,7 @@
 
 import { element } from '../common/dom.js';
 import { scoreChart } from './score-chart.js';
+import { scoreOf } from '../locales/classes.js';
 import { format, words } from '../locales/words.js';
 
 /** How far Page Up and Page Down go, as a share of the slices. */
@@ -73,7 +74,8 @@ export function profile(study, model, slice, { onMove, onOpen }) {
  * @param {number} slice
  */
 export function told({ records }, slice) {
-  const { reading: { score, verdict, opacity } } = records[slice - 1];
-  if (score === null) return words.study.unscored(slice, words.verdict[verdict]);
-  return opacity ? words.study.scored(slice, format.score(score), format.percent(opacity.share)) : words.study.scoredAlone(slice, format.score(score));
+  const { reading } = records[slice - 1];
+  if (reading.score === null) return words.study.unscored(slice, words.verdict[reading.verdict]);
+  const score = scoreOf(reading);
+  return reading.opacity ? words.study.scored(slice, score, format.percent(reading.opacity.share)) : words.study.scoredAlone(slice, score);
 }

@@ -15,7 +15,7 @@ export const MAX_BARS = 1000;
  * @param {import('./studies.js').Study} study
  * @param {Model} model
  */
-export function scoreChart({ records, counts }, { threshold }) {
+export function scoreChart({ records, counts }, { threshold, classes }) {
   const svg = draw('svg', { viewBox: `0 0 ${records.length} ${HEIGHT}`, preserveAspectRatio: 'none', role: 'img', class: 'chart' });
   svg.setAttribute('aria-label', words.batch.chart(counts.judged));
   for (const [at, { reading: { score, verdict } }] of records.entries()) {
@@ -26,7 +26,8 @@ export function scoreChart({ records, counts }, { threshold }) {
     svg.append(bar);
   }
   const y = HEIGHT * (1 - threshold);
-  svg.append(draw('line', { x1: 0, x2: records.length, y1: y, y2: y, 'vector-effect': 'non-scaling-stroke' }));
+  // Several classes have a threshold each, and a bar is of the one that its slice is called.
+  if (classes.length < 2) svg.append(draw('line', { x1: 0, x2: records.length, y1: y, y2: y, 'vector-effect': 'non-scaling-stroke' }));
   const path = draw('path', { d: opacityLine(records), 'vector-effect': 'non-scaling-stroke' });
   svg.append(path);
   return svg;

@@ -126,13 +126,14 @@ function nameOf({ differs }) {
  *
  * @param {Study} study
  */
-export function sentencesOf({ counts, highest, opacity, stacks, repeats, set_aside: aside, score, verdict, refusal, stack_read: read, extent }) {
+export function sentencesOf({ records, counts, highest, opacity, stacks, repeats, set_aside: aside, score, verdict, refusal, stack_read: read, extent }) {
   const { positive, uncertain, judged, slices, refused, unreadable, without_lungs: without } = counts;
   return [
     score === null ? null : words.study.score(score, words.study.sides[verdict]),
     highest && refusal ? words.study.refusals[refusal.code] : null,
     highest ? words.batch.share(positive, judged, uncertain) : words.batch.noneJudged(slices),
-    highest ? words.batch.highest(highest.score, highest.slice) : null,
+    // Of several classes it would be of whichever a slice is called.
+    highest && records.every(({ reading }) => reading.class === undefined) ? words.batch.highest(highest.score, highest.slice) : null,
     opacity && (extent ? words.study.opacity(opacity) : words.batch.opacity(opacity)),
     extent && extent.lungs.volume_ml !== null ? words.study.volume(extent.lungs.volume_ml, extent.right?.volume_ml ?? null, extent.left?.volume_ml ?? null) : null,
     refused + unreadable > 0 ? words.batch.aside(refused, unreadable) : null,

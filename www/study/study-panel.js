@@ -12,7 +12,8 @@ import { keySlices } from './key-slices.js';
 import { profile, told } from './profile.js';
 import { MAX_BARS } from './score-chart.js';
 import { sentencesOf, titleOf } from './studies.js';
-import { format, words } from '../locales/words.js';
+import { scoreOf } from '../locales/classes.js';
+import { words } from '../locales/words.js';
 
 // How many of the highest slices are named, and how many studies are open from the start.
 const HIGHEST = 5;
@@ -252,7 +253,7 @@ export class StudyPanel {
   #highest({ ranked, records }) {
     return element('ol.highest', ...ranked.slice(0, HIGHEST).map((slice) => {
       const record = records[slice - 1];
-      const button = element('button', element('span', words.batch.slice(slice)), element('strong', format.score(/** @type {number} */ (record.reading.score))));
+      const button = element('button', element('span', words.batch.slice(slice)), element('strong', scoreOf(record.reading)));
       button.type = 'button';
       button.dataset.testid = 'highest';
       button.addEventListener('click', () => this.#on.onOpen(record));
