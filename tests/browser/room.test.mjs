@@ -82,8 +82,14 @@ function cut() {
     const { overflowX, overflowY, textOverflow } = getComputedStyle(node);
     const hides = overflowX !== 'visible' && textOverflow !== 'ellipsis' && node.scrollWidth > node.clientWidth + 1;
     const isLow = ['hidden', 'clip'].includes(overflowY) && textOverflow !== 'ellipsis' && node.scrollHeight > node.clientHeight + 1;
-    return left < -1 || right > innerWidth + 1 || hides || isLow;
+    const control = node.closest('button, .button');
+    return left < -1 || right > innerWidth + 1 || hides || isLow || (control !== null && control.scrollWidth > control.clientWidth + 1);
   }).map(name);
+  // What is written beside a measure stays on the stage.
+  for (const label of root.querySelectorAll('.viewer-drawn text')) {
+    const [own, stage] = [label, label.closest('#viewer-stage')].map((node) => node.getBoundingClientRect());
+    if (own.left < stage.left - 1 || own.right > stage.right + 1) found.push(`beyond the stage: ${label.textContent}`);
+  }
   // What stands in the corners of a slice.
   const corners = texts.filter((node) => node.matches('.viewer-corner, .viewer-bar span')).map((node) => ({ node, box: node.getBoundingClientRect() }));
   for (const [at, one] of corners.entries()) {
@@ -117,7 +123,13 @@ test('nothing is cut off with letters of twice the size, nor in a window of 320 
       await click(id('view-cards'));
       await click(id('open-viewer'));
       await page.waitForSelector('[data-pixels="full"]');
-      await page.keyboard.press('x');
+      // A region at the left, whose words are long.
+      for (const key of ['e', ...Array(12).fill('ArrowLeft'), 'Enter', ...Array(6).fill('ArrowLeft'), ...Array(6).fill('ArrowDown'), 'Enter']) {
+        if (key.startsWith('Arrow')) await page.keyboard.down('Shift');
+        await page.keyboard.press(key);
+        if (key.startsWith('Arrow')) await page.keyboard.up('Shift');
+      }
+      assert.equal((await page.$$(id('measured'))).length, 1);
     },
   };
   for (const [state, enter] of Object.entries(STATES)) {

@@ -29,6 +29,8 @@ const GAP = 4;
 
 // A label that would leave the stage stands at the other side of its line, this many CSS pixels from the end.
 const LABEL = 190;
+// How far what is written stays from the sides, in CSS pixels.
+const EDGE = 6;
 
 export class Measuring {
   #svg;
@@ -242,9 +244,16 @@ export class Measuring {
 
   #paint() {
     if (!this.#scene) return this.#svg.replaceChildren();
-    const { record } = this.#scene;
+    const { record, stage } = this.#scene;
     const all = [...this.#of(record), ...this.#open ? [this.#open] : []];
     this.#svg.replaceChildren(...all.map((measure) => this.#shape(measure)), ...this.#cross());
+    // How long words are is known once they are drawn: they stay on the stage.
+    for (const label of this.#svg.querySelectorAll('text')) {
+      const { x, width } = label.getBBox();
+      const back = Math.min(0, stage.width - EDGE - x - width);
+      const shift = back + Math.max(0, EDGE - x - back);
+      if (shift !== 0) label.setAttribute('x', String(Number(label.getAttribute('x')) + shift));
+    }
   }
 
   /** @param {Measure} measure */
