@@ -295,7 +295,7 @@ fn warnings(counts: &Counts, wish: &Wish) -> Vec<String> {
     }
     match wish.prevalence {
         None => warnings.push(format!(
-            "PPV and NPV hold where {:.0} % of slices are positive, as here; name another share with --prevalence",
+            "PPV and NPV hold where {:.0} % of slices are positive, as here; if the network will be used where it is another share, name that prevalence",
             100.0 * counts.positives as f64 / counts.slices.max(1) as f64
         )),
         Some(share) => warnings.push(format!(
