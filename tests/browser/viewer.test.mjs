@@ -105,6 +105,14 @@ test('the viewer opens from the keyboard, shows the very picture that was read, 
   assert.ok(await opener.evaluate((button) => button === document.activeElement), 'the focus is back on the card');
   await page.waitForFunction(() => document.querySelector('#viewer-picture').width === 0);
   while (page.workers().length > 1) await new Promise((resolve) => setTimeout(resolve, 50));
+  // Opened again before the browser tells of the closing.
+  await opener.click();
+  await page.waitForSelector('[data-pixels="full"]');
+  await opener.evaluate((button) => { button.ownerDocument.querySelector('#viewer').close(); button.click(); });
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  await page.waitForSelector('[data-pixels="full"]');
+  assert.ok(await page.$eval('#viewer-picture', (canvas) => canvas.width > 0));
+  assert.match(await text('viewer-position'), /^Slice 1 of 1/);
   assert.deepEqual(visit.complaints(), []);
   await leave();
 });

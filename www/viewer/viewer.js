@@ -139,7 +139,7 @@ export class Viewer {
   #wire() {
     const dialog = this.#dialog;
     dialog.querySelector('[data-close]')?.addEventListener('click', () => dialog.close());
-    dialog.addEventListener('close', () => this.#leave());
+    dialog.addEventListener('close', () => { if (!dialog.open) this.#leave(); });   // it may be open again by then
 
     /** @type {import('./gestures.js').Movements & import('./keys.js').Actions} */
     const on = {
