@@ -4,16 +4,20 @@
 //! The file is TOML. Its last table, `[seal]`, holds the SHA-256 of all that stands before it (lines end with a line feed there), so that
 //! a changed number is noticed. It is no signature: who changes the file on purpose can seal it anew.
 
+use std::collections::HashMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 use crate::hash::sha256;
-use crate::likeness::Likeness;
+use crate::reading::{Reading, Verdict};
 
 /// The version of the file's form.
 pub const SCHEMA: u32 = 1;
 /// A file of more bytes is none.
 pub const MAX_BYTES: usize = 64 << 10;
+/// What the words for patients and series are made with; no output holds them.
+const SALT: &[u8] = b"batch";
 /// What the last table begins with.
 const SEAL: &str = "[seal]\n";
 
@@ -81,6 +85,10 @@ pub struct Triage {
 pub struct Drift {
     /// Fewer slices than this say nothing.
     pub slices: usize,
+    /// Slices of one group, such as a patient, count as no more than so many together: they tell little more than one, and the limits
+    /// were measured on groups of that size. `None` in a file that does not name it: each counts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub per_group: Option<f64>,
     /// More of them than this share refused is drift, 0..1.
     pub refused: f64,
     /// A greater mean distance of embeddings from training's is drift; `None` where the test did not measure it.
@@ -92,16 +100,26 @@ pub struct Drift {
 }
 
 /// The slices of a batch, counted.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Batch {
     /// Slices that were read: refused or judged.
     pub slices: usize,
     /// Slices that were refused.
     pub refused: usize,
-    /// Distances of embeddings: how many, and their sum.
-    pub embedding: (usize, f64),
-    /// Distances of gray levels, likewise.
-    pub gray_levels: (usize, f64),
+    /// As [`Drift::per_group`].
+    per_group: Option<f64>,
+    groups: HashMap<String, Counted>,
+    /// Of all, with no group beyond its limit.
+    sum: Counted,
+}
+
+/// Slices, each with its weight.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+struct Counted {
+    slices: f64,
+    refused: f64,
+    /// Distances of embeddings and of gray levels: how many, and their sum.
+    distances: [[f64; 2]; 2],
 }
 
 /// What of a batch exceeds its limits, in the words of its key.
@@ -171,16 +189,17 @@ impl LocalPoint {
         let temperature = temperature.map(|divisor| format!("temperature = {divisor:?}\n")).unwrap_or_default();
         let Triage { positive_from, negative_to, ppv, npv, confidence, prevalence } = triage;
         let prevalence = prevalence.map(|share| format!("prevalence = {share:?}\n")).unwrap_or_default();
-        let Drift { slices, refused, embedding, gray_levels } = drift;
+        let Drift { slices, per_group, refused, embedding, gray_levels } = drift;
         let greatest =
             |key: &str, most: &Option<f64>| most.map(|most| format!("{key} = {most:?}\n")).unwrap_or_default();
         let means = greatest("embedding", embedding) + &greatest("gray_levels", gray_levels);
+        let per_group = greatest("per_group", per_group);
         let body = format!(
             "# A local operating point of LungGlass, for one network and until a day. A change breaks its seal.\n\
              schema = {schema}\nsite = {site}\nmade = {made}\nvalid_until = {valid_until}\nprogram = {program}\n\
              acceptance = {acceptance}\n\n[network]\nname = {name}\nversion = {version}\nsha256 = {network}\n\
              {temperature}\n[triage]\npositive_from = {positive_from:?}\nnegative_to = {negative_to:?}\nppv = {ppv:?}\nnpv = {npv:?}\n\
-             confidence = {confidence:?}\n{prevalence}\n[drift]\nslices = {slices}\nrefused = {refused:?}\n{means}\n"
+             confidence = {confidence:?}\n{prevalence}\n[drift]\nslices = {slices}\n{per_group}refused = {refused:?}\n{means}\n"
         );
         let seal = sha256(body.as_bytes());
         format!("{body}{SEAL}sha256 = \"{seal}\"\n")
@@ -246,6 +265,9 @@ impl LocalPoint {
         if !means.into_iter().all(|most| most.is_finite() && most > 0.0) {
             return Err(wrong("the limits of embedding and gray_levels must be above 0"));
         }
+        if self.drift.per_group.is_some_and(|most| !most.is_finite() || most < 1.0) {
+            return Err(wrong("per_group must be 1 or more"));
+        }
         if !is_day(&self.made) || !is_day(&self.valid_until) {
             return Err(wrong("made and valid_until must be days, as 2026-11-30"));
         }
@@ -282,17 +304,42 @@ pub fn is_day(text: &str) -> bool {
     (1..=days).contains(&day)
 }
 
+impl Local {
+    /// What must be said beside the readings of a batch: that it is past its end, and that these slices are not like the test's. `None`
+    /// where it holds for them.
+    pub fn notice_of(&self, batch: &Batch) -> Option<String> {
+        let words = self.drift.exceeded(batch).into_iter().map(|what| match what {
+            "refused" => format!("refused: {} of {} slices were", batch.refused, batch.slices),
+            _ => format!("{what}: they are further from training's on average"),
+        });
+        let words: Vec<String> = words.collect();
+        let drift = (!words.is_empty()).then(|| {
+            format!(
+                "These slices are not like those of the acceptance test of {} (beyond its limits, {}): nothing vouches for these verdicts.",
+                self.site,
+                words.join("; ")
+            )
+        });
+        let told: Vec<String> = self.notice.clone().into_iter().chain(drift).collect();
+        (!told.is_empty()).then(|| told.join(" "))
+    }
+}
+
 impl Drift {
     /// Which limits a batch exceeds; too few slices say nothing.
     pub fn exceeded(&self, batch: &Batch) -> Vec<Exceeded> {
-        let is_above = |(count, sum): (usize, f64), most: Option<f64>| {
-            count >= self.slices && most.is_some_and(|most| sum > most * count as f64)
+        // What sums of weights may be off.
+        const SLACK: f64 = 1e-6;
+        let least = self.slices as f64 - SLACK;
+        let [embedding, gray_levels] = batch.sum.distances;
+        let is_above = |[count, sum]: [f64; 2], most: Option<f64>| {
+            count >= least && most.is_some_and(|most| sum > most * count + SLACK)
         };
-        let refused = batch.slices >= self.slices && batch.refused as f64 > self.refused * batch.slices as f64;
+        let Counted { slices, refused, .. } = batch.sum;
         [
-            ("refused", refused),
-            ("embedding", is_above(batch.embedding, self.embedding)),
-            ("gray_levels", is_above(batch.gray_levels, self.gray_levels)),
+            ("refused", is_above([slices, refused], Some(self.refused))),
+            ("embedding", is_above(embedding, self.embedding)),
+            ("gray_levels", is_above(gray_levels, self.gray_levels)),
         ]
         .into_iter()
         .filter_map(|(what, is)| is.then_some(what))
@@ -301,17 +348,45 @@ impl Drift {
 }
 
 impl Batch {
-    /// Counts a slice that was read.
-    pub fn add(&mut self, is_refused: bool, likeness: Option<&Likeness>) {
+    /// Of no slice yet, to be held against these limits.
+    pub fn new(limits: &Drift) -> Batch {
+        Batch { per_group: limits.per_group, ..Batch::default() }
+    }
+
+    /// Counts a reading, by its patient, its series or the file that it is one of several slices of. One that could not be read says nothing.
+    pub fn add_reading(&mut self, reading: &Reading) {
+        if reading.verdict == Verdict::Error {
+            return;
+        }
+        let named = reading.place.patient.or(reading.place.series).map(|uid| uid.key(SALT));
+        let file = || reading.frame.map(|_| reading.file.clone());
+        let likeness = reading.likeness.as_ref();
+        let distances = likeness.map(|likeness| [likeness.embedding, likeness.gray_levels]).unwrap_or_default();
+        self.add(named.or_else(file), reading.verdict == Verdict::Refused, distances);
+    }
+
+    /// Counts a slice that was read. `group` names its patient, its series or the file that it came in; `None` for one that stands alone.
+    /// `distances` are those of its embedding and its gray levels, as far as they were measured.
+    pub fn add(&mut self, group: Option<String>, is_refused: bool, distances: [Option<f32>; 2]) {
         self.slices += 1;
         self.refused += usize::from(is_refused);
-        let distances = likeness.map(|likeness| [likeness.embedding, likeness.gray_levels]).unwrap_or_default();
-        for ((count, sum), distance) in [&mut self.embedding, &mut self.gray_levels].into_iter().zip(distances) {
-            if let Some(distance) = distance {
-                *count += 1;
-                *sum += f64::from(distance);
-            }
-        }
+        let distances = distances.map(|distance| distance.map_or([0.0; 2], |distance| [1.0, distance.into()]));
+        let one = Counted { slices: 1.0, refused: f64::from(u8::from(is_refused)), distances };
+        let Some((most, group)) = self.per_group.zip(group) else { return self.sum.add(&one, 1.0) };
+        let weight = |own: &Counted| (most / own.slices).min(1.0);
+        let own = self.groups.entry(group).or_default();
+        self.sum.add(own, -weight(own));
+        own.add(&one, 1.0);
+        self.sum.add(own, weight(own));
+    }
+}
+
+impl Counted {
+    fn add(&mut self, other: &Counted, weight: f64) {
+        self.slices += weight * other.slices;
+        self.refused += weight * other.refused;
+        let own = self.distances.iter_mut().flatten();
+        own.zip(other.distances.iter().flatten()).for_each(|(own, other)| *own += weight * other);
     }
 }
 
@@ -320,7 +395,6 @@ mod tests {
     use super::*;
     use crate::classifier::SETTINGS;
     use crate::model::Model;
-    use crate::reading::Verdict;
 
     fn point() -> LocalPoint {
         let model = Model::parse(SETTINGS).unwrap();
@@ -345,7 +419,7 @@ mod tests {
                 confidence: 0.95,
                 prevalence: None,
             },
-            drift: Drift { slices: 50, refused: 0.1, embedding: Some(1.25), gray_levels: None },
+            drift: Drift { slices: 50, per_group: None, refused: 0.1, embedding: Some(1.25), gray_levels: None },
         }
     }
 
@@ -418,22 +492,50 @@ mod tests {
         }
     }
 
+    fn batch(limits: &Drift, slices: impl Iterator<Item = (Option<String>, bool, f32)>) -> Batch {
+        let mut batch = Batch::new(limits);
+        slices.for_each(|(group, refused, embedding)| batch.add(group, refused, [Some(embedding), Some(1e6)]));
+        batch
+    }
+
     #[test]
     fn drift_needs_enough_slices() {
         let drift = point().drift;
         let exceeded = |refused: usize, slices: usize, embedding: f32| {
-            let mut batch = Batch::default();
-            let likeness = Likeness {
-                statistics: Default::default(),
-                gray_levels: Some(1e6),
-                embedding: Some(embedding),
-                lung: None,
-            };
-            (0..slices).for_each(|at| batch.add(at < refused, Some(&likeness)));
-            drift.exceeded(&batch)
+            drift.exceeded(&batch(&drift, (0..slices).map(|at| (None, at < refused, embedding))))
         };
         assert!(exceeded(49, 49, 9.0).is_empty() && exceeded(5, 50, 1.2).is_empty());
         assert_eq!(exceeded(6, 50, 1.2), ["refused"]);
         assert_eq!(exceeded(0, 50, 1.3), ["embedding"]);
+    }
+
+    #[test]
+    fn slices_of_one_patient_are_no_batch() {
+        let drift = Drift { per_group: Some(5.0), ..point().drift };
+        let of = |patients: usize, slices: usize| {
+            let all = (0..patients * slices).map(|at| (Some(format!("{}", at % patients)), false, 9.0));
+            drift.exceeded(&batch(&drift, all))
+        };
+        assert!(of(1, 300).is_empty() && of(9, 30).is_empty());
+        assert_eq!(of(10, 30), ["embedding"]);
+        // One patient of 400 slices among 60 with one weighs as five.
+        let mixed = (0..460).map(|at| (Some(format!("{}", at.min(60))), false, if at < 60 { 1.0 } else { 3.0 }));
+        assert!(drift.exceeded(&batch(&drift, mixed)).is_empty());
+        assert!(LocalPoint::parse(LocalPoint { drift, ..point() }.to_text().as_bytes()).unwrap().0.drift == drift);
+        let none = Drift { per_group: Some(0.0), ..drift };
+        assert!(LocalPoint::parse(LocalPoint { drift: none, ..point() }.to_text().as_bytes()).is_err());
+    }
+
+    #[test]
+    fn a_notice_tells_the_end_and_the_drift() {
+        let local = |today: &str| model(&point().to_text(), today).unwrap().local.unwrap();
+        let usual = batch(&point().drift, (0..50).map(|_| (None, false, 1.0)));
+        let other = batch(&point().drift, (0..50).map(|at| (None, at < 20, 2.0)));
+        assert_eq!(local("2026-12-24").notice_of(&usual), None);
+        let told = local("2026-12-24").notice_of(&other).unwrap();
+        assert!(told.contains("20 of 50 slices were; embedding") && told.contains("nothing vouches"), "{told}");
+        let told = local("2028-01-01").notice_of(&other).unwrap();
+        assert!(told.contains("ended on 2027-05-29") && told.contains("20 of 50"), "{told}");
+        assert!(local("2028-01-01").notice_of(&usual).unwrap().contains("ended on 2027-05-29"));
     }
 }

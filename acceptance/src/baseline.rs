@@ -21,6 +21,9 @@ const RARE_DEVIATION: f64 = 3.090_232;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Baseline {
     pub slices: usize,
+    /// How many slices the group of a slice has, on average over slices; `None` where groups are samples.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub per_group: Option<f64>,
     /// Slices that were refused, by code and in all.
     pub refused: Share,
     pub refused_by_code: BTreeMap<String, Share>,
@@ -83,6 +86,7 @@ impl Baseline {
         };
         Baseline {
             slices: rows.len(),
+            per_group: per_group(cases),
             refused: refused(None),
             refused_by_code: codes.map(|code| (code.to_string(), refused(Some(code)))).collect(),
             positive: Share::of(&positive.collect::<Vec<Valued>>()),
@@ -94,16 +98,26 @@ impl Baseline {
 
     /// What a batch must keep to.
     pub fn limits(&self) -> Drift {
-        let [_, most] = limits_of_share(&self.refused, BATCH, FALSE_ALARM);
+        // Of no refusal nobody knows how alike slices of a patient are in this: they may be refused together.
+        let alike = self.per_group.filter(|_| self.refused.count == 0).unwrap_or(1.0);
+        let refused = Share { design_effect: self.refused.design_effect.max(alike), ..self.refused };
+        let [_, most] = limits_of_share(&refused, BATCH, FALSE_ALARM);
         let short = |value: f64| (value * 1e4).round() / 1e4;
         let greatest = |usual: &Mean| (usual.of > 1).then(|| short(usual.most(BATCH)));
         Drift {
             slices: BATCH,
+            per_group: self.per_group.map(short),
             refused: short(most),
             embedding: self.embedding.as_ref().and_then(greatest),
             gray_levels: self.gray_levels.as_ref().and_then(greatest),
         }
     }
+}
+
+fn per_group(cases: &[Case]) -> Option<f64> {
+    let mut sizes: BTreeMap<usize, f64> = BTreeMap::new();
+    cases.iter().for_each(|case| *sizes.entry(case.group).or_default() += 1.0);
+    (!cases.is_empty()).then(|| sizes.values().map(|size| size * size).sum::<f64>() / cases.len() as f64)
 }
 
 impl Share {
@@ -216,6 +230,11 @@ fn beyond(count: f64, of: f64, most: usize, n: usize) -> f64 {
 
 #[cfg(test)]
 mod tests {
+    use lungglass::operating_point::Batch;
+    use rand_chacha::ChaCha8Rng;
+    use rand_chacha::rand_core::{RngCore, SeedableRng};
+    use statrs::distribution::{ContinuousCDF, Normal};
+
     use super::*;
 
     #[test]
@@ -248,4 +267,82 @@ mod tests {
         assert!((4.0..5.0).contains(&effect), "{effect}");
         assert_eq!(moments(&[]), (0.0, 0.0, 1.0));
     }
+
+    /// Shares of 1,000 tests, each with a batch like its own, in which the batch exceeds a limit: refusals, embeddings.
+    ///
+    /// A patient's slices share seven tenths of the variance of their distance, which is log-normal, as those of the network that ships are
+    /// about, and a patient in twenty has all slices refused.
+    fn alarms(patients: usize, slices: usize, batch: &[(usize, usize)], grouped: bool) -> [f64; 2] {
+        let alike: f64 = 0.7;
+        let mut random = ChaCha8Rng::seed_from_u64(7);
+        let normal = Normal::standard();
+        let mut uniform = move || ((random.next_u64() >> 11) as f64 + 0.5) / 2f64.powi(53);
+        let mut patient = |slices: usize| {
+            let (own, refused) = (normal.inverse_cdf(uniform()), uniform() < 0.05);
+            let distance =
+                |_| (0.4 * (alike.sqrt() * own + (1.0 - alike).sqrt() * normal.inverse_cdf(uniform()))).exp();
+            (refused, (0..slices).map(distance).collect::<Vec<f64>>())
+        };
+        let mut found = [0.0; 2];
+        for _ in 0..1000 {
+            let (mut rows, mut cases) = (Vec::new(), Vec::new());
+            for group in 0..patients {
+                let (refused, distances) = patient(slices);
+                for distance in distances {
+                    let verdict = if refused { Verdict::Refused } else { Verdict::Negative };
+                    let likeness = Likeness {
+                        statistics: Default::default(),
+                        gray_levels: None,
+                        embedding: Some(distance as f32),
+                        lung: None,
+                    };
+                    let (group_name, name) = (group.to_string(), String::new());
+                    rows.push(Row {
+                        positive: false,
+                        group: group_name,
+                        name,
+                        verdict,
+                        score: None,
+                        logit: None,
+                        code: None,
+                        likeness: Some(likeness),
+                    });
+                    cases.push(Case { positive: false, group, answer: None });
+                }
+            }
+            let mut limits = Baseline::of(&rows, &cases).limits();
+            limits.per_group = limits.per_group.filter(|_| grouped);
+            let mut later = Batch::new(&limits);
+            for (at, &(patients, slices)) in batch.iter().enumerate() {
+                for number in 0..patients {
+                    let (refused, distances) = patient(slices);
+                    for distance in distances {
+                        later.add(Some(format!("{at}/{number}")), refused, [Some(distance as f32), None]);
+                    }
+                }
+            }
+            let exceeded = limits.exceeded(&later);
+            found[0] += f64::from(u8::from(exceeded.contains(&"refused"))) / 1000.0;
+            found[1] += f64::from(u8::from(exceeded.contains(&"embedding"))) / 1000.0;
+        }
+        found
+    }
+
+    #[test]
+    fn batches_like_the_test_exceed_its_limits_rarely() {
+        println!("patients  slices  batch                 refused  embedding");
+        for (patients, slices) in [(25, 2), (60, 1), (60, 5), (200, 1)] {
+            for batch in [&[(50, 1)][..], &[(12, 8)], &[(1, 300)], &[(1, 300), (40, 1)], &[(10, 60)], &[(300, 1)]] {
+                let [refused, embedding] = alarms(patients, slices, batch, true);
+                println!("{patients:8} {slices:7}  {batch:20?} {refused:8.3} {embedding:10.3}");
+                assert!(refused <= MOST_ALARMS && embedding <= MOST_ALARMS, "{refused} {embedding}");
+            }
+        }
+        // Were each slice to count, one patient with a whole series would be drift every few times.
+        let [_, embedding] = alarms(60, 1, &[(1, 300)], false);
+        assert!(embedding > 0.1, "{embedding}");
+    }
+
+    /// One in a thousand is meant; distances are skewed, and the test has few patients.
+    const MOST_ALARMS: f64 = 0.01;
 }

@@ -100,13 +100,13 @@ pub fn reliability(bins: &[Bin; BINS]) -> String {
             across(x),
             up(y)
         );
-        // Beside its dot, on the side that has room.
-        let (side, anchor) = if x > 0.8 { (-1.0, "end") } else { (1.0, "start") };
+        // Above its dot, or below where the frame ends; a white rim keeps it apart from the line that runs through it.
+        let down = if y > 0.85 { radius + 14.0 } else { -radius - 4.0 };
         let _ = write!(
             inside,
-            "<text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"{anchor}\">{}</text>",
-            across(x) + side * (radius + 3.0),
-            up(y) + 4.0,
+            "<text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"middle\" stroke=\"#fff\" stroke-width=\"4\" paint-order=\"stroke\">{}</text>",
+            across(x),
+            up(y) + down,
             count(bin)
         );
     }

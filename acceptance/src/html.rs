@@ -67,8 +67,8 @@ fn answer(page: &mut String, acceptance: &Acceptance) -> std::fmt::Result {
     match (&acceptance.triage, &acceptance.why) {
         (Some(triage), _) => {
             let prevalence = match triage.prevalence {
-                Some(share) => format!(", where {:.0} % of slices are positive", 100.0 * share),
-                None => ", where the share of positive slices is as here".to_string(),
+                Some(share) => format!(", where {:.0} % of patients are positive", 100.0 * share),
+                None => ", where the share of positive patients is as here".to_string(),
             };
             writeln!(
                 page,

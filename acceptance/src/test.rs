@@ -127,6 +127,8 @@ pub struct Wanted {
 pub struct Sides {
     /// How many slices, one of each group, they stand on.
     pub drawn: usize,
+    /// How many of these are positive: PPV and NPV hold at that share.
+    pub positives: usize,
     /// Each side's confidence.
     pub confidence: f64,
     pub positive: SideOf,
@@ -202,7 +204,7 @@ impl Acceptance {
             program: Program { name: "lungglass", version: env!("CARGO_PKG_VERSION") },
             model: model.into(),
             device: terms.device.clone(),
-            warnings: warnings(&counts, &wish),
+            warnings: warnings(&counts, &wish, &found),
             counts,
             threshold: point.threshold,
             uncertain: point.uncertain,
@@ -217,6 +219,7 @@ impl Acceptance {
             wanted: Wanted { ppv: wish.ppv, npv: wish.npv, confidence: wish.confidence, prevalence: wish.prevalence },
             sides: Sides {
                 drawn: found.drawn,
+                positives: found.positives,
                 confidence: 1.0 - wish.error(),
                 positive: side(&found.positive),
                 negative: side(&found.negative),
@@ -275,7 +278,7 @@ impl Acceptance {
     }
 }
 
-fn warnings(counts: &Counts, wish: &Wish) -> Vec<String> {
+fn warnings(counts: &Counts, wish: &Wish, found: &Triage) -> Vec<String> {
     let mut warnings = Vec::new();
     for (count, groups, what) in [
         (counts.positives, counts.positive_groups, "with COVID-19"),
@@ -295,11 +298,12 @@ fn warnings(counts: &Counts, wish: &Wish) -> Vec<String> {
     }
     match wish.prevalence {
         None => warnings.push(format!(
-            "PPV and NPV hold where {:.0} % of slices are positive, as here; if the network will be used where it is another share, name that prevalence",
-            100.0 * counts.positives as f64 / counts.slices.max(1) as f64
+            "PPV and NPV hold where {:.0} % of patients are positive, as here, each patient counting once; if the network will be used where it is another share, name that prevalence",
+            100.0 * found.positives as f64 / found.drawn.max(1) as f64
         )),
         Some(share) => warnings.push(format!(
-            "patients were drawn so that {:.0} % of their slices are positive, and PPV and NPV hold there, if slices of each class are like those here",
+            "{} patients were drawn of whom about {:.0} % are positive, and PPV and NPV hold at that share, if slices of each class are like those here",
+            found.drawn,
             100.0 * share
         )),
     }

@@ -28,6 +28,8 @@ use crate::metrics::Case;
 pub const SEED: u64 = 20_260_102;
 /// More groups than this are not asked for.
 const MAX_GROUPS: usize = 100_000;
+/// The standard normal lies below it nine times in ten.
+const LIKELY: f64 = 1.281_552;
 /// Standard deviations by which the groups of a class suffice, where they are drawn for another prevalence.
 const MARGIN: f64 = 3.0;
 
@@ -60,7 +62,8 @@ pub struct Side {
     pub right: usize,
     /// What the predictive value is at least, with this side's confidence.
     pub at_least: f64,
-    /// About how many groups more of the same kind would let it pass: 0 where it did, `None` where no number would.
+    /// About how many groups more of the same kind would let it pass, nine times in ten if what is found here is how they are: 0 where it
+    /// did, `None` where no number would.
     pub more: Option<usize>,
     /// Where nothing passed: the threshold that came nearest.
     pub nearest: Option<f32>,
@@ -73,6 +76,8 @@ pub struct Triage {
     pub negative: Side,
     /// How many slices, one of each group, it stands on.
     pub drawn: usize,
+    /// How many of these are positive.
+    pub positives: usize,
     /// Scores from it on are called positive, and scores down to the second negative; `None` unless both sides passed.
     pub point: Option<[f32; 2]>,
 }
@@ -146,7 +151,8 @@ pub fn find(drawn: &[Drawn], wish: &Wish) -> Triage {
     let drawn = at_wish(drawn, wish);
     let [positive, negative] = tests(&drawn, wish);
     let point = point(&positive, &negative);
-    Triage { positive: positive.side(), negative: negative.side(), drawn: drawn.len(), point }
+    let positives = drawn.iter().filter(|slice| slice.positive).count();
+    Triage { positive: positive.side(), negative: negative.side(), drawn: drawn.len(), positives, point }
 }
 
 fn at_wish<'a>(drawn: &'a [Drawn], wish: &Wish) -> Cow<'a, [Drawn]> {
@@ -243,17 +249,21 @@ impl Tested {
     }
 
     /// How often the slices would have to come for a threshold that calls `called` of them to pass first, with such a share of mistakes.
+    /// Fewer may be called next time, and more of them wrongly: both are allowed for.
     fn times(&self, called: usize, mistakes: f64) -> Option<f64> {
         if 1.0 - mistakes <= self.wanted {
             return None;
         }
-        let most = (MAX_GROUPS as f64 * called as f64 / self.drawn as f64) as usize;
+        let (all, of_all) = (self.drawn as f64, called as f64);
+        let most = (MAX_GROUPS as f64 * of_all / all) as usize;
         let mut count = called + 1;
         while count <= most {
-            let times = count as f64 / called as f64;
-            let wrong = (mistakes * count as f64).ceil() as usize;
-            if passes(count - wrong, count, self.wanted, self.error) {
-                return Some(times);
+            let n = count as f64;
+            let few = n - LIKELY * (n * (1.0 - of_all / all)).sqrt();
+            let wrong = mistakes * few + LIKELY * (few.max(0.0) * mistakes * (1.0 - mistakes)).sqrt();
+            let (few, wrong) = (few.max(0.0) as usize, wrong.max(0.0).ceil() as usize);
+            if passes(few.saturating_sub(wrong), few, self.wanted, self.error) {
+                return Some(n / of_all);
             }
             count += 1 + count / 100;
         }
@@ -378,15 +388,46 @@ mod tests {
         let slice = |positive: bool, score: f32| Drawn { positive, score: Some(score) };
         let few: Vec<Drawn> = (0..40).map(|at| slice(at % 2 == 0, if at % 2 == 0 { 0.9 } else { 0.1 })).collect();
         let found = find(&few, &WISH);
-        // 20 of each side where 36 are needed.
-        assert_eq!((found.positive.called, found.positive.right, found.positive.more), (20, 20, Some(32)));
-        assert_eq!((found.negative.more, found.point), (Some(32), None));
+        // 20 of each side where 36 are needed: 72 patients would have them every second time, and 84 nine times in ten.
+        assert_eq!((found.positive.called, found.positive.right, found.positive.more), (20, 20, Some(44)));
+        assert_eq!((found.negative.more, found.drawn, found.positives, found.point), (Some(44), 40, 20, None));
         let blind: Vec<Drawn> = (0..400).map(|at| slice(at % 2 == 0, (at % 90) as f32 / 100.0)).collect();
         let found = find(&blind, &WISH);
         assert_eq!((found.positive.more, found.positive.threshold), (None, None));
         let nothing = find(&[Drawn { positive: true, score: None }], &WISH);
         assert_eq!((nothing.positive.called, nothing.positive.nearest, nothing.point), (0, None, None));
         assert_eq!(find(&[], &WISH).point, None);
+    }
+
+    #[test]
+    fn as_many_more_as_are_named_mostly_do() {
+        let mut shares = 0.0;
+        println!("prevalence  distance  groups  draws  passed  more");
+        for (prevalence, distance, count) in [
+            (0.3, 4.0, 40),
+            (0.5, 4.0, 40),
+            (0.3, 4.0, 100),
+            (0.3, 3.0, 60),
+            (0.5, 2.5, 100),
+            (0.1, 4.0, 100),
+            (0.5, 6.0, 40),
+        ] {
+            let population = Population::new(prevalence, distance, 1.0);
+            let mut random = ChaCha8Rng::seed_from_u64(17);
+            let (mut tried, mut passed, mut all) = (0, 0, 0);
+            while tried < 200 {
+                let mut drawn = population.draw(count, &mut random);
+                let Some(more @ 1..) = Tested::new(&drawn, WISH.ppv, WISH.error(), true).side().more else { continue };
+                drawn.extend(population.draw(more, &mut random));
+                (tried, all) = (tried + 1, all + more);
+                passed += usize::from(Tested::new(&drawn, WISH.ppv, WISH.error(), true).passed.is_some());
+            }
+            let share = passed as f64 / tried as f64;
+            println!("{prevalence:10} {distance:9} {count:7} {tried:6} {share:7.3} {:5}", all / tried);
+            assert!(share > 0.5, "{share} at {prevalence}, {distance}, {count}");
+            shares += share / 7.0;
+        }
+        assert!(shares > 0.75, "{shares}");
     }
 
     #[test]

@@ -340,6 +340,7 @@ fn of_samples(samples: &[Sample]) -> Baseline {
     };
     Baseline {
         slices: samples.iter().map(Sample::slices).sum(),
+        per_group: None,
         refused: share(&|sample| (sample.refused, sample.read())),
         refused_by_code: by_code.collect::<BTreeMap<_, _>>(),
         positive: share(&|sample| (sample.positive, sample.judged())),

@@ -47,7 +47,9 @@ pub fn run(arguments: &Classify) -> Result<Outcome, Failure> {
         (_, true) => Format::Csv,
         _ => Format::Text,
     };
-    let (mut counts, mut summary) = (Counts::default(), Summary::new(&classifier.model));
+    let limits_of_drift = classifier.model.local.as_ref().map(|local| local.drift);
+    let batch = limits_of_drift.as_ref().map(Batch::new).unwrap_or_default();
+    let (mut counts, mut summary) = (Counts { batch, ..Counts::default() }, Summary::new(&classifier.model));
     let limits = arguments.limits.of_pipeline();
     let beside = Beside { maps: maps.as_mut(), objects: objects.as_mut(), summary: &mut summary };
     let whole = match write_lines(&classifier, &inputs, limits, format, beside, &mut counts) {
@@ -62,7 +64,11 @@ pub fn run(arguments: &Classify) -> Result<Outcome, Failure> {
         return Err(failure);
     }
     if let (true, Some(path)) = (whole, &arguments.summary) {
-        summary.write(path, &classifier.model)?;
+        let mut model = classifier.model.clone();
+        if let Some(local) = &mut model.local {
+            local.notice = local.notice_of(&counts.batch);
+        }
+        summary.write(path, &model)?;
     }
     if whole && counts.slices == 0 {
         tell!("there was no image to read");
@@ -72,18 +78,11 @@ pub fn run(arguments: &Classify) -> Result<Outcome, Failure> {
             "left out {left_out} links that lead nowhere or to a folder that is read anyway, pipes, sockets and devices"
         );
     }
-    if let Some(local) = &classifier.model.local {
-        for what in local.drift.exceeded(&counts.batch) {
-            let found = match what {
-                "refused" => format!("{} of {} slices were refused, more", counts.batch.refused, counts.batch.slices),
-                "embedding" => "the network finds these slices stranger on average".to_string(),
-                _ => "the gray levels of these slices are stranger on average".to_string(),
-            };
-            tell!(
-                "NOTE: {found} than the acceptance test of {} allows (limit {what}): these slices are not like those it was made on, and nothing vouches for the verdicts",
-                local.site
-            );
-        }
+    if let Some(local) = &classifier.model.local
+        && !local.drift.exceeded(&counts.batch).is_empty()
+        && let Some(notice) = local.notice_of(&counts.batch)
+    {
+        tell!("NOTE: {}", plain(&notice));
     }
     if counts.skipped > 0 {
         tell!("skipped {} files that are no image", counts.skipped);
@@ -218,7 +217,7 @@ fn write_lines(
             let (number, stem, container, reading, named) = receiver.recv().expect("the sender is kept above");
             read += 1;
             early.insert(number, (stem, container, reading, named));
-            while let Some((stem, container, reading, named)) = early.remove(&written) {
+            while let Some((stem, container, mut reading, named)) = early.remove(&written) {
                 written += 1;
                 if written % self_test::EVERY == 0
                     && let Err(failure) = network::prove(classifier)
@@ -228,8 +227,9 @@ fn write_lines(
                 }
                 counts.slices += 1;
                 counts.failed += usize::from(reading.verdict == Verdict::Error);
-                if reading.verdict != Verdict::Error {
-                    counts.batch.add(reading.verdict == Verdict::Refused, reading.likeness.as_ref());
+                counts.batch.add_reading(&reading);
+                if let Some(local) = &mut reading.model.operating_point {
+                    local.notice = local.notice_of(&counts.batch);
                 }
                 format.write(&mut out, &reading, classifier.model.classes.len())?;
                 summary.add(&reading, container.as_deref());

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fs;
 use std::path::Path;
 
+use lungglass::operating_point::Local;
 use lungglass::reading::ModelName;
 use serde::Deserialize;
 
@@ -56,9 +57,9 @@ pub fn run(arguments: &Merge) -> Result<Outcome, Failure> {
         arguments.shards.iter().map(|folder| part(folder, &arguments.subgroups)).collect::<Result<_, _>>()?;
     let (first, others) = parts.split_first().ok_or_else(|| Failure("there are no shards".to_string()))?;
     let settings = |run: &Run| (run.threshold, run.uncertain);
-    if let Some(other) =
-        others.iter().find(|other| other.run.model != first.run.model || settings(&other.run) != settings(&first.run))
-    {
+    if let Some(other) = others.iter().find(|other| {
+        unnoticed(&other.run.model) != unnoticed(&first.run.model) || settings(&other.run) != settings(&first.run)
+    }) {
         let folder = other.folder.display();
         return Err(Failure(format!("{folder}: it was read by another network or at another threshold")));
     }
@@ -131,12 +132,26 @@ fn part<'a>(folder: &'a Path, subgroups: &[String]) -> Result<Part<'a>, Failure>
     Ok(Part { folder, run, rows, values })
 }
 
+/// The network, and whose operating point it judges by, but for what its slices made it say.
+fn unnoticed(model: &ModelName) -> ModelName {
+    let local = model.operating_point.clone().map(|local| Local { notice: None, ..local });
+    ModelName { operating_point: local, ..model.clone() }
+}
+
+/// What the shards say of their operating point, each sentence once.
+fn notice(parts: &[Part]) -> Option<String> {
+    let notices = parts.iter().filter_map(|part| part.run.model.operating_point.as_ref()?.notice.as_deref());
+    let notices: BTreeSet<&str> = notices.collect();
+    (!notices.is_empty()).then(|| notices.into_iter().collect::<Vec<_>>().join(" "))
+}
+
 /// The run that all shards are.
 fn of_all(parts: &[Part]) -> ModelRun {
     let Run { threshold, uncertain, model, unit, .. } = &parts[0].run;
+    let local = model.operating_point.clone().map(|local| Local { notice: notice(parts), ..local });
     let devices: BTreeSet<&str> = parts.iter().map(|part| part.run.device.as_str()).collect();
     ModelRun {
-        model: model.clone(),
+        model: ModelName { operating_point: local, ..model.clone() },
         threshold: *threshold,
         uncertain: *uncertain,
         device: devices.into_iter().collect::<Vec<_>>().join(", "),

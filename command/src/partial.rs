@@ -76,7 +76,13 @@ struct Line {
     score: Option<f32>,
     logit: Option<f32>,
     reason: Option<String>,
+    /// How far embedding and gray levels are from training's, where it was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    distances: Option<Distances>,
 }
+
+/// Of embedding and gray levels.
+pub type Distances = [Option<f32>; 2];
 
 /// What became of a slice, without what the manifest says of it.
 #[derive(Debug, Clone, Copy)]
@@ -84,6 +90,8 @@ pub struct Kept {
     pub verdict: Verdict,
     pub score: Option<f32>,
     pub logit: Option<f32>,
+    /// How far embedding and gray levels are from training's, where it was asked for.
+    pub distances: Distances,
     /// Where the reason stands in the file, of a slice that has one.
     reason: Option<u64>,
 }
@@ -143,14 +151,14 @@ impl Partial {
                 break;
             }
             let wrong = |what: &str| format!("{what}: {AGAIN}");
-            let Line { run, at, verdict, score, logit, reason } =
+            let Line { run, at, verdict, score, logit, reason, distances } =
                 serde_json::from_slice(&line).map_err(|error| wrong(&error.to_string()))?;
             if run != self.run {
                 return Err(wrong("it holds lines of another run"));
             }
             let reason = reason.map(|_| self.length);
             let kept = self.kept.get_mut(at).ok_or_else(|| wrong(&format!("there is no slice {at}")))?;
-            *kept = Some(Kept { verdict, score, logit, reason });
+            *kept = Some(Kept { verdict, score, logit, distances: distances.unwrap_or_default(), reason });
             self.length += length as u64;
         }
         self.file.set_len(self.length).map_err(|error| error.to_string())
@@ -170,12 +178,19 @@ impl Partial {
     pub fn add(&mut self, at: usize, prediction: &Prediction) -> Result<(), Failure> {
         let Prediction { verdict, score, logit, reason, .. } = prediction;
         let (verdict, score, logit) = (*verdict, *score, *logit);
-        let line = Line { run: self.run.clone(), at, verdict, score, logit, reason: reason.clone() };
+        let distances = prediction.likeness.as_ref().map(|likeness| [likeness.embedding, likeness.gray_levels]);
+        let line = Line { run: self.run.clone(), at, verdict, score, logit, reason: reason.clone(), distances };
         let text = serde_json::to_string(&line).map_err(|error| Failure(error.to_string()))? + "\n";
         self.file.write_all(text.as_bytes()).map_err(failed(self.path.display()))?;
-        self.kept[at] = Some(Kept { verdict, score, logit, reason: reason.as_ref().map(|_| self.length) });
+        let (distances, reason) = (distances.unwrap_or_default(), reason.as_ref().map(|_| self.length));
+        self.kept[at] = Some(Kept { verdict, score, logit, distances, reason });
         self.length += text.len() as u64;
         Ok(())
+    }
+
+    /// What became of a slice; `None` of one that was not read.
+    pub fn kept(&self, at: usize) -> Option<&Kept> {
+        self.kept[at].as_ref()
     }
 
     /// What became of a slice, and why it has no score.

@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 use indicatif::{HumanDuration, ProgressBar, ProgressStyle};
 use lungglass::classifier::Classifier;
 use lungglass::hash::sha256;
-use lungglass::operating_point::Local;
+use lungglass::operating_point::{Batch, Local};
+use lungglass::reading::Verdict;
 use lungglass::self_test;
 
 use crate::args::{Unit, Validate};
@@ -17,7 +18,7 @@ use crate::partial::{Kept, Partial, Run};
 use crate::predictions::{Each, Prediction, Rows};
 use crate::reading::Wants;
 use crate::report::{self, ModelRun, Wishes};
-use crate::tell::tell;
+use crate::tell::{plain, tell};
 use crate::{classes, earlier, groups, network, reading, studies};
 
 /// Where there is no terminal to draw on, progress is a line this often.
@@ -85,13 +86,17 @@ pub fn run(arguments: &Validate) -> Result<Outcome, Failure> {
     let start = Instant::now();
     let mut progress = Progress::new(wanted, selection.count, Unit::Slice);
     let slices = selection.slices()?.filter(|slice| !slice.as_ref().is_ok_and(|(at, _)| before[*at]));
-    reading::read(&classifier, slices, Wants::Readings, &mut |at, prediction| {
+    let wants = if classifier.model.local.is_some() { Wants::Likeness } else { Wants::Readings };
+    reading::read(&classifier, slices, wants, &mut |at, prediction| {
         partial.add(at, &prediction)?;
         progress.advance();
         Ok(())
     })?;
     let rate = wanted as f64 / start.elapsed().as_secs_f64();
     progress.finish();
+    if let Some(local) = &mut classifier.model.local {
+        local.notice = notice(local, &selection, &partial)?;
+    }
     let (rows, model) =
         (Read { selection: &selection, partial: &partial }, ModelRun::new(&classifier, rate, arguments.shard));
     if arguments.unit == Unit::Group {
@@ -115,6 +120,22 @@ pub fn run(arguments: &Validate) -> Result<Outcome, Failure> {
     groups::remove_earlier(&arguments.out)?;
     drop(lock);
     Ok(outcome)
+}
+
+/// What must be said of a run by a local operating point, of all its slices; that they exceed its limits of drift is told at once.
+fn notice(local: &Local, selection: &Selection, partial: &Partial) -> Result<Option<String>, Failure> {
+    let mut batch = Batch::new(&local.drift);
+    for slice in selection.slices()? {
+        let (at, slice) = slice?;
+        let Some(kept) = partial.kept(at).filter(|kept| kept.verdict != Verdict::Error) else { continue };
+        let group = Some(slice.group).filter(|group| !group.is_empty());
+        batch.add(group, kept.verdict == Verdict::Refused, kept.distances);
+    }
+    let notice = local.notice_of(&batch);
+    if let (false, Some(notice)) = (local.drift.exceeded(&batch).is_empty(), &notice) {
+        tell!("NOTE: {}", plain(notice));
+    }
+    Ok(notice)
 }
 
 /// As [`run`], of the studies that the rows are.

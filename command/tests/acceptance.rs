@@ -177,7 +177,19 @@ fn a_batch_of_refusals_is_told() {
         &folder,
         &[&["classify", "--csv", "--operating-point", "out/operating-point.toml"][..], &many].concat(),
     );
-    assert!(stderr(&output).contains("60 of 60 slices were refused, more than"), "{}", stderr(&output));
+    let told = "NOTE: These slices are not like those of the acceptance test of this site (beyond its limits, refused: 60 of 60 slices were";
+    assert!(stderr(&output).contains(told), "{}", stderr(&output));
+    // In JSON each line from the one on with which the limit is exceeded, and the summary.
+    let options = ["classify", "--json", "--operating-point", "out/operating-point.toml", "--summary", "summary.json"];
+    let notices: Vec<Value> = lines(&lungglass(&folder, &[&options[..], &many].concat()))
+        .into_iter()
+        .map(|mut line| line["model"]["operating_point"]["notice"].take())
+        .collect();
+    assert!(notices[..49].iter().all(Value::is_null), "{notices:?}");
+    assert!(notices[49].as_str().unwrap().contains("refused: 50 of 50 slices were"), "{notices:?}");
+    assert!(notices[59].as_str().unwrap().contains("60 of 60"), "{notices:?}");
+    let summary = fs::read_to_string(folder.join("summary.json")).unwrap();
+    assert!(summary.contains("refused: 60 of 60 slices were"), "{summary}");
 
     // Slices that are further from training than the test's were, on average.
     let (point, _) = LocalPoint::parse(written(&folder, "operating-point.toml").as_bytes()).unwrap();
@@ -190,8 +202,40 @@ fn a_batch_of_refusals_is_told() {
         &["classify", "--csv", "--operating-point", "strict.toml", two[0].as_str(), two[1].as_str()],
     );
     assert_eq!(output.status.code(), Some(0));
-    assert!(stderr(&output).contains("the network finds these slices stranger on average"), "{}", stderr(&output));
-    assert!(!stderr(&output).contains("gray levels"), "{}", stderr(&output));
+    let told = "embedding: they are further from training's on average";
+    assert!(stderr(&output).contains(told), "{}", stderr(&output));
+    assert!(!stderr(&output).contains("gray_levels"), "{}", stderr(&output));
+
+    // A validation says it of all its slices, also of those that an interrupted one had read; slices of one group are no batch.
+    let validate = |manifest: &str, more: &[&str]| {
+        let options = ["validate", "--out", "validated", "--operating-point", "strict.toml", "--manifest", manifest];
+        lungglass(&folder, &[&options[..], more].concat())
+    };
+    let output = validate("manifest.csv", &["--shard", "1/2"]);
+    assert!(stderr(&output).contains(told), "{}", stderr(&output));
+    let metrics: Value = serde_json::from_slice(&fs::read(folder.join("validated/metrics.json")).unwrap()).unwrap();
+    assert!(metrics["model"]["operating_point"]["notice"].as_str().unwrap().contains(told), "{metrics}");
+    assert!(fs::read_to_string(folder.join("validated/report.html")).unwrap().contains("nothing vouches"));
+    fs::rename(folder.join("validated"), folder.join("first")).unwrap();
+    assert_eq!(validate("manifest.csv", &["--shard", "2/2"]).status.code(), Some(0));
+    let output = lungglass(&folder, &["merge", "first", "validated", "--out", "whole"]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert!(fs::read_to_string(folder.join("whole/metrics.json")).unwrap().contains(told));
+    let one = written_manifest(&folder);
+    let output = validate(&one, &[]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert!(!stderr(&output).contains("not like those"), "{}", stderr(&output));
+}
+
+/// The manifest with all its slices in one group.
+fn written_manifest(folder: &Path) -> String {
+    let text = fs::read_to_string(folder.join("manifest.csv")).unwrap();
+    let rows = text.lines().map(|line| match line.rsplit_once(',') {
+        Some((row, group)) if group.starts_with("secret") => format!("{row},secret-patient-1\n"),
+        _ => format!("{line}\n"),
+    });
+    fs::write(folder.join("one.csv"), rows.collect::<String>()).unwrap();
+    "one.csv".to_string()
 }
 
 #[test]

@@ -269,7 +269,7 @@ fn an_operating_point_is_known_by_its_seal_its_network_and_a_signature() {
         acceptance: sha256(b"acceptance"),
         network: Network { name: "net".into(), version: "0.1".into(), sha256: network.into(), temperature: None },
         triage: Triage { positive_from: 0.7, negative_to: 0.2, ppv: 0.9, npv: 0.9, confidence: 0.95, prevalence: None },
-        drift: Drift { slices: 50, refused: 0.1, embedding: None, gray_levels: None },
+        drift: Drift { slices: 50, per_group: None, refused: 0.1, embedding: None, gray_levels: None },
     };
     let path = released.folder.join("operating-point.toml");
     let way = released.by_manifest();

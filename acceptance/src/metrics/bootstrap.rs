@@ -253,7 +253,10 @@ pub(super) fn quantile(values: &[f64], share: f64) -> f64 {
 
 #[cfg(test)]
 mod tests {
+    use statrs::distribution::{ContinuousCDF, Normal};
+
     use super::*;
+    use crate::metrics::Answer;
     use crate::metrics::tests::cases;
 
     #[test]
@@ -282,6 +285,42 @@ mod tests {
             (0..40).map(|i| (i % 2, Some(f64::from(i) / 41.0 + 0.01))).map(|(l, s)| (l as u8, s)).collect();
         let cases = cases(&slices);
         assert_eq!(intervals(&cases, 0.5), intervals(&cases, 0.5));
+    }
+
+    #[test]
+    fn intervals_hold_the_truth_about_as_often_as_they_say() {
+        const SETS: usize = 200;
+        let normal = Normal::standard();
+        println!("patients  AUC  sensitivity  shares of {SETS} intervals that hold it: AUC, sensitivity");
+        for (patients, auc) in [(20, 0.8), (20, 0.9), (40, 0.9), (80, 0.9)] {
+            let distance = normal.inverse_cdf(auc) * 2f64.sqrt();
+            // Half of the positives' logits lie above it.
+            let truth = [auc, 0.5];
+            let threshold = 1.0 / (1.0 + (-distance).exp());
+            let mut random = ChaCha8Rng::seed_from_u64(11);
+            let mut held = [0.0; 2];
+            for _ in 0..SETS {
+                let set: Vec<Case> = (0..patients)
+                    .map(|group| {
+                        let positive = group % 2 == 0;
+                        let chance = ((random.next_u64() >> 11) as f64 + 0.5) / 2f64.powi(53);
+                        let logit = normal.inverse_cdf(chance) + if positive { distance } else { 0.0 };
+                        let score = 1.0 / (1.0 + (-logit).exp());
+                        Case { positive, group, answer: Some(Answer { logit, score }) }
+                    })
+                    .collect();
+                let found = intervals(&set, threshold);
+                for (held, (ends, truth)) in
+                    held.iter_mut().zip([found.auc.ends, found.sensitivity.ends].iter().zip(truth))
+                {
+                    let [lo, hi] = ends.unwrap();
+                    *held += f64::from(u8::from(lo <= truth && truth <= hi)) / SETS as f64;
+                }
+            }
+            println!("{patients:8} {auc:4} {:12} {:8.3} {:8.3}", truth[1], held[0], held[1]);
+            let least = if patients < 40 { 0.83 } else { 0.88 };
+            assert!(held.iter().all(|held| *held >= least), "{held:?} of {patients} patients at {auc}");
+        }
     }
 
     /// All of them, with what each says.

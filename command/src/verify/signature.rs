@@ -36,7 +36,8 @@ impl Key {
         let text = std::str::from_utf8(signature).map_err(|_| none.to_owned())?;
         let signature = Signature::decode(text.trim_end()).map_err(|_| none.to_owned())?;
         match self.0.verify(bytes, &signature, false) {
-            Ok(()) => Ok(signature.trusted_comment().to_owned()),
+            // minisign itself puts tabs between its parts.
+            Ok(()) => Ok(signature.trusted_comment().replace('\t', ", ")),
             Err(minisign_verify::Error::UnexpectedKeyId) => {
                 Err("it was signed with another key than the one that you named".to_owned())
             }

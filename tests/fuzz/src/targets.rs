@@ -521,7 +521,7 @@ fn operating_points() -> Vec<u8> {
             confidence: 0.95,
             prevalence: Some(0.1),
         },
-        drift: Drift { slices: 50, refused: 0.1, embedding: Some(1.4), gray_levels: None },
+        drift: Drift { slices: 50, per_group: Some(2.5), refused: 0.1, embedding: Some(1.4), gray_levels: None },
     };
     let text = point.to_text();
     text.split("[seal]").next().expect("a text has a beginning").trim_end().as_bytes().to_vec()
