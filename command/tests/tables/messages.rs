@@ -54,7 +54,7 @@ fn manifests() {
         "m.csv, line 3: it is not UTF-8; save the table as UTF-8 (CSV UTF-8 in spreadsheets)",
     );
     let utf16 = b"\xFF\xFEp\0a\0t\0h\0,\0l\0a\0b\0e\0l\0\n\0";
-    for end in [&b"a\0\x00\xD8"[..], b"a\0\x00\xDCb\0", b"a\0,\0001"] {
+    for end in [&b"a\0\x00\xD8"[..], b"a\0\x00\xDCb\0", b"a\0,\x00001"] {
         let text = [&utf16[..], end].concat();
         of(&text, &[], "m.csv: its UTF-16 is damaged; save the table as UTF-8");
     }
