@@ -10,14 +10,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 use crate::hash::sha256;
-use crate::reading::{Reading, Verdict};
 
 /// The version of the file's form.
 pub const SCHEMA: u32 = 1;
 /// A file of more bytes is none.
 pub const MAX_BYTES: usize = 64 << 10;
-/// What the words for patients and series are made with; no output holds them.
-const SALT: &[u8] = b"batch";
 /// What the last table begins with.
 const SEAL: &str = "[seal]\n";
 
@@ -353,18 +350,6 @@ impl Batch {
         Batch { per_group: limits.per_group, ..Batch::default() }
     }
 
-    /// Counts a reading, by its patient, its series or the file that it is one of several slices of. One that could not be read says nothing.
-    pub fn add_reading(&mut self, reading: &Reading) {
-        if reading.verdict == Verdict::Error {
-            return;
-        }
-        let named = reading.place.patient.or(reading.place.series).map(|uid| uid.key(SALT));
-        let file = || reading.frame.map(|_| reading.file.clone());
-        let likeness = reading.likeness.as_ref();
-        let distances = likeness.map(|likeness| [likeness.embedding, likeness.gray_levels]).unwrap_or_default();
-        self.add(named.or_else(file), reading.verdict == Verdict::Refused, distances);
-    }
-
     /// Counts a slice that was read. `group` names its patient, its series or the file that it came in; `None` for one that stands alone.
     /// `distances` are those of its embedding and its gray levels, as far as they were measured.
     pub fn add(&mut self, group: Option<String>, is_refused: bool, distances: [Option<f32>; 2]) {
@@ -395,6 +380,7 @@ mod tests {
     use super::*;
     use crate::classifier::SETTINGS;
     use crate::model::Model;
+    use crate::reading::Verdict;
 
     fn point() -> LocalPoint {
         let model = Model::parse(SETTINGS).unwrap();

@@ -8,7 +8,7 @@ use crate::gate::Refusal;
 use crate::likeness::Likeness;
 use crate::model::{Activation, Class, Model, OperatingPoint};
 use crate::opacity::Opacity;
-use crate::operating_point::Local;
+use crate::operating_point::{Batch, Local};
 use crate::outputs::{Map, OpacityMaps};
 use crate::place::Place;
 use crate::preprocess::View;
@@ -271,6 +271,21 @@ pub fn judge(scores: &[f32], classes: &[Class], activation: Activation) -> (usiz
 }
 
 impl Reading {
+    /// Counts it in a batch, by its patient, its series or the file that it is one of several slices of. One that could not be read says
+    /// nothing.
+    pub fn count_in(&self, batch: &mut Batch) {
+        // What the words for patients and series are made with; no output holds them.
+        const SALT: &[u8] = b"batch";
+        if self.verdict == Verdict::Error {
+            return;
+        }
+        let named = self.place.patient.or(self.place.series).map(|uid| uid.key(SALT));
+        let file = || self.frame.map(|_| self.file.clone());
+        let likeness = self.likeness.as_ref();
+        let distances = likeness.map(|likeness| [likeness.embedding, likeness.gray_levels]).unwrap_or_default();
+        batch.add(named.or_else(file), self.verdict == Verdict::Refused, distances);
+    }
+
     /// The reading of a slice, or of a whole file, that could not be read.
     pub fn unreadable(file: &str, frame: Option<usize>, error: &Error, model: &Model, device: &'static str) -> Reading {
         Reading {

@@ -227,7 +227,7 @@ fn write_lines(
                 }
                 counts.slices += 1;
                 counts.failed += usize::from(reading.verdict == Verdict::Error);
-                counts.batch.add_reading(&reading);
+                reading.count_in(&mut counts.batch);
                 if let Some(local) = &mut reading.model.operating_point {
                     local.notice = local.notice_of(&counts.batch);
                 }
