@@ -11,6 +11,7 @@ mod embedded;
 mod header;
 mod high_throughput;
 mod packets;
+mod rectangle;
 mod wavelet;
 
 use self::codestream::Size;

@@ -1,7 +1,7 @@
 //! The packets of a tile (ITU-T T.800, Annex B): which coded bytes are of which block.
 
-use super::codestream::Rectangle;
 use super::header::{Change, Coding, Order, cut};
+use super::rectangle::Rectangle;
 use super::{Fault, damaged, embedded, high_throughput, unsupported};
 
 /// A resolution of a tile: all that its packets add to the resolution below.
