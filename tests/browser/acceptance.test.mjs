@@ -44,6 +44,8 @@ async function open(visit, folders) {
   await visit.page.select(id('language'), 'en');
   await visit.page.click('#check-open');
   for (const [of, paths] of Object.entries(folders)) await (await visit.page.$(id(`check-${of}`))).uploadFile(...[paths].flat());
+  // A folder is listed by the browser in its own time.
+  await visit.page.waitForSelector(`${id('check-start')}:enabled`);
 }
 
 async function set(visit, values) {
