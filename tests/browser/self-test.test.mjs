@@ -71,12 +71,16 @@ async function soonTried(isBroken) {
   const published = worker.replace('PROOF_EVERY = 1000', 'PROOF_EVERY = 3')
     .replace('  sinceProof++;\n', isBroken ? '  sinceProof++;\n  if (++readings === 2) turn();\n' : '  sinceProof++;\n');
   assert.notEqual(published, worker);
-  // Every number of the instance that may be a weight, with the other sign.
+  // Numbers of the instance that must be weights, as many like them lie side by side, with the other sign. Anything else would crash it.
   own.publish('reading/worker.js', `${published}
 let readings = 0;
 function turn() {
   const numbers = new Float32Array(memory.buffer);
-  for (let at = 0; at < numbers.length; at++) if (Math.abs(numbers[at]) > 1e-3 && Math.abs(numbers[at]) < 1) numbers[at] = -numbers[at];
+  const isWeight = (number) => Math.abs(number) > 1e-4 && Math.abs(number) < 8;
+  for (let at = 0; at + 64 <= numbers.length; at += 64) {
+    const block = numbers.subarray(at, at + 64);
+    if (block.every(isWeight)) for (let one = 0; one < 64; one++) block[one] = -block[one];
+  }
 }
 `);
   return own;
