@@ -76,9 +76,9 @@ pub(super) fn decode(bytes: &[u8], frame: Frame) -> Result<Samples, Error> {
     if !is_signed {
         return Ok(Samples { values, precision: size.precision });
     }
-    // Decoders move signed samples up, so that they start at 0. A signed value fills its 16 bits.
+    // Decoders move signed samples up, so that they start at 0. A signed value fills all bits that are allocated to it.
     values.iter_mut().for_each(|value| *value = value.wrapping_sub(1 << (size.precision - 1)));
-    Ok(Samples { values, precision: 16 })
+    Ok(Samples { values, precision: size.precision.max(8 * frame.bytes as u32) })
 }
 
 /// How samples are stored (A.5.1).
