@@ -1,4 +1,4 @@
-"""How long a slice of JPEG 2000 takes to decode, against OpenJPEG, in turn: least and median of all slices, in ms of one thread.
+"""How long a slice of JPEG 2000 takes to decode, against OpenJPEG, in turn: least and median of all slices, in ms.
 
     python speed.py --command ../../target/release/lungglass [--slice ../../www/samples/lidc-slice.dcm] [--rounds 5]
 
