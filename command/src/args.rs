@@ -1,5 +1,6 @@
 //! The command line.
 
+use std::ffi::OsString;
 use std::fmt;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -200,6 +201,9 @@ pub struct Validate {
     pub out: PathBuf,
     #[command(flatten)]
     pub network: Network,
+    /// The command line that does the same, for report.html, where another host than the command asks; it is printed no summary.
+    #[arg(skip)]
+    pub command: Option<String>,
 }
 
 /// What a validation counts.
@@ -525,9 +529,14 @@ fn site(text: &str) -> Result<String, String> {
 
 /// Parses the command line; help, versions and wrong usage are printed and give the exit code.
 pub fn parse() -> Result<Command, ExitCode> {
-    Arguments::try_parse().map(|arguments| arguments.command).map_err(|error| {
+    of(std::env::args_os()).map_err(|error| {
         // Nobody may be there to read it.
         let _ = error.print();
         if error.use_stderr() { ExitCode::from(1) } else { ExitCode::SUCCESS }
     })
+}
+
+/// What a command line says, whose first word is the program's name.
+pub fn of(words: impl IntoIterator<Item = OsString>) -> Result<Command, clap::Error> {
+    Arguments::try_parse_from(words).map(|arguments| arguments.command)
 }

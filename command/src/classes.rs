@@ -94,14 +94,9 @@ pub fn run(arguments: &Validate, classifier: &Classifier) -> Result<Outcome, Fai
     let report = measure(&rows, classifier, rate);
     report.warnings.iter().for_each(|warning| tell!("warning: {warning}"));
     write(arguments, classifier, &rows, &report)?;
-    let Estimate { value, .. } = &report.macro_auc;
-    let told = value.map_or("none".to_string(), |auc| format!("{auc:.3}"));
-    tell::print(&format!(
-        "{} slices, accuracy {:.3}, mean AUC of the classes {told}; {}\n",
-        report.n,
-        report.accuracy.value.unwrap_or(f64::NAN),
-        arguments.out.display()
-    ))?;
+    if arguments.command.is_none() {
+        tell::print(&summary(&report, &arguments.out))?;
+    }
     let unread: Vec<&Row> = rows.iter().filter(|row| row.reading.error.is_some()).collect();
     for row in &unread {
         let error = row.reading.error.as_ref().map_or("", |error| &error.message);
@@ -282,6 +277,12 @@ fn write(arguments: &Validate, classifier: &Classifier, rows: &[Row], report: &R
         output::write(&path, |file| file.write_all(text.as_bytes()).map_err(failed(path.display())))?;
     }
     Ok(())
+}
+
+fn summary(report: &Report, out: &Path) -> String {
+    let mean = report.macro_auc.value.map_or("none".to_string(), |auc| format!("{auc:.3}"));
+    let accuracy = report.accuracy.value.unwrap_or(f64::NAN);
+    format!("{} slices, accuracy {accuracy:.3}, mean AUC of the classes {mean}; {}\n", report.n, out.display())
 }
 
 fn html(report: &Report) -> String {

@@ -18,6 +18,7 @@ use lungglass::operating_point::Batch;
 use lungglass::outputs::Map;
 use lungglass::reading::{ClassScores, Reading, Verdict};
 use lungglass::self_test;
+use rayon::prelude::*;
 
 use crate::args::Classify;
 use crate::failure::{Failure, Outcome, failed};
@@ -249,6 +250,35 @@ fn write_lines(
         summary.set_aside(aside, container);
     }
     result
+}
+
+/// The readings of all slices of `inputs`, in order, each as `of` makes it; all cores read.
+///
+/// # Errors
+/// The machine computes wrongly.
+pub(crate) fn readings<T: Send>(
+    classifier: &Classifier,
+    inputs: &[Input],
+    limits: Limits,
+    of: impl Fn(Reading) -> T + Sync,
+) -> Result<Vec<T>, Failure> {
+    let mut queue = Queue::new(inputs, limits, MAX_HELD);
+    let mut read = Vec::new();
+    loop {
+        let mut slices = Vec::new();
+        while slices.len() < AHEAD * rayon::current_num_threads() && (slices.is_empty() || queue.has_room()) {
+            let Some(slice) = queue.next() else { break };
+            slices.push(slice);
+        }
+        if slices.is_empty() {
+            return Ok(read);
+        }
+        let before = read.len();
+        read.par_extend(slices.par_iter().map(|slice| of(slice.read(classifier, false))));
+        if before / self_test::EVERY != read.len() / self_test::EVERY {
+            network::prove(classifier)?;
+        }
+    }
 }
 
 /// A slice of an input that is still to be read.

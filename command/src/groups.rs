@@ -115,6 +115,7 @@ pub fn write(
         columns: &COLUMNS,
         highest: Some(&highest),
         pictures: None,
+        command: arguments.command.as_deref(),
     };
     let outcome = report::write(ModelRun { unit: Unit::Group, ..run }, &rows, &wishes, &arguments.out)?;
     Ok(if is_whole { outcome } else { Outcome::SomeUnreadable })

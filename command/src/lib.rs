@@ -32,6 +32,7 @@ mod reading;
 mod recalibrate;
 mod report;
 mod serve;
+pub mod session;
 mod studies;
 mod summary;
 mod table;

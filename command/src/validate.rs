@@ -112,6 +112,7 @@ pub fn run(arguments: &Validate) -> Result<Outcome, Failure> {
         thresholds: arguments.thresholds.clone(),
         specificities: arguments.specificities.clone(),
         subgroups: arguments.subgroups.clone(),
+        command: arguments.command.as_deref(),
         pictures: if arguments.thumbnails { Some(&picture) } else { None },
         ..Wishes::default()
     };
@@ -162,6 +163,7 @@ fn read_studies(arguments: &Validate, selection: &Selection, classifier: &Classi
         thresholds: arguments.thresholds.clone(),
         specificities: arguments.specificities.clone(),
         subgroups: arguments.subgroups.clone(),
+        command: arguments.command.as_deref(),
         ..Wishes::default()
     };
     let run = ModelRun {

@@ -48,7 +48,7 @@ function anchors(markdown) {
 
 // Where paths are named as of the repository's root. Its own files are what a stranger looks for; what is built is not there in a fresh clone.
 const NAMES_PATHS = /^(?:[A-Z]+\.md|docs\/.*)$/;
-const TOP = /^(?:src|acceptance|command|web|www|model|server|xtask|tests|docs|examples|\.cargo)\//;
+const TOP = /^(?:src|acceptance|command|web|www|model|python|server|xtask|tests|docs|examples|\.cargo)\//;
 const IS_BUILT = /^(?:www\/pkg|dist|target)\//;
 /** Stands for any name, as in `www/locales/xx.js`. */
 const PLACEHOLDER = /\bxx\b/;

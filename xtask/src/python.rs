@@ -1,5 +1,5 @@
-//! A Python for the tests that need one: ONNX Runtime with ONNX to make graphs for it, Ray for the example of a cluster, and highdicom to
-//! read DICOM objects. Training has an environment of its own.
+//! A Python for the tests that need one: ONNX Runtime with ONNX to make graphs for it, Ray for the example of a cluster, highdicom to
+//! read DICOM objects, and maturin with pandas for the wheel. Training has an environment of its own.
 
 use std::path::PathBuf;
 
@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 use crate::places::target;
 use crate::process;
 
-const PACKAGES: [&str; 5] = ["highdicom", "numpy", "onnx", "onnxruntime", "ray"];
+const PACKAGES: [&str; 7] = ["highdicom", "maturin", "numpy", "onnx", "onnxruntime", "pandas", "ray"];
 
 /// The interpreter of an environment below target/ that has the packages; they are installed if they are missing.
 pub fn environment() -> Result<PathBuf> {

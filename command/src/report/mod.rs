@@ -54,6 +54,8 @@ pub struct Wishes<'a> {
     pub highest: Option<&'a [Case]>,
     /// Only where the report may hold images.
     pub pictures: Pictures<'a>,
+    /// The command line that does the same, where this program's is another; its host has the results, and nothing is printed.
+    pub command: Option<&'a str>,
 }
 
 /// With fewer slices or groups of a class than these, its figures say little.
@@ -292,10 +294,13 @@ pub fn write(run: ModelRun, rows: &dyn Rows, wishes: &Wishes, out: &Path) -> Res
         file.write_all(b"\n").map_err(failed(path.display()))
     })?;
     let path = out.join("report.html");
-    let page = html::html(&report, &cases, &shown, wishes.pictures, &command_line())
+    let command = wishes.command.map_or_else(command_line, str::to_string);
+    let page = html::html(&report, &cases, &shown, wishes.pictures, &command)
         .map_err(|error| Failure(format!("{}: {error}", path.display())))?;
     output::write(&path, |file| file.write_all(page.as_bytes()).map_err(failed(path.display())))?;
-    tell::print(&summary(&report, shown.read, out))?;
+    if wishes.command.is_none() {
+        tell::print(&summary(&report, shown.read, out))?;
+    }
     Ok(if shown.read == rows.count() { Outcome::AllRead } else { Outcome::SomeUnreadable })
 }
 
