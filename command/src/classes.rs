@@ -154,7 +154,7 @@ pub fn read(path: &Path, split: Option<&str>, classifier: &Classifier) -> Result
     wanted.iter().for_each(|(path, .., file)| missing.look(path, file));
     missing.tell(path);
     let read = |(path, label, split, group, file): (String, usize, String, String, PathBuf)| {
-        let reading = reading::open(&file)
+        let reading = reading::open(&file, &classifier.model)
             .map(|image| classifier.read(&image, 0, &path))
             .unwrap_or_else(|error| Reading::unreadable(&path, None, &error, &classifier.model, classifier.device));
         // Only its words are wanted from here on.

@@ -191,7 +191,7 @@ fn write_lines(
     }
     let is_named = objects.is_some();
     let most = AHEAD * rayon::current_num_threads();
-    let mut queue = Queue::new(inputs, limits, MAX_HELD);
+    let mut queue = Queue::new(inputs, classifier.model.limits(limits), MAX_HELD);
     let result = rayon::in_place_scope(|scope| {
         let (sender, receiver) = mpsc::channel();
         // Readings that came before their turn, by the number of their slice.
@@ -262,7 +262,7 @@ pub(crate) fn readings<T: Send>(
     limits: Limits,
     of: impl Fn(Reading) -> T + Sync,
 ) -> Result<Vec<T>, Failure> {
-    let mut queue = Queue::new(inputs, limits, MAX_HELD);
+    let mut queue = Queue::new(inputs, classifier.model.limits(limits), MAX_HELD);
     let mut read = Vec::new();
     loop {
         let mut slices = Vec::new();

@@ -73,7 +73,7 @@ pub fn run(arguments: &Preprocess) -> Result<Outcome, Failure> {
 }
 
 fn slices(path: &str, bytes: Vec<u8>, model: &Model, settings: &InputSettings) -> lungglass::error::Result<Vec<Row>> {
-    let image = Image::open(bytes, Limits::default())?;
+    let image = Image::open(bytes, model.limits(Limits::default()))?;
     (0..image.frames())
         .map(|frame| {
             let slice = if settings.channels == 1 { image.slice(frame) } else { image.slice_in_colours(frame) }?;

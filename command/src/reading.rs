@@ -10,6 +10,7 @@ use lungglass::decode::{Image, Limits};
 use lungglass::error::{self, Error};
 use lungglass::graph::Running;
 use lungglass::likeness::Likeness;
+use lungglass::model::Model;
 use lungglass::reading::Reading;
 use lungglass::self_test;
 
@@ -59,7 +60,7 @@ pub fn read(
     }
     // Each core takes the next slice all the way.
     let whole = |(at, slice): Wanted| {
-        let reading = open(&slice.file).and_then(|image| match wants {
+        let reading = open(&slice.file, &classifier.model).and_then(|image| match wants {
             Wants::Readings => Ok((classifier.read(&image, 0, &slice.path), None)),
             Wants::Likeness => with_likeness(classifier, &image, &slice.path),
         });
@@ -97,7 +98,7 @@ fn in_batches(
     let mut waiting: Members = Vec::new();
     let mut running: VecDeque<Started> = VecDeque::new();
     let prepare = |wanted: Wanted| {
-        let prepared = open(&wanted.1.file).and_then(|image| classifier.prepare(&image, 0));
+        let prepared = open(&wanted.1.file, &classifier.model).and_then(|image| classifier.prepare(&image, 0));
         (wanted, prepared)
     };
     ahead(slices, 2 * graph.batch(), prepare, &mut |((at, slice), prepared)| {
@@ -150,8 +151,8 @@ fn ahead<T: Send>(
 }
 
 /// The image of a slice's file, of one frame.
-pub fn open(file: &Path) -> error::Result<Image> {
-    let limits = Limits::default();
+pub fn open(file: &Path, model: &Model) -> error::Result<Image> {
+    let limits = model.limits(Limits::default());
     let image = inputs::read(file, &limits).and_then(|bytes| Image::open(bytes, limits))?;
     if image.is_multi_frame() {
         return Err(Error::Unsupported {

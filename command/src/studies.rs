@@ -42,7 +42,7 @@ impl Wanted {
     /// became of the study.
     pub fn read(&self, classifier: &Classifier, rule: Option<&StudyRule>) -> (usize, Prediction) {
         let Inputs { files, .. } = Inputs::of(&self.places);
-        let mut queue = Queue::new(&files, Limits::default(), MAX_HELD);
+        let mut queue = Queue::new(&files, classifier.model.limits(Limits::default()), MAX_HELD);
         let mut items: Vec<Item> = Vec::new();
         loop {
             let mut slices = Vec::new();

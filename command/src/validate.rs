@@ -105,7 +105,7 @@ pub fn run(arguments: &Validate) -> Result<Outcome, Failure> {
         return Ok(outcome);
     }
     let picture = |row: &Prediction| {
-        let image = reading::open(&selection.file(&row.path)).ok()?;
+        let image = reading::open(&selection.file(&row.path), &classifier.model).ok()?;
         image.slice(0).ok()?.into_picture(classifier.model.window).ok()
     };
     let wishes = Wishes {

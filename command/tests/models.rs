@@ -234,6 +234,61 @@ fn hounsfield_units_need_a_window_and_modalities_are_held() {
     assert!(json["score"].is_f64() && json["source"]["window"]["width"] == 1500.0, "{json}");
 }
 
+/// Explicit VR Little Endian: 8 bits a sample, pixel by pixel.
+fn in_dicom(picture: &image::RgbImage) -> Vec<u8> {
+    let mut bytes = [&[0; 128][..], b"DICM"].concat();
+    let mut element = |group: u16, number: u16, vr: &str, value: &[u8]| {
+        bytes.extend([group.to_le_bytes(), number.to_le_bytes()].concat());
+        bytes.extend(vr.as_bytes());
+        match vr {
+            "OB" => bytes.extend([&[0; 2][..], &(value.len() as u32).to_le_bytes()].concat()),
+            _ => bytes.extend((value.len() as u16).to_le_bytes()),
+        }
+        bytes.extend(value);
+    };
+    let short = |number: u32| (number as u16).to_le_bytes();
+    element(0x0002, 0x0010, "UI", b"1.2.840.10008.1.2.1\0");
+    element(0x0008, 0x0060, "CS", b"XC");
+    element(0x0028, 0x0002, "US", &short(3));
+    element(0x0028, 0x0004, "CS", b"RGB ");
+    element(0x0028, 0x0006, "US", &short(0));
+    element(0x0028, 0x0010, "US", &short(picture.height()));
+    element(0x0028, 0x0011, "US", &short(picture.width()));
+    for (number, value) in [(0x0100, 8), (0x0101, 8), (0x0102, 7), (0x0103, 0)] {
+        element(0x0028, number, "US", &short(value));
+    }
+    element(0x7FE0, 0x0010, "OB", picture.as_raw());
+    bytes
+}
+
+#[test]
+fn a_network_of_three_channels_reads_the_colours_of_dicom() {
+    let folder = repository::path("tests/models/whole/softmax");
+    let picture = folder.join("samples/photo-cat.png");
+    let dicom = scratch("colours").join("photo.dcm");
+    let mut pixels = image::open(&picture).unwrap().to_rgb8();
+    // DICOM has an even number of bytes.
+    if pixels.as_raw().len() % 2 == 1 {
+        pixels = image::imageops::crop_imm(&pixels, 0, 0, pixels.width() - 1, pixels.height()).to_image();
+    }
+    fs::write(&dicom, in_dicom(&pixels)).unwrap();
+    let same = dicom.with_extension("png");
+    pixels.save(&same).unwrap();
+    let model = ["--model", folder.to_str().unwrap()];
+    let [of_dicom, of_picture] = [&dicom, &same].map(|file| line(&model, file));
+    assert_eq!(of_dicom["classes"], of_picture["classes"]);
+    assert_eq!(of_dicom["source"]["modality"], "XC");
+    // The same picture without its colours is another one for the network.
+    let gray = dicom.with_file_name("gray.png");
+    image::DynamicImage::from(pixels).to_luma8().save(&gray).unwrap();
+    assert_ne!(line(&model, &gray)["classes"], of_picture["classes"]);
+    // Ours takes one channel, and is given none of it.
+    let output = lungglass(&["classify", "--json", dicom.to_str().unwrap()]);
+    let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((output.status.code(), &json["error"]["code"]), (Some(2), &"unsupported".into()), "{json}");
+    assert!(json["error"]["message"].as_str().unwrap().contains("(RGB, 3 samples a pixel)"), "{json}");
+}
+
 #[test]
 fn what_init_writes_can_be_checked() {
     for name in ["softmax", "sigmoid", "one", "scores"] {

@@ -36,6 +36,8 @@ pub struct Limits {
     /// Pixels that all frames of a file, or of an archive, may have for each of its bytes, once they are more than
     /// [`Limits::FEW_PIXELS`]: each takes time.
     pub work: u64,
+    /// Whether DICOM images in colours are opened, for networks that take colours; for others they are no slices.
+    pub colours: bool,
 }
 
 impl Default for Limits {
@@ -58,6 +60,7 @@ impl Default for Limits {
             entries: 1 << 16,
             expanded: 16 << 30,
             work: 64,
+            colours: false,
         }
     }
 }

@@ -280,7 +280,7 @@ impl Image {
         guarded(|| match &self.kind {
             Kind::Raster(format) => raster::read(&self.bytes, *format, are_colours_kept, &self.limits),
             Kind::Tiff(pages) => pages.read(&self.bytes, frame, are_colours_kept, &self.limits),
-            Kind::Dicom(header) => header.slice(&self.bytes, frame),
+            Kind::Dicom(header) => header.slice(&self.bytes, frame, are_colours_kept),
             Kind::Volume(volume) => Ok(volume.slice(&self.bytes, frame)),
         })
     }

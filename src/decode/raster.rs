@@ -203,17 +203,26 @@ fn read_deep(bytes: &[u8], limits: &Limits) -> Result<Slice> {
 
 /// The gray levels of a JPEG of 8 bits, as they are stored, if it is `width` x `height` pixels of one component.
 pub(super) fn gray_jpeg(bytes: &[u8], width: usize, height: usize) -> Result<Vec<u8>> {
+    jpeg_levels(bytes, width, height, ColorType::L8, "gray pixels")
+}
+
+/// Red, green and blue of such a JPEG of three components, pixel by pixel.
+pub(super) fn coloured_jpeg(bytes: &[u8], width: usize, height: usize) -> Result<Vec<u8>> {
+    jpeg_levels(bytes, width, height, ColorType::Rgb8, "pixels in colours")
+}
+
+fn jpeg_levels(bytes: &[u8], width: usize, height: usize, kind: ColorType, what: &str) -> Result<Vec<u8>> {
     // Its size is that of a frame, which was held against the limits.
     let limits = Limits::default();
     let fail = |error| translate(name(ImageFormat::Jpeg), &limits, error);
     let bytes = whole_jpeg(bytes, &limits)?;
     let decoder = JpegDecoder::new(Cursor::new(&bytes[..])).map_err(fail)?;
     let (found_width, found_height) = decoder.dimensions();
-    if decoder.color_type() != ColorType::L8 || (found_width as usize, found_height as usize) != (width, height) {
-        let reason = format!("it is not {width} x {height} gray pixels");
+    if decoder.color_type() != kind || (found_width as usize, found_height as usize) != (width, height) {
+        let reason = format!("it is not {width} x {height} {what}");
         return Err(Error::Unreadable { format: name(ImageFormat::Jpeg), reason });
     }
-    let mut levels = vec![0; width * height];
+    let mut levels = vec![0; width * height * usize::from(kind.bytes_per_pixel())];
     decoder.read_image(&mut levels).map_err(fail)?;
     Ok(levels)
 }

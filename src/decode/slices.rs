@@ -34,6 +34,14 @@ impl Pending {
     pub fn decode(&self) -> Result<Slice> {
         self.image.as_ref().map_err(Error::clone)?.slice(self.frame.unwrap_or(0))
     }
+
+    /// The same, in its colours if it has any, for networks that take them.
+    ///
+    /// # Errors
+    /// Those of opening its image and of [`Image::slice_in_colours`].
+    pub fn decode_in_colours(&self) -> Result<Slice> {
+        self.image.as_ref().map_err(Error::clone)?.slice_in_colours(self.frame.unwrap_or(0))
+    }
 }
 
 /// The slices of a file in its order. An entry of an archive is opened when its turn comes, and only the last one is kept; one that cannot

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use toml::Table;
 
+use crate::decode::Limits;
 use crate::error::{Error, Result};
 use crate::gate::{EmbeddingGate, ForeignGate, Gate, StatisticsGate};
 use crate::operating_point::{Local, LocalPoint, wrong};
@@ -132,6 +133,11 @@ pub struct Words {
 const SCHEMAS: &str = "a model.toml of schema 1 or 2";
 
 impl Model {
+    /// The limits for files that this network is to read: one of three channels is given images in their colours.
+    pub fn limits(&self, limits: Limits) -> Limits {
+        Limits { colours: self.input.channels > 1, ..limits }
+    }
+
     /// Parses and checks a model.toml of either schema.
     ///
     /// # Errors

@@ -133,6 +133,62 @@ test('studies and paper say which class a score is of', async () => {
   await visit.close();
 });
 
+/** In the page: how many pixels of a canvas are in colours. */
+const coloured = (canvas) => {
+  const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
+  let count = 0;
+  for (let at = 0; at < data.length; at += 4) count += Number(Math.max(data[at], data[at + 1], data[at + 2]) - Math.min(data[at], data[at + 1], data[at + 2]) > 24);
+  return count;
+};
+
+/** A DICOM file of 64 x 48 pixels in RGB: red at the left, blue at the right. */
+function redAndBlue() {
+  const element = (group, number, vr, value) => {
+    const head = Buffer.alloc(vr === 'OB' ? 12 : 8);
+    head.writeUInt16LE(group, 0);
+    head.writeUInt16LE(number, 2);
+    head.write(vr, 4, 'latin1');
+    if (vr === 'OB') head.writeUInt32LE(value.length, 8);
+    else head.writeUInt16LE(value.length, 6);
+    return Buffer.concat([head, value]);
+  };
+  const short = (value) => Buffer.from([value & 255, value >> 8]);
+  const pixels = Buffer.concat(Array.from({ length: 64 * 48 }, (_, at) => Buffer.from(at % 64 < 32 ? [250, 0, 0] : [0, 0, 250])));
+  return Buffer.concat([
+    Buffer.alloc(128), Buffer.from('DICM'), element(0x0002, 0x0010, 'UI', Buffer.from('1.2.840.10008.1.2.1\0')),
+    element(0x0008, 0x0060, 'CS', Buffer.from('XC')), element(0x0028, 0x0002, 'US', short(3)), element(0x0028, 0x0004, 'CS', Buffer.from('RGB ')),
+    element(0x0028, 0x0010, 'US', short(48)), element(0x0028, 0x0011, 'US', short(64)), element(0x0028, 0x0100, 'US', short(8)),
+    element(0x0028, 0x0101, 'US', short(8)), element(0x0028, 0x0102, 'US', short(7)), element(0x0028, 0x0103, 'US', short(0)),
+    element(0x7fe0, 0x0010, 'OB', pixels),
+  ]);
+}
+
+test('pictures and DICOM stay in colours for a network of three channels, and are gray for one', async () => {
+  const dicom = join(desk, 'red-and-blue.dcm');
+  await writeFile(dicom, redAndBlue());
+  const files = [await packed('softmax'), await packed('one')];
+  for (const [file, paths, least] of [[files[0], [PICTURE, dicom], 1000], [files[1], [PICTURE], 0]]) {
+    const visit = await readyVisit();
+    const { page } = visit;
+    await choose(visit, file);
+    await banner(visit);
+    for (const [at, path] of paths.entries()) {
+      await visit.choose([path]);
+      await visit.results(at + 1);
+    }
+    const counts = await Promise.all((await page.$$(`${id('result')} .stage canvas:first-of-type`)).map((canvas) => canvas.evaluate(coloured)));
+    assert.equal(counts.length, paths.length);
+    for (const count of counts) assert.ok(least > 0 ? count > least : count === 0, `${count} coloured pixels`);
+    await page.click(`${id('result')} ${id('open-viewer')}`);
+    await page.waitForSelector('#viewer[open]');
+    await page.waitForSelector('[data-pixels="full"]');
+    const shown = await page.$eval(id('viewer-picture'), coloured);
+    assert.ok(least > 0 ? shown > least : shown === 0, `${shown} coloured pixels in the viewer`);
+    assert.deepEqual(visit.complaints(), []);
+    await visit.close();
+  }
+});
+
 test('what is no network, or a damaged one, leaves the page as it was', async () => {
   const file = await packed('sigmoid');
   const bytes = await readFile(file);

@@ -95,7 +95,7 @@ impl Classifier {
     /// @throws Error with a `code` when the file cannot be read at all; its `place` is what is known of where the file belongs, and its
     /// `aside` what it is, if it is set aside where nobody named it, or null
     pub fn open(&self, bytes: Vec<u8>, name: String) -> Result<Source, JsValue> {
-        let opened = File::recognise(bytes, Limits::default());
+        let opened = File::recognise(bytes, self.classifier.model.limits(Limits::default()));
         let file = opened.map_err(|unopened| throw_unopened(*unopened, &self.salt.borrow()))?;
         let (aside, slices) = (file.aside(), RefCell::new(file.slices()));
         Ok(Source { classifier: self.classifier.clone(), salt: self.salt.clone(), aside, slices, name })
@@ -449,7 +449,8 @@ impl Slices {
     #[wasm_bindgen(constructor)]
     pub fn new(bytes: Vec<u8>, settings: Option<String>) -> Result<Slices, JsValue> {
         let model = Model::parse(settings.as_deref().unwrap_or(SETTINGS)).map_err(throw)?;
-        Ok(Slices { model, slices: walk(bytes)? })
+        let file = File::open(bytes, model.limits(Limits::default())).map_err(throw)?;
+        Ok(Slices { model, slices: RefCell::new(file.slices()) })
     }
 
     /// The number of frames, counted as [`Source`] counts them.
@@ -458,32 +459,41 @@ impl Slices {
         self.slices.borrow().promised()
     }
 
-    /// Decodes frame `index`, from 0: `{ width, height, kind, values, input }`.
+    /// Decodes frame `index`, from 0: `{ width, height, kind, values, colours, input }`.
     ///
     /// `kind` is "hu" or "gray". `values` are row by row: of "hu" the Hounsfield units, between -1024 and 3071, as an Int16Array, or as a
-    /// Float32Array where some are no whole numbers; of "gray" the levels as a Uint8Array. `input { width, height, gray, values }` is
-    /// what the network is given of the frame: gray levels 0..255 that need not be whole numbers, and the values of `Classifier.logits`
-    /// that they become.
+    /// Float32Array where some are no whole numbers; of "gray" the levels as a Uint8Array. `colours` are red, green
+    /// and blue of each pixel as a Uint8Array, where the frame has them and the network takes them, else null.
+    /// `input { width, height, gray, colours, values }` is what the network is given of the frame: gray levels 0..255 that need not be
+    /// whole numbers, colours in whole levels, and the values of `Classifier.logits` that they become.
     ///
     /// @throws Error with a `code` for a frame that cannot be decoded or an index out of range
     pub fn pixels(&self, index: usize) -> Result<JsValue, JsValue> {
         let slice = self.slices.borrow_mut().get(index).ok_or_else(|| throw(missing(index)))?;
-        let mut slice = slice.decode().map_err(throw)?;
-        slice.pixels = slice.pixels.clipped();
-        let (kind, values): (&str, JsValue) = match &slice.pixels {
-            Pixels::Gray(gray) => ("gray", Uint8Array::from(&gray[..]).into()),
-            // A slice that is decoded for a viewer is gray.
-            Pixels::Colours(_) => return Err(throw(Error::Internal("a slice in colours".to_string()))),
-            Pixels::Hu(hu) => ("hu", hounsfield(hu)),
-        };
-        let object = image(slice.width, slice.height, "values", values)?;
-        let part = slice.origin.part;
         let settings = &self.model.input;
+        let takes_colours = settings.channels > 1;
+        let slice = if takes_colours { slice.decode_in_colours() } else { slice.decode() };
+        let mut slice = slice.map_err(throw)?;
+        slice.pixels = slice.pixels.clipped();
+        let units = match &slice.pixels {
+            Pixels::Hu(hu) => Some(hounsfield(hu)),
+            Pixels::Gray(_) | Pixels::Colours(_) => None,
+        };
+        let part = slice.origin.part;
         // A network without a window is given no Hounsfield units; they can be looked at all the same.
         let window = self.model.window.or(Some(LUNG));
         let picture = slice.into_picture(window).map_err(throw)?;
         let scaled = Scaled::new(&picture, part, settings);
+        let kind = if units.is_some() { "hu" } else { "gray" };
+        let values = units.unwrap_or_else(|| Uint8Array::from(&picture.gray[..]).into());
+        let object = image(picture.width, picture.height, "values", values)?;
+        Reflect::set(&object, &"colours".into(), &colours(picture.colours.as_deref()))?;
         let input = image(scaled.width, scaled.height, "gray", Float32Array::from(&scaled.gray[..]).into())?;
+        let whole = |level: f32| level.round() as u8;
+        let given: Option<Vec<[u8; 3]>> = scaled.colours.as_ref().map(|[reds, greens, blues]| {
+            reds.iter().zip(greens).zip(blues).map(|((red, green), blue)| [*red, *green, *blue].map(whole)).collect()
+        });
+        Reflect::set(&input, &"colours".into(), &colours(given.as_deref()))?;
         let values = scaled.input(settings);
         Reflect::set(&input, &"values".into(), &Float32Array::from(&values[..]).into())?;
         Reflect::set(&object, &"kind".into(), &kind.into())?;
@@ -492,13 +502,13 @@ impl Slices {
     }
 }
 
-fn walk(bytes: Vec<u8>) -> Result<RefCell<decode::Slices>, JsValue> {
-    let file = File::open(bytes, Limits::default()).map_err(throw)?;
-    Ok(RefCell::new(file.slices()))
-}
-
 fn missing(index: usize) -> Error {
     Error::Argument(format!("there is no frame {index}"))
+}
+
+/// Red, green and blue of each pixel in turn, or null.
+fn colours(pixels: Option<&[[u8; 3]]>) -> JsValue {
+    pixels.map_or(JsValue::NULL, |pixels| Uint8Array::from(pixels.as_flattened()).into())
 }
 
 /// Half the bytes where nothing is lost, and what a table of gray levels can be looked up by.
@@ -540,7 +550,12 @@ fn reading(reading: Reading, salt: &[u8]) -> Result<JsValue, JsValue> {
         None => JsValue::NULL,
     };
     let picture = match &reading.picture {
-        Some(picture) => image(picture.width, picture.height, "gray", Uint8Array::from(&picture.gray[..]).into())?,
+        Some(picture) => {
+            let gray = Uint8Array::from(&picture.gray[..]);
+            let object = image(picture.width, picture.height, "gray", gray.into())?;
+            Reflect::set(&object, &"colours".into(), &colours(picture.colours.as_deref()))?;
+            object
+        }
         None => JsValue::NULL,
     };
     let shown = to_js(&reading.shown.map(|[width, height]| Size { width, height, spacing: reading.spacing }))?;

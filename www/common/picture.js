@@ -1,4 +1,4 @@
-// Paints gray pictures on canvases. Knows no page and no model.
+// Paints pictures on canvases, in colours where they have them. Knows no page and no model.
 
 // A canvas that is only written pixel by pixel is kept in plain memory, not on the GPU.
 const CONTEXT = { willReadFrequently: true };
@@ -45,9 +45,23 @@ export const colour = ([red, green, blue], alpha) => (alpha << 24 | blue << 16 |
  * @param {HTMLCanvasElement} canvas
  * @param {Picture} picture
  */
-export function paintPicture(canvas, { width, height, gray }) {
+export function paintPicture(canvas, { width, height, gray, colours }) {
   const image = blank(width, height);
   const pixels = new Uint32Array(image.data.buffer);
-  for (let at = 0; at < gray.length; at++) pixels[at] = 0xff000000 | gray[at] * 0x10101;
+  if (colours) fillColours(pixels, colours, 0);
+  else for (let at = 0; at < gray.length; at++) pixels[at] = 0xff000000 | gray[at] * 0x10101;
   paintImage(canvas, image);
+}
+
+/**
+ * Fills the pixels of an image with colours.
+ *
+ * @param {Uint32Array} pixels As their 32-bit values lie in memory.
+ * @param {Uint8Array} colours Red, green and blue of each.
+ * @param {number} flip 255 to invert them, else 0.
+ */
+export function fillColours(pixels, colours, flip) {
+  for (let at = 0, from = 0; at < pixels.length; at++, from += 3) {
+    pixels[at] = 0xff000000 | (colours[from + 2] ^ flip) << 16 | (colours[from + 1] ^ flip) << 8 | colours[from] ^ flip;
+  }
 }

@@ -92,11 +92,13 @@ interface Opacity {
   consolidation: number;
 }
 
-/** A gray picture, row by row. */
+/** A picture, row by row. */
 interface Picture {
   width: number;
   height: number;
   gray: Uint8Array;
+  /** Red, green and blue of each pixel, where the network is given its colours. */
+  colours: Uint8Array | null;
 }
 
 /** Numbers over a picture, row by row: the class activation map, or the share of lung in each cell. */
@@ -206,7 +208,9 @@ interface FullPixels {
   /** Hounsfield units, or gray levels from 0 to 255. */
   kind: 'hu' | 'gray';
   values: Int16Array | Float32Array | Uint8Array;
-  input: { width: number; height: number; gray: Float32Array };
+  /** Red, green and blue of each pixel, where the network is given its colours. */
+  colours: Uint8Array | null;
+  input: { width: number; height: number; gray: Float32Array; colours: Uint8Array | null };
 }
 
 /** What slices come in: a folder, an archive or a file of several frames. Its number tells it from others of the same name. */

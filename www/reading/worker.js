@@ -201,6 +201,7 @@ function read({ key, frame, drawn }) {
     reading.picture = shrink(reading.picture, MAX_SIDE);
     reading.picture.gray = owned(reading.picture.gray);
     transfer.push(reading.picture.gray.buffer);
+    if (reading.picture.colours) transfer.push((reading.picture.colours = owned(reading.picture.colours)).buffer);
   }
   for (const grid of [reading.map, reading.lung]) {
     if (!grid) continue;
@@ -239,9 +240,12 @@ function proved() {
 function pixels({ key, frame }) {
   // Beside its gray levels the library tells the values of the input, which the page does not show.
   /** @type {FullPixels} */
-  const { input: { width, height, gray }, values, ...rest } = /** @type {import('../pkg/lungglass.js').Slices} */ (opened.get(key)).pixels(frame);
-  const value = { ...rest, values: owned(values), input: { width, height, gray: owned(gray) } };
-  return { value, transfer: [value.values.buffer, value.input.gray.buffer] };
+  const { input: { width, height, gray, colours: given }, values, colours, ...rest } = /** @type {import('../pkg/lungglass.js').Slices} */ (opened.get(key)).pixels(frame);
+  const value = {
+    ...rest, values: owned(values), colours: colours && owned(colours), input: { width, height, gray: owned(gray), colours: given && owned(given) },
+  };
+  const arrays = [value.values, value.colours, value.input.gray, value.input.colours];
+  return { value, transfer: arrays.flatMap((array) => array ? [array.buffer] : []) };
 }
 
 /**

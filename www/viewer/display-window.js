@@ -1,8 +1,8 @@
-// Pixels to the gray levels that are shown: a display window for Hounsfield units, and inversion. Knows no reading and no control.
+// Pixels to the gray levels and colours that are shown: a display window for Hounsfield units, and inversion. Knows no reading and no control.
 //
 // Hounsfield units come as an Int16Array, or as a Float32Array where they are no whole numbers; gray levels come as a Uint8Array.
 
-import { paintImage } from '../common/picture.js';
+import { fillColours, paintImage } from '../common/picture.js';
 
 /** @typedef {Omit<FullPixels, 'input'>} Pixels What can be painted. */
 
@@ -68,12 +68,13 @@ function shownLevel({ kind, values }, window) {
  * @param {boolean} isInverted
  */
 export function paint(canvas, pixels, window, isInverted) {
-  const { width, height, values } = pixels;
+  const { width, height, values, colours } = pixels;
   const image = new ImageData(width, height);
   const packed = new Uint32Array(image.data.buffer);
   const shown = shownLevel(pixels, window);
   const flip = isInverted ? 255 : 0;
-  for (let i = 0; i < values.length; i++) {
+  if (colours) fillColours(packed, colours, flip);
+  else for (let i = 0; i < values.length; i++) {
     const gray = shown(values[i]) ^ flip;
     packed[i] = 0xff000000 | gray << 16 | gray << 8 | gray;
   }

@@ -140,7 +140,12 @@ export class Loader {
 
   #bytes() {
     let sum = 0;
-    for (const { pixels } of this.#held.values()) sum += pixels ? pixels.values.byteLength + pixels.input.gray.byteLength : 0;
+    for (const { pixels } of this.#held.values()) sum += pixels ? bytesOf(pixels) : 0;
     return sum;
   }
+}
+
+/** @param {FullPixels} pixels */
+function bytesOf({ values, colours, input }) {
+  return [values, colours, input.gray, input.colours].reduce((sum, array) => sum + (array?.byteLength ?? 0), 0);
 }

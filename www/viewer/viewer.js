@@ -336,7 +336,7 @@ export class Viewer {
     if (pixels || !picture) return pixels ?? null;
     const { center, width } = this.#ownWindow ?? {};
     const alike = !this.#ownWindow || (center === this.#windows.window.center && width === this.#windows.window.width);
-    return failure || alike ? { width: picture.width, height: picture.height, kind: 'gray', values: picture.gray } : null;
+    return failure || alike ? { width: picture.width, height: picture.height, kind: 'gray', values: picture.gray, colours: picture.colours } : null;
   }
 
   /** Of the slice, for which a smaller picture may stand. @returns {Size} */

@@ -92,7 +92,7 @@ pub fn check(classifier: &Classifier, folder: &Path) -> (usize, Vec<String>) {
 }
 
 fn compare(classifier: &Classifier, path: &Path, name: &str, expected: &Expected) -> Vec<String> {
-    let limits = Limits::default();
+    let limits = classifier.model.limits(Limits::default());
     let image = inputs::read(path, &limits).and_then(|bytes| Image::open(bytes, limits));
     let reading = match image {
         Ok(image) => classifier.read(&image, 0, name),

@@ -34,6 +34,7 @@ pub(super) struct Elements {
     pub(super) photometric: Option<String>,
     pub(super) frames: Option<String>,
     pub(super) samples: Option<u16>,
+    pub(super) planes: Option<u16>,
     pub(super) rows: Option<u16>,
     pub(super) columns: Option<u16>,
     pub(super) bits_allocated: Option<u16>,
@@ -103,7 +104,7 @@ const FLOATS: [(Tag, usize); 2] = [(tags::FLOAT_PIXEL_DATA, 4), (tags::DOUBLE_FL
 pub(super) type Take = fn(&mut Elements, Value);
 
 /// The elements that are read outside of all sequences; within them [`Groups`] reads some, and every other one is skipped.
-const READ: [(Tag, Take); 43] = [
+const READ: [(Tag, Take); 44] = [
     (tags::MEDIA_STORAGE_SOP_CLASS_UID, |elements, value| elements.sop_class = value.text()),
     (tags::TRANSFER_SYNTAX_UID, |elements, value| elements.transfer_syntax = value.text()),
     (tags::IMAGE_TYPE, |elements, value| elements.image_type = value.text()),
@@ -136,6 +137,7 @@ const READ: [(Tag, Take); 43] = [
     (tags::PHOTOMETRIC_INTERPRETATION, |elements, value| {
         elements.photometric = value.text().map(|text| elements.upper_case(tags::PHOTOMETRIC_INTERPRETATION, text));
     }),
+    (tags::PLANAR_CONFIGURATION, |elements, value| elements.planes = value.number()),
     (tags::NUMBER_OF_FRAMES, |elements, value| elements.frames = Some(value.text().unwrap_or_default())),
     (tags::ROWS, |elements, value| elements.rows = value.number()),
     (tags::COLUMNS, |elements, value| elements.columns = value.number()),

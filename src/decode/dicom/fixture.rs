@@ -167,7 +167,7 @@ pub fn values(bytes: Vec<u8>) -> Result<Vec<Vec<f32>>> {
             Ok(match image.slice(frame)?.pixels {
                 Pixels::Hu(values) => values,
                 Pixels::Gray(levels) => levels.into_iter().map(f32::from).collect(),
-                Pixels::Colours(_) => unreachable!("slices of DICOM are gray"),
+                Pixels::Colours(_) => unreachable!("nobody asked for colours"),
             })
         })
         .collect()

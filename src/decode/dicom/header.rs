@@ -6,7 +6,8 @@ use std::mem;
 use dicom_dictionary_std::uids;
 
 use super::codec::{Codec, Frame};
-use super::elements::{Elements, PixelData, is_code};
+use super::colours::{self, Colours};
+use super::elements::{Elements, PixelData};
 use super::fault::{FORMAT, damaged};
 use super::floats::Floats;
 use super::fragments::{self, Frames};
@@ -47,6 +48,7 @@ pub struct Header {
     pub(super) width: usize,
     pub(super) height: usize,
     pub(super) layout: Layout,
+    colours: Option<Colours>,
     padding: Option<Padding>,
     pub(super) storage: Storage,
     /// One for each frame.
@@ -139,12 +141,9 @@ impl Header {
         if samples == 0 {
             return Err(damaged("it says that its pixels have no sample (0028,0002)"));
         }
-        if samples != 1 || photometric == "PALETTE COLOR" {
-            let kind = if photometric.is_empty() || !is_code(&photometric) { "unknown" } else { &photometric };
-            return Err(Error::Unsupported {
-                what: format!("a colour DICOM image ({kind}, {samples} samples a pixel)"),
-                advice: "CT slices are gray: choose the original series",
-            });
+        let colours = Colours::of(elements, &photometric, codec)?;
+        if colours.is_some() && !limits.colours {
+            return Err(colours::refused(&photometric, samples));
         }
         let (Some(rows), Some(columns)) = (elements.rows, elements.columns) else {
             return Err(damaged("it does not say how many rows (0028,0010) and columns (0028,0011) the image has"));
@@ -170,7 +169,8 @@ impl Header {
         let storage = match (pixels, codec) {
             (PixelData::Native { at, length, words }, None) => {
                 let swapped = words && big_endian && layout.bytes == 1;
-                Storage::Native { at: check_length(at, length, layout.bytes)?, swapped }
+                let samples = if colours.is_some() { colours::SAMPLES } else { 1 };
+                Storage::Native { at: check_length(at, length, layout.bytes * samples)?, swapped }
             }
             (PixelData::Floats { at, length, bytes }, None) => {
                 let floats = Floats::of(elements, bytes, big_endian);
@@ -221,7 +221,7 @@ impl Header {
         }
         let aside = object::aside(elements);
         let data_set = (at, elements.encoding);
-        Ok(Header { frames, width, height, layout, padding, storage, views, aside, data_set })
+        Ok(Header { frames, width, height, layout, colours, padding, storage, views, aside, data_set })
     }
 
     /// How a frame lies, `frame < self.frames`.
@@ -244,8 +244,8 @@ impl Header {
         [self.width, self.height, self.frames].into_iter().fold(1, |pixels, count| pixels.saturating_mul(count as u64))
     }
 
-    /// Decodes one frame, `frame < self.frames`.
-    pub fn slice(&self, bytes: &[u8], frame: usize) -> Result<Slice> {
+    /// Decodes one frame, `frame < self.frames`; one in colours becomes gray unless they are kept.
+    pub fn slice(&self, bytes: &[u8], frame: usize, are_colours_kept: bool) -> Result<Slice> {
         let Header { width, height, layout, padding, .. } = *self;
         let view = &self.views[frame];
         let meaning = view.meaning.as_ref().map_err(Error::clone)?;
@@ -255,8 +255,12 @@ impl Header {
             // That there are so many was checked.
             &bytes[at + frame * length..][..length]
         };
-        let pixels = match &self.storage {
-            Storage::Native { at, swapped } => {
+        let pixels = match (&self.storage, self.colours) {
+            (Storage::Native { at, .. }, Some(colours)) => colours.native(native(*at, colours::SAMPLES)),
+            (Storage::Encapsulated { frames, .. }, Some(_)) => {
+                Colours::jpeg(&frames.bytes(bytes, frame), Frame { width, height, bytes: layout.bytes })?
+            }
+            (Storage::Native { at, swapped }, None) => {
                 let mut values = Cow::Borrowed(native(*at, layout.bytes));
                 if *swapped {
                     let pixel = |index: usize| bytes.get(at + (index ^ 1)).copied().unwrap_or_default();
@@ -267,12 +271,12 @@ impl Header {
                 layout.check_sign(raw.clone())?;
                 meaning.pixels(stored(raw, layout, padding))
             }
-            Storage::Floats { at, floats } => {
+            (Storage::Floats { at, floats }, _) => {
                 let numbers = floats.read(native(*at, floats.bytes))?;
                 origin.notes.extend(numbers.has_gaps.then(|| GAPS.to_string()));
                 meaning.pixels(numbers.values.iter().copied())
             }
-            Storage::Encapsulated { codec, frames } => {
+            (Storage::Encapsulated { codec, frames }, None) => {
                 let size = Frame { width, height, bytes: layout.bytes };
                 let coded = frames.bytes(bytes, frame);
                 let own = codec.of_frame(&coded);
@@ -297,6 +301,8 @@ impl Header {
                 meaning.pixels(stored(raw, layout, padding))
             }
         };
+        origin.colour = colours::share(&pixels);
+        let pixels = if are_colours_kept { pixels } else { colours::grayed(pixels) };
         let (pixels, width, height) = match view.square {
             Some(square) => (square.pixels(pixels), square.width, square.height),
             None => (pixels, width, height),

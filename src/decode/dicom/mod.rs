@@ -17,6 +17,7 @@
 //! | Deflated Image Frame | [`codec::deflate`] (`flate2`) |
 
 mod codec;
+mod colours;
 mod decimal;
 mod elements;
 mod fault;

@@ -3,7 +3,7 @@
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test;
 
-use super::{hold, put, with};
+use super::{hold, hold_within, put, with};
 use lungglass::decode::{Image, Limits};
 use lungglass::slice::{Pixels, Slice};
 
@@ -126,6 +126,15 @@ mod jpeg {
 /// A Huffman table of one symbol, whose code is 0.
 fn huffman(class: u8, symbol: u8) -> Vec<u8> {
     segment(jpeg::DHT, &[&[class << 4, 1][..], &[0; 15], &[symbol]].concat())
+}
+
+#[cfg_attr(not(target_arch = "wasm32"), test)]
+#[cfg_attr(target_arch = "wasm32", wasm_bindgen_test)]
+fn jpeg_frames_that_should_have_colours() {
+    let file = with(&sample!("jpeg-baseline").said(0x02, 3), b"MONOCHROME2 ", b"YBR_FULL_422");
+    let message =
+        "the JPEG data cannot be read: it is not 61 x 45 pixels in colours; export the slice again from its source";
+    hold_within([(message, file, Limits { colours: true, ..Limits::default() })]);
 }
 
 #[cfg_attr(not(target_arch = "wasm32"), test)]
