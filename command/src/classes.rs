@@ -13,7 +13,7 @@ use serde::Serialize;
 
 use crate::args::{Unit, Validate};
 use crate::failure::{Failure, Outcome, failed};
-use crate::manifest::Manifest;
+use crate::manifest::{Manifest, written_plainly};
 use crate::metrics::{self, Answer, Case};
 use crate::missing::Missing;
 use crate::report::{Estimate, FEW, escaped, head};
@@ -140,10 +140,10 @@ pub fn read(path: &Path, split: Option<&str>, classifier: &Classifier) -> Result
             let text = format!("the label is \"{}\"; the classes are {}", plain(&label), ids.join(", "));
             return Err(row.failure(&format!("{text}; to judge one of them by 0 and 1, name it with --class")));
         };
-        if !seen.insert(path.clone()) {
+        let file = row.file(&path);
+        if !seen.insert(written_plainly(&file)) {
             return Err(row.failure(&format!("{} is there twice; it would count twice", plain(&path))));
         }
-        let file = row.file(&path);
         wanted.push((path, label, split, group, file));
     }
     if wanted.is_empty() {

@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 
 use crate::args::{Shard, Validate};
 use crate::failure::{Failure, failed};
-use crate::manifest::{Manifest, Row};
+use crate::manifest::{Manifest, Row, written_plainly};
 use crate::missing::Missing;
 use crate::tell::plain;
 
@@ -93,7 +93,7 @@ impl Selection {
         let mut slices = selection.rows()?;
         while let Some(row) = slices.next() {
             let slice = row?;
-            let hash = Sha256::digest(&slice.path);
+            let hash = Sha256::digest(written_plainly(&slice.file).as_os_str().as_encoded_bytes());
             if !seen.insert(hash[..16].try_into().expect("a hash of 32 bytes")) {
                 let source = selection.name();
                 let path = plain(&slice.path);

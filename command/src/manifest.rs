@@ -1,6 +1,6 @@
 //! Manifests: tables that name slices, and what is known of them.
 
-use std::path::{Path, PathBuf};
+use std::path::{self, Path, PathBuf};
 
 use csv::StringRecord;
 
@@ -62,4 +62,9 @@ impl Row<'_> {
     pub fn failure(&self, what: &str) -> Failure {
         self.manifest.table.failure(&self.values, what)
     }
+}
+
+/// What is the same for all ways to write the path of a file, `a.png` and `./a.png`, so that no slice counts twice. Links are not followed.
+pub fn written_plainly(file: &Path) -> PathBuf {
+    path::absolute(file).unwrap_or_else(|_| file.to_path_buf())
 }

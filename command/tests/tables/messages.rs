@@ -64,6 +64,7 @@ fn manifests() {
         of(format!("path,label\na.png,1\nb.png,{label}\n").as_bytes(), &[], &message);
     }
     of(b"path,label\na.png,1\na.png,0\n", &[], "m.csv: a.png is there twice; it would count twice");
+    of(b"path,label\na.png,1\n./a.png,0\n", &[], "m.csv: ./a.png is there twice; it would count twice");
     of(b"path,label\n", &[], "m.csv: there are no rows");
     let split = &["--split", "test"];
     of(b"path,label\na.png,1\n", split, "m.csv: there is no column \"split\", and --split asks for one");
