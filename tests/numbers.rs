@@ -17,6 +17,7 @@ use lungglass::window::Window;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
+use tiff::encoder::{TiffEncoder, colortype::Gray8};
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::{wasm_bindgen_test as test, wasm_bindgen_test_configure};
 
@@ -57,7 +58,13 @@ fn encoded(picture: &Picture, format: ImageFormat) -> Vec<u8> {
         _ => DynamicImage::from(gray),
     };
     let mut bytes = Cursor::new(Vec::new());
-    image.write_to(&mut bytes, format).unwrap();
+    match format {
+        ImageFormat::Tiff => {
+            let mut writer = TiffEncoder::new(&mut bytes).unwrap();
+            writer.write_image::<Gray8>(image.width(), image.height(), &picture.gray).unwrap();
+        }
+        format => image.write_to(&mut bytes, format).unwrap(),
+    }
     bytes.into_inner()
 }
 

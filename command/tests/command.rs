@@ -721,6 +721,7 @@ fn the_benchmark_measures_every_part() {
 /// A file that says what it is, in the order of their numbers.
 fn small(number: usize) -> Vec<u8> {
     use image::ImageFormat::{Bmp, Gif, Jpeg, Png, Tiff, WebP};
+    use tiff::encoder::{TiffEncoder, colortype::Gray8};
 
     let mut dicom = fs::read(repository::path("tests/dicom/native-s16.dcm")).unwrap();
     let formats = [Png, Jpeg, Bmp, Gif, Tiff, WebP];
@@ -736,7 +737,13 @@ fn small(number: usize) -> Vec<u8> {
         _ => image::DynamicImage::from(picture),
     };
     let mut bytes = std::io::Cursor::new(Vec::new());
-    picture.write_to(&mut bytes, *format).unwrap();
+    match format {
+        Tiff => {
+            let mut writer = TiffEncoder::new(&mut bytes).unwrap();
+            writer.write_image::<Gray8>(picture.width(), picture.height(), picture.as_bytes()).unwrap();
+        }
+        format => picture.write_to(&mut bytes, *format).unwrap(),
+    }
     bytes.into_inner()
 }
 

@@ -392,11 +392,18 @@ fn reason(error: &dyn std::error::Error) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use ::tiff::encoder::{TiffEncoder, colortype::RGB8};
     use image::{Rgba, RgbaImage};
 
     fn encode(image: &DynamicImage, format: ImageFormat) -> Vec<u8> {
         let mut bytes = Cursor::new(Vec::new());
-        image.write_to(&mut bytes, format).unwrap();
+        match format {
+            ImageFormat::Tiff => {
+                let mut writer = TiffEncoder::new(&mut bytes).unwrap();
+                writer.write_image::<RGB8>(image.width(), image.height(), image.to_rgb8().as_raw()).unwrap();
+            }
+            format => image.write_to(&mut bytes, format).unwrap(),
+        }
         bytes.into_inner()
     }
 
