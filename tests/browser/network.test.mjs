@@ -121,6 +121,7 @@ test('studies and paper say which class a score is of', async () => {
   const study = await page.$eval(id('study'), (node) => node.innerText);
   assert.doesNotMatch(study, /The highest score is/, 'it would be of any class');
   assert.equal(await page.$(`${id('study')} .chart line`), null, 'each class has a threshold of its own');
+  assert.equal(await page.$(`${id('study')} :is(.key-threshold, .key-opacity)`), null, 'a key of what is not drawn');
   await page.evaluate(() => { window.print = () => { window.printed = true; }; });
   await page.click(id('print'));
   await page.waitForFunction(() => window.printed);

@@ -291,7 +291,7 @@ export default {
   card: {
     frame: (frame) => `Einzelbild ${frame}`,
     score: 'Modellscore',
-    scale: (score, threshold, [low, high]) => `Modellscore ${format.score(score)} auf einer Skala von 0 bis 1. Schwellenwert ${two(threshold)}, Unsicherheitsbereich ${two(low)} bis ${two(high)}.`,
+    scale: (score, threshold, [low, high]) => `Modellscore ${format.score(score)} auf einer Skala von 0 bis 1.${threshold > 0 ? ` Schwellenwert ${two(threshold)}, Unsicherheitsbereich ${two(low)} bis ${two(high)}.` : ''}`,
     threshold: (threshold) => `Schwellenwert ${two(threshold)}`,
     band: ([low, high]) => `Unsicherheitsbereich ${two(low)} bis ${two(high)}`,
     means: {
@@ -381,7 +381,7 @@ export default {
     width: 'Breite (HE)',
     invert: 'Invertieren',
     displayOnly: (center, width) => `Das Fenster ändert nur die Anzeige. Das Netz erhielt Zentrum ${format.hounsfield(center)}, Breite ${format.hounsfield(width)} HE, unabhängig von der Einstellung hier.`,
-    noWindow: 'Dieses Bild enthält Grauwerte und keine Hounsfield-Einheiten; daher lässt sich kein Fenster einstellen.',
+    noWindow: 'Dieses Bild enthält keine Hounsfield-Einheiten; daher lässt sich kein Fenster einstellen.',
     notNow: 'Ohne die Datei lässt sich das Fenster nicht ändern. Die Schicht wird im Fenster des Netzes gezeigt.',
 
     overlays: 'Über der Schicht',

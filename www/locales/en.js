@@ -291,7 +291,7 @@ export default {
   card: {
     frame: (/** @type {number} */ frame) => `frame ${frame}`,
     score: 'Model score',
-    scale: (/** @type {number} */ score, /** @type {number} */ threshold, /** @type {number[]} */ [low, high]) => `Model score ${format.score(score)} on a scale from 0 to 1. Threshold ${two(threshold)}, uncertain band ${two(low)} to ${two(high)}.`,
+    scale: (/** @type {number} */ score, /** @type {number} */ threshold, /** @type {number[]} */ [low, high]) => `Model score ${format.score(score)} on a scale from 0 to 1.${threshold > 0 ? ` Threshold ${two(threshold)}, uncertain band ${two(low)} to ${two(high)}.` : ''}`,
     threshold: (/** @type {number} */ threshold) => `threshold ${two(threshold)}`,
     band: (/** @type {number[]} */ [low, high]) => `uncertain band ${two(low)} to ${two(high)}`,
     means: {
@@ -381,7 +381,7 @@ export default {
     width: 'Width (HU)',
     invert: 'Invert',
     displayOnly: (/** @type {number} */ center, /** @type {number} */ width) => `The window changes only what you see. The network was given centre ${format.hounsfield(center)}, width ${format.hounsfield(width)} HU, whatever you set here.`,
-    noWindow: 'This picture holds gray levels, not Hounsfield units, so there is no window to set.',
+    noWindow: 'This picture holds no Hounsfield units, so there is no window to set.',
     notNow: 'Without the file the window cannot be changed. The slice is shown in the window of the network.',
 
     overlays: 'Over the slice',

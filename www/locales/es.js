@@ -291,7 +291,7 @@ export default {
   card: {
     frame: (frame) => `fotograma ${frame}`,
     score: 'Puntuación del modelo',
-    scale: (score, threshold, [low, high]) => `Puntuación del modelo ${format.score(score)} en una escala de 0 a 1. Umbral ${two(threshold)}, zona de incertidumbre de ${two(low)} a ${two(high)}.`,
+    scale: (score, threshold, [low, high]) => `Puntuación del modelo ${format.score(score)} en una escala de 0 a 1.${threshold > 0 ? ` Umbral ${two(threshold)}, zona de incertidumbre de ${two(low)} a ${two(high)}.` : ''}`,
     threshold: (threshold) => `umbral ${two(threshold)}`,
     band: ([low, high]) => `zona de incertidumbre de ${two(low)} a ${two(high)}`,
     means: {
@@ -381,7 +381,7 @@ export default {
     width: 'Anchura (UH)',
     invert: 'Invertir grises',
     displayOnly: (center, width) => `La ventana solo cambia lo que se ve. La red recibió centro ${format.hounsfield(center)} y anchura ${format.hounsfield(width)} UH, sea cual sea el ajuste que elija aquí.`,
-    noWindow: 'Esta imagen contiene niveles de gris y no unidades Hounsfield, por lo que no hay ventana que ajustar.',
+    noWindow: 'Esta imagen no contiene unidades Hounsfield, por lo que no hay ventana que ajustar.',
     notNow: 'Sin el archivo no se puede cambiar la ventana. El corte se muestra en la ventana de la red.',
 
     overlays: 'Sobre el corte',

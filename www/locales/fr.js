@@ -291,7 +291,7 @@ export default {
   card: {
     frame: (frame) => `image ${frame}`,
     score: 'Score du modèle',
-    scale: (score, threshold, [low, high]) => `Score du modèle ${format.score(score)} sur une échelle de 0 à 1. Seuil ${two(threshold)}, zone d’incertitude de ${two(low)} à ${two(high)}.`,
+    scale: (score, threshold, [low, high]) => `Score du modèle ${format.score(score)} sur une échelle de 0 à 1.${threshold > 0 ? ` Seuil ${two(threshold)}, zone d’incertitude de ${two(low)} à ${two(high)}.` : ''}`,
     threshold: (threshold) => `seuil ${two(threshold)}`,
     band: ([low, high]) => `zone d’incertitude de ${two(low)} à ${two(high)}`,
     means: {
@@ -381,7 +381,7 @@ export default {
     width: 'Largeur (UH)',
     invert: 'Inverser les gris',
     displayOnly: (center, width) => `La fenêtre ne change que l’affichage. Le réseau a reçu un centre de ${format.hounsfield(center)} et une largeur de ${format.hounsfield(width)} UH, quel que soit le réglage choisi ici.`,
-    noWindow: 'Cette image contient des niveaux de gris et non des unités Hounsfield\u202f; aucune fenêtre ne peut donc être réglée.',
+    noWindow: 'Cette image ne contient pas d’unités Hounsfield\u202f; aucune fenêtre ne peut donc être réglée.',
     notNow: 'Sans le fichier, la fenêtre ne peut pas être changée. La coupe est affichée dans la fenêtre du réseau.',
 
     overlays: 'Par-dessus la coupe',

@@ -291,7 +291,7 @@ export default {
   card: {
     frame: (frame) => `帧 ${frame}`,
     score: '模型评分',
-    scale: (score, threshold, [low, high]) => `模型评分 ${format.score(score)}，范围 0 至 1。阈值 ${two(threshold)}，不确定区间 ${two(low)} 至 ${two(high)}。`,
+    scale: (score, threshold, [low, high]) => `模型评分 ${format.score(score)}，范围 0 至 1。${threshold > 0 ? `阈值 ${two(threshold)}，不确定区间 ${two(low)} 至 ${two(high)}。` : ''}`,
     threshold: (threshold) => `阈值 ${two(threshold)}`,
     band: ([low, high]) => `不确定区间 ${two(low)} 至 ${two(high)}`,
     means: {
@@ -381,7 +381,7 @@ export default {
     width: '窗宽 (HU)',
     invert: '反相',
     displayOnly: (center, width) => `窗宽窗位只改变显示。无论此处如何设置，神经网络收到的均为窗位 ${format.hounsfield(center)}、窗宽 ${format.hounsfield(width)} HU。`,
-    noWindow: '此图片存储的是灰度值，不是 CT 值 (HU)，因此没有窗宽窗位可调。',
+    noWindow: '此图片存储的不是 CT 值 (HU)，因此没有窗宽窗位可调。',
     notNow: '没有该文件就无法调整窗宽窗位。现以神经网络所用窗显示此层面。',
 
     overlays: '叠加显示',

@@ -309,8 +309,9 @@ export function score(value, { threshold, uncertain }) {
   const band = element('span.scale-band');
   band.style.setProperty('--from', String(low));
   band.style.setProperty('--to', String(high));
-  const tick = element('span.scale-threshold');
-  tick.style.setProperty('--at', String(threshold));
+  // Where the highest score decides, there is no threshold.
+  const tick = threshold > 0 ? element('span.scale-threshold') : null;
+  tick?.style.setProperty('--at', String(threshold));
   const mark = element('span.scale-mark');
   mark.style.setProperty('--at', String(value));
   const scale = element('div.scale', band, tick, mark);

@@ -205,7 +205,10 @@ export class StudyPanel {
       onOpen: (at) => this.#on.onOpen(records[at - 1]),
     });
     const { score, opacity } = words.study.key;
-    const caption = element('figcaption', element('span', words.batch.orders[study.order]), ' ', element('span', score), ' ', element('span.key-opacity', opacity), ' ', element('span.key-threshold', words.card.threshold(model.threshold)));
+    const caption = element('figcaption', element('span', words.batch.orders[study.order]), ' ', element('span', score));
+    // The key of what is drawn, and of no more: not every network tells opacity, and several classes have a threshold each.
+    if (records.some(({ reading }) => reading.opacity)) caption.append(' ', element('span.key-opacity', opacity));
+    if (model.classes.length < 2) caption.append(' ', element('span.key-threshold', words.card.threshold(model.threshold)));
     return element('figure', box, readout, caption);
   }
 
