@@ -129,7 +129,7 @@ impl Plan {
             Kernel::Product { size: [m, k, n] } => {
                 let pairs = x(0).chunks_exact(m * k).zip(x(1).chunks_exact(k * n));
                 for ((left, right), out) in pairs.zip(out.chunks_exact_mut(m * n)) {
-                    product(left, right, [*m, *k, *n], &mut memory.scratch, out);
+                    product(self.processor, left, right, [*m, *k, *n], &mut memory.scratch, out);
                 }
             }
             Kernel::Broadcast(walk) => plain::broadcast(walk, x(0), out),
