@@ -12,6 +12,8 @@ const MAGIC: &[u8; 8] = b"LGPACK\0\x02";
 
 /// At most this many values has a tensor of a network; those of a network for one slice have far fewer.
 pub(super) const MAX_VALUES: usize = 1 << 26;
+/// At most this many values have a network's weights, as a file holds them and as its steps take them; VGG's largest tensor has 103 million.
+pub(super) const MAX_WEIGHTS: usize = 1 << 27;
 /// At most this many axes.
 const MAX_AXES: usize = 8;
 
@@ -192,13 +194,18 @@ enum Grid {
 /// # Errors
 /// When they are none, or more than any network here has.
 pub fn count(shape: &[usize]) -> std::result::Result<usize, String> {
+    count_up_to(MAX_VALUES, shape)
+}
+
+/// The number of values of a shape, if they are at most so many.
+fn count_up_to(most: usize, shape: &[usize]) -> std::result::Result<usize, String> {
     if shape.len() > MAX_AXES {
         return Err(format!("a tensor has {} axes", shape.len()));
     }
     let product = shape.iter().try_fold(1usize, |product, &length| product.checked_mul(length));
     match product {
         Some(0) => Err(format!("a tensor of shape {shape:?} is empty")),
-        Some(count) if count <= MAX_VALUES => Ok(count),
+        Some(count) if count <= most => Ok(count),
         _ => Err(format!("a tensor of shape {shape:?} is too large")),
     }
 }
@@ -251,7 +258,8 @@ impl Program {
                 Grid::Half => 2,
                 Grid::Single => 4,
             };
-            let (stored, left) = rest.split_at_checked(count(&shape)? * size).ok_or("it is cut short")?;
+            let (stored, left) =
+                rest.split_at_checked(count_up_to(MAX_WEIGHTS, &shape)? * size).ok_or("it is cut short")?;
             rest = left;
             let values = match grid {
                 Grid::Half => {
@@ -279,7 +287,7 @@ impl Program {
         count(&self.input)?;
         let mut shapes = vec![self.input.clone()];
         for constant in &self.constants {
-            if count(&constant.shape)? != constant.values.len() {
+            if count_up_to(MAX_WEIGHTS, &constant.shape)? != constant.values.len() {
                 return Err(format!("a constant of shape {:?} has {} values", constant.shape, constant.values.len()));
             }
             shapes.push(constant.shape.clone());

@@ -7,7 +7,7 @@ use super::kernels::layout::{self, Windows};
 use super::kernels::plain::Walk;
 use super::kernels::{Processor, blocks, point};
 use super::plan::{Kernel, Location, Plan, Planned};
-use crate::graph::program::{Constant, MAX_VALUES, Op, Program, Shape, count};
+use crate::graph::program::{Constant, MAX_WEIGHTS, Op, Program, Shape, count};
 
 /// Why a program cannot be planned, with the name of the step.
 type Planning<T> = std::result::Result<T, String>;
@@ -85,7 +85,7 @@ impl Planner<'_> {
     /// Fails before so much memory is taken as no network here needs: what a file holds once may be packed again for each step.
     fn hold(&mut self, values: usize) -> Planning<()> {
         self.held = self.held.saturating_add(values);
-        if self.held > MAX_VALUES { Err("the network takes too much memory".to_string()) } else { Ok(()) }
+        if self.held > MAX_WEIGHTS { Err("the network takes too much memory".to_string()) } else { Ok(()) }
     }
 
     /// The value as a plain tensor.
