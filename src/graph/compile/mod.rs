@@ -57,9 +57,19 @@ pub(super) fn parse(onnx: &Onnx, input: &[usize], outputs: &Outputs) -> TractRes
     let mut nodes = onnx.proto.graph.iter().flat_map(|graph| &graph.node);
     if let Some(node) = nodes.find(|node| !reader.op_register.0.contains_key(&node.op_type)) {
         let name = if node.name.is_empty() { node.output.first() } else { Some(&node.name) };
-        bail!("node {} ({}): no operator of this name is known", name.map_or("", |name| name), node.op_type);
+        let why = match &node.domain[..] {
+            "com.microsoft" => {
+                "ONNX Runtime alone knows it, and writes it as it optimises or quantises; give the file as it was exported"
+            }
+            _ => "no operator of this name is known",
+        };
+        bail!("node {} ({}): {why}", name.map_or("", |name| name), node.op_type);
     }
-    let mut model = reader.model_for_proto_model(&onnx.proto)?;
+    // tract would take a batch norm's stored mean and variance.
+    if let Some((name, count)) = onnx.in_training().into_iter().next() {
+        bail!("it was exported as it is trained ({name} {count}); call eval() on the network, then export it");
+    }
+    let mut model = reader.model_for_proto_model(&onnx.with_weights_normed())?;
     let inputs = model.input_outlets()?.len();
     ensure!(inputs == 1, "it has {inputs} inputs instead of 1");
     model.set_input_fact(0, f32::fact(input).into())?;

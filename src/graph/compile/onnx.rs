@@ -1,5 +1,6 @@
 //! An ONNX file as its author wrote it: its input, outputs, weights beside it and operators, before anybody compiles it.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use tract_onnx::pb::tensor_proto::{DataLocation, DataType};
@@ -120,22 +121,56 @@ impl Onnx {
 
     fn is_in_training(&self, node: &NodeProto) -> bool {
         match &node.op_type[..] {
-            "BatchNormalization" => {
-                node.attribute.iter().any(|attribute| attribute.name == "training_mode" && attribute.i != 0)
-            }
+            "BatchNormalization" => is_by_batch(node) && !self.is_of_weights(node),
             "Dropout" => node.input.get(2).is_some_and(|name| self.holds_other_than_zero(name)),
             _ => false,
         }
     }
 
-    /// Whether a value is a constant of the file, and not 0 or false.
-    fn holds_other_than_zero(&self, name: &str) -> bool {
+    /// Whether a batch norm is one of weights alone, `[1, ..]`, as networks write it that standardise their filters: what it gives is the
+    /// same for every picture.
+    fn is_of_weights(&self, node: &NodeProto) -> bool {
+        let Some(name) = node.input.first() else { return false };
+        if let Some(weights) = self.constant(name) {
+            return weights.dims.first() == Some(&1);
+        }
+        let reshape = self.graph().node.iter().find(|node| node.op_type == "Reshape" && node.output.contains(name));
+        let Some([weights, shape]) = reshape.map(|node| &node.input[..]) else { return false };
+        self.constant(weights).is_some() && self.constant(shape).and_then(first_whole) == Some(1)
+    }
+
+    /// The file with each batch norm of weights as the instance norm that it is, which tract knows.
+    pub(super) fn with_weights_normed(&self) -> Cow<'_, ModelProto> {
+        let normed: Vec<usize> = (self.graph().node.iter().enumerate())
+            .filter(|(_, node)| node.op_type == "BatchNormalization" && is_by_batch(node) && self.is_of_weights(node))
+            .map(|(at, _)| at)
+            .collect();
+        if normed.is_empty() {
+            return Cow::Borrowed(&self.proto);
+        }
+        let mut proto = self.proto.clone();
+        let nodes = proto.graph.iter_mut().flat_map(|graph| &mut graph.node).enumerate();
+        for (_, node) in nodes.filter(|(at, _)| normed.contains(at)) {
+            node.op_type = "InstanceNormalization".to_string();
+            node.input.truncate(3);
+            node.output.truncate(1);
+            node.attribute.retain(|attribute| attribute.name == "epsilon");
+        }
+        Cow::Owned(proto)
+    }
+
+    /// A constant of the file.
+    fn constant(&self, name: &str) -> Option<&TensorProto> {
         let graph = self.graph();
         let weight = graph.initializer.iter().find(|tensor| tensor.name == name);
         let constant =
             graph.node.iter().find(|node| node.op_type == "Constant" && node.output.iter().any(|given| given == name));
-        let tensor = weight.or_else(|| constant?.attribute.iter().find_map(|attribute| attribute.t.as_ref()));
-        tensor.is_some_and(|tensor| {
+        weight.or_else(|| constant?.attribute.iter().find_map(|attribute| attribute.t.as_ref()))
+    }
+
+    /// Whether a value is a constant of the file, and not 0 or false.
+    fn holds_other_than_zero(&self, name: &str) -> bool {
+        self.constant(name).is_some_and(|tensor| {
             tensor.raw_data.iter().any(|byte| *byte != 0) || tensor.int32_data.iter().any(|value| *value != 0)
         })
     }
@@ -167,6 +202,17 @@ impl Onnx {
         }
         count
     }
+}
+
+/// Whether a batch norm takes mean and variance of what it is given.
+fn is_by_batch(node: &NodeProto) -> bool {
+    node.attribute.iter().any(|attribute| attribute.name == "training_mode" && attribute.i != 0)
+}
+
+/// The first of a tensor's whole numbers of 64 bits.
+fn first_whole(tensor: &TensorProto) -> Option<i64> {
+    let stored = tensor.raw_data.first_chunk().map(|bytes| i64::from_le_bytes(*bytes));
+    stored.or_else(|| tensor.int64_data.first().copied())
 }
 
 fn each_tensor(graph: &mut GraphProto, with: &mut dyn FnMut(&mut TensorProto)) {
