@@ -340,6 +340,111 @@ def transposed(random):
     return graph
 
 
+def strided(random):
+    """Every so many places along an axis, as patches are merged, and an axis backwards."""
+    shape = [int(length) for length in random.integers(4, 9, 4)]
+    graph = Graph(random, shape)
+
+    def integers(*values):
+        return graph.constant(values, numpy.int64)
+
+    for axis in range(4):
+        start, step = (int(number) for number in random.integers([0, 2], [3, 4]))
+        graph.output(graph.node("Slice", "x", integers(start), integers(2**31 - 1), integers(axis), integers(step)))
+    graph.output(graph.node("Slice", "x", integers(1, 0), integers(99, 99), integers(2, 3), integers(2, 2)))
+    axis, step = int(random.integers(4)), -int(random.integers(1, 3))
+    graph.output(graph.node("Slice", "x", integers(-1), integers(-99), integers(axis), integers(step)))
+    return graph
+
+
+def tiled(random):
+    shape = [int(length) for length in random.integers(1, 4, 3)]
+    graph = Graph(random, shape)
+    graph.output(graph.node("Tile", "x", graph.constant(random.integers(1, 4, 3), numpy.int64)))
+    graph.output(graph.node("Tile", "x", graph.constant([1, 3, 1], numpy.int64)))
+    return graph
+
+
+def formulas(random):
+    """Products whose axes stand in any order, are several at once, or are summed over together."""
+    b, c, h, w, d = (int(length) for length in random.integers(2, 6, 5))
+    graph = Graph(random, [b, c, h, w])
+
+    def product(formula, *shape):
+        graph.output(graph.node("Einsum", "x", graph.weights(*shape), equation=formula))
+
+    product("bchw,dc->bdhw", d, c)
+    product("bchw,bdhw->bcd", b, d, h, w)
+    product("bchw,bdhw->bdc", b, d, h, w)
+    product("bchw,hwd->bcd", h, w, d)
+    product("bchw,chd->bwcd", c, h, d)
+    product("bchw,d->bchwd", d)
+    product("bchw,bchw->bhw", b, c, h, w)
+    graph.output(graph.node("MatMul", graph.weights(d, h), "x"), graph.node("MatMul", "x", graph.weights(1, c, w, d)))
+    return graph
+
+
+def pictures(random):
+    """Windows over several pictures at once, and over rows."""
+    count, channels, filters = (int(number) for number in random.integers(2, 5, 3))
+    graph = Graph(random, [count, channels, *random.integers(5, 9, 2)])
+    graph.output(graph.node("Conv", "x", graph.weights(filters, channels, 3, 3), pads=[1] * 4, strides=[2, 1]))
+    graph.output(graph.node("Conv", "x", graph.weights(channels, 1, 3, 3), graph.weights(channels), group=channels))
+    graph.output(graph.node("MaxPool", "x", kernel_shape=[3, 2], strides=[2, 1], pads=[1, 0, 1, 1]))
+    graph.output(graph.node("AveragePool", "x", kernel_shape=[3, 3], pads=[1] * 4, strides=[2, 2]))
+    rows = graph.node("Reshape", "x", graph.constant([count, channels, -1], numpy.int64))
+    inputs = [rows, graph.weights(filters, channels, 3), graph.weights(filters)]
+    graph.output(graph.node("Conv", *inputs, pads=[2, 2], dilations=[2], strides=[int(random.integers(1, 3))]))
+    graph.output(graph.node("MaxPool", rows, kernel_shape=[3], strides=[2], pads=[1, 1]))
+    graph.output(graph.node("AveragePool", rows, kernel_shape=[3], strides=[2], pads=[1, 0], count_include_pad=1))
+    row = graph.node("Transpose", graph.node("GlobalAveragePool", "x"), perm=[0, 2, 3, 1])
+    row = graph.node("Reshape", row, graph.constant([count, 1, channels], numpy.int64))
+    graph.output(graph.node("Conv", row, graph.weights(1, 1, 3), pads=[1, 1]))
+    return graph
+
+
+def masks(random):
+    """What exporters make of `masked_fill`, `where` and `sign`, and powers that are no whole numbers."""
+    graph = Graph(random, random.integers(2, 7, 3))
+    zeros = graph.node("Max", "x", graph.constant(0.0))
+    low = graph.node("Less", "x", graph.constant(-0.5))
+    same = graph.node("Equal", zeros, graph.constant(0.0))
+    either = graph.node("Or", graph.node("Not", same), low)
+    both = graph.node("And", same, graph.node("Not", low))
+    for mask in [low, same, either, both]:
+        as_bool = graph.node("Cast", mask, to=TensorProto.BOOL)
+        graph.output(graph.node("Where", as_bool, graph.constant(0.25), "x"), graph.node("Cast", mask, to=TensorProto.FLOAT))
+    graph.output(graph.node("Cast", graph.node("Cast", zeros, to=TensorProto.BOOL), to=TensorProto.FLOAT))
+    graph.output(graph.node("Sign", zeros), graph.node("Sign", "x"))
+    for exponent in [4.0, 5.0, -2.0]:
+        graph.output(graph.node("Pow", graph.node("Add", zeros, graph.constant(0.5)), graph.constant(exponent)))
+    for exponent in [2.7, 1 / 3]:
+        graph.output(graph.node("Pow", zeros, graph.constant(exponent)))
+    return graph
+
+
+def standardised(random):
+    """Filters that a batch norm in training mode standardises: the same for every picture, though the file says training."""
+    channels, filters = (int(number) for number in random.integers(2, 6, 2))
+    graph = Graph(random, [1, channels, *random.integers(4, 8, 2)])
+    rows = graph.weights(1, filters, channels * 9)
+    ones = graph.constant(numpy.ones(filters))
+    norm = graph.node("BatchNormalization", rows, graph.weights(filters), graph.constant(numpy.zeros(filters)), ones, ones,
+                      outputs=3, training_mode=1, epsilon=1e-3)[0]
+    weights = graph.node("Reshape", norm, graph.constant([filters, channels, 3, 3], numpy.int64))
+    graph.output(graph.node("Conv", "x", weights, pads=[1] * 4))
+    return graph
+
+
+def trained(random):
+    """A batch norm in training mode over the picture, whose stored mean and variance are not what it takes."""
+    graph = Graph(random, [1, 2, 4, 4])
+    values = [graph.weights(2) for _ in range(3)]
+    norm = graph.node("BatchNormalization", "x", *values, graph.constant([1.0, 2.0]), outputs=3, training_mode=1)
+    graph.output(norm[0])
+    return graph
+
+
 def candidate(random):
     """A network that fits the contract of those that ship, for pictures of any size, with an operator that a program lacks."""
     graph = Graph(random, [1, 1, 64, 64], -1, 1)
@@ -415,10 +520,17 @@ CASES = [
     pads,
     resized,
     transposed,
+    strided,
+    tiled,
+    formulas,
+    pictures,
+    masks,
+    standardised,
 ]
 # Not for every runtime: validation.rs names it.
 CANDIDATE = "candidate.onnx"
-REFUSED = [celu, beyond, integers]
+CANDIDATE_SEED = 21
+REFUSED = [celu, beyond, integers, trained]
 
 
 def main():
@@ -433,7 +545,7 @@ def main():
             random = numpy.random.default_rng([arguments.seed, kind, number])
             name = case.__name__.replace("_", "-")
             (arguments.out / f"{name}-{number}.onnx").write_bytes(case(random).bytes())
-    random = numpy.random.default_rng([arguments.seed, len(CASES)])
+    random = numpy.random.default_rng([arguments.seed, CANDIDATE_SEED])
     (arguments.out.parent / CANDIDATE).write_bytes(candidate(random).bytes())
     (arguments.out.parent / "refused").mkdir(exist_ok=True)
     for case in REFUSED:

@@ -54,6 +54,12 @@ impl Lowering<'_> {
         }
         Ok(match &*op.name() {
             "Neg" => self.with(node, rank, Binary::Mul, x, -1.0),
+            "Not" => self.reversed(node, rank, x),
+            "Sign" => {
+                let steep = self.with(node, rank, Binary::Mul, x, f32::MAX);
+                let least = self.with(node, rank, Binary::Max, steep, -1.0);
+                self.with(node, rank, Binary::Min, least, 1.0)
+            }
             "Ceil" => {
                 let negative = self.with(node, rank, Binary::Mul, x, -1.0);
                 let floor = self.apply(node, Unary::Floor, negative);
@@ -87,18 +93,27 @@ impl Lowering<'_> {
         self.join(node, Binary::Mul, half, gate)
     }
 
-    /// x to a power that needs no logarithm.
+    /// x to a constant power: by products where it is a whole number, else as e^(exponent ln x), which no negative x has.
     pub(super) fn power(&mut self, node: &TypedNode, exponent: f32, x: Value) -> TractResult<Value> {
         Ok(match exponent {
             1.0 => x,
-            2.0 => self.apply(node, Unary::Square, x),
-            3.0 => {
-                let square = self.apply(node, Unary::Square, x);
-                self.join(node, Binary::Mul, square, x)
-            }
             0.5 => self.apply(node, Unary::Sqrt, x),
             -0.5 => self.apply(node, Unary::Rsqrt, x),
-            -1.0 => self.apply(node, Unary::Recip, x),
+            _ if exponent < 0.0 => {
+                let power = self.power(node, -exponent, x)?;
+                self.apply(node, Unary::Recip, power)
+            }
+            _ if exponent.fract() == 0.0 && (2.0..=64.0).contains(&exponent) => {
+                let half = self.power(node, (exponent / 2.0).floor(), x)?;
+                let square = self.apply(node, Unary::Square, half);
+                if exponent % 2.0 == 0.0 { square } else { self.join(node, Binary::Mul, square, x) }
+            }
+            _ if exponent > 0.0 => {
+                let rank = self.shape(node.inputs[0])?.len();
+                let logarithm = self.apply(node, Unary::Ln, x);
+                let scaled = self.with(node, rank, Binary::Mul, logarithm, exponent);
+                self.apply(node, Unary::Exp, scaled)
+            }
             _ => bail!("powers of {exponent} are not supported"),
         })
     }
@@ -169,6 +184,14 @@ impl Lowering<'_> {
             },
             ("LT" | "GTE", &[a, b]) => Some(self.above(node, b, a, name == "GTE")),
             ("GT" | "LTE", &[a, b]) => Some(self.above(node, a, b, name == "LTE")),
+            ("Eq" | "NE", &[a, b]) => {
+                let difference = self.join(node, Binary::Sub, a, b);
+                let mask = self.differs(node, difference)?;
+                let rank = self.shape(OutletId::new(node.id, 0))?.len();
+                Some(if name == "Eq" { self.reversed(node, rank, mask) } else { mask })
+            }
+            ("And", &[a, b]) => Some(self.join(node, Binary::Min, a, b)),
+            ("Or", &[a, b]) => Some(self.join(node, Binary::Max, a, b)),
             _ => None,
         })
     }
@@ -181,6 +204,14 @@ impl Lowering<'_> {
         let above = self.with(node, rank, Binary::Max, steep, 0.0);
         let mask = self.with(node, rank, Binary::Min, above, 1.0);
         if reversed { self.reversed(node, rank, mask) } else { mask }
+    }
+
+    /// 1 where a value is not 0, else 0; one too small for a normal number counts for a part.
+    pub(super) fn differs(&mut self, node: &TypedNode, x: Value) -> TractResult<Value> {
+        let rank = self.shape(OutletId::new(node.id, 0))?.len();
+        let distance = self.apply(node, Unary::Abs, x);
+        let steep = self.with(node, rank, Binary::Mul, distance, f32::MAX);
+        Ok(self.with(node, rank, Binary::Min, steep, 1.0))
     }
 
     /// 1 - `mask`.

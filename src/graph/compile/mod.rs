@@ -16,10 +16,11 @@ use tract_onnx::prelude::*;
 use tract_onnx::tract_core::internal::{
     AxisOp, DimLike, OutletId, Rewriter, TractErrorContext, bail, ensure, format_err,
 };
-use tract_onnx::tract_core::ops::array::{Gather, MultiBroadcastTo, Pad, Slice, TypedConcat};
+use tract_onnx::tract_core::ops::array::{Gather, MultiBroadcastTo, Pad, Slice, Tile, TypedConcat};
 use tract_onnx::tract_core::ops::binary::TypedBinOp;
 use tract_onnx::tract_core::ops::cast::Cast;
 use tract_onnx::tract_core::ops::cnn::{Conv, Deconv, MaxPool, SumPool};
+use tract_onnx::tract_core::ops::downsample::Downsample;
 use tract_onnx::tract_core::ops::einsum::EinSum;
 use tract_onnx::tract_core::ops::element_wise::ElementWiseOp;
 use tract_onnx::tract_core::ops::konst::Const;
@@ -234,16 +235,27 @@ impl Lowering<'_> {
             Op::Broadcast(self.shape(OutletId::new(node.id, 0))?)
         } else if let Some(slice) = node.op_as::<Slice>() {
             Op::Slice { axis: slice.axis, start: slice.start.to_usize()?, end: slice.end.to_usize()? }
+        } else if let Some(down) = node.op_as::<Downsample>() {
+            return self.strided(node, down, inputs[0]);
+        } else if let Some(tile) = node.op_as::<Tile>() {
+            let times =
+                tile.multipliers.iter().map(|times| times.to_usize()).collect::<std::result::Result<Vec<_>, _>>()?;
+            return self.tiled(node, &times, inputs[0]);
         } else if let Some(gather) = node.op_as::<Gather>() {
             return self.gather(node, gather.axis, inputs[0]);
         } else if let Some(concat) = node.op_as::<TypedConcat>() {
             Op::Concat { axis: concat.axis }
         } else if let (Some(cast), &[input]) = (node.op_as::<Cast>(), &inputs[..]) {
-            if cast.to != f32::datum_type() {
-                bail!("only f32 is supported");
-            }
-            self.passed.insert(input);
-            return Ok(input);
+            let from = self.model.outlet_fact(node.inputs[0])?.datum_type;
+            // A mask holds 0 and 1 already.
+            return Ok(match (from == bool::datum_type(), cast.to) {
+                (_, to) if to == f32::datum_type() || to == from => {
+                    self.passed.insert(input);
+                    input
+                }
+                (false, to) if to == bool::datum_type() => self.differs(node, input)?,
+                (_, to) => bail!("numbers of kind {to:?} are not supported"),
+            });
         } else {
             bail!("this operator is not supported");
         };
@@ -295,63 +307,140 @@ impl Lowering<'_> {
         let places = self.fixed.get(&node.inputs[1]).context("the places are not fixed")?;
         let places = places.cast_to::<i64>()?.into_owned();
         let length = self.shape(node.inputs[0])?[axis];
-        let mut parts = Vec::new();
-        let mut next = places.try_as_plain_ram()?.as_slice::<i64>()?.iter().map(|&place| {
+        let places = places.try_as_plain_ram()?.as_slice::<i64>()?.iter().map(|&place| {
             let place = if place < 0 { place + length as i64 } else { place };
             usize::try_from(place).ok().filter(|&place| place < length).context("it takes what is not there")
         });
-        // Neighbours are one part.
-        let mut part: Option<[usize; 2]> = next.next().transpose()?.map(|place| [place, place + 1]);
-        while let Some([start, end]) = part {
-            let place = next.next().transpose()?;
-            if place == Some(end) {
-                part = Some([start, end + 1]);
-                continue;
-            }
-            let whole = start == 0 && end == length;
-            parts.push(if whole { x } else { self.push(&node.name, Op::Slice { axis, start, end }, vec![x]) });
-            part = place.map(|place| [place, place + 1]);
-        }
-        let value = match parts[..] {
-            [one] => one,
-            _ => self.push(&node.name, Op::Concat { axis }, parts),
-        };
+        let places = places.collect::<TractResult<Vec<usize>>>()?;
+        let value = self.places(node, axis, length, &places, x);
         let shape = self.shape(OutletId::new(node.id, 0))?;
         Ok(self.reshape(&node.name, value, shape))
     }
 
-    /// A product of matrices such as `abmk,abkn->abmn`, whatever its letters; factors that are constants may lie in any order, and
-    /// either may lack the axes in front or have them of length 1.
+    /// These places along an axis of this length, one behind the other.
+    fn places(&mut self, node: &TypedNode, axis: usize, length: usize, places: &[usize], x: Value) -> Value {
+        let mut parts = Vec::new();
+        // Neighbours are one part.
+        for part in places.chunk_by(|before, place| *place == before + 1) {
+            let (start, end) = (part[0], part[0] + part.len());
+            let whole = start == 0 && end == length;
+            parts.push(if whole { x } else { self.push(&node.name, Op::Slice { axis, start, end }, vec![x]) });
+        }
+        match parts[..] {
+            [one] => one,
+            _ => self.push(&node.name, Op::Concat { axis }, parts),
+        }
+    }
+
+    /// Every so many places along an axis: the first of each group; or the last ones first.
+    fn strided(&mut self, node: &TypedNode, down: &Downsample, x: Value) -> TractResult<Value> {
+        let shape = self.shape(node.inputs[0])?;
+        let wanted = self.shape(OutletId::new(node.id, 0))?;
+        let (axis, step, start) = (down.axis, down.stride.unsigned_abs(), down.modulo);
+        let (length, count) = (shape[axis], wanted[axis]);
+        if down.stride < 0 {
+            let places: Vec<usize> = (0..count).map(|at| length - 1 - at * step).collect();
+            return Ok(self.places(node, axis, length, &places, x));
+        }
+        // The last group may be cut short.
+        let whole = (length - start) / step;
+        let mut parts = Vec::new();
+        if whole > 0 {
+            let end = start + whole * step;
+            let used = if (start, end) == (0, length) {
+                x
+            } else {
+                self.push(&node.name, Op::Slice { axis, start, end }, vec![x])
+            };
+            let [outer, inner] = [&shape[..axis], &shape[axis + 1..]].map(|part| part.iter().product());
+            let groups = self.reshape(&node.name, used, vec![outer, whole, step, inner]);
+            let first = self.push(&node.name, Op::Slice { axis: 2, start: 0, end: 1 }, vec![groups]);
+            let shape = [&shape[..axis], &[whole], &shape[axis + 1..]].concat();
+            parts.push(self.reshape(&node.name, first, shape));
+        }
+        if whole < count {
+            let start = start + whole * step;
+            parts.push(self.push(&node.name, Op::Slice { axis, start, end: start + 1 }, vec![x]));
+        }
+        Ok(match parts[..] {
+            [one] => one,
+            _ => self.push(&node.name, Op::Concat { axis }, parts),
+        })
+    }
+
+    /// A tensor so many times behind itself along each axis.
+    fn tiled(&mut self, node: &TypedNode, times: &[usize], x: Value) -> TractResult<Value> {
+        let shape = self.shape(node.inputs[0])?;
+        let mut value = x;
+        for (axis, &times) in times.iter().enumerate().filter(|(axis, times)| shape[*axis] > 1 && **times > 1) {
+            value = self.push(&node.name, Op::Concat { axis }, vec![value; times]);
+        }
+        // What is one place long may be repeated at once.
+        let wanted = self.shape(OutletId::new(node.id, 0))?;
+        let repeats = times.iter().zip(&shape).any(|(&times, &length)| length == 1 && times > 1);
+        Ok(if repeats { self.push(&node.name, Op::Broadcast(wanted), vec![value]) } else { value })
+    }
+
+    /// A product by Einstein's formula, such as `abmk,abkn->abmn`, as a product of matrices: axes that both factors and the product have
+    /// stay in front, those that only one factor has are rows or columns, and those that the product lacks are summed over.
     fn product(&mut self, node: &TypedNode, formula: &str, inputs: &[Value]) -> TractResult<Value> {
-        let refusal = || format_err!("only matrix products are supported, not {formula}");
+        let refusal = || format_err!("only products of two tensors are supported, not {formula}");
         let (factors, product) = formula.split_once("->").ok_or_else(refusal)?;
         let (a, b) = factors.split_once(',').ok_or_else(refusal)?;
         let [a, b, product] = [a, b, product].map(|axes| axes.chars().collect::<Vec<char>>());
-        let [batch @ .., m, n] = &product[..] else { return Err(refusal()) };
-        // Whichever factor has the rows comes first.
-        let (first, second) = if a.contains(m) { ((0, &a), (1, &b)) } else { ((1, &b), (0, &a)) };
-        let shared: Vec<char> = a.iter().filter(|axis| b.contains(axis) && !product.contains(axis)).copied().collect();
-        let &[k] = &shared[..] else { return Err(refusal()) };
-        let shape = self.shape(OutletId::new(node.id, 0))?;
-        let lengths = &shape[..batch.len()];
-        let mut operands = Vec::new();
-        for ((at, axes), last) in [(first, [*m, k]), (second, [k, *n])] {
-            let known: Vec<char> = batch.iter().copied().filter(|axis| axes.contains(axis)).chain(last).collect();
-            if known.len() != axes.len() || known.iter().any(|axis| !axes.contains(axis)) {
-                return Err(refusal());
-            }
-            let have = self.shape(node.inputs[at])?;
-            let order: Vec<usize> =
-                known.iter().filter_map(|axis| axes.iter().position(|known| known == axis)).collect();
-            let value = self.permute(&node.name, inputs[at], &have, &order)?;
-            let length = |axis: &char| axes.iter().position(|known| known == axis).map_or(1, |at| have[at]);
-            let [rows, columns] = last.map(|axis| length(&axis));
-            let own: Shape = batch.iter().map(length).chain([rows, columns]).collect();
-            let value = if known.len() < own.len() { self.reshape(&node.name, value, own.clone()) } else { value };
-            let whole = [lengths, &[rows, columns]].concat();
-            operands.push(if own == whole { value } else { self.push(&node.name, Op::Broadcast(whole), vec![value]) });
+        let (&[first, second], &[x, y]) = (&node.inputs[..], inputs) else { return Err(refusal()) };
+        let twice = |axes: &[char]| (1..axes.len()).any(|at| axes[..at].contains(&axes[at]));
+        if [&a, &b, &product].into_iter().any(|axes| twice(axes)) {
+            return Err(refusal());
         }
-        Ok(self.push(&node.name, Op::MatMul, operands))
+        // Whichever factor has the columns comes second.
+        let (first, second) = ((x, &a, self.shape(first)?), (y, &b, self.shape(second)?));
+        let is_turned = product.last().is_some_and(|last| a.contains(last) && !b.contains(last));
+        let [(x, a, above), (y, b, beside)] = if is_turned { [second, first] } else { [first, second] };
+        let along = |axes: &[char], shape: &[usize], axis: char| {
+            axes.iter().position(|known| *known == axis).map_or(1, |at| shape[at])
+        };
+        let in_a = |axis: char| along(a, &above, axis);
+        let in_b = |axis: char| along(b, &beside, axis);
+        let (mut batch, mut rows, mut columns) = (Vec::new(), Vec::new(), Vec::new());
+        for &axis in &product {
+            // Where one factor has the length 1, the other alone is walked along.
+            let part = match (in_a(axis), in_b(axis)) {
+                (_, 1) if a.contains(&axis) => &mut rows,
+                (1, _) => &mut columns,
+                _ => &mut batch,
+            };
+            part.push(axis);
+        }
+        let summed: Vec<char> = a.iter().copied().filter(|axis| !product.contains(axis)).collect();
+        let alike = summed.iter().all(|&axis| b.contains(&axis) && in_a(axis) == in_b(axis));
+        if !alike || b.iter().any(|axis| !product.contains(axis) && !summed.contains(axis)) {
+            return Err(refusal());
+        }
+        let lengths = |axes: &[char]| axes.iter().map(|&axis| in_a(axis).max(in_b(axis))).collect::<Shape>();
+        let count = |axes: &[char]| lengths(axes).iter().product::<usize>();
+        let [m, k, n] = [&rows, &summed, &columns].map(|axes| count(axes));
+        let mut operands = Vec::new();
+        for (value, axes, shape, parts, last) in
+            [(x, a, &above, [&batch, &rows, &summed], [m, k]), (y, b, &beside, [&batch, &summed, &columns], [k, n])]
+        {
+            // Axes of length 1 that are the other factor's stand in front.
+            let own: Vec<char> = parts.into_iter().flatten().copied().filter(|axis| axes.contains(axis)).collect();
+            let order: Vec<usize> = (axes.iter().filter(|axis| !own.contains(axis)).chain(&own))
+                .filter_map(|axis| axes.iter().position(|known| known == axis))
+                .collect();
+            let value = self.permute(&node.name, value, shape, &order)?;
+            let ordered: Shape = order.iter().map(|&axis| shape[axis]).collect();
+            let matrices = [&lengths(&batch)[..], &last].concat();
+            operands.push(if ordered == matrices { value } else { self.reshape(&node.name, value, matrices) });
+        }
+        let value = self.push(&node.name, Op::MatMul, operands);
+        let flat = [&lengths(&batch)[..], &[m, n]].concat();
+        let made = [batch, rows, columns].concat();
+        let apart = lengths(&made);
+        let value = if flat == apart { value } else { self.reshape(&node.name, value, apart.clone()) };
+        let order: Vec<usize> = product.iter().filter_map(|axis| made.iter().position(|known| known == axis)).collect();
+        self.permute(&node.name, value, &apart, &order)
     }
 
     /// Lets the convolution before take in a clamp or a sum, if nobody else sees what it gives.

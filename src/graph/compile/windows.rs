@@ -9,6 +9,9 @@ use tract_onnx::tract_core::ops::nn::DataFormat;
 use super::{Lowering, Value};
 use crate::graph::program::{Binary, Constant, Op, Pool, Shape};
 
+/// At most so many pictures go through one convolution at once.
+const MAX_PICTURES: usize = 64;
+
 /// A window over height and width.
 #[derive(Debug, Clone, Copy)]
 struct Geometry {
@@ -28,9 +31,46 @@ impl Lowering<'_> {
         let (picture, Value::Constant(weights), Value::Constant(bias)) = (inputs[0], inputs[1], inputs[2]) else {
             bail!("only convolutions with constant weights are supported");
         };
-        let weights = dilated(&self.constants[weights], dilations(spec))?;
+        let weights = dilated(&of_pictures(&self.constants[weights])?, dilations(spec))?;
         let bias = self.bias(bias, spec.output_channels);
-        Ok(self.convolution(node, picture, &weights, &bias, conv.group, geometry))
+        let pictures = self.as_pictures(node, picture)?;
+        let count = pictures.len();
+        let mut parts = Vec::new();
+        for picture in pictures {
+            parts.push(self.convolution(node, picture, &weights, &bias, conv.group, geometry));
+        }
+        let value = if count == 1 { parts[0] } else { self.push(&node.name, Op::Concat { axis: 0 }, parts) };
+        self.as_asked(node, value)
+    }
+
+    /// The pictures `[1, C, H, W]` that a node takes at once; a row `[1, C, W]` is one of height 1.
+    fn as_pictures(&mut self, node: &TypedNode, value: Value) -> TractResult<Vec<Value>> {
+        let shape = self.shape(node.inputs[0])?;
+        let value = match shape[..] {
+            [n, c, w] => self.reshape(&node.name, value, vec![n, c, 1, w]),
+            _ => value,
+        };
+        ensure!(shape[0] <= MAX_PICTURES, "{} pictures at once are not supported", shape[0]);
+        Ok(match shape[0] {
+            1 => vec![value],
+            count => (0..count)
+                .map(|at| self.push(&node.name, Op::Slice { axis: 0, start: at, end: at + 1 }, vec![value]))
+                .collect(),
+        })
+    }
+
+    /// All pictures that a node takes at once as the channels of one; their pools stay apart.
+    fn as_channels(&mut self, node: &TypedNode, value: Value) -> TractResult<Value> {
+        let shape = self.shape(node.inputs[0])?;
+        let [high, wide] = both(&shape[2..]);
+        let to = vec![1, shape[0] * shape[1], high, wide];
+        Ok(if shape == to { value } else { self.reshape(&node.name, value, to) })
+    }
+
+    /// What became of pictures, in the shape that the node gives.
+    fn as_asked(&mut self, node: &TypedNode, value: Value) -> TractResult<Value> {
+        let shape = self.shape(OutletId::new(node.id, 0))?;
+        Ok(if shape.len() == 3 || shape[0] > 1 { self.reshape(&node.name, value, shape) } else { value })
     }
 
     /// The values of a bias, one for each filter.
@@ -190,7 +230,9 @@ impl Lowering<'_> {
     pub(super) fn max_pool(&mut self, node: &TypedNode, pool: &MaxPool, x: Value) -> TractResult<Value> {
         ensure!(dilations(&pool.pool_spec) == [1, 1], "dilations are not supported");
         let Geometry { kernel, strides, pads } = self.window(node, &pool.pool_spec)?;
-        Ok(self.push(&node.name, Op::Pool { kind: Pool::Max, kernel, strides, pads }, vec![x]))
+        let picture = self.as_channels(node, x)?;
+        let value = self.push(&node.name, Op::Pool { kind: Pool::Max, kernel, strides, pads }, vec![picture]);
+        self.as_asked(node, value)
     }
 
     /// Means over windows. A program's divides by all cells of a window; where some do not count, a factor for each window mends that.
@@ -198,15 +240,14 @@ impl Lowering<'_> {
         let spec = &pool.pool_spec;
         ensure!(dilations(spec) == [1, 1], "dilations are not supported");
         let Geometry { kernel, strides, pads } = self.window(node, spec)?;
-        let value = self.push(&node.name, Op::Pool { kind: Pool::Mean, kernel, strides, pads }, vec![x]);
-        let picture = self.shape(node.inputs[0])?;
-        let output = self.shape(OutletId::new(node.id, 0))?;
+        let picture = self.as_channels(node, x)?;
+        let value = self.push(&node.name, Op::Pool { kind: Pool::Mean, kernel, strides, pads }, vec![picture]);
+        let sides = Sides::of(spec, &self.shape(node.inputs[0])?, &self.shape(OutletId::new(node.id, 0))?);
         let area = kernel[0] * kernel[1];
         // Of window `at` along an axis, how many cells count. Beyond the padding that the file asks for, none does.
-        let asked = spec.computed_padding(&picture[2..]);
         let counted = |axis: usize, at: usize| {
-            let (from, length) = (at * strides[axis], picture[2 + axis]);
-            let (before, after) = (asked[axis].pad_before, asked[axis].pad_after);
+            let (from, length) = (at * strides[axis], sides.picture[axis]);
+            let [before, after] = sides.asked[axis];
             let (least, most) =
                 if pool.count_include_pad { (0, before + length + after) } else { (before, before + length) };
             (from + kernel[axis]).min(most).saturating_sub(from.max(least))
@@ -215,41 +256,81 @@ impl Lowering<'_> {
             let divisor = if pool.normalize { counted(0, y) * counted(1, x) } else { 1 };
             area as f32 / divisor.max(1) as f32
         };
-        let factors: Vec<f32> = (0..output[2]).flat_map(|y| (0..output[3]).map(move |x| factor(y, x))).collect();
-        if factors.iter().all(|&factor| factor == 1.0) {
-            return Ok(value);
-        }
-        let factors = self.add_constant(vec![1, 1, output[2], output[3]], factors);
-        Ok(self.join(node, Binary::Mul, value, factors))
+        let [high, wide] = sides.output;
+        let factors: Vec<f32> = (0..high).flat_map(|y| (0..wide).map(move |x| factor(y, x))).collect();
+        let value = if factors.iter().all(|&factor| factor == 1.0) {
+            value
+        } else {
+            let factors = self.add_constant(vec![1, 1, high, wide], factors);
+            self.join(node, Binary::Mul, value, factors)
+        };
+        self.as_asked(node, value)
     }
 
     fn window(&self, node: &TypedNode, spec: &PoolSpec) -> TractResult<Geometry> {
-        let (&[h, w], DataFormat::NCHW) = (&spec.kernel_shape[..], spec.data_format) else {
-            bail!("only pictures of two dimensions are supported");
-        };
-        let picture = self.shape(node.inputs[0])?;
-        let output = self.shape(OutletId::new(node.id, 0))?;
-        let computed = spec.computed_padding(&picture[2..]);
+        ensure!(
+            matches!(spec.kernel_shape.len(), 1 | 2) && spec.data_format == DataFormat::NCHW,
+            "only pictures of two dimensions are supported"
+        );
+        let kernel = both(&spec.kernel_shape);
+        let sides = Sides::of(spec, &self.shape(node.inputs[0])?, &self.shape(OutletId::new(node.id, 0))?);
         let strides = strides(spec);
         let mut pads = [0; 4];
         for axis in 0..2 {
-            let reach = ([h, w][axis] - 1) * dilations(spec)[axis] + 1;
-            pads[axis] = computed[axis].pad_before;
+            let reach = (kernel[axis] - 1) * dilations(spec)[axis] + 1;
+            let [before, after] = sides.asked[axis];
+            pads[axis] = before;
             // Windows that reach beyond the padding find as little there as in it.
-            let needed = (output[2 + axis] - 1) * strides[axis] + reach;
-            let there = computed[axis].pad_before + picture[2 + axis];
-            pads[axis + 2] = computed[axis].pad_after.max(needed.saturating_sub(there));
+            let needed = (sides.output[axis] - 1) * strides[axis] + reach;
+            pads[axis + 2] = after.max(needed.saturating_sub(before + sides.picture[axis]));
         }
-        Ok(Geometry { kernel: [h, w], strides, pads })
+        Ok(Geometry { kernel, strides, pads })
+    }
+}
+
+/// Height and width of what windows go over and of what they give, and how many cells the file asks for before and behind them.
+struct Sides {
+    picture: [usize; 2],
+    output: [usize; 2],
+    asked: [[usize; 2]; 2],
+}
+
+impl Sides {
+    fn of(spec: &PoolSpec, input: &[usize], output: &[usize]) -> Sides {
+        let computed = spec.computed_padding(&input[2..]);
+        let [before, after] = [0, 1].map(|end| {
+            let pads: Vec<usize> =
+                computed.iter().map(|side| if end == 0 { side.pad_before } else { side.pad_after }).collect();
+            if let [pad] = pads[..] { [0, pad] } else { both(&pads) }
+        });
+        let asked = [[before[0], after[0]], [before[1], after[1]]];
+        Sides { picture: both(&input[2..]), output: both(&output[2..]), asked }
+    }
+}
+
+/// Height and width; a row has the height 1.
+fn both(lengths: &[usize]) -> [usize; 2] {
+    match lengths {
+        [width] => [1, *width],
+        _ => [lengths[0], lengths[1]],
     }
 }
 
 fn strides(spec: &PoolSpec) -> [usize; 2] {
-    spec.strides.as_ref().map_or([1, 1], |strides| [strides[0], strides[1]])
+    both(&spec.strides())
 }
 
 fn dilations(spec: &PoolSpec) -> [usize; 2] {
-    spec.dilations.as_ref().map_or([1, 1], |dilations| [dilations[0], dilations[1]])
+    both(&spec.dilations())
+}
+
+/// Weights `[O, C, w]` of rows as those of pictures of height 1, `[O, C, 1, w]`; those of pictures as they are.
+fn of_pictures(weights: &Constant) -> TractResult<Constant> {
+    match weights.shape[..] {
+        [_, _, _, _] => Ok(weights.clone()),
+        [o, c, w] => Ok(Constant { shape: vec![o, c, 1, w], values: weights.values.clone() }),
+        _ => bail!("only pictures of two dimensions are supported"),
+    }
 }
 
 /// The shape of a picture whose pixels are `strides` apart.
