@@ -65,6 +65,8 @@ fn each_fault_is_told_in_its_words() {
             assert!(faults.iter().any(|fault| fault.starts_with(line)), "{name}: no \"{line}\" in {told}");
         }
         assert!(faults.iter().all(|fault| expected.lines().any(|line| fault.starts_with(line))), "{name}: {told}");
+        let has_sample = folder.join("samples").is_dir();
+        assert!(!has_sample || !told.contains("note: there is no sample"), "{name}: {told}");
         let packed =
             lungglass(&["pack", folder.to_str().unwrap(), "-o", scratch("faulty").join("x").to_str().unwrap()]);
         assert_eq!(packed.status.code(), Some(1), "{name}");

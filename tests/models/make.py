@@ -211,6 +211,12 @@ def faulty() -> None:
     fault("unnamed", small, usual.replace("schema = 2\n", ""), "model.toml: schema is missing: write schema = 2 at its top")
     twice = "output 'logits' has been through a softmax already, and [output] would apply another: say activation = \"none\""
     fault("twice", network((3, 64, 48), 3, "Softmax"), usual, twice)
+    held = network((3, 64, 48), 3, "Sigmoid")
+    held.graph.node[-1].output[0] = "shares"
+    held.graph.initializer.append(numpy_helper.from_array(numpy.array(1e-6, numpy.float32), "least"))
+    held.graph.node.append(helper.make_node("Clip", ["shares", "least"], ["logits"]))
+    onnx.checker.check_model(held)
+    fault("held", held, usual, twice.replace("softmax", "sigmoid"))
     bare = settings(activation="none", temperature=None)
     fault("bare", small, bare, "it gives no answer for a made picture: the network's value ")
     empty = 'sample photo-cat.png: its answer: nothing of it can be held; write what training gives'
@@ -226,6 +232,11 @@ def faulty() -> None:
     other.graph.node[1].op_type, other.graph.node[1].domain = "Magic", "org.example"
     other.opset_import.append(helper.make_opsetid("org.example", 1))
     fault("operator", other, usual, "it cannot be run: node b (Magic): no operator of this name is known")
+    fused = onnx.ModelProto()
+    fused.CopyFrom(small)
+    fused.graph.node[0].op_type, fused.graph.node[0].domain = "FusedConv", "com.microsoft"
+    fused.opset_import.append(helper.make_opsetid("com.microsoft", 1))
+    fault("fused", fused, usual, "it cannot be run: node a (FusedConv): ONNX Runtime alone knows it, and writes it as it optimises or quantises; give the file as it was exported")
     two = onnx.ModelProto()
     two.CopyFrom(small)
     two.graph.input.append(helper.make_tensor_value_info("age", TensorProto.FLOAT, ["N", 1]))
@@ -257,7 +268,7 @@ def faulty() -> None:
     last.graph.node.insert(0, helper.make_node("Transpose", ["x"], ["first"], perm=[0, 3, 1, 2]))
     last.graph.node[1].input[0] = "first"
     onnx.checker.check_model(last)
-    fault("last", last, usual, "input 'x' takes [N, 64, 48, 3], its channels last; export it with channels first, [N, 3, 64, 48]")
+    fault("last", last, usual, "input 'x' takes [N, 64, 48, 3], its channels last; export it with channels first, [N, 3, 64, 48] (tf2onnx: --inputs-as-nchw x)")
     both = settings((3, 336, 336)).replace("alert", "allert", 1)
     place = fault("several", network((3, 64, 48), 5), both, "")
     (place / "expected.txt").write_text("model.toml: unknown key 'allert' in [[class]] 1; did you mean 'alert'?\n")

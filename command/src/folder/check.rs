@@ -212,7 +212,11 @@ fn check_file(onnx: &Onnx, model: Option<&Model>, report: &mut Report) {
         }
         let last = onnx.last_operator(&name);
         let applied = match (key, last.as_deref(), model.output.activation) {
-            ("scores", Some(last @ ("Softmax" | "Sigmoid")), Activation::Softmax | Activation::Sigmoid) => Some(last),
+            (
+                "scores",
+                Some(last @ ("Softmax" | "Sigmoid" | "HardSigmoid")),
+                Activation::Softmax | Activation::Sigmoid,
+            ) => Some(last),
             _ => None,
         };
         if let Some(last) = applied {
@@ -255,7 +259,7 @@ fn check_input(input: &Declared, model: Option<&Model>, report: &mut Report) {
         let shown = |length: Option<usize>| length.map_or("?".to_string(), |length| length.to_string());
         let (height, width, last) = (shown(channels), shown(height), shown(width));
         report.faults.push(format!(
-            "input '{name}' takes [N, {height}, {width}, {last}], its channels last; export it with channels first, [N, {last}, {height}, {width}]"
+            "input '{name}' takes [N, {height}, {width}, {last}], its channels last; export it with channels first, [N, {last}, {height}, {width}] (tf2onnx: --inputs-as-nchw {name})"
         ));
         return;
     }
@@ -325,12 +329,12 @@ fn try_out(folder: &Path, settings: String, mut model: Model, onnx: &Onnx, repor
         least = least.min(start.elapsed().as_secs_f64() * 1e3);
     }
     let (count, faults) = samples::check(&classifier, folder);
-    report.faults.extend(faults);
-    if count == 0 {
+    if count == 0 && faults.is_empty() {
         let text = "there is no sample: put a picture into samples/, and beside it what training gives for it \
                     (x.png and x.json with { \"score\": .. } or { \"classes\": { .. } })";
         report.notes.push(text.to_string());
     }
+    report.faults.extend(faults);
     describe(&classifier.model, report);
     let costs = classifier.graph.profile(&picture, 1, clock).unwrap_or_default();
     let (weights, bytes) = program.as_ref().map_or((0, 0), |program| {

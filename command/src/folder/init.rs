@@ -30,7 +30,8 @@ pub fn run(arguments: &Init) -> Result<Outcome, Failure> {
     };
     if let Some(last) = input.channels_last() {
         let text = "its input has its channels last; export it with [N, channels, height, width]";
-        return Err(Failure(format!("{named}: {text} (it says {last} for the width)")));
+        let how = format!("tf2onnx: --inputs-as-nchw {}", input.name);
+        return Err(Failure(format!("{named}: {text} (it says {last} for the width; {how})")));
     }
     let settings = path.with_file_name("model.toml");
     if settings.exists() {
@@ -70,7 +71,9 @@ fn template(name: &str, onnx: &Onnx) -> String {
     let classes = scores.and_then(|output| output.shape.as_ref()?.get(1).copied().flatten()).unwrap_or(1);
     let last = onnx.last_operator(scores_name);
     let (activation, why) = match (last.as_deref(), classes) {
-        (Some("Softmax" | "Sigmoid"), _) => ("none", "the network ends with its activation: its values are scores"),
+        (Some("Softmax" | "Sigmoid" | "HardSigmoid"), _) => {
+            ("none", "the network ends with its activation: its values are scores")
+        }
         (_, 1) => ("sigmoid", "one class; softmax (classes share 1), sigmoid (each by itself) or none"),
         _ => {
             ("softmax", "classes share 1; sigmoid where several may hold at once; none where the network gives scores")

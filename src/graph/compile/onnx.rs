@@ -103,10 +103,33 @@ impl Onnx {
         self.graph().output.iter().map(declared).collect()
     }
 
-    /// The operator that gives an output, by ONNX's name.
+    /// The operator that gives an output its values, by ONNX's name: those that only cut, join, clip or reshape them are passed over.
     pub fn last_operator(&self, output: &str) -> Option<String> {
-        let gives = |node: &&NodeProto| node.output.iter().any(|given| given == output);
-        self.graph().node.iter().find(gives).map(|node| node.op_type.clone())
+        const PASSED: [&str; 12] = [
+            "Cast",
+            "Clip",
+            "Concat",
+            "Flatten",
+            "Gather",
+            "Identity",
+            "Reshape",
+            "Slice",
+            "Split",
+            "Squeeze",
+            "Transpose",
+            "Unsqueeze",
+        ];
+        let nodes = &self.graph().node;
+        let gives = |name: &str| nodes.iter().find(|node| node.output.iter().any(|given| given == name));
+        let mut last = gives(output)?;
+        // A file could lead in a circle.
+        for _ in nodes {
+            let before =
+                last.input.first().filter(|_| PASSED.contains(&&last.op_type[..])).and_then(|name| gives(name));
+            let Some(before) = before else { break };
+            last = before;
+        }
+        Some(last.op_type.clone())
     }
 
     /// The operators that it runs as training does, by ONNX's names, and how many of each: batch norms by the means of the batch, dropouts that
