@@ -144,6 +144,7 @@ fn what_would_be_computed_wrongly_is_refused() {
         ("celu", "(Celu): tract computes this function wrongly"),
         ("beyond", "(Resize): pixels beyond the edges are not supported"),
         ("integers", "is not supported"),
+        ("branches", "its branches (If) give tensors of different shapes"),
         ("trained", "exported as it is trained (BatchNormalization 1)"),
     ] {
         let case = Case::open(&folder().join(format!("refused/{name}.onnx")));

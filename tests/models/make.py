@@ -217,6 +217,15 @@ def faulty() -> None:
     held.graph.node.append(helper.make_node("Clip", ["shares", "least"], ["logits"]))
     onnx.checker.check_model(held)
     fault("held", held, usual, twice.replace("softmax", "sigmoid"))
+    pair = network((3, 64, 48), 1, "Sigmoid")
+    pair.graph.node[-1].output[0] = "share"
+    pair.graph.initializer.append(numpy_helper.from_array(numpy.array([1], numpy.float32), "one"))
+    pair.graph.node.extend([
+        helper.make_node("Sub", ["one", "share"], ["rest"]), helper.make_node("Concat", ["rest", "share"], ["logits"], axis=1)
+    ])
+    pair.graph.output[0].type.tensor_type.shape.dim[1].dim_value = 2
+    onnx.checker.check_model(pair)
+    fault("pair", pair, settings(classes=("normal", "pneumonia")), twice.replace("softmax", "sigmoid"))
     bare = settings(activation="none", temperature=None)
     fault("bare", small, bare, "it gives no answer for a made picture: the network's value ")
     empty = 'sample photo-cat.png: its answer: nothing of it can be held; write what training gives'

@@ -445,6 +445,21 @@ def trained(random):
     return graph
 
 
+def branches(random):
+    """A choice between two shapes, as an exporter writes it that does not know whether an axis has the length 1."""
+    graph = Graph(random, [1, 1, 4, 4])
+    two = graph.constant([1], numpy.int64)
+    length = graph.node("Gather", graph.node("Shape", "x"), two, axis=0)
+    parts = []
+    for operator, inputs in (("Squeeze", ["x", two]), ("Identity", ["x"])):
+        node = helper.make_node(operator, inputs, [f"of {operator}"])
+        value = helper.make_tensor_value_info(f"of {operator}", TensorProto.FLOAT, None)
+        parts.append(helper.make_graph([node], operator, [], [value]))
+    is_one = graph.node("Squeeze", graph.node("Equal", length, two), graph.constant([0], numpy.int64))
+    graph.output(graph.node("If", is_one, then_branch=parts[0], else_branch=parts[1]))
+    return graph
+
+
 def candidate(random):
     """A network that fits the contract of those that ship, for pictures of any size, with an operator that a program lacks."""
     graph = Graph(random, [1, 1, 64, 64], -1, 1)
@@ -530,7 +545,7 @@ CASES = [
 # Not for every runtime: validation.rs names it.
 CANDIDATE = "candidate.onnx"
 CANDIDATE_SEED = 21
-REFUSED = [celu, beyond, integers, trained]
+REFUSED = [celu, beyond, integers, trained, branches]
 
 
 def main():

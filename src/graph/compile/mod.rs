@@ -47,6 +47,9 @@ pub fn compile(onnx: &Onnx, input: &[usize], outputs: &Outputs) -> Result<Progra
 /// tract 0.23.9 forgets the factor before Celu's power.
 const MISREAD: [&str; 1] = ["Celu"];
 
+/// PyTorch's older exporter writes branches where it does not know a shape, as for `squeeze`.
+const BRANCHES: &str = "its branches (If) give tensors of different shapes; export it by dynamo=True";
+
 /// Fixes the shape of a network's input, types every tensor, and gives the names of the outputs. What the file says of the shapes between
 /// is left aside: exporters write there what held for another batch.
 pub(super) fn parse(onnx: &Onnx, input: &[usize], outputs: &Outputs) -> TractResult<(TypedModel, Vec<String>)> {
@@ -70,6 +73,11 @@ pub(super) fn parse(onnx: &Onnx, input: &[usize], outputs: &Outputs) -> TractRes
     if let Some((name, count)) = onnx.in_training().into_iter().next() {
         bail!("it was exported as it is trained ({name} {count}); call eval() on the network, then export it");
     }
+    let has_branches = onnx.operators().contains_key("If");
+    let typed = |model: InferenceModel| match model.into_typed() {
+        Err(error) if has_branches => Err(error.context(BRANCHES)),
+        other => other,
+    };
     let mut model = reader.model_for_proto_model(&onnx.with_weights_normed())?;
     let inputs = model.input_outlets()?.len();
     ensure!(inputs == 1, "it has {inputs} inputs instead of 1");
@@ -77,7 +85,7 @@ pub(super) fn parse(onnx: &Onnx, input: &[usize], outputs: &Outputs) -> TractRes
     let name = |outlet: &OutletId| model.outlet_label(*outlet).unwrap_or(&model.node(outlet.node).name).to_string();
     let all: Vec<(String, OutletId)> = model.output_outlets()?.iter().map(|outlet| (name(outlet), *outlet)).collect();
     if outputs.is_empty() {
-        return Ok((model.into_typed()?, all.into_iter().map(|(name, _)| name).collect()));
+        return Ok((typed(model)?, all.into_iter().map(|(name, _)| name).collect()));
     }
     let mut kept = Vec::new();
     for (name, _) in outputs {
@@ -88,7 +96,7 @@ pub(super) fn parse(onnx: &Onnx, input: &[usize], outputs: &Outputs) -> TractRes
         })?);
     }
     model.select_output_outlets(&kept)?;
-    Ok((model.into_typed()?, outputs.iter().map(|(_, ours)| ours.to_string()).collect()))
+    Ok((typed(model)?, outputs.iter().map(|(_, ours)| ours.to_string()).collect()))
 }
 
 fn try_compile(onnx: &Onnx, input: &[usize], outputs: &Outputs) -> TractResult<Program> {

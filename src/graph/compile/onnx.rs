@@ -124,8 +124,9 @@ impl Onnx {
         let mut last = gives(output)?;
         // A file could lead in a circle.
         for _ in nodes {
-            let before =
-                last.input.first().filter(|_| PASSED.contains(&&last.op_type[..])).and_then(|name| gives(name));
+            // Of 1 - p and p behind each other the second tells.
+            let taken = if last.op_type == "Concat" { last.input.last() } else { last.input.first() };
+            let before = taken.filter(|_| PASSED.contains(&&last.op_type[..])).and_then(|name| gives(name));
             let Some(before) = before else { break };
             last = before;
         }
