@@ -1,8 +1,9 @@
 """Writes common networks with random weights as PyTorch exports them, with what ONNX Runtime makes of a random picture.
 
-    python networks.py --out FOLDER [--size 224] [--only NAME ...] [--folders]
+    python networks.py --out FOLDER [--size 224] [--further] [--only NAME ...] [--folders]
 
-Needs torch, torchvision, timm, onnx, onnxscript and onnxruntime. A file is named after its network and its exporter, and holds input
+Needs torch, torchvision, timm, onnx, onnxscript and onnxruntime. --further takes what else was tried in place of the nine that performance.md
+times. A file is named after its network and its exporter, and holds input
 and output as generate.py's do; `LUNGGLASS_NETWORKS=FOLDER` lets tests/onnxruntime.rs run them. With --folders each is a model folder, with a
 sample that torchvision prepared; `LUNGGLASS_MODELS=FOLDER` lets command/tests/models.rs and tests/browser/network.test.mjs read with them.
 """
@@ -12,6 +13,7 @@ import io
 import json
 import shutil
 import warnings
+from functools import partial
 from pathlib import Path
 
 import numpy
@@ -38,17 +40,36 @@ NETWORKS = {
     "vit_tiny": lambda: timm.create_model("vit_tiny_patch16_224", num_classes=4),
     "edgenext_xx_small": lambda: timm.create_model("edgenext_xx_small", num_classes=4),
 }
+# One of each family, by its name in torchvision or in timm. Those of timm that want another size than 224 are left out.
+TORCHVISION = """resnet50 regnet_y_400mf squeezenet1_1 googlenet inception_v3 mnasnet0_5 mobilenet_v3_large
+    efficientnet_b1 efficientnet_v2_s swin_t vgg11_bn"""
+TIMM = """mobilenetv4_conv_small efficientnet_lite0 tf_efficientnet_b0 ghostnet_100 repvgg_a0 rexnet_100 hrnet_w18_small dpn68 dla34
+    res2net50_26w_4s selecsls42b nfnet_l0 resnetv2_50x1_bit convnextv2_atto convmixer_768_32 mixer_s32_224
+    resmlp_12_224 coatnet_nano_rw_224 poolformer_s12 mobilevit_xxs levit_128s tiny_vit_5m_224 deit_tiny_patch16_224 cait_xxs24_224
+    fastvit_t8 efficientformer_l1 repghostnet_050 seresnext26d_32x4d ecaresnet26t pvt_v2_b0"""
+
+
+def of_torchvision(name: str) -> torch.nn.Module:
+    """A network of torchvision without the heads that only training has."""
+    options = {"aux_logits": False, "init_weights": False} if name in ("googlenet", "inception_v3") else {}
+    return getattr(torchvision.models, name)(num_classes=4, **options)
+
+
+FURTHER = {name: partial(of_torchvision, name) for name in TORCHVISION.split()}
+FURTHER |= {name: partial(timm.create_model, name, num_classes=4) for name in TIMM.split()}
 
 
 def spread(network: torch.nn.Module) -> torch.nn.Module:
     """The network with statistics and scales that are no longer those of a fresh one, so that no step of it is without effect."""
     for layer in network.modules():
-        if isinstance(layer, torch.nn.BatchNorm2d):
+        if isinstance(layer, torch.nn.modules.batchnorm._BatchNorm):
             layer.running_mean.uniform_(-0.2, 0.2)
             layer.running_var.uniform_(0.5, 1.5)
-    for name, weights in network.named_parameters():
-        if name.endswith("gamma") or name.endswith("layer_scale"):
-            torch.nn.init.uniform_(weights, 0.1, 0.5)
+    for weights in network.parameters():
+        # What is the same everywhere: scales of 1 and of nearly 0, biases of 0.
+        if weights.max() == weights.min():
+            low, high = (0.7, 1.3) if weights.max() > 0.5 else (0.05, 0.5)
+            torch.nn.init.uniform_(weights, low, high)
     return network.eval()
 
 
@@ -100,15 +121,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--size", type=int, default=224)
-    parser.add_argument("--only", nargs="*", default=list(NETWORKS), choices=list(NETWORKS))
+    parser.add_argument("--further", action="store_true", help="the further networks in place of the nine")
+    parser.add_argument("--only", nargs="*", choices=[*NETWORKS, *FURTHER])
     parser.add_argument("--folders", action="store_true", help="model folders in place of cases")
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
-    for number, name in enumerate(NETWORKS):
-        if name not in options.only:
+    known = NETWORKS | FURTHER
+    names = options.only or (FURTHER if options.further else NETWORKS)
+    for number, name in enumerate(known):
+        if name not in names:
             continue
         torch.manual_seed(number)
-        network = spread(NETWORKS[name]())
+        network = spread(known[name]())
         for exporter, dynamo in (("classic", False), ("dynamo", True)):
             file = exported(network, options.size, dynamo)
             if options.folders:
