@@ -317,7 +317,7 @@ test('the stack: frames, pictures, refusals and broken files by keys, wheel and 
   await decoded(2);
   assert.ok(await page.$eval(id('window-preset'), (box) => box.disabled));
   assert.ok(await page.$eval(id('window-center'), (box) => box.disabled));
-  assert.match(await text('window-told'), /gray levels, not Hounsfield units/);
+  assert.match(await text('window-told'), /holds no Hounsfield units/);
   const before = (await gray()).levels;
   await press('2');
   assert.deepEqual((await gray()).levels, before, 'no key changes the window either');
