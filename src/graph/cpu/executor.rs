@@ -122,7 +122,7 @@ impl Plan {
             Kernel::Depthwise { weights, bias, clamp, windows } => {
                 depthwise::depthwise(self.processor, blocks(x(0)), weights, bias, *clamp, *windows, blocks_mut(out));
             }
-            Kernel::Unary(function) => plain::unary(*function, x(0), out),
+            Kernel::Unary(function) => plain::unary(self.processor, *function, x(0), out),
             Kernel::Binary(function, walk) => plain::binary(*function, walk, x(0), x(1), out),
             Kernel::Sum { length, inner } => plain::sum(x(0), *length, *inner, out),
             Kernel::Pool(kind, windows) => plain::pool(*kind, x(0), *windows, out),

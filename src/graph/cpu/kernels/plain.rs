@@ -1,10 +1,19 @@
 //! Element by element, sums, pools: everything small. Tensors lie row by row.
 
+use super::Processor;
 use super::layout::Windows;
+use super::simd::{Vector, dispatch};
 use crate::graph::program::{Binary, Pool, Unary};
 
 /// `out[i] = function(x[i])`.
-pub fn unary(function: Unary, x: &[f32], out: &mut [f32]) {
+pub fn unary(processor: Processor, function: Unary, x: &[f32], out: &mut [f32]) {
+    dispatch!(processor, unary_on(function: Unary, x: &[f32], out: &mut [f32]));
+}
+
+/// The compiler makes vectors of it where the processor of `V` can round in them: that of every x86-64 cannot.
+#[inline(always)]
+fn unary_on<V: Vector>(function: Unary, x: &[f32], out: &mut [f32]) {
+    #[inline(always)]
     fn each(x: &[f32], out: &mut [f32], function: impl Fn(f32) -> f32) {
         for (out, &x) in out.iter_mut().zip(x) {
             *out = function(x);
@@ -62,7 +71,8 @@ fn exp(x: f32) -> f32 {
     let power = sum * r * r + r + 1.0;
     // In two factors: 2^128 alone would not fit.
     let half = (n * 0.5).floor();
-    let scale = |n: f32| f32::from_bits(((n as i32 + 127) as u32) << 23);
+    // 1.5 * 2^23 leaves whole numbers in the last bits of a sum; 127 is the exponent's bias. A conversion that saturates would cost more than all else.
+    let scale = |n: f32| f32::from_bits((n + (12_582_912.0 + 127.0)).to_bits() << 23);
     let value = power * scale(half) * scale(n - half);
     if x > 88.722_84 {
         f32::INFINITY
