@@ -9,6 +9,7 @@ import { fileURLToPath } from 'node:url';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const MAX_README_LINES = 120;
+const MAX_NOTEBOOK_BYTES = 300_000;
 
 // What is built, installed or somebody else's.
 const LEFT_OUT = new Set(['target', 'dist', 'node_modules', 'pkg', 'runs', 'shared', 'corpus']);
@@ -116,4 +117,20 @@ test('the README is short and leads to every page of docs', async () => {
   const leads = links(text).map((target) => target.split('#')[0]);
   const pages = (await readdir(join(ROOT, 'docs'))).filter((name) => name.endsWith('.md')).map((name) => `docs/${name}`);
   assert.deepEqual(pages.filter((page) => !leads.includes(page)), []);
+});
+
+test('every notebook was executed to its end, is small, and tells nothing of the machine', async () => {
+  const notebooks = (await readdir(join(ROOT, 'examples'))).filter((name) => name.endsWith('.ipynb'));
+  assert.ok(notebooks.length > 0);
+  for (const name of notebooks) {
+    const text = await read(`examples/${name}`);
+    assert.ok(text.length < MAX_NOTEBOOK_BYTES, `${name} has ${text.length} bytes`);
+    const cells = JSON.parse(text).cells.filter(({ cell_type: type }) => type === 'code');
+    assert.deepEqual(cells.map(({ execution_count: at }) => at), cells.map((_, at) => at + 1), `${name}: its cells ran in another order, or not`);
+    assert.ok(cells.every(({ outputs }) => outputs.every(({ output_type: type }) => type !== 'error')), `${name} holds an error`);
+    // What was printed, without pictures.
+    const printed = cells.flatMap(({ outputs }) => outputs.map(({ text: lines, data }) => [lines ?? data?.['text/plain'] ?? []].flat().join('')));
+    assert.ok(printed.join('').length > 0);
+    for (const line of printed) assert.doesNotMatch(line, /(?:^|[\s"'(])(?:\/(?:home|root|tmp|work|Users|usr|opt|mnt)\/|[A-Z]:\\)/m, name);
+  }
 });
