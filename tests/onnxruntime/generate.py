@@ -418,6 +418,8 @@ def masks(random):
     graph.output(graph.node("Sign", zeros), graph.node("Sign", "x"))
     for exponent in [4.0, 5.0, -2.0]:
         graph.output(graph.node("Pow", graph.node("Add", zeros, graph.constant(0.5)), graph.constant(exponent)))
+    # A whole number, however great, has a power of what is negative.
+    graph.output(graph.node("Pow", graph.node("Tanh", "x"), graph.constant(66.0)))
     for exponent in [2.7, 1 / 3]:
         graph.output(graph.node("Pow", zeros, graph.constant(exponent)))
     return graph
