@@ -12,7 +12,7 @@ const MAGIC: &[u8; 8] = b"LGPACK\0\x02";
 
 /// At most this many values has a tensor of a network; those of a network for one slice have far fewer.
 pub(super) const MAX_VALUES: usize = 1 << 26;
-/// At most this many values have a network's weights, as a file holds them and as its steps take them; VGG's largest tensor has 103 million.
+/// At most this many values has a tensor of weights, and all weights as steps take them; VGG's largest tensor has 103 million.
 pub(super) const MAX_WEIGHTS: usize = 1 << 27;
 /// At most this many axes.
 const MAX_AXES: usize = 8;

@@ -7,7 +7,7 @@ use super::kernels::layout::{self, Windows};
 use super::kernels::plain::Walk;
 use super::kernels::{Processor, blocks, point};
 use super::plan::{Kernel, Location, Plan, Planned};
-use crate::graph::program::{Constant, MAX_WEIGHTS, Op, Program, Shape, count};
+use crate::graph::program::{Constant, MAX_VALUES, MAX_WEIGHTS, Op, Program, Shape, count};
 
 /// Why a program cannot be planned, with the name of the step.
 type Planning<T> = std::result::Result<T, String>;
@@ -45,8 +45,10 @@ struct Planner<'a> {
     steps: Vec<(Kernel, Vec<Tensor>, usize, usize)>,
     /// The step of the program that is being planned.
     source: usize,
-    /// Values of all packed weights and buffers until now.
+    /// Values of all buffers until now.
     held: usize,
+    /// Values that weights take, packed anew for each step.
+    packed: usize,
 }
 
 impl Planner<'_> {
@@ -60,6 +62,7 @@ impl Planner<'_> {
             steps: Vec::new(),
             source: 0,
             held: 0,
+            packed: 0,
         };
         planner.known.push(Known { plain: Some(Tensor::Input(count(&program.input)?)), blocked: None });
         for _ in &program.constants {
@@ -80,12 +83,6 @@ impl Planner<'_> {
     fn push(&mut self, kernel: Kernel, inputs: Vec<Tensor>, size: usize) -> Tensor {
         self.steps.push((kernel, inputs, size, self.source));
         Tensor::Step(self.steps.len() - 1, size)
-    }
-
-    /// Fails before so much memory is taken as no network here needs: what a file holds once may be packed again for each step.
-    fn hold(&mut self, values: usize) -> Planning<()> {
-        self.held = self.held.saturating_add(values);
-        if self.held > MAX_WEIGHTS { Err("the network takes too much memory".to_string()) } else { Ok(()) }
     }
 
     /// The value as a plain tensor.
@@ -236,7 +233,8 @@ impl Planner<'_> {
         let (input, output) = ([from[2], from[3]], [shape[2], shape[3]]);
         let pixels = output[0] * output[1];
         let size = outputs.next_multiple_of(8) * pixels;
-        self.hold(count(&[outputs.next_multiple_of(8), channels.next_multiple_of(8), h, w])?)?;
+        let packed = count(&[outputs.next_multiple_of(8), channels.next_multiple_of(8), h, w])?;
+        hold(&mut self.packed, packed, MAX_WEIGHTS)?;
         let mut padded = bias.values.clone();
         padded.resize(outputs.next_multiple_of(8), 0.0);
         let bias = blocks(&padded).to_vec();
@@ -307,7 +305,7 @@ impl Planner<'_> {
                     buffers.len() - 1
                 }
             };
-            self.hold(size.saturating_sub(buffers[buffer]))?;
+            hold(&mut self.held, size.saturating_sub(buffers[buffer]), MAX_VALUES)?;
             buffers[buffer] = buffers[buffer].max(size);
             place_of.push(Location::Buffer(buffer, size));
             let mut seen = Vec::new();
@@ -336,4 +334,10 @@ impl Planner<'_> {
         }
         Ok(Plan { processor, steps, constants: self.constants, buffers, outputs: shaped })
     }
+}
+
+/// Adds to what is held, and fails before more memory is taken than any network here needs.
+fn hold(held: &mut usize, values: usize, most: usize) -> Planning<()> {
+    *held = held.saturating_add(values);
+    if *held > most { Err("the network takes too much memory".to_string()) } else { Ok(()) }
 }
