@@ -29,7 +29,7 @@ use crate::tell::{plain, tell};
 use crate::{network, output};
 
 /// Slices that are on their way at once, for each core: one is read, and the others may wait for a slower one before them.
-pub(crate) const AHEAD: usize = 4;
+const AHEAD: usize = 4;
 /// Bytes of files from which on no other is opened before the reading of one is done.
 pub(crate) const MAX_HELD: u64 = 512 << 20;
 
@@ -265,11 +265,7 @@ pub(crate) fn readings<T: Send>(
     let mut queue = Queue::new(inputs, classifier.model.limits(limits), MAX_HELD);
     let mut read = Vec::new();
     loop {
-        let mut slices = Vec::new();
-        while slices.len() < AHEAD * rayon::current_num_threads() && (slices.is_empty() || queue.has_room()) {
-            let Some(slice) = queue.next() else { break };
-            slices.push(slice);
-        }
+        let slices = queue.some();
         if slices.is_empty() {
             return Ok(read);
         }
@@ -350,13 +346,23 @@ impl<'a> Queue<'a> {
 
 impl Queue<'_> {
     /// Whether the next slice takes no more memory than there may be: it is in a file that is held anyway, or few bytes are.
-    pub(crate) fn has_room(&mut self) -> bool {
+    fn has_room(&mut self) -> bool {
         if self.file.as_ref().is_some_and(|(_, slices)| slices.has_opened_next()) {
             return true;
         }
         self.held.retain(|image| image.strong_count() > 0);
         let held: u64 = self.held.iter().filter_map(Weak::upgrade).map(|image| image.bytes()).sum();
         held < self.most
+    }
+
+    /// The next slices, as many as keep all cores busy and as there is room for; one at least, and none behind the last.
+    pub(crate) fn some(&mut self) -> Vec<Queued> {
+        let mut slices = Vec::new();
+        while slices.len() < AHEAD * rayon::current_num_threads() && (slices.is_empty() || self.has_room()) {
+            let Some(slice) = self.next() else { break };
+            slices.push(slice);
+        }
+        slices
     }
 
     /// Notes what a slice holds.

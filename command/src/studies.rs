@@ -9,7 +9,7 @@ use lungglass::reading::{Verdict, log_odds};
 use lungglass::study::{self, Item, Study};
 use rayon::prelude::*;
 
-use crate::classify::{AHEAD, MAX_HELD, Queue};
+use crate::classify::{MAX_HELD, Queue};
 use crate::failure::Failure;
 use crate::inputs::Inputs;
 use crate::labelled::{Labelled, Selection};
@@ -45,11 +45,7 @@ impl Wanted {
         let mut queue = Queue::new(&files, classifier.model.limits(Limits::default()), MAX_HELD);
         let mut items: Vec<Item> = Vec::new();
         loop {
-            let mut slices = Vec::new();
-            while slices.len() < AHEAD * rayon::current_num_threads() && (slices.is_empty() || queue.has_room()) {
-                let Some(slice) = queue.next() else { break };
-                slices.push(slice);
-            }
+            let slices = queue.some();
             if slices.is_empty() {
                 break;
             }
