@@ -142,7 +142,8 @@ impl Header {
             return Err(damaged("it says that its pixels have no sample (0028,0002)"));
         }
         let colours = Colours::of(elements, &photometric, codec)?;
-        if colours.is_some() && !limits.colours {
+        let are_floats = matches!(pixels, PixelData::Floats { .. });
+        if colours.is_some() && (are_floats || !limits.colours) {
             return Err(colours::refused(&photometric, samples));
         }
         let (Some(rows), Some(columns)) = (elements.rows, elements.columns) else {
