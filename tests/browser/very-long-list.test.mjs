@@ -43,7 +43,9 @@ async function filled(what) {
   await page.waitForFunction((result) => {
     const list = document.querySelector('[data-results]').getBoundingClientRect();
     const middle = Math.min(Math.max(innerHeight / 2, list.top + 40), list.bottom - 40);
-    return document.elementsFromPoint(list.left + 60, middle).some((node) => node.matches(`${result}:not(.brief)`));
+    // The point alone may lie between two rows of cards.
+    const under = [0, 40].flatMap((below) => document.elementsFromPoint(list.left + 60, middle + below));
+    return under.some((node) => node.matches(`${result}:not(.brief)`));
   }, { timeout: 20_000 }, id('result')).catch(() => { throw new Error(`${what}: there is no whole card in the middle of the window`); });
 }
 
