@@ -94,6 +94,11 @@ fn chains_of_steps_are_those_of_the_cpu() {
     programs::chains(ROUNDS, agrees);
 }
 
+#[test]
+fn parts_of_networks_are_those_of_the_cpu() {
+    programs::parts_of_networks(ROUNDS.min(6), |program, input| agrees_within(1e-4, program, input));
+}
+
 /// Long enough for a workgroup to share the work, and for tiles of a product that are full.
 #[test]
 fn large_tensors_are_those_of_the_cpu() {

@@ -5,7 +5,6 @@ mod programs;
 
 use lungglass::graph::cpu::{Executor, Processor};
 use lungglass::graph::program::{Binary, Constant, Op, Pool, Program, Shape, Unary};
-#[cfg(not(target_feature = "relaxed-simd"))]
 use programs::single;
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::{wasm_bindgen_test as test, wasm_bindgen_test_configure};
@@ -209,6 +208,16 @@ fn whole_convolutions_are_those_of_the_reference() {
 }
 
 #[test]
+fn a_picture_of_more_channels_than_the_cache_holds_is_convolved() {
+    let channels = if cfg!(miri) { 100 } else { 81_000 };
+    let values = |count: usize| (0..count).map(|at| ((at % 7) as f32 - 3.0) / 1024.0).collect();
+    let tensor = |shape: &[usize]| Constant { shape: shape.to_vec(), values: values(shape.iter().product()) };
+    let op = Op::Conv { strides: [1; 2], pads: [0; 4], depthwise: false, clamp: None };
+    let input = tensor(&[1, channels, 4, 5]);
+    check(&single(&input, vec![tensor(&[3, channels, 1, 1]), tensor(&[3])], op), &input);
+}
+
+#[test]
 fn depthwise_convolutions_are_those_of_the_reference() {
     programs::depthwise_convolutions(ROUNDS, check);
 }
@@ -226,6 +235,11 @@ fn sums_pools_and_copies_are_those_of_the_reference() {
 #[test]
 fn products_are_those_of_the_reference_whichever_factor_has_zeros() {
     programs::products(ROUNDS, check);
+}
+
+#[test]
+fn parts_of_networks_are_those_of_the_reference() {
+    programs::parts_of_networks(ROUNDS.min(24), check);
 }
 
 #[test]

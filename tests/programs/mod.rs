@@ -216,3 +216,98 @@ pub fn chains(rounds: usize, mut check: impl FnMut(&Program, &Constant)) {
         check(&Program { onnx: String::new(), input: input.shape.clone(), constants, steps, outputs }, &input);
     }
 }
+
+/// Parts of common networks, large enough to be done piece by piece: a picture scaled by channel and functions before and behind
+/// convolutions, branches put together, a pool; and the rows of a matrix, normalised, through two products back into a picture.
+pub fn parts_of_networks(rounds: usize, mut check: impl FnMut(&Program, &Constant)) {
+    let mut random = Random(7);
+    for round in 0..rounds {
+        // Not always whole blocks.
+        let channels = [8, 12, 16, 40][random.within(0, 3)];
+        let wide = channels * random.within(1, 2);
+        let size = if round % 8 == 0 { 44 } else { random.within(3, 9) };
+        let input = random.tensor(&[1, channels, size, size]);
+        let number = |value: f32| Constant { shape: vec![1; 4], values: vec![value] };
+        // So that values stay as large as they are.
+        let mut weights = |shape: &[usize], summed: usize| {
+            let mut weights = random.tensor(shape);
+            weights.values.iter_mut().for_each(|value| *value /= (summed as f32).sqrt());
+            weights
+        };
+        let [square, point, first, second, joining] = [
+            weights(&[channels, channels, 3, 3], 9 * channels),
+            weights(&[channels, channels, 1, 1], channels),
+            weights(&[1, 1, channels, wide], channels),
+            weights(&[1, 1, wide, channels], wide),
+            weights(&[channels, 2 * channels, 1, 1], 2 * channels),
+        ];
+        let constants = vec![
+            square,
+            random.tensor(&[channels]),
+            point,
+            first,
+            random.tensor(&[1, 1, 1, wide]),
+            second,
+            random.tensor(&[1, 1, 1, channels]),
+            random.tensor(&[1, channels, 1, 1]),
+            number(0.5),
+            number(1.0 / (size * size) as f32),
+            number(1.0 / channels as f32),
+            joining,
+        ];
+        let [square, bias, point, first, first_bias, second, second_bias, scale, half, mean, part, joining] =
+            [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12];
+        let conv = |pads| Op::Conv { strides: [1; 2], pads: [pads; 4], depthwise: false, clamp: None };
+        let (mul, add) = (Op::Binary(Binary::Mul), Op::Binary(Binary::Add));
+        let mut steps: Vec<(Op, Vec<usize>)> = Vec::new();
+        let mut step = |op: Op, inputs: &[usize]| {
+            steps.push((op, inputs.to_vec()));
+            constants.len() + steps.len()
+        };
+        // A function behind a convolution.
+        let x = step(conv(1), &[0, square, bias]);
+        let gate = step(Op::Unary(Unary::Sigmoid), &[x]);
+        let active = step(mul.clone(), &[x, gate]);
+        // Each channel by a number of its own, before a convolution.
+        let sum = step(Op::Sum { axes: vec![2, 3] }, &[active]);
+        let sum = step(mul.clone(), &[sum, mean]);
+        let squeezed = step(conv(0), &[sum, point, bias]);
+        let weight = step(Op::Unary(Unary::Tanh), &[squeezed]);
+        let scaled = step(mul.clone(), &[active, weight]);
+        let scaled = step(conv(0), &[scaled, point, bias]);
+        let scaled = step(Op::Binary(Binary::Max), &[scaled, half]);
+        // Branches side by side, with a function that both are taken by.
+        let both = step(Op::Concat { axis: 1 }, &[active, scaled]);
+        let shifted = step(add.clone(), &[both, half]);
+        let joined = step(conv(0), &[shifted, joining, bias]);
+        let kind = if random.chance() { Pool::Max } else { Pool::Mean };
+        let pooled = step(Op::Pool { kind, kernel: [3; 2], strides: [1; 2], pads: [1; 4] }, &[joined]);
+        // Pixels as the rows of a matrix.
+        let rows = step(Op::Transpose { order: vec![0, 2, 3, 1] }, &[pooled]);
+        let total = step(Op::Sum { axes: vec![3] }, &[rows]);
+        let middle = step(mul.clone(), &[total, part]);
+        let centred = step(Op::Binary(Binary::Sub), &[rows, middle]);
+        let flat = step(Op::Reshape(vec![1, 1, size * size, channels]), &[centred]);
+        let hidden = step(Op::MatMul, &[flat, first]);
+        let hidden = step(add.clone(), &[hidden, first_bias]);
+        let bent = step(Op::Unary(Unary::Erf), &[hidden]);
+        let bent = step(add.clone(), &[bent, half]);
+        let bent = step(mul.clone(), &[hidden, bent]);
+        let back = step(Op::MatMul, &[bent, second]);
+        let back = step(add.clone(), &[second_bias, back]);
+        let back = step(mul.clone(), &[back, second_bias]);
+        let pixels = step(Op::Reshape(vec![1, size, size, channels]), &[back]);
+        let picture = step(Op::Transpose { order: vec![0, 3, 1, 2] }, &[pixels]);
+        let picture = step(mul.clone(), &[picture, scale]);
+        let out = step(add, &[picture, active]);
+        // What others take too, at random.
+        let mut seen = vec![out];
+        if random.chance() {
+            seen.extend([x, hidden, back, shifted]);
+        }
+        let steps: Vec<Step> =
+            steps.into_iter().map(|(op, inputs)| Step { name: "it".to_string(), op, inputs }).collect();
+        let outputs = seen.into_iter().map(|value| (format!("out{value}"), value)).collect();
+        check(&Program { onnx: String::new(), input: input.shape.clone(), constants, steps, outputs }, &input);
+    }
+}

@@ -2,7 +2,8 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use super::kernels::point::{self, Finish};
+use super::kernels::dense::{self, Finish, Made, Source};
+use super::kernels::fused::{MAX_INPUTS, Strips, fused};
 use super::kernels::product::{self, product};
 use super::kernels::{Processor, blocks, blocks_mut, depthwise, layout, plain};
 use super::plan::{Kernel, Location, Plan, Planned};
@@ -22,6 +23,8 @@ pub struct Executor {
 struct Memory {
     buffers: Vec<Vec<f32>>,
     scratch: product::Scratch,
+    strips: Strips,
+    dense: dense::Scratch,
 }
 
 impl Executor {
@@ -58,6 +61,8 @@ impl Executor {
         let mut memory = known.unwrap_or_else(|| Memory {
             buffers: plan.buffers.iter().map(|&size| vec![0.0; size]).collect(),
             scratch: product::Scratch::default(),
+            strips: Strips::new(),
+            dense: dense::Scratch::default(),
         });
         for (at, step) in plan.steps.iter().enumerate() {
             timed(at, &mut || plan.perform(step, input, &mut memory));
@@ -77,16 +82,21 @@ impl Planned {
             Location::Constant(at) => plan.constants[at].len(),
         };
         let (kind, weights, macs) = match &self.kernel {
-            Kernel::Block { .. } | Kernel::Unblock { .. } => ("layout", 0, 0),
+            Kernel::Block { .. } | Kernel::Unblock { .. } | Kernel::Pad { .. } => ("layout", 0, 0),
+            Kernel::BlockRows { .. } | Kernel::UnblockRows { .. } => ("layout", 0, 0),
             Kernel::Columns(_) | Kernel::ColumnsOfOne(_) => ("columns", 0, 0),
-            Kernel::Point { weights, pixels, .. } => ("pointwise", weights.len() * 8, weights.len() * 8 * pixels),
+            Kernel::Dense { weights, grid, channels, .. } => {
+                let (windows, taps) = (grid.windows[0] * grid.windows[1], grid.taps.len());
+                let kind = if taps == 1 { "pointwise" } else { "convolution" };
+                (kind, weights.len(), channels * weights.outputs() * taps * windows)
+            }
             Kernel::Depthwise { weights, windows, .. } => {
                 ("depthwise", weights.len() * 8, weights.len() * 8 * windows.output[0] * windows.output[1])
             }
-            Kernel::Unary(_) | Kernel::Binary(..) => ("elementwise", 0, 0),
+            Kernel::Fused(_) => ("elementwise", 0, 0),
             Kernel::Sum { .. } => ("sum", 0, 0),
-            Kernel::Pool(..) => ("pool", 0, 0),
-            Kernel::Product { size: [m, k, n] } => ("product", 0, m * k * n),
+            Kernel::Pool(..) | Kernel::PoolBlocks(..) => ("pool", 0, 0),
+            Kernel::Product { size: [_, k, _] } => ("product", 0, self.output.1 * k),
             Kernel::Broadcast(_) | Kernel::Slice { .. } | Kernel::Concat { .. } => ("copy", 0, 0),
         };
         let values = self.inputs.iter().map(size).sum::<usize>() + self.output.1 + weights;
@@ -114,18 +124,35 @@ impl Plan {
             Kernel::Unblock { pixels } => layout::unblock(blocks(x(0)), *pixels, out),
             Kernel::Columns(windows) => layout::columns(blocks(x(0)), *windows, blocks_mut(out)),
             Kernel::ColumnsOfOne(windows) => layout::columns_of_one(x(0), *windows, blocks_mut(out)),
-            Kernel::Point { channels, weights, bias, clamp, pixels } => {
-                let added = (step.inputs.len() > 1).then(|| blocks(x(1)));
-                let finish = Finish { bias, added, clamp: *clamp };
-                point::point(self.processor, blocks(x(0)), *channels, weights, finish, *pixels, blocks_mut(out));
+            Kernel::BlockRows { channels } => layout::block_rows(x(0), *channels, blocks_mut(out)),
+            Kernel::UnblockRows { channels } => layout::unblock_rows(blocks(x(0)), *channels, out),
+            Kernel::Pad { pads, from, to } => layout::pad(blocks(x(0)), *from, *pads, *to, blocks_mut(out)),
+            Kernel::Dense { before, channels, grid, weights, bias, clamp, order, then } => {
+                let mut inputs: [&[f32]; MAX_INPUTS] = [&[]; MAX_INPUTS];
+                let taken = before.as_ref().map_or(1, |functions| functions.inputs.len());
+                (0..taken).for_each(|at| inputs[at] = x(at));
+                let made = match before {
+                    Some(functions) => Made::Here(functions, &inputs[..taken]),
+                    None => Made::Before(blocks(inputs[0])),
+                };
+                let added = (step.inputs.len() > taken).then(|| x(taken));
+                let source = Source { x: made, channels: *channels, grid };
+                let finish = Finish { bias, added, clamp: *clamp, then: then.as_ref() };
+                dense::dense(self.processor, source, weights, finish, *order, &mut memory.dense, out);
             }
             Kernel::Depthwise { weights, bias, clamp, windows } => {
                 depthwise::depthwise(self.processor, blocks(x(0)), weights, bias, *clamp, *windows, blocks_mut(out));
             }
-            Kernel::Unary(function) => plain::unary(self.processor, *function, x(0), out),
-            Kernel::Binary(function, walk) => plain::binary(*function, walk, x(0), x(1), out),
-            Kernel::Sum { length, inner } => plain::sum(x(0), *length, *inner, out),
-            Kernel::Pool(kind, windows) => plain::pool(*kind, x(0), *windows, out),
+            Kernel::Fused(functions) => {
+                let mut inputs: [&[f32]; MAX_INPUTS] = [&[]; MAX_INPUTS];
+                (0..step.inputs.len()).for_each(|at| inputs[at] = x(at));
+                fused(self.processor, functions, &inputs[..step.inputs.len()], 0, &mut memory.strips, out);
+            }
+            Kernel::Sum { length, inner } => plain::sum(self.processor, x(0), *length, *inner, out),
+            Kernel::Pool(kind, windows) => plain::pool(self.processor, *kind, x(0), *windows, out),
+            Kernel::PoolBlocks(kind, windows) => {
+                plain::pool_blocks(self.processor, *kind, blocks(x(0)), *windows, blocks_mut(out));
+            }
             Kernel::Product { size: [m, k, n] } => {
                 let pairs = x(0).chunks_exact(m * k).zip(x(1).chunks_exact(k * n));
                 for ((left, right), out) in pairs.zip(out.chunks_exact_mut(m * n)) {

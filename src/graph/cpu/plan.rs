@@ -1,10 +1,12 @@
 //! A program as the executor runs it: which kernel each step calls, with its weights packed, and where every tensor lies. Made once by the
 //! planner, and never changed.
 
+use super::kernels::dense::{Grid, Order, Weights};
+use super::kernels::fused::Fused;
 use super::kernels::layout::Windows;
 use super::kernels::plain::Walk;
 use super::kernels::{Block, Processor};
-use crate::graph::program::{Binary, Pool, Shape, Unary};
+use crate::graph::program::{Pool, Shape};
 
 /// All that a run needs beside its input and its memory.
 pub struct Plan {
@@ -47,12 +49,29 @@ pub enum Kernel {
     },
     Columns(Windows),
     ColumnsOfOne(Windows),
-    Point {
+    /// Rows of a matrix with so many columns.
+    BlockRows {
         channels: usize,
-        weights: Vec<Block>,
-        bias: Vec<Block>,
+    },
+    UnblockRows {
+        channels: usize,
+    },
+    /// Zeros around a picture: rows and columns before, those of the picture, and those in all.
+    Pad {
+        pads: [usize; 2],
+        from: [usize; 2],
+        to: [usize; 2],
+    },
+    /// `before` makes its picture of its first inputs.
+    Dense {
+        before: Option<Fused>,
+        channels: usize,
+        grid: Grid,
+        weights: Weights,
+        bias: Vec<f32>,
         clamp: [f32; 2],
-        pixels: usize,
+        order: Order,
+        then: Option<Fused>,
     },
     Depthwise {
         weights: Vec<Block>,
@@ -60,13 +79,13 @@ pub enum Kernel {
         clamp: [f32; 2],
         windows: Windows,
     },
-    Unary(Unary),
-    Binary(Binary, Walk),
+    Fused(Fused),
     Sum {
         length: usize,
         inner: usize,
     },
     Pool(Pool, Windows),
+    PoolBlocks(Pool, Windows),
     Product {
         size: [usize; 3],
     },

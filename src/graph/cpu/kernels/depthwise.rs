@@ -94,9 +94,9 @@ fn run<V: Vector>(
             }
             None => (x, geometry),
         };
-        lanes::<V, 0>(x, weights, bias, clamp, geometry, out);
+        lanes::<V::Narrow, 0>(x, weights, bias, clamp, geometry, out);
         if V::LANES == 4 {
-            lanes::<V, 1>(x, weights, bias, clamp, geometry, out);
+            lanes::<V::Narrow, 1>(x, weights, bias, clamp, geometry, out);
         }
     }
 }
@@ -151,7 +151,7 @@ fn plane<V: Vector, const PART: usize, const K: usize, const S: usize, const T: 
     let last = ((width + left + S).saturating_sub(K) / S).clamp(first, columns);
     let tiled = last - first >= T;
     let limits = clamp.map(V::splat);
-    let bias = V::load(bias, PART);
+    let bias = piece(bias, PART);
     for (row, out) in out.chunks_exact_mut(columns).enumerate().take(rows) {
         // Rows above and below the picture are left out.
         let above = top.saturating_sub(row * S);
@@ -165,12 +165,12 @@ fn plane<V: Vector, const PART: usize, const K: usize, const S: usize, const T: 
                 column = column.min(last - T);
                 let sums = tile::<V, PART, K, S, T>(x, weights, bias, column * S - left, width);
                 for (sum, out) in sums.into_iter().zip(&mut out[column..column + T]) {
-                    sum.clamp(limits[0], limits[1]).store(out, PART);
+                    sum.clamp(limits[0], limits[1]).store(&mut out[PART * V::LANES..]);
                 }
                 column += T;
             } else {
                 let sum = edge::<V, PART, K, S>(x, weights, bias, column, left, width);
-                sum.clamp(limits[0], limits[1]).store(&mut out[column], PART);
+                sum.clamp(limits[0], limits[1]).store(&mut out[column][PART * V::LANES..]);
                 column += 1;
             }
         }
@@ -191,10 +191,10 @@ fn tile<V: Vector, const PART: usize, const K: usize, const S: usize, const T: u
     let mut sums = [bias; T];
     for (line, weights) in weights.iter().enumerate() {
         let x = &x[line * width + at..][..(T - 1) * S + K];
-        let weights: [V; K] = std::array::from_fn(|tap| V::load(&weights[tap], PART));
+        let weights: [V; K] = std::array::from_fn(|tap| piece(&weights[tap], PART));
         for (t, sum) in sums.iter_mut().enumerate() {
             for (tap, &weight) in weights.iter().enumerate() {
-                *sum = sum.mul_add(V::load(&x[t * S + tap], PART), weight);
+                *sum = sum.mul_add(piece(&x[t * S + tap], PART), weight);
             }
         }
     }
@@ -216,15 +216,33 @@ fn edge<V: Vector, const PART: usize, const K: usize, const S: usize>(
         let x = &x[line * width..][..width];
         for (tap, weight) in weights.iter().enumerate() {
             let Some(at) = (column * S + tap).checked_sub(left).filter(|&at| at < width) else { continue };
-            sum = sum.mul_add(V::load(&x[at], PART), V::load(weight, PART));
+            sum = sum.mul_add(piece(&x[at], PART), piece(weight, PART));
         }
     }
     sum
 }
 
+/// The lanes of a block from `part * V::LANES` on.
+#[inline(always)]
+fn piece<V: Vector>(block: &Block, part: usize) -> V {
+    V::load(&block[part * V::LANES..])
+}
+
 /// Windows of any size and strides, a cell of the window at a time.
 #[inline(always)]
 fn run_any<V: Vector>(
+    x: &[Block],
+    weights: &[Block],
+    bias: &[Block],
+    clamp: [f32; 2],
+    windows: Windows,
+    out: &mut [Block],
+) {
+    each_tap::<V::Narrow>(x, weights, bias, clamp, windows, out);
+}
+
+#[inline(always)]
+fn each_tap<V: Vector>(
     x: &[Block],
     weights: &[Block],
     bias: &[Block],
@@ -248,15 +266,16 @@ fn run_any<V: Vector>(
                 for (column, out) in out[first..last].iter_mut().enumerate() {
                     let cell = &line[(first + column) * strides[1] + across - pads[1]];
                     for part in 0..8 / V::LANES {
-                        let sum = V::load(out, part).mul_add(V::load(cell, part), V::load(weight, part));
-                        sum.store(out, part);
+                        let sum = piece::<V>(out, part).mul_add(piece(cell, part), piece(weight, part));
+                        sum.store(&mut out[part * V::LANES..]);
                     }
                 }
             }
         }
         for out in out {
             for part in 0..8 / V::LANES {
-                V::load(out, part).clamp(limits[0], limits[1]).store(out, part);
+                let limited = piece::<V>(out, part).clamp(limits[0], limits[1]);
+                limited.store(&mut out[part * V::LANES..]);
             }
         }
     }

@@ -22,6 +22,55 @@ pub fn unblock(x: &[Block], pixels: usize, out: &mut [f32]) {
     }
 }
 
+/// Rows of a matrix `[rows][C]` as pixels in blocks: `[C / 8][rows][8]`.
+pub fn block_rows(x: &[f32], channels: usize, out: &mut [Block]) {
+    let rows = x.len() / channels;
+    for (eight, out) in out.chunks_exact_mut(rows).enumerate() {
+        let first = eight * 8;
+        for (row, out) in x.chunks_exact(channels).zip(out) {
+            match row[first..].first_chunk::<8>() {
+                Some(whole) => *out = *whole,
+                None => *out = std::array::from_fn(|lane| row.get(first + lane).copied().unwrap_or(0.0)),
+            }
+        }
+    }
+}
+
+/// [`block_rows`] turned back.
+pub fn unblock_rows(x: &[Block], channels: usize, out: &mut [f32]) {
+    let rows = out.len() / channels;
+    for (eight, x) in x.chunks_exact(rows).enumerate() {
+        let first = eight * 8;
+        for (x, row) in x.iter().zip(out.chunks_exact_mut(channels)) {
+            match row[first..].first_chunk_mut::<8>() {
+                Some(whole) => *whole = *x,
+                None => row[first..].iter_mut().zip(x).for_each(|(out, value)| *out = *value),
+            }
+        }
+    }
+}
+
+/// A picture with zeros around it, `[C / 8][pixels]` each; `to` has the rows and columns of the new one, which may be cut below and at the
+/// right.
+pub fn pad(x: &[Block], from: [usize; 2], pads: [usize; 2], to: [usize; 2], out: &mut [Block]) {
+    let [height, width] = from;
+    let planes = x.chunks_exact(height * width).zip(out.chunks_exact_mut(to[0] * to[1]));
+    for (x, out) in planes {
+        for (row, out) in out.chunks_exact_mut(to[1]).enumerate() {
+            let inside = row.checked_sub(pads[0]).filter(|&row| row < height);
+            let Some(row) = inside else {
+                out.fill([0.0; 8]);
+                continue;
+            };
+            let some = width.min(to[1].saturating_sub(pads[1]));
+            let start = pads[1].min(to[1]);
+            out[..start].fill([0.0; 8]);
+            out[start..start + some].copy_from_slice(&x[row * width..][..some]);
+            out[start + some..].fill([0.0; 8]);
+        }
+    }
+}
+
 /// The windows of a whole convolution or a pool.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Windows {
@@ -77,19 +126,4 @@ pub fn columns_of_one(x: &[f32], windows: Windows, out: &mut [Block]) {
             }
         }
     }
-}
-
-/// Weights `[O][C][taps]` in the order of [`columns`]' rows: `[O][C / 8][taps][8]`.
-pub fn weights_by_column(weights: &[f32], channels: usize, taps: usize) -> Vec<f32> {
-    let mut sorted = Vec::with_capacity(weights.len());
-    for filter in weights.chunks_exact(channels * taps) {
-        for eight in 0..channels.div_ceil(8) {
-            for tap in 0..taps {
-                for lane in 0..8 {
-                    sorted.push(filter.get((eight * 8 + lane) * taps + tap).copied().unwrap_or(0.0));
-                }
-            }
-        }
-    }
-    sorted
 }

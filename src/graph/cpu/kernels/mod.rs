@@ -4,10 +4,12 @@
 //! eight of them fit the registers of any processor, the pixels beside it are at fixed distances, and a pointwise convolution reads its
 //! input as it lies. Everything else works on **plain** tensors, row by row.
 
+pub mod dense;
 pub mod depthwise;
+mod functions;
+pub mod fused;
 pub mod layout;
 pub mod plain;
-pub mod point;
 pub mod product;
 mod simd;
 
