@@ -4,7 +4,7 @@
 mod programs;
 
 use lungglass::graph::cpu::{Executor, Processor};
-use lungglass::graph::program::{Binary, Constant, Op, Pool, Program, Shape, Unary};
+use lungglass::graph::program::{Binary, Constant, Op, Pool, Program, Shape, Step, Unary};
 use programs::single;
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::{wasm_bindgen_test as test, wasm_bindgen_test_configure};
@@ -215,6 +215,60 @@ fn a_picture_of_more_channels_than_the_cache_holds_is_convolved() {
     let op = Op::Conv { strides: [1; 2], pads: [0; 4], depthwise: false, clamp: None };
     let input = tensor(&[1, channels, 4, 5]);
     check(&single(&input, vec![tensor(&[3, channels, 1, 1]), tensor(&[3])], op), &input);
+}
+
+#[test]
+fn a_row_is_added_to_a_product_in_another_shape() {
+    let mut random = programs::Random(8);
+    for (from, to, row) in [([1, 6], [6, 1], 1), ([2, 6], [1, 12], 12), ([2, 16], [4, 8], 8)] {
+        let input = random.tensor(&[from[0], 3]);
+        let constants = vec![random.tensor(&[3, from[1]]), random.tensor(&[1, row])];
+        let step = |op, inputs: [usize; 2]| Step { name: "it".to_string(), op, inputs: inputs.to_vec() };
+        let reshape = Step { name: "it".to_string(), op: Op::Reshape(to.to_vec()), inputs: vec![3] };
+        let steps = vec![step(Op::MatMul, [0, 1]), reshape, step(Op::Binary(Binary::Add), [4, 2])];
+        let outputs = vec![("out".to_string(), 5)];
+        check(&Program { onnx: String::new(), input: input.shape.clone(), constants, steps, outputs }, &input);
+    }
+}
+
+/// What fills a block of channels may overflow where no channel does.
+#[test]
+fn lanes_that_only_fill_a_block_reach_no_output() {
+    let number = |value: f32, axes: usize| Constant { shape: vec![1; axes], values: vec![value] };
+    let constants = vec![number(3e38, 4), number(1.0, 4), number(0.0, 1)];
+    let conv = |clamp| Op::Conv { strides: [1; 2], pads: [0; 4], depthwise: false, clamp };
+    let step = |op, inputs: [usize; 3]| Step { name: "it".to_string(), op, inputs: inputs.to_vec() };
+    let steps = vec![step(conv(None), [0, 1, 3]), step(conv(Some([0.0, 6.0])), [4, 2, 3]), step(conv(None), [5, 2, 3])];
+    let outputs = vec![("out".to_string(), 6)];
+    let input = number(1000.0, 4);
+    check(&Program { onnx: String::new(), input: input.shape.clone(), constants, steps, outputs }, &input);
+}
+
+#[test]
+fn a_pool_whose_windows_are_larger_than_any_picture_is_no_panic() {
+    let far = 1 << (usize::BITS / 2 + 1);
+    let input = Constant { shape: vec![1, 8, 1, 1], values: vec![2.0; 8] };
+    let constants = vec![
+        Constant { shape: vec![8, 8, 1, 1], values: vec![1.0; 64] },
+        Constant { shape: vec![8], values: vec![0.0; 8] },
+    ];
+    for kind in [Pool::Max, Pool::Mean] {
+        let pool = Op::Pool { kind, kernel: [far; 2], strides: [far; 2], pads: [far - 1; 4] };
+        let conv = Op::Conv { strides: [1; 2], pads: [0; 4], depthwise: false, clamp: None };
+        let steps = vec![
+            Step { name: "it".to_string(), op: conv, inputs: vec![0, 1, 2] },
+            Step { name: "it".to_string(), op: pool, inputs: vec![3] },
+        ];
+        let outputs = vec![("out".to_string(), 4)];
+        let program =
+            Program { onnx: String::new(), input: input.shape.clone(), constants: constants.clone(), steps, outputs };
+        for processor in Processor::all() {
+            // It may be refused; what is given is right.
+            let Ok(executor) = Executor::new(&program, processor) else { continue };
+            let expected = if kind == Pool::Max { 16.0 } else { 16.0 / (far as f32 * far as f32) };
+            executor.run(&input.values, |outputs| assert_eq!(outputs[0].0[0], expected));
+        }
+    }
 }
 
 #[test]

@@ -12,8 +12,10 @@ const MAGIC: &[u8; 8] = b"LGPACK\0\x02";
 
 /// At most this many values has a tensor of a network; those of a network for one slice have far fewer.
 pub(super) const MAX_VALUES: usize = 1 << 26;
-/// At most this many values has a tensor of weights, and all weights as steps take them; VGG's largest tensor has 103 million.
+/// At most this many values has a tensor of weights; VGG's largest has 103 million.
 pub(super) const MAX_WEIGHTS: usize = 1 << 27;
+/// At most this many values have all weights as steps take them; those of VGG-19 are 144 million.
+pub(super) const MAX_PACKED: usize = 5 << 25;
 /// At most this many axes.
 const MAX_AXES: usize = 8;
 
@@ -198,7 +200,7 @@ pub fn count(shape: &[usize]) -> std::result::Result<usize, String> {
 }
 
 /// The number of values of a shape, if they are at most so many.
-fn count_up_to(most: usize, shape: &[usize]) -> std::result::Result<usize, String> {
+pub(super) fn count_up_to(most: usize, shape: &[usize]) -> std::result::Result<usize, String> {
     if shape.len() > MAX_AXES {
         return Err(format!("a tensor has {} axes", shape.len()));
     }

@@ -100,7 +100,7 @@ impl Planned {
             Kernel::Broadcast(_) | Kernel::Slice { .. } | Kernel::Concat { .. } => ("copy", 0, 0),
         };
         let values = self.inputs.iter().map(size).sum::<usize>() + self.output.1 + weights;
-        Cost { name: self.name.clone(), kind, macs, bytes: 4 * values, ms: 0.0 }
+        Cost { name: plan.names[self.source].clone(), kind, macs, bytes: 4 * values, ms: 0.0 }
     }
 }
 

@@ -11,6 +11,8 @@ use crate::graph::program::{Pool, Shape};
 /// All that a run needs beside its input and its memory.
 pub struct Plan {
     pub processor: Processor,
+    /// Of the steps of the program.
+    pub names: Vec<String>,
     pub steps: Vec<Planned>,
     /// Tensors that never change, as they lie.
     pub constants: Vec<Vec<f32>>,
@@ -36,7 +38,7 @@ pub struct Planned {
     /// A buffer, and how much of it.
     pub output: (usize, usize),
     /// The step of the program that it belongs to.
-    pub name: String,
+    pub source: usize,
 }
 
 /// What a planned step calls.

@@ -403,18 +403,26 @@ fn short<V: Vector, const P: usize, const R: usize, const S: usize>(
     let zero = [[V::splat(0.0); P]; R];
     let [mut first, mut second, mut third, mut fourth] = [[place.bias(); R], zero, zero, zero];
     let mut weights = place.panel.weights.chunks_exact(8 * P * V::LANES);
-    for x in source.x.chunks_exact(source.plane) {
+    for (eight, x) in source.x.chunks_exact(source.plane).enumerate() {
+        let channels = (source.channels - eight * 8).min(8);
         for (&tap, weights) in source.grid.taps.iter().zip(&mut weights) {
             let x = &x[at + tap..][..(R - 1) * S + 1];
-            for half in [0usize, 4] {
+            let sum = |sums, row: usize, channel: usize| {
+                add(sums, V::broadcast(x, row * S, channel), weights_of(weights, channel))
+            };
+            if channels < 8 {
+                // What only fills the block may be anything.
+                for channel in 0..channels {
+                    (0..R).for_each(|row| first[row] = sum(first[row], row, channel));
+                }
+                continue;
+            }
+            for half in [0, 4] {
                 for row in 0..R {
-                    let sum = |sums, part: usize| {
-                        add(sums, V::broadcast(x, row * S, half + part), weights_of(weights, half + part))
-                    };
-                    first[row] = sum(first[row], 0);
-                    second[row] = sum(second[row], 1);
-                    third[row] = sum(third[row], 2);
-                    fourth[row] = sum(fourth[row], 3);
+                    first[row] = sum(first[row], row, half);
+                    second[row] = sum(second[row], row, half + 1);
+                    third[row] = sum(third[row], row, half + 2);
+                    fourth[row] = sum(fourth[row], row, half + 3);
                 }
             }
         }
@@ -431,7 +439,7 @@ fn short<V: Vector, const P: usize, const R: usize, const S: usize>(
 fn store<V: Vector, const P: usize>(sums: [V; P], place: Place, row: usize, out: &mut [f32]) {
     let Place { panel, finish, steps, pixel } = place;
     let pixel = (pixel + row) * steps.pixel;
-    if steps.outputs < panel.first + P * V::LANES {
+    if !steps.outputs.is_multiple_of(8) && steps.outputs < panel.first + P * V::LANES {
         let mut values = [[0.0; 16]; P];
         for (sum, values) in sums.into_iter().zip(&mut values) {
             sum.store(values);
@@ -441,8 +449,14 @@ fn store<V: Vector, const P: usize>(sums: [V; P], place: Place, row: usize, out:
     let [low, high] = finish.clamp.map(V::splat);
     let piece = V::LANES.min(8);
     for (v, sum) in sums.into_iter().enumerate() {
+        let output = panel.first + v * V::LANES;
+        // Blocks that only fill the register are stored nowhere.
+        let pieces = (V::LANES / piece).min(steps.outputs.saturating_sub(output).div_ceil(8));
+        if pieces == 0 {
+            break;
+        }
         let starts: [usize; 2] = std::array::from_fn(|at| {
-            let output = panel.first + v * V::LANES + (at * piece).min(V::LANES - piece);
+            let output = output + at.min(pieces - 1) * piece;
             output / 8 * steps.block + output % 8 + pixel
         });
         let mut sum = sum;
@@ -450,13 +464,13 @@ fn store<V: Vector, const P: usize>(sums: [V; P], place: Place, row: usize, out:
             sum = sum.add(V::join(starts.map(|start| &added[start..][..piece])));
         }
         let sum = sum.clamp(low, high);
-        for at in 0..V::LANES / piece {
-            sum.store_piece(at, &mut out[starts[at]..][..piece]);
+        for (at, &start) in starts.iter().enumerate().take(pieces) {
+            sum.store_piece(at, &mut out[start..][..piece]);
         }
     }
 }
 
-/// The same where the outputs do not fill the registers. `sums` has so many `lanes` of each.
+/// The same where the outputs do not fill blocks. `sums` has so many `lanes` of each.
 #[cold]
 #[inline(never)]
 fn store_some(

@@ -1,4 +1,4 @@
-//! From plain pictures to blocks of eight channels and back, and the columns of a convolution. Channels that only fill a block are zero.
+//! From plain pictures to blocks of eight channels and back, and the columns of a convolution. Channels that only fill a block mean nothing.
 
 use super::Block;
 
@@ -50,8 +50,7 @@ pub fn unblock_rows(x: &[Block], channels: usize, out: &mut [f32]) {
     }
 }
 
-/// A picture with zeros around it, `[C / 8][pixels]` each; `to` has the rows and columns of the new one, which may be cut below and at the
-/// right.
+/// A picture with zeros around it, `[C / 8][pixels]` each; `to` has the rows and columns of the new one.
 pub fn pad(x: &[Block], from: [usize; 2], pads: [usize; 2], to: [usize; 2], out: &mut [Block]) {
     let [height, width] = from;
     let planes = x.chunks_exact(height * width).zip(out.chunks_exact_mut(to[0] * to[1]));
@@ -62,11 +61,11 @@ pub fn pad(x: &[Block], from: [usize; 2], pads: [usize; 2], to: [usize; 2], out:
                 out.fill([0.0; 8]);
                 continue;
             };
-            let some = width.min(to[1].saturating_sub(pads[1]));
-            let start = pads[1].min(to[1]);
-            out[..start].fill([0.0; 8]);
-            out[start..start + some].copy_from_slice(&x[row * width..][..some]);
-            out[start + some..].fill([0.0; 8]);
+            let (before, rest) = out.split_at_mut(pads[1]);
+            let (inside, behind) = rest.split_at_mut(width);
+            before.fill([0.0; 8]);
+            inside.copy_from_slice(&x[row * width..][..width]);
+            behind.fill([0.0; 8]);
         }
     }
 }

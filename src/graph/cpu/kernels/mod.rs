@@ -2,7 +2,8 @@
 //!
 //! Convolutions work on pictures in **blocks of eight channels**: `[C / 8][H * W][8]`. A pixel's eight channels lie together, so that
 //! eight of them fit the registers of any processor, the pixels beside it are at fixed distances, and a pointwise convolution reads its
-//! input as it lies. Everything else works on **plain** tensors, row by row.
+//! input as it lies. Products with constant matrices take rows in the same blocks. Everything else works on **plain** tensors, row by row,
+//! or value by value on either.
 
 pub mod dense;
 pub mod depthwise;

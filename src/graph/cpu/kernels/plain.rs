@@ -154,10 +154,10 @@ fn pool_on<V: Vector>(kind: Pool, x: &[f32], windows: Windows, out: &mut [f32]) 
         }
         return;
     }
-    let whole = rows * kernel[0] <= height && columns * kernel[1] <= width;
+    let whole = rows.saturating_mul(kernel[0]) <= height && columns.saturating_mul(kernel[1]) <= width;
     if kind == Pool::Mean && kernel == strides && pads == [0; 2] && whole {
         // Windows side by side: each value is read once, in the order in which they lie.
-        let part = 1.0 / (kernel[0] * kernel[1]) as f32;
+        let part = 1.0 / area(kernel);
         for (x, out) in x.chunks_exact(height * width).zip(out.chunks_exact_mut(rows * columns)) {
             for (lines, out) in x.chunks_exact(kernel[0] * width).zip(out.chunks_exact_mut(columns)) {
                 out.fill(0.0);
@@ -178,11 +178,16 @@ fn pool_on<V: Vector>(kind: Pool, x: &[f32], windows: Windows, out: &mut [f32]) 
                 let lines = cells(row, 0, height).map(|y| &x[y * width..][across.clone()]);
                 *out = match kind {
                     Pool::Max => lines.flatten().fold(f32::NEG_INFINITY, |most, &x| if x > most { x } else { most }),
-                    Pool::Mean => lines.flatten().sum::<f32>() / (kernel[0] * kernel[1]) as f32,
+                    Pool::Mean => lines.flatten().sum::<f32>() / area(kernel),
                 };
             }
         }
     }
+}
+
+/// Of a window, which may be larger than any picture.
+fn area(kernel: [usize; 2]) -> f32 {
+    kernel[0] as f32 * kernel[1] as f32
 }
 
 /// The same for a picture in blocks.
@@ -218,11 +223,11 @@ fn pool_blocks_on<V: Vector>(kind: Pool, x: &[Block], windows: Windows, out: &mu
             }
         }
     }
-    let part = 1.0 / (windows.kernel[0] * windows.kernel[1]) as f32;
     match kind {
         Pool::Max => each(x, windows, out, f32::NEG_INFINITY, functions::max),
         Pool::Mean => {
             each(x, windows, out, 0.0, |sum, value| sum + value);
+            let part = 1.0 / area(windows.kernel);
             out.as_flattened_mut().iter_mut().for_each(|value| *value *= part);
         }
     }

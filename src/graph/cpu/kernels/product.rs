@@ -40,7 +40,9 @@ pub fn product(
     out: &mut [f32],
 ) {
     let [above, beside] = [left, right].map(zeros);
-    if m >= MIN_ROWS && above.max(beside) < SPARSE {
+    // What only fills blocks and registers must not be most of what is held.
+    let held = k.next_multiple_of(8) * (m + dense::filled(processor, n));
+    if m >= MIN_ROWS && above.max(beside) < SPARSE && held <= 2 * k * (m + n) {
         let Scratch { blocks, weights, bias, dense, .. } = scratch;
         blocks.resize(k.div_ceil(8) * m, [0.0; 8]);
         layout::block_rows(left, k, blocks);

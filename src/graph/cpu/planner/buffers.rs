@@ -1,5 +1,7 @@
 //! Gives every tensor a place in memory.
 
+use std::collections::BTreeSet;
+
 use super::{Draft, Planner, Planning, Tensor, hold};
 use crate::graph::cpu::plan::{Location, Plan, Planned};
 use crate::graph::program::MAX_VALUES;
@@ -21,7 +23,8 @@ impl Planner<'_> {
             }
         }
         let mut buffers: Vec<usize> = Vec::new();
-        let mut free: Vec<usize> = Vec::new();
+        // Their sizes and numbers.
+        let mut free: BTreeSet<(usize, usize)> = BTreeSet::new();
         let mut place_of: Vec<Location> = Vec::new();
         let mut steps = Vec::new();
         let place = |tensor: Tensor, place_of: &[Location]| match tensor {
@@ -32,12 +35,12 @@ impl Planner<'_> {
         for (at, draft) in std::mem::take(&mut self.steps).into_iter().enumerate() {
             let Draft { kernel, inputs, size, source } = draft;
             // The smallest that is large enough, or else the largest, made larger.
-            let best = (0..free.len()).min_by_key(|&place| {
-                let have = buffers[free[place]];
-                if have >= size { (0, have) } else { (1, usize::MAX - have) }
-            });
+            let best = free.range((size, 0)..).next().or_else(|| free.last()).copied();
             let buffer = match best {
-                Some(place) => free.swap_remove(place),
+                Some(known) => {
+                    free.remove(&known);
+                    known.1
+                }
                 None => {
                     buffers.push(0);
                     buffers.len() - 1
@@ -46,30 +49,26 @@ impl Planner<'_> {
             hold(&mut self.held, size.saturating_sub(buffers[buffer]), MAX_VALUES)?;
             buffers[buffer] = buffers[buffer].max(size);
             place_of.push(Location::Buffer(buffer, size));
-            let mut seen = Vec::new();
             for input in &inputs {
                 if let Tensor::Step(of, _) = *input
                     && last_use[of] == at
-                    && !seen.contains(&of)
+                    && let Location::Buffer(buffer, _) = place_of[of]
                 {
-                    seen.push(of);
-                    if let Location::Buffer(buffer, _) = place_of[of] {
-                        free.push(buffer);
-                    }
+                    free.insert((buffers[buffer], buffer));
                 }
             }
             if last_use[at] == 0 {
                 // Nobody takes it, but it has to go somewhere.
-                free.push(buffer);
+                free.insert((buffers[buffer], buffer));
             }
             let inputs = inputs.iter().map(|&input| place(input, &place_of)).collect();
-            let name = self.program.steps[source].name.clone();
-            steps.push(Planned { kernel, inputs, output: (buffer, size), name });
+            steps.push(Planned { kernel, inputs, output: (buffer, size), source });
         }
         let mut shaped = Vec::new();
         for (tensor, (_, value)) in outputs.iter().zip(&self.program.outputs) {
             shaped.push((place(*tensor, &place_of), self.shapes[*value].clone()));
         }
-        Ok(Plan { processor: self.processor, steps, constants: self.constants, buffers, outputs: shaped })
+        let names = self.program.steps.iter().map(|step| step.name.clone()).collect();
+        Ok(Plan { processor: self.processor, names, steps, constants: self.constants, buffers, outputs: shaped })
     }
 }

@@ -24,7 +24,7 @@ pub struct Draft {
     pub source: usize,
 }
 
-/// Lets functions that work element by element take in those whose results they alone take.
+/// Lets functions that work element by element take in those whose results they alone take; and products those behind and before them.
 pub fn fuse(drafts: Vec<Draft>, outputs: &mut [Tensor]) -> Vec<Draft> {
     let mut takers: Vec<Vec<usize>> = vec![Vec::new(); drafts.len()];
     for (at, draft) in drafts.iter().enumerate() {
@@ -41,8 +41,9 @@ pub fn fuse(drafts: Vec<Draft>, outputs: &mut [Tensor]) -> Vec<Draft> {
         }
     }
     let mut kept: Vec<Option<Draft>> = drafts.into_iter().map(Some).collect();
-    // Of what follows it, which step has taken it in.
+    // The step that has taken in each, itself where none has.
     let mut root_of: Vec<usize> = (0..kept.len()).collect();
+    // The step that gives what each would have given.
     let mut same_as = root_of.clone();
     for at in (0..kept.len()).rev() {
         let Some(&taker) = takers[at].first() else { continue };

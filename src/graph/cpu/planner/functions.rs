@@ -113,7 +113,10 @@ impl Planner<'_> {
             if self.shapes[own] != shape || !self.is_product_for_one(own) {
                 continue;
             }
-            if let Kernel::Dense { bias, .. } = &mut self.steps[at].kernel {
+            // Another shape may have other rows.
+            if let Kernel::Dense { bias, weights, .. } = &mut self.steps[at].kernel
+                && weights.outputs() == row.values.len()
+            {
                 bias.iter_mut().zip(&row.values).for_each(|(bias, value)| *bias += value);
                 return Some(known);
             }

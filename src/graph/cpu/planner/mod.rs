@@ -46,8 +46,10 @@ struct Planner<'a> {
     steps: Vec<Draft>,
     /// The steps of the program that take each value, one behind the last for an output.
     takers: Vec<Vec<usize>>,
-    /// Which values a product of matrices gives in blocks, as far as it is known.
+    /// Whether a product of matrices gives each value in blocks, once somebody has asked.
     flows: Vec<Option<bool>>,
+    /// Whether most of each constant is zero, once somebody has asked.
+    sparse: Vec<Option<bool>>,
     /// The step of the program that is being planned.
     source: usize,
     processor: Processor,
@@ -74,6 +76,7 @@ impl Planner<'_> {
             steps: Vec::new(),
             takers,
             flows,
+            sparse: vec![None; program.constants.len()],
             source: 0,
             processor,
             held: 0,
@@ -108,18 +111,17 @@ impl Planner<'_> {
             return Ok(tensor);
         }
         let shape = &self.shapes[value];
-        let size = count(shape)?;
         let tensor = if let Some(constant) = self.program.constant(value) {
             self.constants.push(constant.values.clone());
             Tensor::Constant(self.constants.len() - 1)
         } else if let (Some(turned), Some(&channels)) = (turned, shape.last()) {
-            self.push(Kernel::UnblockRows { channels }, vec![turned], size)
+            self.push(Kernel::UnblockRows { channels }, vec![turned], count(shape)?)
         } else {
             let (blocked, pixels) = (blocked.ok_or("a value has no layout")?, pixels(shape));
             if pixels == 1 && shape[1].is_multiple_of(8) {
                 blocked
             } else {
-                self.push(Kernel::Unblock { pixels }, vec![blocked], size)
+                self.push(Kernel::Unblock { pixels }, vec![blocked], count(shape)?)
             }
         };
         self.known[value].plain = Some(tensor);
@@ -201,6 +203,7 @@ impl Planner<'_> {
                 let mut tensor = self.plain(inputs[0])?;
                 let mut axes = axes.clone();
                 axes.sort_unstable();
+                axes.dedup();
                 // The last axes first: what lies together is summed first.
                 while let Some(axis) = axes.pop() {
                     // Axes beside each other are one.
@@ -275,7 +278,8 @@ impl Planner<'_> {
         if is_first_alone && axes > 1 && order == back && self.known[input].blocked.is_some() {
             return Ok(Known { turned: self.known[input].blocked, ..Known::default() });
         }
-        if is_first_alone && axes > 1 && order == forth(axes) {
+        // Of pictures, or where the blocks are there: what is no picture is taken plain next.
+        if is_first_alone && order == forth(axes) && (axes == 4 || self.known[input].turned.is_some()) {
             return Ok(Known { blocked: Some(self.turned(input)?), ..Known::default() });
         }
         let walk = Walk::transpose(&self.shapes[input], order);

@@ -5,7 +5,7 @@ use crate::graph::cpu::kernels::dense::{self, Grid, Order, Strides, Weights};
 use crate::graph::cpu::kernels::layout::Windows;
 use crate::graph::cpu::kernels::{blocks, depthwise, product};
 use crate::graph::cpu::plan::Kernel;
-use crate::graph::program::{Constant, MAX_WEIGHTS, Op, count};
+use crate::graph::program::{Constant, MAX_PACKED, MAX_WEIGHTS, Op, count, count_up_to};
 
 /// So many steps are looked ahead.
 const MAX_CHAIN: usize = 24;
@@ -30,8 +30,8 @@ impl Planner<'_> {
         let size = outputs.next_multiple_of(8) * pixels;
         let taps = h * w;
         let filled = if depthwise { outputs.next_multiple_of(8) } else { dense::filled(self.processor, outputs) };
-        let packed = count(&[filled, channels.next_multiple_of(8), taps])?;
-        hold(&mut self.packed, packed, MAX_WEIGHTS)?;
+        let packed = count_up_to(MAX_WEIGHTS, &[filled, channels.next_multiple_of(8), taps])?;
+        hold(&mut self.packed, packed, MAX_PACKED)?;
         let mut bias = bias.values.clone();
         bias.resize(filled, 0.0);
         let windows = Windows { kernel: [h, w], strides, pads: [pads[0], pads[1]], input, output };
@@ -114,8 +114,8 @@ impl Planner<'_> {
         }
         let rows = count(&left)? / channels;
         let filled = dense::filled(self.processor, outputs);
-        let packed = count(&[filled, channels.next_multiple_of(8)])?;
-        hold(&mut self.packed, packed, MAX_WEIGHTS)?;
+        let packed = count_up_to(MAX_WEIGHTS, &[filled, channels.next_multiple_of(8)])?;
+        hold(&mut self.packed, packed, MAX_PACKED)?;
         let mut weights = Weights::default();
         let strides = Strides { output: 1, channel: outputs, tap: 0 };
         weights.pack(self.processor, &matrix.values, strides, [outputs, channels, 1]);
@@ -164,10 +164,10 @@ impl Planner<'_> {
     }
 
     /// Whether a product has a right side that is one constant matrix, of which little is zero.
-    fn is_linear(&self, inputs: &[usize]) -> bool {
+    fn is_linear(&mut self, inputs: &[usize]) -> bool {
         let shape = &self.shapes[inputs[1]];
-        let constant = self.program.constant(inputs[1]);
+        let Some(matrix) = self.program.constant(inputs[1]) else { return false };
         shape[..shape.len() - 2].iter().all(|&length| length == 1)
-            && constant.is_some_and(|matrix| !product::is_sparse(&matrix.values))
+            && !*self.sparse[inputs[1] - 1].get_or_insert_with(|| product::is_sparse(&matrix.values))
     }
 }
