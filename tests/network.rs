@@ -119,7 +119,7 @@ fn shapes_that_no_network_has_are_refused() {
     let conv = Op::Conv { strides: [1; 2], pads: [0; 4], depthwise: false, clamp: None };
     let weights = Constant { shape: vec![1024, 1, 1, 64], values: vec![0.0; 1024 * 64] };
     let bias = Constant { shape: vec![1024], values: vec![0.0; 1024] };
-    let steps = (0..300).map(|_| Step { name: String::new(), op: conv.clone(), inputs: vec![0, 1, 2] }).collect();
+    let steps = (0..400).map(|_| Step { name: String::new(), op: conv.clone(), inputs: vec![0, 1, 2] }).collect();
     let again = Program { constants: vec![weights, bias], steps, ..program(vec![1, 1, 1, 64], vec![]) };
     assert!(plan(&again).unwrap_err().to_string().contains("too much memory"));
 }

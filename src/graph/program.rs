@@ -16,6 +16,8 @@ pub(super) const MAX_VALUES: usize = 1 << 26;
 pub(super) const MAX_WEIGHTS: usize = 1 << 27;
 /// At most this many values have all weights as steps take them; those of VGG-19 are 144 million.
 pub(super) const MAX_PACKED: usize = 5 << 25;
+/// At most this many steps; common networks have up to 5,000.
+const MAX_STEPS: usize = 1 << 16;
 /// At most this many axes.
 const MAX_AXES: usize = 8;
 
@@ -286,6 +288,9 @@ impl Program {
     /// # Errors
     /// The name of the first step that does not fit its inputs, and why.
     pub fn shapes(&self) -> std::result::Result<Vec<Shape>, String> {
+        if self.steps.len() > MAX_STEPS {
+            return Err(format!("it has {} steps, of at most {MAX_STEPS}", self.steps.len()));
+        }
         count(&self.input)?;
         let mut shapes = vec![self.input.clone()];
         for constant in &self.constants {

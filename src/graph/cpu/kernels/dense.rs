@@ -410,19 +410,20 @@ fn short<V: Vector, const P: usize, const R: usize, const S: usize>(
             let sum = |sums, row: usize, channel: usize| {
                 add(sums, V::broadcast(x, row * S, channel), weights_of(weights, channel))
             };
-            if channels < 8 {
-                // What only fills the block may be anything.
-                for channel in 0..channels {
-                    (0..R).for_each(|row| first[row] = sum(first[row], row, channel));
-                }
-                continue;
-            }
-            for half in [0, 4] {
+            // What only fills the block may be anything.
+            for half in (0..channels).step_by(4) {
+                let left = channels - half;
                 for row in 0..R {
                     first[row] = sum(first[row], row, half);
-                    second[row] = sum(second[row], row, half + 1);
-                    third[row] = sum(third[row], row, half + 2);
-                    fourth[row] = sum(fourth[row], row, half + 3);
+                    if left > 1 {
+                        second[row] = sum(second[row], row, half + 1);
+                    }
+                    if left > 2 {
+                        third[row] = sum(third[row], row, half + 2);
+                    }
+                    if left > 3 {
+                        fourth[row] = sum(fourth[row], row, half + 3);
+                    }
                 }
             }
         }
@@ -451,7 +452,7 @@ fn store<V: Vector, const P: usize>(sums: [V; P], place: Place, row: usize, out:
     for (v, sum) in sums.into_iter().enumerate() {
         let output = panel.first + v * V::LANES;
         // Blocks that only fill the register are stored nowhere.
-        let pieces = (V::LANES / piece).min(steps.outputs.saturating_sub(output).div_ceil(8));
+        let pieces = if V::LANES > 8 { steps.outputs.saturating_sub(output).div_ceil(8).min(2) } else { 1 };
         if pieces == 0 {
             break;
         }

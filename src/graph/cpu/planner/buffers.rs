@@ -1,7 +1,5 @@
 //! Gives every tensor a place in memory.
 
-use std::collections::BTreeSet;
-
 use super::{Draft, Planner, Planning, Tensor, hold};
 use crate::graph::cpu::plan::{Location, Plan, Planned};
 use crate::graph::program::MAX_VALUES;
@@ -23,8 +21,7 @@ impl Planner<'_> {
             }
         }
         let mut buffers: Vec<usize> = Vec::new();
-        // Their sizes and numbers.
-        let mut free: BTreeSet<(usize, usize)> = BTreeSet::new();
+        let mut free: Vec<usize> = Vec::new();
         let mut place_of: Vec<Location> = Vec::new();
         let mut steps = Vec::new();
         let place = |tensor: Tensor, place_of: &[Location]| match tensor {
@@ -35,12 +32,12 @@ impl Planner<'_> {
         for (at, draft) in std::mem::take(&mut self.steps).into_iter().enumerate() {
             let Draft { kernel, inputs, size, source } = draft;
             // The smallest that is large enough, or else the largest, made larger.
-            let best = free.range((size, 0)..).next().or_else(|| free.last()).copied();
+            let best = (0..free.len()).min_by_key(|&place| {
+                let have = buffers[free[place]];
+                if have >= size { (0, have) } else { (1, usize::MAX - have) }
+            });
             let buffer = match best {
-                Some(known) => {
-                    free.remove(&known);
-                    known.1
-                }
+                Some(place) => free.swap_remove(place),
                 None => {
                     buffers.push(0);
                     buffers.len() - 1
@@ -54,12 +51,14 @@ impl Planner<'_> {
                     && last_use[of] == at
                     && let Location::Buffer(buffer, _) = place_of[of]
                 {
-                    free.insert((buffers[buffer], buffer));
+                    free.push(buffer);
+                    // Once, however often it is taken.
+                    last_use[of] = usize::MAX;
                 }
             }
             if last_use[at] == 0 {
                 // Nobody takes it, but it has to go somewhere.
-                free.insert((buffers[buffer], buffer));
+                free.push(buffer);
             }
             let inputs = inputs.iter().map(|&input| place(input, &place_of)).collect();
             steps.push(Planned { kernel, inputs, output: (buffer, size), source });
