@@ -1,6 +1,7 @@
 //! Dense products, which are nearly all of the arithmetic: each output is a sum over every channel, under every tap of a window. A pointwise
 //! convolution and a product of matrices are the same with one tap.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 use super::fused::{Fused, Strips, fused, in_place};
@@ -38,6 +39,7 @@ struct Part<'a> {
     first: usize,
     channels: usize,
     grid: &'a Grid,
+    taps: &'a [usize],
 }
 
 /// Which pixels of each plane a product takes.
@@ -48,7 +50,7 @@ pub struct Grid {
     /// Pixels from one row of a plane to the next.
     pub width: usize,
     /// Pixels from the first one of a window to each of its taps.
-    pub taps: Vec<usize>,
+    pub taps: Cow<'static, [usize]>,
     /// Rows and columns from one window to the next: 1 or 2.
     pub stride: usize,
     /// Rows and columns of windows.
@@ -58,7 +60,7 @@ pub struct Grid {
 impl Grid {
     /// Each of `pixels` by itself.
     pub fn of_pixels(pixels: usize) -> Grid {
-        Grid { plane: pixels, width: pixels, taps: vec![0], stride: 1, windows: [1, pixels] }
+        Grid { plane: pixels, width: pixels, taps: Cow::Borrowed(&[0]), stride: 1, windows: [1, pixels] }
     }
 }
 
@@ -168,7 +170,8 @@ impl Weights {
     }
 }
 
-/// `out[o][p] = clamp(bias[o] + sum over c and t of x[c][p + t] * weights[o][c][t] + added[o][p])`, with `added` and `out` in `order`.
+/// `out[o][p] = then(clamp(bias[o] + sum over c and t of x[c][p + t] * weights[o][c][t] + added[o][p]))`, with `added` and `out` in `order`; p of x
+/// counts every pixel of its plane, that of the others the windows.
 pub fn dense(
     processor: Processor,
     source: Source,
@@ -181,7 +184,7 @@ pub fn dense(
     let outputs = weights.outputs;
     let weights = &weights.values[weights.start..];
     let Source { channels, grid, .. } = source;
-    let [rows, columns] = grid.windows;
+    let ([rows, columns], taps) = (grid.windows, &grid.taps[..]);
     let steps = match order {
         Order::Blocks => Steps { block: 8 * rows * columns, pixel: 8, outputs: outputs.next_multiple_of(8) },
         Order::Rows => Steps { block: 8, pixel: outputs, outputs },
@@ -202,7 +205,7 @@ pub fn dense(
         let some = if rows == 1 { [0..1, first..last] } else { [first..last, 0..columns] };
         let pixels = if rows == 1 { first..last } else { first * columns..last * columns };
         let part = match source.x {
-            Made::Before(x) => Part { x, plane: grid.plane, first: 0, channels, grid },
+            Made::Before(x) => Part { x, plane: grid.plane, first: 0, channels, grid, taps },
             Made::Here(functions, inputs) => {
                 let plane = pixels.len();
                 made.resize(channels.div_ceil(8) * plane, [0.0; 8]);
@@ -210,7 +213,7 @@ pub fn dense(
                     let start = (at * grid.plane + pixels.start) * 8;
                     fused(processor, functions, inputs, start, strips, made.as_flattened_mut());
                 }
-                Part { x: made, plane, first: pixels.start, channels, grid }
+                Part { x: made, plane, first: pixels.start, channels, grid, taps }
             }
         };
         panels(processor, part, weights, finish, steps, tile, some, out);
@@ -261,7 +264,7 @@ fn panels(
     out: &mut [f32],
 ) {
     // Of one output.
-    let depth = source.channels.next_multiple_of(8) * source.grid.taps.len();
+    let depth = source.channels.next_multiple_of(8) * source.taps.len();
     let wide = wide(processor);
     for (first, weights) in (0..steps.outputs).step_by(wide).zip(weights.chunks(wide * depth)) {
         let panel = Panel { first, weights };
@@ -374,7 +377,7 @@ fn tile<V: Vector, const P: usize, const R: usize, const S: usize>(
             for (eight, x) in source.x.chunks_exact(source.plane).enumerate() {
                 // Not known to the compiler, which would make eight of one turn, more than the registers hold.
                 let channels = (source.channels - eight * 8).min(8);
-                for (&tap, weights) in source.grid.taps.iter().zip(&mut weights) {
+                for (&tap, weights) in source.taps.iter().zip(&mut weights) {
                     let x = &x[at + tap..][..(R - 1) * S + 1];
                     for channel in 0..channels {
                         let weights = weights_of(weights, channel);
@@ -405,7 +408,7 @@ fn short<V: Vector, const P: usize, const R: usize, const S: usize>(
     let mut weights = place.panel.weights.chunks_exact(8 * P * V::LANES);
     for (eight, x) in source.x.chunks_exact(source.plane).enumerate() {
         let channels = (source.channels - eight * 8).min(8);
-        for (&tap, weights) in source.grid.taps.iter().zip(&mut weights) {
+        for (&tap, weights) in source.taps.iter().zip(&mut weights) {
             let x = &x[at + tap..][..(R - 1) * S + 1];
             let sum = |sums, row: usize, channel: usize| {
                 add(sums, V::broadcast(x, row * S, channel), weights_of(weights, channel))
