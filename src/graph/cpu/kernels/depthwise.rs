@@ -23,7 +23,7 @@ impl Geometry {
     fn of(windows: Windows) -> Option<Geometry> {
         let Windows { kernel: [kernel, wide], strides: [stride, across], pads, input, output } = windows;
         let is_known = kernel == wide && stride == across && matches!((kernel, stride), (3 | 5 | 7, 1 | 2));
-        // Rare, and 8 KB that each page would load.
+        // Rare, and 1.7 KB that each page would load.
         let is_known = is_known && !(cfg!(target_arch = "wasm32") && (kernel, stride) == (7, 2));
         is_known.then_some(Geometry { kernel, stride, pads, input, output })
     }
@@ -241,20 +241,9 @@ fn run_any<V: Vector>(
     windows: Windows,
     out: &mut [Block],
 ) {
-    each_tap::<V::Narrow>(x, weights, bias, clamp, windows, out);
-}
-
-#[inline(always)]
-fn each_tap<V: Vector>(
-    x: &[Block],
-    weights: &[Block],
-    bias: &[Block],
-    clamp: [f32; 2],
-    windows: Windows,
-    out: &mut [Block],
-) {
+    let lanes = V::Narrow::LANES;
     let Windows { kernel: [high, wide], strides, pads, input: [height, width], output: [rows, columns] } = windows;
-    let limits = clamp.map(V::splat);
+    let limits = clamp.map(V::Narrow::splat);
     let planes = x.chunks_exact(height * width).zip(weights.chunks_exact(high * wide)).zip(bias);
     for (((x, weights), bias), out) in planes.zip(out.chunks_exact_mut(rows * columns)) {
         out.fill(*bias);
@@ -268,17 +257,17 @@ fn each_tap<V: Vector>(
                 let line = &x[y * width..][..width];
                 for (column, out) in out[first..last].iter_mut().enumerate() {
                     let cell = &line[(first + column) * strides[1] + across - pads[1]];
-                    for part in 0..8 / V::LANES {
-                        let sum = piece::<V>(out, part).mul_add(piece(cell, part), piece(weight, part));
-                        sum.store(&mut out[part * V::LANES..]);
+                    for part in 0..8 / lanes {
+                        let sum = piece::<V::Narrow>(out, part).mul_add(piece(cell, part), piece(weight, part));
+                        sum.store(&mut out[part * lanes..]);
                     }
                 }
             }
         }
         for out in out {
-            for part in 0..8 / V::LANES {
-                let limited = piece::<V>(out, part).clamp(limits[0], limits[1]);
-                limited.store(&mut out[part * V::LANES..]);
+            for part in 0..8 / lanes {
+                let limited = piece::<V::Narrow>(out, part).clamp(limits[0], limits[1]);
+                limited.store(&mut out[part * lanes..]);
             }
         }
     }

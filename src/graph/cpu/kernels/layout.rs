@@ -1,5 +1,7 @@
 //! From plain pictures to blocks of eight channels and back, and the columns of a convolution. Channels that only fill a block mean nothing.
 
+use std::ops::Range;
+
 use super::Block;
 
 /// `[C][pixels]` to `[C / 8][pixels][8]`.
@@ -82,6 +84,18 @@ pub struct Windows {
 }
 
 impl Windows {
+    /// The cells of window `at` along an axis that lie in the picture.
+    pub fn cells(&self, at: usize, axis: usize) -> Range<usize> {
+        let start = at * self.strides[axis];
+        let end = (start + self.kernel[axis]).saturating_sub(self.pads[axis]);
+        start.saturating_sub(self.pads[axis])..end.min(self.input[axis])
+    }
+
+    /// Of a window, which may be larger than any picture.
+    pub fn area(&self) -> f32 {
+        self.kernel[0] as f32 * self.kernel[1] as f32
+    }
+
     /// The pixel of the picture under `tap` of window `at`; `None` in the padding.
     fn pixel(&self, at: [usize; 2], tap: [usize; 2]) -> Option<usize> {
         let along = |axis: usize| (at[axis] * self.strides[axis] + tap[axis]).checked_sub(self.pads[axis]);

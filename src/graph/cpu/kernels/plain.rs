@@ -1,4 +1,4 @@
-//! Sums, pools, copies: everything small. Tensors lie row by row.
+//! Sums, pools, copies: everything small. Tensors lie row by row, pictures in blocks too where it says so.
 
 use super::layout::Windows;
 use super::simd::{Vector, dispatch};
@@ -143,11 +143,6 @@ pub fn pool(processor: Processor, kind: Pool, x: &[f32], windows: Windows, out: 
 #[inline(always)]
 fn pool_on<V: Vector>(kind: Pool, x: &[f32], windows: Windows, out: &mut [f32]) {
     let Windows { kernel, strides, pads, input: [height, width], output: [rows, columns] } = windows;
-    // The cells of a window that lie in the picture.
-    let cells = |at: usize, axis: usize, length: usize| {
-        let start = at * strides[axis];
-        start.saturating_sub(pads[axis])..(start + kernel[axis]).saturating_sub(pads[axis]).min(length)
-    };
     if kind == Pool::Max && kernel == [height, width] && [rows, columns] == [1, 1] && pads == [0; 2] {
         for (plane, out) in x.chunks_exact(height * width).zip(out) {
             *out = beside(plane, f32::NEG_INFINITY, functions::max);
@@ -157,7 +152,7 @@ fn pool_on<V: Vector>(kind: Pool, x: &[f32], windows: Windows, out: &mut [f32]) 
     let whole = rows.saturating_mul(kernel[0]) <= height && columns.saturating_mul(kernel[1]) <= width;
     if kind == Pool::Mean && kernel == strides && pads == [0; 2] && whole {
         // Windows side by side: each value is read once, in the order in which they lie.
-        let part = 1.0 / area(kernel);
+        let part = 1.0 / windows.area();
         for (x, out) in x.chunks_exact(height * width).zip(out.chunks_exact_mut(rows * columns)) {
             for (lines, out) in x.chunks_exact(kernel[0] * width).zip(out.chunks_exact_mut(columns)) {
                 out.fill(0.0);
@@ -174,20 +169,15 @@ fn pool_on<V: Vector>(kind: Pool, x: &[f32], windows: Windows, out: &mut [f32]) 
     for (x, out) in x.chunks_exact(height * width).zip(out.chunks_exact_mut(rows * columns)) {
         for (row, out) in out.chunks_exact_mut(columns).enumerate() {
             for (column, out) in out.iter_mut().enumerate() {
-                let across = cells(column, 1, width);
-                let lines = cells(row, 0, height).map(|y| &x[y * width..][across.clone()]);
+                let across = windows.cells(column, 1);
+                let values = windows.cells(row, 0).flat_map(|y| &x[y * width..][across.clone()]);
                 *out = match kind {
-                    Pool::Max => lines.flatten().fold(f32::NEG_INFINITY, |most, &x| if x > most { x } else { most }),
-                    Pool::Mean => lines.flatten().sum::<f32>() / area(kernel),
+                    Pool::Max => values.copied().fold(f32::NEG_INFINITY, functions::max),
+                    Pool::Mean => values.sum::<f32>() / windows.area(),
                 };
             }
         }
     }
-}
-
-/// Of a window, which may be larger than any picture.
-fn area(kernel: [usize; 2]) -> f32 {
-    kernel[0] as f32 * kernel[1] as f32
 }
 
 /// The same for a picture in blocks.
@@ -199,17 +189,12 @@ pub fn pool_blocks(processor: Processor, kind: Pool, x: &[Block], windows: Windo
 fn pool_blocks_on<V: Vector>(kind: Pool, x: &[Block], windows: Windows, out: &mut [Block]) {
     #[inline(always)]
     fn each(x: &[Block], windows: Windows, out: &mut [Block], start: f32, join: impl Fn(f32, f32) -> f32) {
-        let Windows { kernel, strides, pads, input: [height, width], output: [rows, columns] } = windows;
-        // The cells of a window that lie in the picture.
-        let cells = |at: usize, axis: usize, length: usize| {
-            let start = at * strides[axis];
-            start.saturating_sub(pads[axis])..(start + kernel[axis]).saturating_sub(pads[axis]).min(length)
-        };
+        let Windows { input: [height, width], output: [rows, columns], .. } = windows;
         for (x, out) in x.chunks_exact(height * width).zip(out.chunks_exact_mut(rows * columns)) {
             for (row, out) in out.chunks_exact_mut(columns).enumerate() {
-                let lines = cells(row, 0, height);
+                let lines = windows.cells(row, 0);
                 for (column, out) in out.iter_mut().enumerate() {
-                    let across = cells(column, 1, width);
+                    let across = windows.cells(column, 1);
                     let mut found = [start; 8];
                     for line in lines.clone() {
                         for cell in &x[line * width..][across.clone()] {
@@ -227,7 +212,7 @@ fn pool_blocks_on<V: Vector>(kind: Pool, x: &[Block], windows: Windows, out: &mu
         Pool::Max => each(x, windows, out, f32::NEG_INFINITY, functions::max),
         Pool::Mean => {
             each(x, windows, out, 0.0, |sum, value| sum + value);
-            let part = 1.0 / area(windows.kernel);
+            let part = 1.0 / windows.area();
             out.as_flattened_mut().iter_mut().for_each(|value| *value *= part);
         }
     }
