@@ -111,6 +111,8 @@ fn shapes_that_no_network_has_are_refused() {
     assert!(reason(&program(vec![2], vec![Op::Reshape(vec![2, 0])])).contains("empty"));
     assert!(reason(&program(vec![1; 9], vec![])).contains("9 axes"));
     assert!(reason(&program(vec![1 << 20, 1 << 20], vec![])).contains("too large"));
+    let steps = vec![Op::Unary(lungglass::graph::program::Unary::Abs); 65_537];
+    assert!(reason(&program(vec![1], steps)).contains("65537 steps"));
     // Each tensor is small enough, and all of them are not; a constant is packed anew for each step that takes it.
     let many = program(vec![1], vec![Op::Broadcast(vec![1 << 25]); 4]);
     let outputs = (1..=4).map(|value| (format!("{value}"), value)).collect();
