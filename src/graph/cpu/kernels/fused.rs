@@ -8,35 +8,35 @@ use crate::graph::program::{Binary, Unary};
 
 /// Values of a strip.
 const STRIP: usize = 512;
-/// At most so many steps, and inputs.
-pub const MAX_STEPS: usize = 12;
+/// At most so many functions, and inputs.
+pub const MAX_FUNCTIONS: usize = 12;
 pub const MAX_INPUTS: usize = 8;
 
 /// Functions whose last one gives the output; each before it is taken by one behind it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Fused {
-    pub steps: Vec<Step>,
+    pub functions: Vec<Function>,
     /// How each input is repeated.
     pub inputs: Vec<Repeat>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Step {
+pub enum Function {
     Unary(Unary, Operand),
     Binary(Binary, [Operand; 2]),
 }
 
-/// What a step takes.
+/// What a function takes.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Operand {
     Input(usize),
-    /// Of an earlier step.
+    /// Of an earlier function.
     Result(usize),
     /// The same for each value.
     Number(f32),
 }
 
-/// Memory of a strip for each step and each input that is repeated.
+/// Memory of a strip for each function and each input that is repeated.
 pub type Strips = Vec<[f32; STRIP]>;
 
 /// Computes as many values as `out` has, from value `start` on, from at most [`MAX_INPUTS`] inputs.
@@ -48,7 +48,7 @@ pub fn fused(
     strips: &mut Strips,
     out: &mut [f32],
 ) {
-    strips.resize(fused.steps.len() + inputs.len(), [0.0; STRIP]);
+    strips.resize(fused.functions.len() + inputs.len(), [0.0; STRIP]);
     dispatch!(processor, run(fused: &Fused, inputs: &[&[f32]], start: usize, strips: &mut Strips, out: &mut [f32]));
 }
 
@@ -73,7 +73,7 @@ fn run<V: Vector>(fused: &Fused, inputs: &[&[f32]], first: usize, strips: &mut S
                 plain::repeated(*repeat, input, start, &mut strip[..length]);
             }
         }
-        for (at, step) in fused.steps.iter().enumerate() {
+        for (at, function) in fused.functions.iter().enumerate() {
             let (before, rest) = results.split_at_mut(at);
             let values = |operand: Operand| match operand {
                 Operand::Number(number) => Values::All(number),
@@ -81,7 +81,7 @@ fn run<V: Vector>(fused: &Fused, inputs: &[&[f32]], first: usize, strips: &mut S
                 Operand::Input(of) if fused.inputs[of].times > 1 => Values::Each(&repeated[of][..length]),
                 Operand::Input(of) => Values::Each(&inputs[of][start..][..length]),
             };
-            let (Step::Unary(_, first) | Step::Binary(_, [first, _])) = *step;
+            let (Function::Unary(_, first) | Function::Binary(_, [first, _])) = *function;
             let first = match values(first) {
                 Values::Each(values) => values,
                 // A number in front is written out.
@@ -90,10 +90,10 @@ fn run<V: Vector>(fused: &Fused, inputs: &[&[f32]], first: usize, strips: &mut S
                     &spare[..length]
                 }
             };
-            let out = if at + 1 == fused.steps.len() { &mut out[..] } else { &mut rest[0][..length] };
-            match *step {
-                Step::Unary(function, _) => functions::unary::<V>(function, first, out),
-                Step::Binary(function, [_, second]) => functions::binary::<V>(function, first, values(second), out),
+            let out = if at + 1 == fused.functions.len() { &mut out[..] } else { &mut rest[0][..length] };
+            match *function {
+                Function::Unary(function, _) => functions::unary::<V>(function, first, out),
+                Function::Binary(function, [_, second]) => functions::binary::<V>(function, first, values(second), out),
             }
         }
     }

@@ -1,7 +1,7 @@
 //! Steps of a plan before they have buffers, and what of them becomes one.
 
 use crate::graph::cpu::kernels::dense::Grid;
-use crate::graph::cpu::kernels::fused::{Fused, MAX_INPUTS, MAX_STEPS, Operand, Step};
+use crate::graph::cpu::kernels::fused::{Function, Fused, MAX_FUNCTIONS, MAX_INPUTS, Operand};
 use crate::graph::cpu::kernels::plain::Repeat;
 use crate::graph::cpu::plan::Kernel;
 
@@ -26,66 +26,85 @@ pub struct Draft {
 
 /// Lets functions that work element by element take in those whose results they alone take; and products those behind and before them.
 pub fn fuse(drafts: Vec<Draft>, outputs: &mut [Tensor]) -> Vec<Draft> {
-    let mut takers: Vec<Vec<usize>> = vec![Vec::new(); drafts.len()];
-    for (at, draft) in drafts.iter().enumerate() {
-        for input in &draft.inputs {
-            if let Tensor::Step(of, _) = *input {
+    let mut fusion = Fusion::new(drafts, outputs);
+    // From the last on: what takes a function has taken in by then all that it can.
+    (0..fusion.kept.len()).rev().for_each(|at| fusion.join(at));
+    (0..fusion.kept.len()).for_each(|at| fusion.put_behind(at));
+    (0..fusion.kept.len()).for_each(|at| fusion.put_before(at));
+    fusion.finish(outputs)
+}
+
+/// Drafts while some of them are taken in by others, by their places before.
+struct Fusion {
+    /// `None` for what has been taken in.
+    kept: Vec<Option<Draft>>,
+    /// Which drafts take each; [`OUTPUT`] stands for an output of the network.
+    takers: Vec<Vec<usize>>,
+    /// The function that has taken in each, itself where none has.
+    root_of: Vec<usize>,
+    /// The draft that gives what each would have given.
+    same_as: Vec<usize>,
+}
+
+/// No draft stands there.
+const OUTPUT: usize = usize::MAX;
+
+impl Fusion {
+    fn new(drafts: Vec<Draft>, outputs: &[Tensor]) -> Fusion {
+        let mut takers = vec![Vec::new(); drafts.len()];
+        let inputs =
+            drafts.iter().enumerate().flat_map(|(at, draft)| draft.inputs.iter().map(move |input| (at, input)));
+        for (at, tensor) in inputs.chain(outputs.iter().map(|output| (OUTPUT, output))) {
+            if let Tensor::Step(of, _) = *tensor {
                 takers[of].push(at);
             }
         }
+        let places: Vec<usize> = (0..drafts.len()).collect();
+        Fusion { kept: drafts.into_iter().map(Some).collect(), takers, root_of: places.clone(), same_as: places }
     }
-    for output in outputs.iter() {
-        if let Tensor::Step(of, _) = *output {
-            // Nothing stands there.
-            takers[of].push(usize::MAX);
-        }
+
+    /// The only function that takes what `at` gives, itself or with what it has taken in.
+    fn only_root(&self, at: usize) -> Option<usize> {
+        let root = |taker: usize| self.root_of.get(taker).copied();
+        let first = root(*self.takers[at].first()?)?;
+        self.takers[at].iter().all(|&taker| root(taker) == Some(first)).then_some(first)
     }
-    let mut kept: Vec<Option<Draft>> = drafts.into_iter().map(Some).collect();
-    // The step that has taken in each, itself where none has.
-    let mut root_of: Vec<usize> = (0..kept.len()).collect();
-    // The step that gives what each would have given.
-    let mut same_as = root_of.clone();
-    for at in (0..kept.len()).rev() {
-        let Some(&taker) = takers[at].first() else { continue };
-        if taker == usize::MAX {
-            continue;
-        }
-        let root = root_of[taker];
-        if takers[at].iter().any(|&taker| taker == usize::MAX || root_of[taker] != root) {
-            continue;
-        }
-        let (before, behind) = kept.split_at_mut(root);
-        let (Some(own), Some(other)) = (&before[at], &mut behind[0]) else { continue };
+
+    /// Puts function `at` in front of the only one that takes it.
+    fn join(&mut self, at: usize) {
+        let Some(root) = self.only_root(at) else { return };
+        let (before, behind) = self.kept.split_at_mut(root);
+        let (Some(own), Some(other)) = (&before[at], &mut behind[0]) else { return };
         if let Some(joined) = joined(own, other, at) {
             *other = joined;
-            kept[at] = None;
-            root_of[at] = root;
+            self.kept[at] = None;
+            self.root_of[at] = root;
         }
     }
-    // What is then done with what one product or convolution alone gives is done by it.
-    for at in 0..kept.len() {
-        let Some(Draft { kernel: Kernel::Fused(functions), inputs, size, .. }) = &kept[at] else { continue };
-        let (&[Tensor::Step(of, _)], &[Repeat { times: 1, .. }]) = (&inputs[..], &functions.inputs[..]) else {
-            continue;
-        };
-        let (functions, size) = (functions.clone(), *size);
-        if takers[of].iter().any(|&taker| taker == usize::MAX || root_of[taker] != at) {
-            continue;
+
+    /// Lets the product whose only input `at` takes do what `at` does.
+    fn put_behind(&mut self, at: usize) {
+        let Some(Draft { kernel: Kernel::Fused(functions), inputs, size, .. }) = &self.kept[at] else { return };
+        let (&[Tensor::Step(of, _)], &[Repeat { times: 1, .. }]) = (&inputs[..], &functions.inputs[..]) else { return };
+        if self.only_root(of) != Some(at) {
+            return;
         }
-        if let Some(Draft { kernel: Kernel::Dense { then: then @ None, .. }, size: given, .. }) = &mut kept[of]
+        let (functions, size) = (functions.clone(), *size);
+        if let Some(Draft { kernel: Kernel::Dense { then: then @ None, .. }, size: given, .. }) = &mut self.kept[of]
             && *given == size
         {
             *then = Some(functions);
-            kept[at] = None;
-            same_as[at] = of;
+            self.kept[at] = None;
+            self.same_as[at] = of;
         }
     }
-    // What is done before with what one product alone takes is done by it too.
-    for at in 0..kept.len() {
-        let &[taker] = &takers[at][..] else { continue };
-        let Some(Draft { kernel: Kernel::Fused(functions), inputs, size, .. }) = &kept[at] else { continue };
+
+    /// Lets the product that alone takes what `at` gives make it, pixel by pixel.
+    fn put_before(&mut self, at: usize) {
+        let &[taker] = &self.takers[at][..] else { return };
+        let Some(Draft { kernel: Kernel::Fused(functions), inputs, size, .. }) = &self.kept[at] else { return };
         let (functions, made, size) = (functions.clone(), inputs.clone(), *size);
-        let Some(Some(Draft { kernel, inputs, .. })) = kept.get_mut(taker) else { continue };
+        let Some(Some(Draft { kernel, inputs, .. })) = self.kept.get_mut(taker) else { return };
         if let Kernel::Dense { before: before @ None, channels, grid, .. } = kernel
             && *grid == Grid::of_pixels(grid.plane)
             && size == *channels * grid.plane
@@ -94,35 +113,37 @@ pub fn fuse(drafts: Vec<Draft>, outputs: &mut [Tensor]) -> Vec<Draft> {
         {
             *before = Some(functions);
             inputs.splice(..1, made);
-            kept[at] = None;
+            self.kept[at] = None;
         }
     }
-    // The places that are left.
-    let mut place = 0;
-    let places: Vec<usize> = (kept.iter())
-        .map(|draft| {
-            place += usize::from(draft.is_some());
-            place.saturating_sub(1)
-        })
-        .collect();
-    let mut drafts: Vec<Draft> = kept.into_iter().flatten().collect();
-    for input in drafts.iter_mut().flat_map(|draft| &mut draft.inputs).chain(outputs) {
-        if let Tensor::Step(of, _) = input {
-            *of = places[same_as[*of]];
+
+    /// The drafts that are left, which name each other by their new places.
+    fn finish(self, outputs: &mut [Tensor]) -> Vec<Draft> {
+        let mut next = 0;
+        let mut place = |draft: &Option<Draft>| {
+            next += usize::from(draft.is_some());
+            next.saturating_sub(1)
+        };
+        let places: Vec<usize> = self.kept.iter().map(&mut place).collect();
+        let mut drafts: Vec<Draft> = self.kept.into_iter().flatten().collect();
+        for input in drafts.iter_mut().flat_map(|draft| &mut draft.inputs).chain(outputs) {
+            if let Tensor::Step(of, _) = input {
+                *of = places[self.same_as[*of]];
+            }
         }
+        drafts
     }
-    drafts
 }
 
 /// `other`, which takes what `own`, step `at`, gives, with its functions in front.
 fn joined(own: &Draft, other: &Draft, at: usize) -> Option<Draft> {
     let (Kernel::Fused(first), Kernel::Fused(second)) = (&own.kernel, &other.kernel) else { return None };
-    if own.size != other.size || first.steps.len() + second.steps.len() > MAX_STEPS {
+    if own.size != other.size || first.functions.len() + second.functions.len() > MAX_FUNCTIONS {
         return None;
     }
     let mut inputs = own.inputs.clone();
     let mut repeats = first.inputs.clone();
-    let last = first.steps.len() - 1;
+    let last = first.functions.len() - 1;
     let mut places = Vec::new();
     for (&tensor, &repeat) in other.inputs.iter().zip(&second.inputs) {
         if matches!(tensor, Tensor::Step(of, _) if of == at) {
@@ -149,11 +170,11 @@ fn joined(own: &Draft, other: &Draft, at: usize) -> Option<Draft> {
         Operand::Result(of) => Operand::Result(of + last + 1),
         Operand::Number(_) => operand,
     };
-    let mut steps = first.steps.clone();
-    steps.extend(second.steps.iter().map(|step| match *step {
-        Step::Unary(function, x) => Step::Unary(function, moved(x)),
-        Step::Binary(function, sides) => Step::Binary(function, sides.map(moved)),
+    let mut functions = first.functions.clone();
+    functions.extend(second.functions.iter().map(|function| match *function {
+        Function::Unary(function, x) => Function::Unary(function, moved(x)),
+        Function::Binary(function, sides) => Function::Binary(function, sides.map(moved)),
     }));
-    let kernel = Kernel::Fused(Fused { steps, inputs: repeats });
+    let kernel = Kernel::Fused(Fused { functions, inputs: repeats });
     Some(Draft { kernel, inputs, size: other.size, source: other.source })
 }

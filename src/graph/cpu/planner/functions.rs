@@ -1,107 +1,88 @@
 //! What is done element by element: each function in the layout that its inputs have.
 
-use super::{Known, Planner, Planning, Tensor, is_blocks, pixels};
-use crate::graph::cpu::kernels::fused::{Fused, Operand, Step};
+use super::{Known, Layout, Planner, Planning, Tensor, is_blocks, pixels};
+use crate::graph::cpu::kernels::fused::{Function, Fused, Operand};
 use crate::graph::cpu::kernels::plain::{Repeat, Walk};
 use crate::graph::cpu::plan::Kernel;
 use crate::graph::program::{Binary, Op, Unary, count};
 
 impl Planner<'_> {
     pub(super) fn unary(&mut self, function: Unary, input: usize, shape: &[usize]) -> Planning<Known> {
-        let fused = Fused {
-            steps: vec![Step::Unary(function, Operand::Input(0))],
-            inputs: vec![Repeat { times: 1, inner: count(shape)? }],
-        };
-        let size = count(shape)?;
-        // What lies in whole blocks may stay there.
-        if self.known[input].blocked.is_some() && is_blocks(shape) {
-            let x = self.blocked(input)?;
-            return Ok(Known { blocked: Some(self.push(Kernel::Fused(fused), vec![x], size)), ..Known::default() });
-        }
-        if self.is_turned_alone(input) {
-            let x = self.turned(input)?;
-            return Ok(Known { turned: Some(self.push(Kernel::Fused(fused), vec![x], size)), ..Known::default() });
-        }
-        let x = self.plain(input)?;
-        Ok(Known { plain: Some(self.push(Kernel::Fused(fused), vec![x], size)), ..Known::default() })
-    }
-
-    /// Whether a value is known with its last axis in whole blocks and in no other layout.
-    fn is_turned_alone(&self, value: usize) -> bool {
-        let last = self.shapes[value].last().copied().unwrap_or(0);
-        matches!(self.known[value], Known { plain: None, blocked: None, turned: Some(_) }) && last.is_multiple_of(8)
+        let (layout, size) = (self.layout(input), count(shape)?);
+        let mut operands = Operands::default();
+        operands.add(self.tensor(input, layout)?, Repeat { times: 1, inner: size });
+        Ok(Known::of(layout, self.push_function(Function::Unary(function, operands.taken[0]), operands, size)))
     }
 
     pub(super) fn binary(&mut self, function: Binary, sides: [usize; 2], shape: &[usize]) -> Planning<Known> {
-        let size = count(shape)?;
         if function == Binary::Add
             && let Some(known) = self.add_bias(sides, shape)
         {
             return Ok(known);
         }
-        let numbers = sides.map(|side| self.number(side));
-        let shapes = sides.map(|side| self.shapes[side].clone());
-        let alike = shapes.clone().map(|side| side == shape);
-        // One value for each channel of a picture.
-        let by_channel = shapes.clone().map(|side| side.len() > 1 && side[..2] == shape[..2] && pixels(&side) == 1);
-        let in_blocks = |at: usize| alike[at] && self.known[sides[at]].blocked.is_some();
-        let fits = |at: usize| alike[at] || by_channel[at] || numbers[at].is_some();
-        if is_blocks(shape) && (in_blocks(0) || in_blocks(1)) && fits(0) && fits(1) {
-            let mut operands = Operands::default();
-            for at in 0..2 {
-                match numbers[at] {
-                    Some(number) => operands.taken.push(Operand::Number(number)),
-                    None => {
-                        let times = if alike[at] { 1 } else { pixels(shape) };
-                        let inner = if alike[at] { size } else { 8 };
-                        operands.add(self.blocked(sides[at])?, Repeat { times, inner });
-                    }
-                }
-            }
-            let tensor = self.push_binary(function, operands, size);
-            return Ok(Known { blocked: Some(tensor), ..Known::default() });
-        }
-        let rows = sides.map(|side| self.is_row(side, shape));
-        let is_turned = |at: usize| alike[at] && self.is_turned_alone(sides[at]);
-        let fits = |at: usize| alike[at] || rows[at] || numbers[at].is_some();
-        if (is_turned(0) || is_turned(1)) && fits(0) && fits(1) {
-            let mut operands = Operands::default();
-            for at in 0..2 {
-                match numbers[at] {
-                    Some(number) => operands.taken.push(Operand::Number(number)),
-                    None if alike[at] => operands.add(self.turned(sides[at])?, Repeat { times: 1, inner: size }),
-                    None => {
-                        let times = size / shape[shape.len() - 1];
-                        operands.add(self.plain(sides[at])?, Repeat { times, inner: 8 });
-                    }
-                }
-            }
-            let tensor = self.push_binary(function, operands, size);
-            return Ok(Known { turned: Some(tensor), ..Known::default() });
-        }
+        let in_blocks = [Layout::Blocked, Layout::Turned].into_iter().find(|&layout| self.stays(layout, sides, shape));
+        let (layout, size) = (in_blocks.unwrap_or(Layout::Plain), count(shape)?);
         let mut operands = Operands::default();
-        for at in 0..2 {
-            if let Some(number) = numbers[at] {
-                operands.taken.push(Operand::Number(number));
-                continue;
-            }
-            let x = self.plain(sides[at])?;
-            let walk = Walk::repeat(&shapes[at], shape);
-            match walk.in_short() {
-                Some(repeat) => operands.add(x, repeat),
+        for side in sides {
+            match self.number(side) {
+                Some(number) => operands.taken.push(Operand::Number(number)),
                 None => {
-                    let whole = self.push(Kernel::Broadcast(walk), vec![x], size);
-                    operands.add(whole, Repeat { times: 1, inner: size });
+                    let (tensor, repeat) = self.operand(side, layout, shape, size)?;
+                    operands.add(tensor, repeat);
                 }
             }
         }
-        Ok(Known { plain: Some(self.push_binary(function, operands, size)), ..Known::default() })
+        let taken = [operands.taken[0], operands.taken[1]];
+        Ok(Known::of(layout, self.push_function(Function::Binary(function, taken), operands, size)))
     }
 
-    fn push_binary(&mut self, function: Binary, operands: Operands, size: usize) -> Tensor {
-        let Operands { taken, tensors, repeats } = operands;
-        let steps = vec![Step::Binary(function, [taken[0], taken[1]])];
-        self.push(Kernel::Fused(Fused { steps, inputs: repeats }), tensors, size)
+    fn push_function(&mut self, function: Function, operands: Operands, size: usize) -> Tensor {
+        let Operands { tensors, repeats, .. } = operands;
+        self.push(Kernel::Fused(Fused { functions: vec![function], inputs: repeats }), tensors, size)
+    }
+
+    /// The layout in which functions take a value: what lies in whole blocks stays there.
+    fn layout(&self, value: usize) -> Layout {
+        let shape = &self.shapes[value];
+        let Known { plain, blocked, turned } = self.known[value];
+        if blocked.is_some() && is_blocks(shape) {
+            Layout::Blocked
+        } else if turned.is_some() && (plain, blocked) == (None, None) && shape.last().is_some_and(|last| last % 8 == 0)
+        {
+            Layout::Turned
+        } else {
+            Layout::Plain
+        }
+    }
+
+    /// Whether what two sides give lies in these blocks: one of them does, and the other can be taken beside it.
+    fn stays(&self, layout: Layout, sides: [usize; 2], shape: &[usize]) -> bool {
+        let is_whole = |side: usize| self.shapes[side] == shape;
+        let fits = |side: usize| match layout {
+            Layout::Blocked => self.is_by_channel(side, shape),
+            Layout::Turned => self.is_row(side, shape),
+            Layout::Plain => true,
+        };
+        sides.into_iter().any(|side| is_whole(side) && self.layout(side) == layout)
+            && sides.into_iter().all(|side| is_whole(side) || fits(side) || self.number(side).is_some())
+    }
+
+    /// A side of a function whose output has this layout and shape, and how it is repeated.
+    fn operand(&mut self, side: usize, layout: Layout, shape: &[usize], size: usize) -> Planning<(Tensor, Repeat)> {
+        let whole = Repeat { times: 1, inner: size };
+        Ok(match layout {
+            _ if self.shapes[side] == shape => (self.tensor(side, layout)?, whole),
+            Layout::Blocked => (self.blocked(side)?, Repeat { times: pixels(shape), inner: 8 }),
+            Layout::Turned => (self.plain(side)?, Repeat { times: size / shape[shape.len() - 1], inner: 8 }),
+            Layout::Plain => {
+                let x = self.plain(side)?;
+                let walk = Walk::repeat(&self.shapes[side], shape);
+                match walk.in_short() {
+                    Some(repeat) => (x, repeat),
+                    None => (self.push(Kernel::Broadcast(walk), vec![x], size), whole),
+                }
+            }
+        })
     }
 
     /// Lets the product that gave one side take in the other, a constant row.
@@ -137,6 +118,12 @@ impl Planner<'_> {
             }
         }
         false
+    }
+
+    /// Whether a value is one number for each channel of such a picture.
+    fn is_by_channel(&self, value: usize, shape: &[usize]) -> bool {
+        let own = &self.shapes[value];
+        own.len() > 1 && own[..2] == shape[..2] && pixels(own) == 1
     }
 
     /// Whether a value is one row, for each row of such a shape.

@@ -27,14 +27,35 @@ pub fn plan(program: &Program, processor: Processor) -> Planning<Plan> {
     Planner::plan(program, processor)
 }
 
+/// How a value lies in memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Layout {
+    /// Row by row.
+    Plain,
+    /// Its second axis in blocks of eight, the axes behind it as pixels; the first has the length 1.
+    Blocked,
+    /// Its last axis in blocks of eight, the axes before it as pixels.
+    Turned,
+}
+
 /// A value of the program in each layout that it is known in.
 #[derive(Debug, Clone, Copy, Default)]
 struct Known {
     plain: Option<Tensor>,
-    /// Its second axis in blocks of eight, the axes behind it as pixels.
     blocked: Option<Tensor>,
-    /// Its last axis in blocks of eight, the axes before it as pixels.
     turned: Option<Tensor>,
+}
+
+impl Known {
+    fn of(layout: Layout, tensor: Tensor) -> Known {
+        let mut known = Known::default();
+        *match layout {
+            Layout::Plain => &mut known.plain,
+            Layout::Blocked => &mut known.blocked,
+            Layout::Turned => &mut known.turned,
+        } = Some(tensor);
+        known
+    }
 }
 
 /// Turns the steps of a program into planned ones.
@@ -82,7 +103,7 @@ impl Planner<'_> {
             held: 0,
             packed: 0,
         };
-        planner.known.push(Known { plain: Some(Tensor::Input(count(&program.input)?)), ..Known::default() });
+        planner.known.push(Known::of(Layout::Plain, Tensor::Input(count(&program.input)?)));
         for _ in &program.constants {
             // Most are weights, which their step packs: only those that are taken as tensors are kept.
             planner.known.push(Known::default());
@@ -102,6 +123,15 @@ impl Planner<'_> {
     fn push(&mut self, kernel: Kernel, inputs: Vec<Tensor>, size: usize) -> Tensor {
         self.steps.push(Draft { kernel, inputs, size, source: self.source });
         Tensor::Step(self.steps.len() - 1, size)
+    }
+
+    /// The value in this layout.
+    fn tensor(&mut self, value: usize, layout: Layout) -> Planning<Tensor> {
+        match layout {
+            Layout::Plain => self.plain(value),
+            Layout::Blocked => self.blocked(value),
+            Layout::Turned => self.turned(value),
+        }
     }
 
     /// The value as a plain tensor.
@@ -166,8 +196,8 @@ impl Planner<'_> {
         let value = self.known.len();
         let shape = self.shapes[value].clone();
         let size = count(&shape)?;
-        let plain = |tensor: Tensor| Ok(Known { plain: Some(tensor), ..Known::default() });
-        let blocked = |tensor: Tensor| Ok(Known { blocked: Some(tensor), ..Known::default() });
+        let plain = |tensor: Tensor| Ok(Known::of(Layout::Plain, tensor));
+        let blocked = |tensor: Tensor| Ok(Known::of(Layout::Blocked, tensor));
         match op {
             Op::Conv { strides, pads, depthwise, clamp } => {
                 let clamp = clamp.unwrap_or([f32::NEG_INFINITY, f32::INFINITY]);
@@ -275,16 +305,16 @@ impl Planner<'_> {
         let axes = order.len();
         let is_first_alone = self.shapes[input].first() == Some(&1);
         let back: Vec<usize> = (0..axes).filter(|&axis| axis != 1).chain([1]).collect();
-        if is_first_alone && axes > 1 && order == back && self.known[input].blocked.is_some() {
-            return Ok(Known { turned: self.known[input].blocked, ..Known::default() });
+        if let Some(tensor) = self.known[input].blocked.filter(|_| is_first_alone && axes > 1 && order == back) {
+            return Ok(Known::of(Layout::Turned, tensor));
         }
         // Of pictures, or where the blocks are there: what is no picture is taken plain next.
         if is_first_alone && order == forth(axes) && (axes == 4 || self.known[input].turned.is_some()) {
-            return Ok(Known { blocked: Some(self.turned(input)?), ..Known::default() });
+            return Ok(Known::of(Layout::Blocked, self.turned(input)?));
         }
         let walk = Walk::transpose(&self.shapes[input], order);
         let x = self.plain(input)?;
-        Ok(Known { plain: Some(self.push(Kernel::Broadcast(walk), vec![x], size)), ..Known::default() })
+        Ok(Known::of(Layout::Plain, self.push(Kernel::Broadcast(walk), vec![x], size)))
     }
 }
 

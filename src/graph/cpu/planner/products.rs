@@ -1,6 +1,6 @@
 //! Convolutions, and products with constant matrices: packs their weights and says which of their pixels are multiplied.
 
-use super::{Known, Planner, Planning, Tensor, forth, hold};
+use super::{Known, Layout, Planner, Planning, Tensor, forth, hold};
 use crate::graph::cpu::kernels::dense::{self, Grid, Order, Strides, Weights};
 use crate::graph::cpu::kernels::layout::Windows;
 use crate::graph::cpu::kernels::{blocks, depthwise, product};
@@ -121,15 +121,12 @@ impl Planner<'_> {
         weights.pack(self.processor, &matrix.values, strides, [outputs, channels, 1]);
         let x = self.turned(inputs[0])?;
         let (grid, bias, clamp) = (Grid::of_pixels(rows), vec![0.0; filled], [f32::NEG_INFINITY, f32::INFINITY]);
-        let in_blocks = self.flows_on(self.known.len(), MAX_CHAIN);
-        let order = if in_blocks { Order::Blocks } else { Order::Rows };
+        let (order, layout) = match self.flows_on(self.known.len(), MAX_CHAIN) {
+            true => (Order::Blocks, Layout::Turned),
+            false => (Order::Rows, Layout::Plain),
+        };
         let kernel = Kernel::Dense { before: None, channels, grid, weights, bias, clamp, order, then: None };
-        let tensor = Some(self.push(kernel, vec![x], size));
-        Ok(Some(if in_blocks {
-            Known { turned: tensor, ..Known::default() }
-        } else {
-            Known { plain: tensor, ..Known::default() }
-        }))
+        Ok(Some(Known::of(layout, self.push(kernel, vec![x], size))))
     }
 
     /// Whether all that becomes of a value, done element by element, goes to where blocks of its last axis are taken: then it stays in them.
